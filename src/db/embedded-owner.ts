@@ -1,0 +1,196 @@
+// Answers "who is using this data folder?" before anybody starts a Postgres on it. Live owners are refused, dead ones
+// forgotten, and a postmaster that outlived its owner is stopped. Process ids are reused, so a pid is believed only
+// together with the time its process started or with the command line it runs.
+import { execFile } from 'node:child_process';
+import { link, readdir, readFile, readlink, rename, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import type { Log } from '../log.ts';
+import { embeddedFailure } from './embedded-binaries.ts';
+
+export interface Ownership {
+  release(): Promise<void>;
+}
+
+const claimPrefix = 'pg18.owner.';
+/** An owner on its way out, or a starter that claimed in the same instant, is gone within this; longer means it stays. */
+const claimPatienceMs = 1_500;
+const pollMs = 20;
+const fastStopMs = 30_000;
+const immediateStopMs = 5_000;
+const killMs = 5_000;
+const unknownStart = 'unknown';
+
+/**
+ * Claims `dataDir` for this process. Each claimant writes a file of its own and then looks for others, so there is no
+ * shared file to fight over: two that claim at once see each other, and both step back for a random moment.
+ */
+export async function claimDataFolder(dataDir: string): Promise<Ownership> {
+  const deadline = Date.now() + claimPatienceMs;
+  const ownPath = path.join(dataDir, `${claimPrefix}${process.pid}`);
+  await writeClaim(dataDir, ownPath);
+  for (;;) {
+    const other = await findLiveOwner(dataDir);
+    if (other === undefined) return { release: () => rm(ownPath, { force: true }) };
+    await rm(ownPath, { force: true });
+    if (Date.now() > deadline) throw alreadyUsed(dataDir, other);
+    await delay(pollMs + Math.random() * 100);
+    await writeClaim(dataDir, ownPath);
+  }
+}
+
+function alreadyUsed(dataDir: string, pid: number): Error {
+  const who =
+    pid === process.pid ? `this process (pid ${pid})` : `another ilive-webhooks process (pid ${pid})`;
+  return embeddedFailure(
+    `The data folder ${dataDir} is in use by ${who}. Stop that one first, or give this one another data folder.`,
+  );
+}
+
+async function writeClaim(dataDir: string, ownPath: string): Promise<void> {
+  const own = (await startOf(process.pid)) ?? unknownStart;
+  const draft = path.join(dataDir, `pg18.claim.${process.pid}.${Math.random().toString(36).slice(2)}`);
+  await writeFile(draft, own, { flag: 'wx' });
+  try {
+    // A link appears complete or not at all, so nobody reads half a claim.
+    await link(draft, ownPath);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    if ((await readClaim(ownPath)) === own) throw alreadyUsed(dataDir, process.pid);
+    await rename(draft, ownPath); // left by a dead process that had our pid
+  } finally {
+    await rm(draft, { force: true });
+  }
+}
+
+async function findLiveOwner(dataDir: string): Promise<number | undefined> {
+  for (const name of await readdir(dataDir)) {
+    if (!name.startsWith(claimPrefix)) continue;
+    const pid = Number(name.slice(claimPrefix.length));
+    if (pid === process.pid) continue;
+    const claimed = await readClaim(path.join(dataDir, name));
+    if (claimed === undefined) continue;
+    const running = await startOf(pid);
+    if (running === claimed || (running !== undefined && [running, claimed].includes(unknownStart)))
+      return pid;
+    await rm(path.join(dataDir, name), { force: true });
+  }
+  return undefined;
+}
+
+async function readClaim(file: string): Promise<string | undefined> {
+  return readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw error;
+  });
+}
+
+/** Pid and port in `postmaster.pid`, and whether Postgres wrote there that it takes connections. */
+export async function readPostmasterFile(pgData: string) {
+  const text = await readClaim(path.join(pgData, 'postmaster.pid'));
+  const lines = text?.split('\n') ?? [];
+  const pid = Math.abs(Number(lines[0])); // a single-user backend writes its pid as a negative number
+  if (!Number.isInteger(pid) || pid === 0) return undefined;
+  return { pid, port: Number(lines[3]), isReady: lines[7]?.trim() === 'ready' };
+}
+
+/**
+ * Makes sure that no earlier Postgres works on `pgData`: one that still runs (or is still stopping) is stopped and
+ * waited for, a pid file whose pid belongs to someone else is removed. A pid file of a dead process stays: Postgres
+ * clears it itself, after checking that no orphaned backend is attached to the old shared memory.
+ */
+export async function stopLeftoverPostmaster(pgData: string, log: Log): Promise<void> {
+  const found = await readPostmasterFile(pgData);
+  if (found === undefined || !isSignallable(found.pid)) return;
+  if (!(await isPostgresOn(found.pid, pgData))) {
+    log.warn(
+      { postgresPid: found.pid, pgData },
+      'removing a stale postmaster.pid: its pid belongs to another process',
+    );
+    await rm(path.join(pgData, 'postmaster.pid'), { force: true });
+    return;
+  }
+  log.warn({ postgresPid: found.pid, pgData }, 'stopping the Postgres that a previous process left behind');
+  if (!(await stopPostmaster(found.pid))) {
+    throw embeddedFailure(`A previous Postgres (pid ${found.pid}) on ${pgData} could not be stopped.`);
+  }
+}
+
+/** Fast shutdown, then immediate, then SIGKILL, each with its limit. Resolves to whether the process is gone. */
+export async function stopPostmaster(pid: number): Promise<boolean> {
+  const steps = [
+    ['SIGINT', fastStopMs],
+    ['SIGQUIT', immediateStopMs],
+    ['SIGKILL', killMs],
+  ] as const;
+  const start = await startOf(pid);
+  for (const [signal, limitMs] of steps) {
+    if (start === undefined || (await startOf(pid)) !== start) return true;
+    sendSignal(pid, signal);
+    const deadline = Date.now() + limitMs;
+    while (Date.now() < deadline) {
+      if ((await startOf(pid)) !== start) return true;
+      await delay(pollMs);
+    }
+  }
+  return (await startOf(pid)) !== start;
+}
+
+function sendSignal(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ESRCH') return;
+    throw embeddedFailure(
+      `The Postgres with pid ${pid} belongs to another user and cannot be stopped.`,
+      error,
+    );
+  }
+}
+
+function isSignallable(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+/** When the process started, as an opaque text; undefined when there is none (a zombie counts as none). */
+async function startOf(pid: number): Promise<string | undefined> {
+  if (!isSignallable(pid)) return undefined;
+  if (process.platform === 'linux') {
+    const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => undefined);
+    if (stat === undefined) return isSignallable(pid) ? unknownStart : undefined;
+    // The command name may contain spaces and parentheses, so fields are counted after the last one.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    if (fields[0] === 'Z' || fields[0] === 'X') return undefined;
+    const boot = await readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => '');
+    return `${boot.trim()}:${fields[19]}`;
+  }
+  const shown = await ps(pid, 'stat=', 'lstart=');
+  if (shown === undefined) return isSignallable(pid) ? unknownStart : undefined;
+  const [state = '', ...started] = shown.split(/\s+/);
+  return state.startsWith('Z') ? undefined : started.join(' ');
+}
+
+async function isPostgresOn(pid: number, pgData: string): Promise<boolean> {
+  if (process.platform !== 'linux') {
+    const command = (await ps(pid, 'command=')) ?? '';
+    return command.includes('postgres') && command.includes(pgData);
+  }
+  const line = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+  const [program = '', ...args] = line.split('\0');
+  if (path.basename(program) !== 'postgres') return false;
+  // The command line is readable for everybody; the working folder also survives a renamed data folder.
+  return args.includes(pgData) || (await readlink(`/proc/${pid}/cwd`).catch(() => '')) === pgData;
+}
+
+async function ps(pid: number, ...columns: string[]): Promise<string | undefined> {
+  const args = ['-ww', '-p', String(pid), ...columns.flatMap((column) => ['-o', column])];
+  const env = { PATH: process.env.PATH ?? '/usr/bin:/bin', LC_ALL: 'C', TZ: 'UTC' };
+  const result = await promisify(execFile)('ps', args, { env }).catch(() => undefined);
+  return result?.stdout.trim() || undefined;
+}

@@ -1,0 +1,57 @@
+// The days of `delivery_bodies`. Each day has a partition of its own, made ahead of time, so that retention can drop a
+// whole day at once. Where none was made in time the default partition takes the rows: late upkeep costs tidiness only.
+import type { Database } from './connect.ts';
+
+const dayMs = 24 * 60 * 60 * 1000;
+
+/** Makes the partitions from `now`'s day (UTC) to `daysAhead` days later; answers the names of those that were new. */
+export async function createBodyPartitions(db: Database, now: Date, daysAhead: number): Promise<string[]> {
+  const present = new Set(
+    (
+      await db.query<{ name: string }>({
+        text: `select inhrelid::regclass::text as name from pg_inherits where inhparent = 'delivery_bodies'::regclass`,
+      })
+    ).map((row) => row.name),
+  );
+  const created: string[] = [];
+  for (let ahead = 0; ahead <= daysAhead; ahead += 1) {
+    const [day, nextDay] = [
+      isoDay(now.getTime() + ahead * dayMs),
+      isoDay(now.getTime() + (ahead + 1) * dayMs),
+    ];
+    const name = `delivery_bodies_${day.replaceAll('-', '')}`;
+    if (present.has(name)) continue;
+    if (await createDay(db, name, day, nextDay)) created.push(name);
+  }
+  return created;
+}
+
+// Making the table apart and attaching it takes weaker locks on the parent than CREATE … PARTITION OF: inserts go on.
+// The names are made of digits above, so they need no quoting.
+async function createDay(db: Database, name: string, day: string, nextDay: string): Promise<boolean> {
+  return db.transaction(async (tx) => {
+    await tx.query({ text: `set local lock_timeout = '2s'` });
+    const [held] = await tx.query<{ isHeld: boolean }>({
+      text: `select pg_try_advisory_xact_lock(hashtext('delivery_bodies_partitions')) as "isHeld"`,
+    });
+    const [state] = await tx.query<{ isPresent: boolean; isTaken: boolean }>({
+      text: `select to_regclass($1) is not null as "isPresent",
+                    exists (select from delivery_bodies_default
+                            where received_at >= $2::timestamptz and received_at < $3::timestamptz) as "isTaken"`,
+      values: [name, day, nextDay],
+    });
+    // Another process is at it, or the default partition holds rows of that day already and keeps them.
+    if (!held?.isHeld || state?.isPresent || state?.isTaken) return false;
+    await tx.query({
+      text: `create table ${name} (like delivery_bodies including defaults including constraints)`,
+    });
+    await tx.query({
+      text: `alter table delivery_bodies attach partition ${name} for values from ('${day}') to ('${nextDay}')`,
+    });
+    return true;
+  });
+}
+
+function isoDay(time: number): string {
+  return new Date(time).toISOString().slice(0, 10);
+}

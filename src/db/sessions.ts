@@ -1,0 +1,133 @@
+// Sessions and their observations, written together: a session's row is never anything but what its observations amount
+// to. Whoever changes either must hold the session's lock from `lockSessions`, and take all locks of its transaction in
+// that one call, which orders them.
+import type { SessionId } from '../events/event.ts';
+import type { Observation, Standing } from '../events/session.ts';
+import type { Transaction } from './connect.ts';
+
+export interface SessionKey {
+  readonly sessionId: SessionId;
+  /** Accounts share no sessions: a secret of one proves nothing about another's. */
+  readonly account: string;
+}
+
+/** One text for one key, for maps. */
+export function sessionKeyText({ sessionId, account }: SessionKey): string {
+  return JSON.stringify([account, sessionId]);
+}
+
+/**
+ * Holds the sessions, whether their rows exist or not, until the transaction ends. Advisory locks, because a row lock
+ * needs a row: inserting one first only to lock it would write every new session twice.
+ */
+export async function lockSessions(tx: Transaction, keys: readonly SessionKey[]): Promise<void> {
+  await tx.query({
+    name: 'lock-sessions',
+    text: `
+      select pg_advisory_xact_lock(k.hash)
+      from (select distinct hashtextextended(key, 0) as hash from unnest($1::text[]) key order by 1) k`,
+    values: [keys.map(sessionKeyText)],
+  });
+}
+
+/** All observations of the sessions, by `sessionKeyText`. Sessions without any are absent. */
+export async function loadObservations(
+  tx: Transaction,
+  keys: readonly SessionKey[],
+): Promise<Map<string, Observation[]>> {
+  const rows = await tx.query<Observation & SessionKey>({
+    name: 'load-observations',
+    text: `
+      select o.session_id as "sessionId", o.account, o.delivery_id as "deliveryId", o.source, o.verdict, o.confidence,
+             o.reference_id as "referenceId", o.occurred_at as "occurredAt"
+      from unnest($1::text[], $2::text[]) as k (session_id, account)
+      join observations o on o.session_id = k.session_id and o.account = k.account`,
+    values: [keys.map((key) => key.sessionId), keys.map((key) => key.account)],
+  });
+  const byKey = new Map<string, Observation[]>();
+  for (const { sessionId, account, ...observation } of rows) {
+    const key = sessionKeyText({ sessionId, account });
+    byKey.set(key, [...(byKey.get(key) ?? []), observation]);
+  }
+  return byKey;
+}
+
+/** Appends observations; one that its delivery has made already is left as it is. */
+export async function recordObservations(
+  tx: Transaction,
+  observed: readonly { readonly key: SessionKey; readonly observation: Observation }[],
+  now: Date,
+): Promise<void> {
+  await tx.query({
+    name: 'record-observations',
+    text: `
+      insert into observations
+        (session_id, account, delivery_id, source, verdict, confidence, reference_id, occurred_at, known_at)
+      select o.*, $9::timestamptz
+      from unnest($1::text[], $2::text[], $3::uuid[], $4::text[], $5::text[], $6::float8[], $7::text[], $8::timestamptz[]) o
+      on conflict do nothing`,
+    values: [
+      observed.map(({ key }) => key.sessionId),
+      observed.map(({ key }) => key.account),
+      observed.map(({ observation }) => observation.deliveryId),
+      observed.map(({ observation }) => observation.source),
+      observed.map(({ observation }) => observation.verdict),
+      observed.map(({ observation }) => observation.confidence),
+      observed.map(({ observation }) => observation.referenceId),
+      observed.map(({ observation }) => observation.occurredAt),
+      now.toISOString(),
+    ],
+  });
+}
+
+export interface SessionToApply {
+  readonly key: SessionKey;
+  /** Undefined for a session that we have heard of and that nobody has given a verdict yet. */
+  readonly standing: Standing | undefined;
+  /** When a delivery first mentioned it; an earlier time than the row's replaces the row's. */
+  readonly expectedAt: string;
+}
+
+/** Makes each session's row say what `standing` says. Rows that say so already are not written. */
+export async function applyStandings(
+  tx: Transaction,
+  sessions: readonly SessionToApply[],
+  now: Date,
+): Promise<void> {
+  await tx.query({
+    name: 'apply-standings',
+    text: `
+      insert into sessions as s
+        (session_id, account, expected_at, state, verdict, confidence, reference_id, verdict_at, confirmation, settled_by,
+         settled_at)
+      select g.*, case when g.settled_by is not null then $11::timestamptz end
+      from unnest($1::text[], $2::text[], $3::timestamptz[], $4::text[], $5::text[], $6::float8[], $7::text[],
+                  $8::timestamptz[], $9::text[], $10::uuid[])
+        as g (session_id, account, expected_at, state, verdict, confidence, reference_id, verdict_at, confirmation,
+              settled_by)
+      on conflict (session_id, account) do update set
+        expected_at = least(s.expected_at, excluded.expected_at),
+        state = excluded.state, verdict = excluded.verdict, confidence = excluded.confidence,
+        reference_id = coalesce(excluded.reference_id, s.reference_id),
+        verdict_at = excluded.verdict_at, confirmation = excluded.confirmation, settled_by = excluded.settled_by,
+        settled_at = case when (s.state, s.settled_by) is distinct from (excluded.state, excluded.settled_by)
+                          then excluded.settled_at else s.settled_at end
+      where (s.state, s.confirmation, s.settled_by) is distinct from
+              (excluded.state, excluded.confirmation, excluded.settled_by)
+         or excluded.expected_at < s.expected_at
+         or (excluded.reference_id is not null and excluded.reference_id is distinct from s.reference_id)`,
+    values: [
+      sessions.map(({ key }) => key.sessionId),
+      sessions.map(({ key }) => key.account),
+      sessions.map(({ expectedAt }) => expectedAt),
+      sessions.map(({ standing }) => standing?.state ?? 'expected'),
+      sessions.map(({ standing }) => standing?.verdict ?? null),
+      sessions.map(({ standing }) => standing?.confidence ?? null),
+      sessions.map(({ standing }) => standing?.referenceId ?? null),
+      sessions.map(({ standing }) => standing?.verdictAt ?? null),
+      sessions.map(({ standing }) => standing?.confirmation ?? 'unconfirmed'),
+      sessions.map(({ standing }) => standing?.settledBy ?? null),
+      now.toISOString(),
+    ],
+  });
+}

@@ -1,0 +1,128 @@
+// What a session's observations amount to. `conclude` is a function of a *set*: whatever order the observations came
+// in, and however often, the same set gives the same standing (guarantees 6 and 7). Append-only observations plus this
+// function are the whole of our convergence; no field of a session is ever updated by any other rule.
+import type { DeliveryId, SessionCompleted, Source, Verdict } from './event.ts';
+import type { Instant } from './instant.ts';
+
+/** One source's statement of a session's verdict. */
+export type Observation = Pick<
+  SessionCompleted,
+  'deliveryId' | 'source' | 'verdict' | 'confidence' | 'referenceId' | 'occurredAt'
+>;
+
+export const sessionStates = ['expected', 'settled', 'disputed'] as const;
+export type SessionState = (typeof sessionStates)[number];
+
+export const confirmations = ['unconfirmed', 'confirmed', 'contradicted'] as const;
+export type Confirmation = (typeof confirmations)[number];
+
+/** The final fact about a session, as far as the observations go. */
+export interface Standing {
+  readonly state: 'settled' | 'disputed';
+  readonly verdict: Verdict;
+  readonly confidence: number | null;
+  readonly referenceId: string | null;
+  readonly verdictAt: Instant;
+  readonly settledBy: DeliveryId;
+  readonly confirmation: Confirmation;
+}
+
+// The least favourable verdict has the highest rank: where statements contradict each other, nobody is let in on the
+// kinder one.
+const severity: Readonly<Record<Verdict, number>> = { pass: 0, retry: 1, fail: 2 };
+
+/** The standing that a session's observations amount to; `undefined` for no observations. */
+export function conclude(observations: readonly Observation[]): Standing | undefined {
+  const latest = bestOf(observations, byTime);
+  if (latest === undefined) return undefined;
+  const latestBySource = [latestOf(observations, 'webhook'), latestOf(observations, 'pull')].filter(
+    (observation) => observation !== undefined,
+  );
+  const contradicting = [
+    ...observations.filter((other) => contradictsAtOnce(latest, other)),
+    ...latestBySource.filter((other) => contradictsAcross(latest, other)),
+  ];
+  const standing = bestOf([latest, ...contradicting], bySeverity) ?? latest;
+  return {
+    state: contradicting.length > 0 ? 'disputed' : 'settled',
+    verdict: standing.verdict,
+    confidence: standing.confidence,
+    referenceId:
+      standing.referenceId ?? bestOf(observations.filter(hasReference), byTime)?.referenceId ?? null,
+    verdictAt: standing.occurredAt,
+    settledBy: standing.deliveryId,
+    confirmation:
+      contradicting.length > 0 ? 'contradicted' : isConfirmed(latestBySource) ? 'confirmed' : 'unconfirmed',
+  };
+}
+
+/** Whether two observations say the very same thing, whichever deliveries brought them. */
+export function isSameStatement(a: Observation, b: Observation): boolean {
+  return (
+    a.source === b.source &&
+    a.verdict === b.verdict &&
+    a.confidence === b.confidence &&
+    a.referenceId === b.referenceId &&
+    a.occurredAt === b.occurredAt
+  );
+}
+
+// One source that says two things of one moment contradicts itself; of two moments, it has moved on.
+function contradictsAtOnce(latest: Observation, other: Observation): boolean {
+  return (
+    other.source === latest.source &&
+    other.occurredAt === latest.occurredAt &&
+    other.verdict !== latest.verdict
+  );
+}
+
+// Two sources must agree on how the session ended. ASSUMPTION 07: a session that was told to retry may be used again,
+// so an older `retry` is no contradiction to what came after it.
+function contradictsAcross(latest: Observation, other: Observation): boolean {
+  if (other.source === latest.source || other.verdict === latest.verdict) return false;
+  return !(other.verdict === 'retry' && other.occurredAt < latest.occurredAt);
+}
+
+function isConfirmed(latestBySource: readonly Observation[]): boolean {
+  const [first, second] = latestBySource;
+  return first !== undefined && second !== undefined && first.verdict === second.verdict;
+}
+
+function latestOf(observations: readonly Observation[], source: Source): Observation | undefined {
+  return bestOf(
+    observations.filter((observation) => observation.source === source),
+    byTime,
+  );
+}
+
+function hasReference(observation: Observation): boolean {
+  return observation.referenceId !== null;
+}
+
+type Order = (a: Observation, b: Observation) => number;
+
+function bestOf(observations: readonly Observation[], order: Order): Observation | undefined {
+  return observations.reduce<Observation | undefined>(
+    (best, next) => (best === undefined || order(next, best) > 0 ? next : best),
+    undefined,
+  );
+}
+
+// Both orders are total: they end in the delivery id, so that no two observations are ever equal in them.
+function byTime(a: Observation, b: Observation): number {
+  return compare(a.occurredAt, b.occurredAt) || bySeverity(a, b);
+}
+
+function bySeverity(a: Observation, b: Observation): number {
+  return (
+    severity[a.verdict] - severity[b.verdict] ||
+    (b.confidence ?? 0) - (a.confidence ?? 0) ||
+    compare(a.occurredAt, b.occurredAt) ||
+    compare(b.source, a.source) ||
+    compare(b.deliveryId, a.deliveryId)
+  );
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

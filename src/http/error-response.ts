@@ -1,0 +1,100 @@
+// Every error that leaves over HTTP, as RFC 9457 problem+json with a `code` and a `request_id`. One table says which
+// status each code has. What nobody foresaw shows a fixed sentence: its message may quote what must not be shown.
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type ErrorCode, ServiceError } from '../errors.ts';
+import type { Log } from '../log.ts';
+
+export interface Problem {
+  readonly status: number;
+  readonly code: string;
+  readonly detail: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+const statusOf: Readonly<Record<ErrorCode, number>> = {
+  invalid_request: 400,
+  unauthorized: 401,
+  not_found: 404,
+  conflict: 409,
+  unavailable: 503,
+  overloaded: 503,
+  internal: 500,
+  config_invalid: 500,
+  embedded_postgres_failed: 500,
+  schema_mismatch: 500,
+};
+
+const titles: Readonly<Record<number, string>> = {
+  400: 'Bad Request',
+  401: 'Unauthorized',
+  404: 'Not Found',
+  405: 'Method Not Allowed',
+  408: 'Request Timeout',
+  409: 'Conflict',
+  413: 'Content Too Large',
+  500: 'Internal Server Error',
+  503: 'Service Unavailable',
+};
+
+const defaultRetryAfterMs = 2_000;
+
+/** Writes `problem` as the answer; does nothing when an answer has begun already. */
+export function sendProblem(req: IncomingMessage, res: ServerResponse, problem: Problem): void {
+  if (res.headersSent) return;
+  const body = JSON.stringify({
+    type: 'about:blank',
+    title: titles[problem.status] ?? 'Error',
+    status: problem.status,
+    code: problem.code,
+    detail: problem.detail,
+    request_id: requestIdOf(req),
+  });
+  res.writeHead(problem.status, {
+    'content-type': 'application/problem+json',
+    'content-length': Buffer.byteLength(body),
+    'x-request-id': requestIdOf(req),
+    ...problem.headers,
+  });
+  res.end(body);
+}
+
+/** The problem that an error is to a caller; what is our own fault is logged here, once. */
+export function problemOf(error: unknown, log: Log, requestId: string): Problem {
+  if (error instanceof ServiceError) {
+    const status = statusOf[error.code];
+    if (status >= 500) log.error({ err: error, requestId }, 'a request failed');
+    if (status === 500) return unforeseen;
+    const retryAfterMs = error.retryAfterMs ?? defaultRetryAfterMs;
+    return {
+      status,
+      code: error.code,
+      detail: status === 503 ? 'The service cannot answer this now; try again.' : error.message,
+      ...(status === 503 ? { headers: { 'retry-after': String(Math.ceil(retryAfterMs / 1000)) } } : {}),
+      ...(status === 401 ? { headers: { 'www-authenticate': 'Bearer realm="ilive-webhooks"' } } : {}),
+    };
+  }
+  // Express marks what the client did wrong (a path that cannot be decoded) with a status below 500.
+  const status = (error as { status?: unknown } | null)?.status;
+  if (status === 400) return { status, code: 'invalid_request', detail: 'The path cannot be decoded.' };
+  log.error({ err: error, requestId }, 'a request failed in a way that nobody foresaw');
+  return unforeseen;
+}
+
+const unforeseen: Problem = {
+  status: 500,
+  code: 'internal',
+  detail: 'Something went wrong here; the log has it under this request_id.',
+};
+
+const requestIds = new WeakMap<IncomingMessage, string>();
+
+/** The caller's `X-Request-Id` where it is a short plain word, else one of our own. */
+export function requestIdOf(req: IncomingMessage): string {
+  const known = requestIds.get(req);
+  if (known !== undefined) return known;
+  const given = req.headers['x-request-id'];
+  const id = typeof given === 'string' && /^[\w.:-]{1,128}$/.test(given) ? given : randomUUID();
+  requestIds.set(req, id);
+  return id;
+}

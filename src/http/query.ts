@@ -1,0 +1,87 @@
+// Reading what a caller asks for. Every parameter is declared; one that is not is a 400 that names it, since a filter
+// that is silently ignored answers a question nobody asked.
+import type { Request } from 'express';
+import { z } from 'zod';
+import { ServiceError } from '../errors.ts';
+
+export const limitDefault = 50;
+export const limitMax = 200;
+
+/** Text that Postgres can look for: no NUL, no half of a surrogate pair, no longer than what is ever stored. */
+export const searchText = z
+  .string()
+  .min(1, 'must not be empty')
+  .max(512, 'must be at most 512 characters')
+  .refine((text) => !text.includes('\0') && text.isWellFormed(), 'must not hold NUL or broken characters');
+
+export const pageParameters = {
+  limit: z
+    .string()
+    .regex(/^\d{1,4}$/, `must be a whole number from 1 to ${limitMax}`)
+    .transform(Number)
+    .refine((limit) => limit >= 1 && limit <= limitMax, `must be a whole number from 1 to ${limitMax}`)
+    .default(limitDefault),
+  cursor: z.string().max(2_048).optional(),
+};
+
+/** The query as `shape` reads it. Throws `invalid_request` naming every parameter that is unknown or wrong. */
+export function readQuery<Shape extends z.ZodRawShape>(
+  req: Request,
+  shape: Shape,
+): z.infer<z.ZodObject<Shape>> {
+  const read = z.strictObject(shape).safeParse({ ...req.query });
+  if (read.success) return read.data as z.infer<z.ZodObject<Shape>>;
+  const known = Object.keys(shape);
+  const complaints = read.error.issues.map((issue) => {
+    if (issue.code === 'unrecognized_keys') {
+      const names = issue.keys.map((key) => `"${key}"`).join(', ');
+      return `unknown query parameter ${names}; known here: ${known.length > 0 ? known.join(', ') : 'none'}`;
+    }
+    const isRepeated = Array.isArray(req.query[String(issue.path[0])]);
+    return `query parameter "${issue.path.join('.')}" ${isRepeated ? 'must be given once' : issue.message}`;
+  });
+  throw new ServiceError('invalid_request', `${complaints.join('; ')}.`);
+}
+
+/** One part of the path as `schema` reads it. */
+export function readPath<T>(req: Request, name: string, schema: z.ZodType<T>): T {
+  const read = schema.safeParse(req.params[name]);
+  if (read.success) return read.data;
+  throw new ServiceError(
+    'invalid_request',
+    `"${name}" in the path ${read.error.issues[0]?.message ?? 'is wrong'}.`,
+  );
+}
+
+/** An opaque text that holds a page's last place. */
+export function writeCursor(place: readonly string[]): string {
+  return Buffer.from(JSON.stringify(place)).toString('base64url');
+}
+
+/** The place that a cursor of `writeCursor` holds. Throws `invalid_request` for a text that is none. */
+export function readCursor<Place extends z.ZodType>(
+  cursor: string | undefined,
+  place: Place,
+): z.infer<Place> | undefined {
+  if (cursor === undefined) return undefined;
+  try {
+    return place.parse(JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8')));
+  } catch {
+    throw new ServiceError('invalid_request', 'query parameter "cursor" is not one that this list gave out.');
+  }
+}
+
+/** A page of rows as JSON. `rows` was asked for with one more than `limit`, which tells whether there is a next page. */
+export function pageOf<Row, Shown>(
+  rows: readonly Row[],
+  limit: number,
+  show: (row: Row) => Shown,
+  placeOf: (row: Row) => readonly string[],
+): { data: Shown[]; next_cursor: string | null } {
+  const data = rows.slice(0, limit);
+  const last = data.at(-1);
+  return {
+    data: data.map(show),
+    next_cursor: rows.length > limit && last !== undefined ? writeCursor(placeOf(last)) : null,
+  };
+}

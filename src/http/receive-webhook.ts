@@ -1,0 +1,167 @@
+// The front door: `POST /webhooks/ilive` and `/webhooks/ilive/:account`. Reads the raw bytes itself, verifies them before
+// anything parses them (guarantee 3), has them stored, and answers 202. After a good signature the only other answer is
+// 503 (guarantee 4): the vendor retries on 5xx and network failure alone, so a 4xx would destroy the event.
+import { createHash } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { v7 as uuidV7 } from 'uuid';
+import type { NewDelivery, RecordedDelivery } from '../db/deliveries.ts';
+import { ServiceError } from '../errors.ts';
+import type { DeliveryId } from '../events/event.ts';
+import {
+  signatureHeader,
+  type Template,
+  timestampHeader,
+  type Verification,
+  verify,
+  webhookIdHeader,
+} from '../ilive/signature.ts';
+import type { Log } from '../log.ts';
+import { sendProblem } from './error-response.ts';
+import { readBody } from './read-body.ts';
+
+export interface ReceiveDependencies {
+  /** The signing keys by account; an account that is absent has none. */
+  readonly keysByAccount: ReadonlyMap<string, readonly Buffer[]>;
+  /** The account of a request whose path names none. */
+  readonly defaultAccount: string;
+  readonly template: Template;
+  readonly toleranceSeconds: number;
+  readonly bodyLimitBytes: number;
+  readonly store: (delivery: NewDelivery) => Promise<RecordedDelivery>;
+  readonly now: () => Date;
+  readonly log: Log;
+  readonly onReceived: (isRepeat: boolean) => void;
+  readonly onRefused: (reason: string) => void;
+}
+
+// Kept beside the bytes because they prove or explain them. No other header is stored: cookies and tokens of proxies
+// are nobody's business here.
+const storedHeaders = [
+  signatureHeader,
+  timestampHeader,
+  webhookIdHeader,
+  'content-type',
+  'content-encoding',
+  'user-agent',
+  'traceparent',
+];
+
+// Postgres refuses index entries past 2,700 bytes; an id as long as that is replaced by its hash and stays unique.
+const webhookIdLimitChars = 200;
+
+/** Answers one request. `account` is the one that the path names. Never rejects. */
+export async function receiveWebhook(
+  deps: ReceiveDependencies,
+  account: string,
+  req: IncomingMessage,
+  res: ServerResponse,
+): Promise<void> {
+  const body = await readBody(req, deps.bodyLimitBytes);
+  if (body === 'aborted') return deps.onRefused('connection_aborted'); // nobody is there to be answered
+  if (body === 'too_large') {
+    deps.onRefused('body_too_large');
+    const detail = `The body is larger than the limit of ${deps.bodyLimitBytes} bytes (BODY_LIMIT_BYTES).`;
+    return sendProblem(req, res, {
+      status: 413,
+      code: 'body_too_large',
+      detail,
+      headers: { connection: 'close' },
+    });
+  }
+  const receivedAt = deps.now();
+  const verification = verifyRequest(deps, account, req, body, receivedAt);
+  if (!verification.ok) {
+    deps.onRefused(verification.reason);
+    deps.log.warn(
+      { account, reason: verification.reason, bytes: body.length },
+      'refused a request on the webhook route',
+    );
+    return sendProblem(req, res, {
+      status: 401,
+      code: verification.reason,
+      detail: explain(verification.reason),
+    });
+  }
+  try {
+    const { id, isRepeat } = await deps.store(describe(account, req, body, receivedAt));
+    deps.onReceived(isRepeat);
+    const answer = `{"delivery_id":"${id}","repeat":${isRepeat}}`;
+    res.writeHead(202, { 'content-type': 'application/json', 'content-length': answer.length });
+    res.end(answer);
+  } catch (error) {
+    answerUnavailable(deps, req, res, error);
+  }
+}
+
+function verifyRequest(
+  deps: ReceiveDependencies,
+  account: string,
+  req: IncomingMessage,
+  body: Buffer,
+  now: Date,
+): Verification {
+  const headers = {
+    signature: headerOf(req, signatureHeader),
+    timestamp: headerOf(req, timestampHeader),
+    webhookId: headerOf(req, webhookIdHeader),
+  };
+  const { template, toleranceSeconds } = deps;
+  return verify(headers, body, {
+    keys: deps.keysByAccount.get(account) ?? [],
+    template,
+    toleranceSeconds,
+    now,
+  });
+}
+
+function describe(account: string, req: IncomingMessage, body: Buffer, receivedAt: Date): NewDelivery {
+  const headers: Record<string, string> = {};
+  for (const name of storedHeaders) {
+    const value = headerOf(req, name);
+    if (value !== undefined) headers[name] = value;
+  }
+  const webhookId = headerOf(req, webhookIdHeader);
+  return {
+    id: uuidV7() as DeliveryId,
+    account,
+    source: 'webhook',
+    webhookId: webhookId === undefined || webhookId === '' ? null : shortened(webhookId),
+    bodySha256: createHash('sha256').update(body).digest(),
+    body,
+    headers,
+    receivedAt,
+    traceId: /^[0-9a-f]{2}-([0-9a-f]{32})-/.exec(headers.traceparent ?? '')?.[1] ?? null,
+  };
+}
+
+function answerUnavailable(
+  deps: ReceiveDependencies,
+  req: IncomingMessage,
+  res: ServerResponse,
+  error: unknown,
+): void {
+  const trouble = error instanceof ServiceError ? error : undefined;
+  const retryAfterSeconds = Math.ceil((trouble?.retryAfterMs ?? 2_000) / 1000);
+  deps.onRefused(trouble?.code ?? 'internal');
+  deps.log.error({ err: error }, 'a signed delivery could not be stored; the vendor was asked to try again');
+  sendProblem(req, res, {
+    status: 503,
+    code: trouble?.code ?? 'unavailable',
+    detail: 'The delivery could not be stored; try again.',
+    headers: { 'retry-after': String(retryAfterSeconds) },
+  });
+}
+
+function explain(reason: string): string {
+  return `The request did not prove that it comes from iLive: ${reason.replaceAll('_', ' ')}.`;
+}
+
+function shortened(webhookId: string): string {
+  if (webhookId.length <= webhookIdLimitChars) return webhookId;
+  return `sha256:${createHash('sha256').update(webhookId).digest('hex')}`;
+}
+
+function headerOf(req: IncomingMessage, name: string): string | undefined {
+  const value = req.headers[name];
+  return Array.isArray(value) ? value.join(', ') : value;
+}

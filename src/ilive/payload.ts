@@ -1,0 +1,81 @@
+// The vendor's payloads, in the vendor's words; no other file knows them. Each schema asks for as little as makes the
+// message mean something: fields that we do not know are let through, optional fields may be absent, null or of a wrong
+// type, since losing a verdict over a field that nobody needs would be the worse mistake.
+//
+// Documented: `liveness.verdict` and its fields.
+// ASSUMPTION 04: `face.matched` exists and has this shape; its fields are those of the v2 compare and search answers.
+// ASSUMPTION 05: `compliance.alert` exists and has this shape; the seed names it without a payload.
+// ASSUMPTION 06: other spellings of the three names, as the seed's prose suggests them.
+import { z } from 'zod';
+import { type EventKind, verdicts } from '../events/event.ts';
+
+// Ids are indexed; Postgres refuses index entries past 2,700 bytes, so a longer one could never be stored.
+const idLimitChars = 512;
+
+const id = z.string().min(1).max(idLimitChars);
+const optionalId = id.nullish();
+const optionalText = z.string().nullish().catch(null);
+const optionalNumber = z.number().nullish().catch(null);
+
+export const livenessVerdict = z.object({
+  session_id: id,
+  verdict: z.enum(verdicts),
+  confidence: optionalNumber,
+  reference_id: optionalId,
+  timestamp: optionalText,
+});
+
+export const faceMatched = z
+  .object({
+    match_id: optionalId,
+    session_id: optionalId,
+    reference_id: optionalId,
+    face_id: optionalId,
+    external_face_id: optionalId,
+    collection_id: optionalId,
+    similarity: optionalNumber,
+    threshold: optionalNumber,
+    is_match: z.boolean().nullish().catch(null),
+    timestamp: optionalText,
+  })
+  .refine((match) => typeof match.similarity === 'number' || typeof match.is_match === 'boolean', {
+    message: 'neither similarity nor is_match can be read',
+  });
+
+export const complianceAlert = z
+  .object({
+    alert_id: optionalId,
+    session_id: optionalId,
+    reference_id: optionalId,
+    severity: optionalText,
+    category: optionalText,
+    message: optionalText,
+    details: z.unknown(),
+    timestamp: optionalText,
+  })
+  .refine((alert) => [alert.alert_id, alert.severity, alert.category, alert.message].some((field) => field), {
+    message: 'none of alert_id, severity, category and message can be read',
+  });
+
+/** The field that names the kind of a payload. */
+export const kindField = 'event';
+
+/** The vendor's names of what we act on, and our names for it. */
+export const documentedKinds: Readonly<Record<string, Exclude<EventKind, 'unknown'>>> = {
+  'liveness.verdict': 'session_completed',
+  'face.matched': 'face_matched',
+  'compliance.alert': 'compliance_alert',
+};
+
+/** Other spellings of those names, as alias → name; the operator's own aliases are added to these. */
+export const defaultAliases: Readonly<Record<string, string>> = {
+  'session.completed': 'liveness.verdict',
+  'liveness.session.completed': 'liveness.verdict',
+  session_completed: 'liveness.verdict',
+  'liveness.completed': 'liveness.verdict',
+  'face-matched': 'face.matched',
+  face_matched: 'face.matched',
+  'face.match': 'face.matched',
+  'compliance-alert': 'compliance.alert',
+  compliance_alert: 'compliance.alert',
+};

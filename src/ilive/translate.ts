@@ -1,0 +1,203 @@
+// Stored bytes → an event in our words. Every byte sequence gets an answer: an event, or the reason why it is
+// unreadable. It must never throw, since whatever it cannot read is parked for an operator and never lost
+// (guarantee 4). Text that Postgres cannot hold (NUL, half a surrogate pair) is found here, where it costs one
+// delivery, and not in the transaction, where it would cost the batch.
+import type {
+  ComplianceAlerted,
+  DeliveryId,
+  Event,
+  EventKind,
+  FaceMatched,
+  SessionId,
+  Source,
+} from '../events/event.ts';
+import { instantOf, parseInstant } from '../events/instant.ts';
+import {
+  complianceAlert,
+  defaultAliases,
+  documentedKinds,
+  faceMatched,
+  kindField,
+  livenessVerdict,
+} from './payload.ts';
+
+/** What of a stored delivery bears on its meaning. */
+export interface StoredDelivery {
+  readonly id: DeliveryId;
+  readonly source: Source;
+  readonly body: Buffer;
+  readonly bodySha256: Buffer;
+  readonly receivedAt: Date;
+  /** The signed header's Unix seconds; the time of an event whose payload names none. */
+  readonly signedAtSeconds: number | undefined;
+}
+
+/** The kinds that we know by now: the vendor's name → ours. Ignored ones map to `ignored`. */
+export type KindCatalogue = ReadonlyMap<string, EventKind | 'ignored'>;
+
+export const unreadableReasons = [
+  'invalid_utf8',
+  'invalid_json',
+  'not_an_object',
+  'unreadable_body', // a kind that we know, whose fields do not say what the kind needs
+  'unstorable_text', // holds a NUL or half a surrogate pair, which Postgres text cannot
+] as const;
+export type UnreadableReason = (typeof unreadableReasons)[number];
+
+export type Translation =
+  | { readonly ok: true; readonly event: Event; readonly vendorKind: string | null }
+  | {
+      readonly ok: false;
+      readonly reason: UnreadableReason;
+      /** What exactly could not be read, without any of the payload's values. */
+      readonly detail: string | null;
+      readonly kind: EventKind;
+      readonly vendorKind: string | null;
+    };
+
+/** Builds the catalogue from the documented names, the default aliases, and the operator's aliases and ignored kinds. */
+export function catalogueKinds(
+  aliases: Readonly<Record<string, string>>,
+  ignored: readonly string[],
+): KindCatalogue {
+  const catalogue = new Map<string, EventKind | 'ignored'>(Object.entries(documentedKinds));
+  for (const [alias, name] of Object.entries({ ...defaultAliases, ...aliases })) {
+    catalogue.set(alias, catalogue.get(name) ?? 'unknown');
+  }
+  for (const name of ignored) catalogue.set(name, 'ignored');
+  return catalogue;
+}
+
+/** Translates one delivery. Shapes that no kind of ours fits become an `unknown` event, never an error. */
+export function translate(delivery: StoredDelivery, catalogue: KindCatalogue): Translation {
+  const text = decodeUtf8(delivery.body);
+  if (text === undefined) return unreadable('invalid_utf8');
+  const payload = parseJson(text);
+  if (payload === undefined) return unreadable('invalid_json');
+  if (typeof payload !== 'object' || payload === null || Array.isArray(payload))
+    return unreadable('not_an_object');
+  const named = (payload as Record<string, unknown>)[kindField];
+  const vendorKind = typeof named === 'string' ? storableName(named) : null;
+  const kind = catalogue.get(vendorKind ?? '') ?? 'unknown';
+  if (kind === 'unknown' || kind === 'ignored') {
+    return { ok: true, event: { kind: 'unknown', isIgnored: kind === 'ignored' }, vendorKind };
+  }
+  // Only an escape can bring what Postgres cannot hold, and only an alert's details are stored as they stand.
+  const isSuspect = text.includes('\\u') || kind === 'compliance_alert';
+  if (isSuspect && !isStorable(payload)) return { ...unreadable('unstorable_text'), kind, vendorKind };
+  const read = readers[kind](payload, delivery);
+  return typeof read === 'string'
+    ? { ...unreadable('unreadable_body', read), kind, vendorKind }
+    : { ok: true, event: read, vendorKind };
+}
+
+type Reader = (payload: object, delivery: StoredDelivery) => Event | string;
+
+const readers: Readonly<Record<Exclude<EventKind, 'unknown'>, Reader>> = {
+  session_completed: (payload, delivery) => {
+    const read = livenessVerdict.safeParse(payload);
+    if (!read.success) return describe(read.error);
+    const { session_id, verdict, confidence } = read.data;
+    return {
+      kind: 'session_completed',
+      ...stated(delivery, read.data),
+      sessionId: session_id as SessionId,
+      verdict,
+      confidence: confidence ?? null,
+    };
+  },
+  face_matched: (payload, delivery): FaceMatched | string => {
+    const read = faceMatched.safeParse(payload);
+    if (!read.success) return describe(read.error);
+    const match = read.data;
+    return {
+      kind: 'face_matched',
+      ...stated(delivery, match),
+      matchId: match.match_id ?? idFromBytes(delivery),
+      sessionId: (match.session_id ?? null) as SessionId | null,
+      faceId: match.face_id ?? null,
+      externalFaceId: match.external_face_id ?? null,
+      collectionId: match.collection_id ?? null,
+      similarity: match.similarity ?? null,
+      threshold: match.threshold ?? null,
+      isMatch: match.is_match ?? null,
+    };
+  },
+  compliance_alert: (payload, delivery): ComplianceAlerted | string => {
+    const read = complianceAlert.safeParse(payload);
+    if (!read.success) return describe(read.error);
+    const alert = read.data;
+    return {
+      kind: 'compliance_alert',
+      ...stated(delivery, alert),
+      alertId: alert.alert_id ?? idFromBytes(delivery),
+      sessionId: (alert.session_id ?? null) as SessionId | null,
+      severity: alert.severity ?? null,
+      category: alert.category ?? null,
+      message: alert.message ?? null,
+      details: alert.details ?? null,
+    };
+  },
+};
+
+function stated(
+  delivery: StoredDelivery,
+  said: { reference_id?: string | null | undefined; timestamp?: string | null | undefined },
+) {
+  const signedAt = delivery.signedAtSeconds;
+  const fallback = signedAt === undefined ? delivery.receivedAt : new Date(signedAt * 1000);
+  return {
+    deliveryId: delivery.id,
+    source: delivery.source,
+    referenceId: said.reference_id ?? null,
+    occurredAt: parseInstant(said.timestamp ?? '') ?? instantOf(fallback),
+  };
+}
+
+// The same bytes told twice are the same fact, even where the vendor gives it no id.
+function idFromBytes(delivery: StoredDelivery): string {
+  return `sha256:${delivery.bodySha256.toString('hex')}`;
+}
+
+function decodeUtf8(body: Buffer): string | undefined {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(body);
+  } catch {
+    return undefined;
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+const kindNameLimitChars = 200;
+
+function storableName(name: string): string {
+  return name.slice(0, kindNameLimitChars).toWellFormed().replaceAll('\0', '\uFFFD');
+}
+
+// JSON.stringify writes NUL and lone surrogates as escapes, and nothing else of that form but an escaped backslash
+// before it, which the look-behind tells apart. Nesting too deep for it is too deep for Postgres.
+function isStorable(payload: object): boolean {
+  try {
+    return !/(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f])/.test(JSON.stringify(payload));
+  } catch {
+    return false;
+  }
+}
+
+function describe(error: { issues: readonly { path: PropertyKey[]; message: string }[] }): string {
+  return error.issues
+    .map(({ path, message }) => (path.length === 0 ? message : `${path.map(String).join('.')}: ${message}`))
+    .join('; ')
+    .slice(0, 500);
+}
+
+function unreadable(reason: UnreadableReason, detail: string | null = null) {
+  return { ok: false, reason, detail, kind: 'unknown', vendorKind: null } as const;
+}

@@ -1,0 +1,75 @@
+// Ringing the doorbell: "these deliveries are stored". A ring is a hint. It is bounded in time and in number, and when it
+// fails it is counted and forgotten, because the sweep rings again for whatever is still owed (guarantee 2).
+import type { Queue } from 'bullmq';
+import type { Log } from '../log.ts';
+import type { QueueBackend } from './backend.ts';
+
+export const deliveriesQueue = 'deliveries';
+
+/** Rings for ids; `false` when nobody may have heard it. Never throws, never takes longer than its timeout. */
+export type Announce = (ids: readonly string[]) => Promise<boolean>;
+
+export interface Announcer {
+  readonly announce: Announce;
+  close(): Promise<void>;
+}
+
+export interface AnnounceOptions {
+  /** Ids in one job, which is one batch for a worker. */
+  readonly batchMaxIds: number;
+  readonly timeoutMs: number;
+  readonly log: Log;
+  /** Called for each ring that failed. */
+  readonly onFailure: () => void;
+}
+
+// Rings that wait for a store that is away. Past this many the answer is known, and waiting memory would be all it costs.
+const maxOutstandingRings = 16;
+const failureLogIntervalMs = 10_000;
+
+export function createAnnouncer(backend: QueueBackend, options: AnnounceOptions): Announcer {
+  const queue: Queue = backend.createQueue(deliveriesQueue, {
+    // History lives in Postgres; ids are BullMQ's own, since it silently ignores a job whose id it has seen.
+    defaultJobOptions: { attempts: 1, removeOnComplete: true, removeOnFail: true },
+    streams: { events: { maxLen: 100 } },
+  });
+  let outstanding = 0;
+  let lastLoggedAt = 0;
+
+  const fail = (reason: unknown): false => {
+    options.onFailure();
+    if (Date.now() - lastLoggedAt > failureLogIntervalMs) {
+      lastLoggedAt = Date.now();
+      options.log.warn({ err: reason }, 'the queue does not answer; the sweep will see to the deliveries');
+    }
+    return false;
+  };
+  queue.on('error', (error) => options.log.debug({ err: error }, 'queue connection'));
+
+  return {
+    announce: async (ids) => {
+      if (ids.length === 0) return true;
+      if (outstanding >= maxOutstandingRings) return fail(new Error('too many rings are waiting already'));
+      outstanding += 1;
+      const rung = ring(queue, ids, options.batchMaxIds).finally(() => {
+        outstanding -= 1;
+      });
+      return Promise.race([rung.then(() => true), timeout(options.timeoutMs)]).catch(fail);
+    },
+    close: () => queue.close(),
+  };
+}
+
+async function ring(queue: Queue, ids: readonly string[], batchMaxIds: number): Promise<void> {
+  const jobs = [];
+  for (let start = 0; start < ids.length; start += batchMaxIds) {
+    jobs.push({ name: 'process', data: { ids: ids.slice(start, start + batchMaxIds) } });
+  }
+  await queue.addBulk(jobs);
+}
+
+function timeout(ms: number): Promise<never> {
+  return new Promise((_, reject) => {
+    setTimeout(() => reject(new Error(`no answer within ${ms} ms`)), ms).unref();
+  });
+}

@@ -1,0 +1,253 @@
+// The composition root: the one place where the rooms meet. `start` brings up what the role needs, in the order in which
+// each thing needs the one before; `stop` takes it down in the reverse, lets work in flight finish within the grace
+// period, and may be called at any time and any number of times (guarantee 12).
+import type { AddressInfo } from 'node:net';
+import { setTimeout as wait } from 'node:timers/promises';
+import { type Config, defaultAccount } from './config.ts';
+import { connect, type Database } from './db/connect.ts';
+import { type FinishedDelivery, recordDeliveries } from './db/deliveries.ts';
+import { openDatabase } from './db/open.ts';
+import { createApp } from './http/app.ts';
+import { createGroupCommit, type GroupCommit } from './http/group-commit.ts';
+import { listen } from './http/listen.ts';
+import type { ReceiveDependencies } from './http/receive-webhook.ts';
+import { signingKey } from './ilive/signature.ts';
+import { catalogueKinds } from './ilive/translate.ts';
+import { createLog, type Log } from './log.ts';
+import { createMetrics } from './metrics.ts';
+import { type Announcer, createAnnouncer } from './queue/announce.ts';
+import { createQueueBackend } from './queue/backend.ts';
+import { consume } from './queue/consume.ts';
+import { schedule } from './queue/schedule.ts';
+import { createSweep } from './reconcile/sweep.ts';
+import { processDeliveries } from './workers/process-deliveries.ts';
+import { keepUp } from './workers/upkeep.ts';
+
+export interface Service {
+  /** Resolves once the service answers. Throws what keeps it from starting, with nothing left running. */
+  start(): Promise<void>;
+  /** Resolves once nothing of the service runs any more. */
+  stop(): Promise<void>;
+  /** Where it listens, such as `http://127.0.0.1:8080`; only after `start`. */
+  address(): string;
+}
+
+export interface Overrides {
+  readonly log?: Log;
+  readonly now?: () => Date;
+}
+
+interface Running extends Required<Overrides> {
+  readonly config: Config;
+  readonly metrics: ReturnType<typeof createMetrics>;
+  /** What `stop` undoes, last in first out; each step is awaited within the grace period. */
+  readonly undo: { readonly name: string; readonly run: () => Promise<void> }[];
+  isStopping: boolean;
+  address: string | undefined;
+}
+
+const connectTimeoutMs = 5_000;
+const workStatementTimeoutMs = 30_000;
+const upkeepIntervalMs = 60 * 60 * 1000;
+
+export function createService(config: Config, overrides: Overrides = {}): Service {
+  const running: Running = {
+    config,
+    log: overrides.log ?? createLog(config.logLevel),
+    now: overrides.now ?? (() => new Date()),
+    metrics: createMetrics(),
+    undo: [],
+    isStopping: false,
+    address: undefined,
+  };
+  let starting: Promise<void> | undefined;
+  let stopping: Promise<void> | undefined;
+
+  const stop = async () => {
+    running.isStopping = true;
+    await starting?.catch(() => {});
+    await undoAll(running);
+  };
+  return {
+    start: () => {
+      starting ??= startAll(running).catch(async (error: unknown) => {
+        await undoAll(running);
+        throw error;
+      });
+      return starting;
+    },
+    stop: () => {
+      stopping ??= stop();
+      return stopping;
+    },
+    address: () => {
+      if (running.address === undefined) throw new Error('the service does not listen yet');
+      return running.address;
+    },
+  };
+}
+
+async function startAll(running: Running): Promise<void> {
+  const { config, log, metrics, undo } = running;
+  const { url: databaseUrl, close: closeDatabase } = await openDatabase({
+    url: config.database.url?.reveal(),
+    dataDir: config.dataDir,
+    log,
+    isGivenUp: () => running.isStopping,
+  });
+  undo.push({ name: 'database', run: closeDatabase });
+  const connectPool = (name: string, statementTimeoutMs: number): Database => {
+    const applicationName = `ilive-webhooks ${name}`;
+    const maxConnections = config.database.poolMax;
+    const db = connect({
+      url: databaseUrl,
+      applicationName,
+      maxConnections,
+      connectTimeoutMs,
+      statementTimeoutMs,
+      log,
+    });
+    undo.push({ name: `${name} database pool`, run: () => db.close() });
+    return db;
+  };
+
+  const backend = createQueueBackend({
+    redisUrl: config.queue.redisUrl?.reveal(),
+    databaseUrl,
+    prefix: config.queue.prefix,
+    log,
+  });
+  undo.push({ name: 'queue connections', run: async () => backend.disconnect() });
+  const announcer = createAnnouncer(backend, {
+    batchMaxIds: config.work.batchMaxDeliveries,
+    timeoutMs: config.queue.announceTimeoutMs,
+    log,
+    onFailure: () => metrics.ringsFailed.inc(),
+  });
+  undo.push({ name: 'announcer', run: () => announcer.close() });
+
+  const readDb = connectPool('read', workStatementTimeoutMs);
+  const receive =
+    config.role === 'worker'
+      ? undefined
+      : createReceiver(running, connectPool('receive', config.receive.commitTimeoutMs), announcer);
+  await openDoor(running, readDb, receive, backend.kind);
+  if (config.role !== 'receiver') {
+    startWork(running, connectPool('work', workStatementTimeoutMs), announcer, (handler) => {
+      const consumer = consume(backend, handler, { concurrency: config.work.concurrency, log });
+      undo.push({ name: 'consumer', run: () => consumer.close() });
+    });
+  }
+  log.info({ address: running.address, role: config.role, queue: backend.kind }, 'listening');
+}
+
+function createReceiver(running: Running, db: Database, announcer: Announcer): ReceiveDependencies {
+  const { config, log, metrics, now, undo } = running;
+  const group: GroupCommit = createGroupCommit({
+    record: (deliveries) => recordDeliveries(db, deliveries),
+    announce: (ids) => void announcer.announce(ids),
+    groupMaxDeliveries: config.receive.groupMaxDeliveries,
+    queueMaxDeliveries: config.receive.groupQueueMaxDeliveries,
+    onCommit: (count, seconds) => {
+      metrics.groupDeliveries.observe(count);
+      metrics.commitSeconds.observe(seconds);
+    },
+  });
+  undo.push({ name: 'group commit', run: () => group.drain() });
+  return {
+    keysByAccount: new Map(
+      config.receive.signingKeys.map(({ account, secrets, encoding }) => [
+        account,
+        secrets.map((secret) => signingKey(secret.reveal(), encoding)),
+      ]),
+    ),
+    defaultAccount,
+    template: config.receive.template,
+    toleranceSeconds: config.receive.toleranceSeconds,
+    bodyLimitBytes: config.receive.bodyLimitBytes,
+    store: (delivery) => group.store(delivery),
+    now,
+    log,
+    onReceived: (isRepeat) => metrics.received.inc({ result: isRepeat ? 'repeat' : 'new' }),
+    onRefused: (reason) => metrics.refused.inc({ reason }),
+  };
+}
+
+async function openDoor(
+  running: Running,
+  db: Database,
+  receive: ReceiveDependencies | undefined,
+  queue: 'redis' | 'postgres',
+): Promise<void> {
+  const { config, log, metrics, undo } = running;
+  if (receive !== undefined && config.http.apiKeys.length === 0) {
+    log.warn('BOOTSTRAP_API_KEY is not set: the API answers nobody');
+  }
+  const app = createApp({
+    receive,
+    db,
+    apiKeys: config.http.apiKeys,
+    health: { db, isStopping: () => running.isStopping, role: config.role, queue },
+    registry: metrics.registry,
+    log,
+  });
+  const server = await listen(app, config.http);
+  undo.push({ name: 'HTTP server', run: () => server.close() });
+  const { address, family, port } = server.address satisfies AddressInfo;
+  running.address = `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
+}
+
+function startWork(
+  running: Running,
+  db: Database,
+  { announce }: Announcer,
+  consumeWith: (handler: (ids: readonly string[]) => Promise<void>) => void,
+): void {
+  const { config, log, metrics, now, undo } = running;
+  const { batchMaxDeliveries, kindAliases, ignoredKinds, maxAttempts, sweepIntervalMs, sweepOverdueMs } =
+    config.work;
+  const catalogue = catalogueKinds(kindAliases, ignoredKinds);
+  const onFinished = (finished: readonly FinishedDelivery[], seconds: number) => {
+    metrics.batchSeconds.observe(seconds);
+    for (const { decision } of finished) metrics.processed.inc({ decision });
+  };
+  const process = (ids: readonly string[]) =>
+    processDeliveries({ db, catalogue, maxAttempts, log, now, onFinished }, ids);
+  consumeWith(process);
+  const onSwept = (count: number) => metrics.swept.inc(count);
+  const sweep = createSweep({
+    db,
+    announce,
+    process,
+    overdueMs: sweepOverdueMs,
+    batchMaxIds: batchMaxDeliveries,
+    log,
+    now,
+    onSwept,
+  });
+  for (const task of [
+    schedule('sweep', sweepIntervalMs, sweep, log),
+    schedule('upkeep', upkeepIntervalMs, () => keepUp({ db, log, now }), log),
+  ]) {
+    undo.push({ name: 'schedule', run: () => task.stop() });
+  }
+}
+
+// A step that takes longer than the grace period is left behind, so that a store that hangs cannot keep us alive.
+async function undoAll({ undo, log, config }: Running): Promise<void> {
+  const deadline = Date.now() + config.shutdownGraceMs;
+  for (let step = undo.pop(); step !== undefined; step = undo.pop()) {
+    const { name, run } = step;
+    const isDone = await Promise.race([
+      run().then(
+        () => true,
+        (error: unknown) => {
+          log.warn({ err: error, step: name }, 'a step of stopping failed');
+          return true;
+        },
+      ),
+      wait(Math.max(deadline - Date.now(), 1_000), false, { ref: false }),
+    ]);
+    if (!isDone) log.warn({ step: name }, 'a step of stopping took longer than the grace period');
+  }
+}

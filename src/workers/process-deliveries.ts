@@ -1,0 +1,95 @@
+// A batch of ids → finished deliveries. Anything may ring with any ids: what is finished already falls out. One
+// delivery that breaks its batch is found by halving and parked or retried alone, so that its neighbours are not
+// delayed. Trouble of the database is thrown and costs no delivery an attempt.
+import type { Database } from '../db/connect.ts';
+import {
+  countAttempt,
+  type FinishedDelivery,
+  finishDeliveries,
+  loadOwedDeliveries,
+  takeDeliveries,
+} from '../db/deliveries.ts';
+import { isDataRefused } from '../db/trouble.ts';
+import { ServiceError } from '../errors.ts';
+import type { DeliveryId } from '../events/event.ts';
+import { type KindCatalogue, translate } from '../ilive/translate.ts';
+import type { Log } from '../log.ts';
+import { applyBatch, type TranslatedDelivery } from './apply-batch.ts';
+
+export interface ProcessDependencies {
+  readonly db: Database;
+  readonly catalogue: KindCatalogue;
+  /** Tries that fail for no reason of the database's before a delivery is parked. */
+  readonly maxAttempts: number;
+  readonly log: Log;
+  readonly now: () => Date;
+  readonly onFinished: (finished: readonly FinishedDelivery[], seconds: number) => void;
+}
+
+/** Finishes those of the deliveries that are still owed. Throws `unavailable` when the database cannot say. */
+export async function processDeliveries(deps: ProcessDependencies, ids: readonly string[]): Promise<void> {
+  const owed = await loadOwedDeliveries(deps.db, ids as readonly DeliveryId[]);
+  const batch = owed.map((delivery): TranslatedDelivery => {
+    const { body, signedTimestamp, receivedAt } = delivery;
+    if (body === null) return { delivery, translation: { ok: false, reason: 'body_missing' } };
+    const stored = {
+      ...delivery,
+      body,
+      receivedAt: new Date(receivedAt),
+      signedAtSeconds: readSeconds(signedTimestamp),
+    };
+    return { delivery, translation: translate(stored, deps.catalogue) };
+  });
+  await applyOrHalve(deps, batch);
+}
+
+async function applyOrHalve(deps: ProcessDependencies, batch: readonly TranslatedDelivery[]): Promise<void> {
+  const [first] = batch;
+  if (first === undefined) return;
+  const startedAt = performance.now();
+  try {
+    const finished = await deps.db.transaction((tx) => applyBatch(tx, batch, deps.now()));
+    deps.onFinished(finished, (performance.now() - startedAt) / 1000);
+  } catch (error) {
+    if (error instanceof ServiceError && error.code === 'unavailable') throw error;
+    if (batch.length === 1) return keepApart(deps, first, error);
+    const middle = Math.ceil(batch.length / 2);
+    await applyOrHalve(deps, batch.slice(0, middle));
+    await applyOrHalve(deps, batch.slice(middle));
+  }
+}
+
+// What the database refuses it will refuse again; anything else is a bug of ours, which may be a passing one.
+async function keepApart(deps: ProcessDependencies, item: TranslatedDelivery, error: unknown): Promise<void> {
+  const { delivery, translation } = item;
+  const isRefused = isDataRefused(error);
+  // The message of a database error may quote the data; its code does not.
+  const detail = isRefused ? `SQLSTATE ${(error as { code?: string }).code}` : String(error).slice(0, 500);
+  deps.log.error(
+    { delivery: delivery.id, detail, attempts: delivery.attempts + 1 },
+    'a delivery could not be processed',
+  );
+  if (!isRefused && delivery.attempts + 1 < deps.maxAttempts) {
+    await countAttempt(deps.db, delivery.id, detail);
+    return;
+  }
+  const parked: FinishedDelivery = {
+    id: delivery.id,
+    state: 'parked',
+    kind: translation.ok ? translation.event.kind : 'unknown',
+    vendorKind: 'vendorKind' in translation ? translation.vendorKind : null,
+    sessionId: null,
+    decision: 'park',
+    reason: isRefused ? 'rejected_by_database' : 'attempts_spent',
+    detail,
+  };
+  await deps.db.transaction(async (tx) => {
+    const taken = await takeDeliveries(tx, [delivery.id]);
+    if (taken.has(delivery.id)) await finishDeliveries(tx, [parked], deps.now());
+  });
+  deps.onFinished([parked], 0);
+}
+
+function readSeconds(text: string | null): number | undefined {
+  return text !== null && /^\d{1,11}$/.test(text) ? Number(text) : undefined;
+}

@@ -1,0 +1,19 @@
+// What keeps the tables in shape, off every hot path. Each task is harmless when several processes do it at once, and
+// none of them is needed for a delivery to be accepted or processed.
+import type { Database } from '../db/connect.ts';
+import { createBodyPartitions } from '../db/partitions.ts';
+import type { Log } from '../log.ts';
+
+const partitionDaysAhead = 7;
+
+export interface UpkeepDependencies {
+  readonly db: Database;
+  readonly log: Log;
+  readonly now: () => Date;
+}
+
+/** Makes the coming days' partitions of the stored bodies. */
+export async function keepUp({ db, log, now }: UpkeepDependencies): Promise<void> {
+  const partitions = await createBodyPartitions(db, now(), partitionDaysAhead);
+  if (partitions.length > 0) log.info({ partitions }, 'made partitions for the coming days');
+}

@@ -1,0 +1,53 @@
+// Starts one Postgres and one Redis for the whole run and hands their addresses to every test file. Both are private
+// to the run, live in temporary folders and end with it. Postgres runs without fsync here: tests of durability start
+// one of their own.
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import type { TestProject } from 'vitest/node';
+import { startEmbeddedPostgres } from '../../src/db/embedded.ts';
+import { createLog } from '../../src/log.ts';
+import { prepareTemplate } from './database.ts';
+import { startRedis } from './redis-server.ts';
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    /** A superuser's address; test files clone a database of their own with `createTestDatabase`. */
+    postgresUrl: string;
+    redisUrl: string;
+  }
+}
+
+const fastSettings = { fsync: 'off', full_page_writes: 'off', synchronous_commit: 'off' };
+
+export default async function startStores(project: TestProject): Promise<() => Promise<void>> {
+  const dir = await mkdtemp(path.join(os.tmpdir(), 'ilive-stores-'));
+  await chmod(dir, 0o711); // as root, Postgres runs as another user and has to get through
+  const stops: (() => Promise<void>)[] = [];
+  const stopAll = async () => {
+    await Promise.all(stops.map((stop) => stop()));
+    await rm(dir, { recursive: true, force: true });
+  };
+  try {
+    await Promise.all([
+      startEmbeddedPostgres({
+        dataDir: path.join(dir, 'postgres'),
+        log: createLog('error'),
+        settings: fastSettings,
+      }).then(async (postgres) => {
+        stops.push(postgres.stop);
+        await prepareTemplate(postgres.url);
+        project.provide('postgresUrl', postgres.url);
+      }),
+      mkdtemp(path.join(dir, 'redis-')).then(async (redisDir) => {
+        const redis = await startRedis({ dir: redisDir });
+        stops.push(redis.stop);
+        project.provide('redisUrl', redis.url);
+      }),
+    ]);
+  } catch (error) {
+    await stopAll();
+    throw error;
+  }
+  return stopAll;
+}

@@ -1,0 +1,28 @@
+// Waits for a fact instead of for time: tests say what has to become true and by when. A deadline that passes fails
+// with a description, so that a slow machine is told apart from a broken promise.
+
+const defaultDeadlineMs = 10_000;
+const pollMs = 10;
+
+/** Polls `fact` until it is truthy and returns it; a throwing `fact` counts as "not yet" and is the error's cause. */
+export async function until<T>(
+  fact: () => T | Promise<T>,
+  options: { deadlineMs?: number; describe?: string } = {},
+): Promise<NonNullable<T>> {
+  const { deadlineMs = defaultDeadlineMs, describe = fact.toString() } = options;
+  const deadline = performance.now() + deadlineMs;
+  let last: unknown;
+  for (;;) {
+    try {
+      const value = await fact();
+      if (value) return value;
+      last = undefined;
+    } catch (error) {
+      last = error;
+    }
+    if (performance.now() > deadline) {
+      throw new Error(`Not true within ${deadlineMs} ms: ${describe}`, { cause: last });
+    }
+    await new Promise((resolve) => setTimeout(resolve, pollMs));
+  }
+}

@@ -1,0 +1,27 @@
+import { defineConfig } from 'vitest/config';
+
+// Two projects, because they stand on different ground: "pure" needs nothing and is part of `npm run check`;
+// "real" starts a Postgres and a Redis once for the whole run and hands their addresses to every file.
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: 'pure',
+          include: ['test/pure/**/*.test.ts', 'test/architecture.test.ts', 'test/documents.test.ts'],
+        },
+      },
+      {
+        test: {
+          name: 'real',
+          include: ['test/{postgres,service,crash,regressions}/**/*.test.ts'],
+          globalSetup: ['test/support/stores.ts'],
+          pool: 'forks',
+          maxWorkers: 2,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+    ],
+  },
+});
