@@ -128,16 +128,17 @@ async function install() {
     () => process.stderr.write(`still installing after ${seconds()} s…\n`),
     noticeMs,
   );
-  const { code, output } = await runNpm([
-    'ci',
-    '--no-audit',
-    '--no-fund',
-    '--ignore-scripts',
-    '--include=dev',
-  ]);
+  const flags = ['--no-audit', '--no-fund', '--ignore-scripts', '--include=dev', '--loglevel=error'];
+  let { code, output } = await runNpm(['ci', ...flags]);
+  if (code !== 0 && output.includes('EUSAGE')) {
+    // A registry mirror may have hidden packages of other platforms when the lock was written. npm install keeps to
+    // the lock where it has an entry, and --no-save leaves both files as they are.
+    process.stderr.write('package-lock.json lacks entries that npm ci wants; using npm install instead…\n');
+    ({ code, output } = await runNpm(['install', '--no-save', ...flags]));
+  }
   clearInterval(notice);
   if (code !== 0) {
-    const message = `${output.trimEnd()}\nInstalling the dependencies failed (npm ci, exit code ${code}).`;
+    const message = `${output.trimEnd()}\nInstalling the dependencies failed (npm exit code ${code}).`;
     throw Object.assign(new Error(message), { isExpected: true });
   }
   process.stderr.write(`installed in ${seconds()} s\n`);

@@ -26,7 +26,8 @@ export function createRandom(seed: number, stream: string): Random {
     deal: (things, count) => {
       const rest = [...things];
       const dealt = [];
-      while (dealt.length < count && rest.length > 0) dealt.push(...rest.splice(whole(0, rest.length - 1), 1));
+      while (dealt.length < count && rest.length > 0)
+        dealt.push(...rest.splice(whole(0, rest.length - 1), 1));
       return dealt;
     },
   };

@@ -1,0 +1,163 @@
+// Sends the messages of a scenario as iLive would: the documented headers, and at most two attempts, the second only
+// after a 5xx or a network error. Each message is signed once, so that a retry and a duplicate carry the very same
+// headers (whether the vendor signs a retry anew is not documented).
+import { setTimeout as sleep } from 'node:timers/promises';
+import { defaultTemplate, parseTemplate, sign, type Template } from '../ilive/signature.ts';
+import type { Secret } from '../secret.ts';
+import type { Message } from './message.ts';
+import { type Attempt, createAgent, post } from './post.ts';
+
+/** What became of one request: `lost` when neither attempt was answered by anything but 5xx. */
+export interface Answer {
+  readonly message: number;
+  readonly signedAtSeconds: number;
+  readonly attempts: readonly Attempt[];
+  readonly result:
+    | { readonly outcome: 'accepted'; readonly deliveryId: string; readonly isRepeat: boolean }
+    | { readonly outcome: 'refused'; readonly status: number; readonly code: string }
+    | { readonly outcome: 'lost' };
+}
+
+export interface DeliverOptions {
+  readonly url: URL;
+  /** Used in turn, as an account does in the middle of a rotation. */
+  readonly secrets: readonly [Secret, ...Secret[]];
+  /** Messages begun in a second; 0 for as many as the service answers. */
+  readonly ratePerSecond: number;
+  readonly concurrency: number;
+  readonly retryDelayMs: number;
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+  readonly onAnswer: (answer: Answer) => void;
+}
+
+/** Sends every message and gives all answers. Rejects only when `signal` is aborted. */
+export async function deliver(messages: readonly Message[], options: DeliverOptions): Promise<Answer[]> {
+  const { url, ratePerSecond, concurrency, signal } = options;
+  const agent = createAgent(url, concurrency * 3);
+  const slots = createSlots(concurrency);
+  const answers: Answer[] = [];
+  const underWay: Promise<void>[] = [];
+  const run = async (message: Message) => {
+    await slots.take();
+    try {
+      for (const answer of await sendMessage(message, agent, options)) {
+        answers.push(answer);
+        options.onAnswer(answer);
+      }
+    } finally {
+      slots.giveBack();
+    }
+  };
+  const startedAt = performance.now();
+  for (const [index, message] of messages.entries()) {
+    const dueInMs = ratePerSecond === 0 ? 0 : startedAt + (index * 1000) / ratePerSecond - performance.now();
+    if (dueInMs > 1) await sleep(dueInMs, undefined, { signal });
+    signal.throwIfAborted();
+    if (message.delayMs > 0) underWay.push(sleep(message.delayMs, undefined, { signal }).then(() => run(message)));
+    else {
+      await slots.wait();
+      underWay.push(run(message));
+    }
+  }
+  await Promise.all(underWay);
+  agent.destroy();
+  signal.throwIfAborted();
+  return answers;
+}
+
+async function sendMessage(
+  message: Message,
+  agent: ReturnType<typeof createAgent>,
+  options: DeliverOptions,
+): Promise<Answer[]> {
+  const signedAtSeconds = Math.floor(Date.now() / 1000) + message.clockOffsetSeconds;
+  const headers = headersOf(message, signedAtSeconds, options.secrets);
+  const send = async (): Promise<Answer> => {
+    const attempts = await attempt(message, headers, agent, options);
+    return { message: message.index, signedAtSeconds, attempts, result: resultOf(attempts) };
+  };
+  if (message.copies === 'at_once') return Promise.all([send(), send(), send()]);
+  const first = await send();
+  return message.copies === 'again' ? [first, await send()] : [first];
+}
+
+async function attempt(
+  message: Message,
+  headers: Record<string, string>,
+  agent: ReturnType<typeof createAgent>,
+  { url, timeoutMs, signal, retryDelayMs }: DeliverOptions,
+): Promise<Attempt[]> {
+  const common = { url, headers, body: message.sentBody, agent, timeoutMs, signal };
+  const first = await post({
+    ...common,
+    transport: message.transport === 'cut_once' ? 'cut' : message.transport,
+  });
+  if (!isRetried(first)) return [first];
+  await sleep(retryDelayMs, undefined, { signal });
+  return [first, await post({ ...common, transport: 'whole' })];
+}
+
+// Documented: only 5xx and network errors are tried again, once.
+function isRetried({ outcome, status }: Attempt): boolean {
+  return outcome === 'network_error' || status >= 500;
+}
+
+function headersOf(
+  message: Message,
+  timestamp: number,
+  secrets: DeliverOptions['secrets'],
+): Record<string, string> {
+  const headers = { 'content-type': 'application/json', 'user-agent': 'ilive-webhooks-simulator' };
+  if (message.signature === 'none') return headers;
+  const secret = secrets[message.index % secrets.length] ?? secrets[0];
+  const key = message.signature === 'true' ? secret.reveal() : 'not the secret of this account';
+  const { webhookId } = message;
+  return { ...headers, ...sign(message.signedBody, { key: Buffer.from(key), template, timestamp, webhookId }) };
+}
+
+const template = parseTemplate(defaultTemplate) as Template;
+
+function resultOf(attempts: readonly Attempt[]): Answer['result'] {
+  const last = attempts.at(-1);
+  if (last === undefined || isRetried(last)) return { outcome: 'lost' };
+  const said = parseObject(last.text);
+  if (last.status === 202 && typeof said['delivery_id'] === 'string') {
+    return { outcome: 'accepted', deliveryId: said['delivery_id'], isRepeat: said['repeat'] === true };
+  }
+  return { outcome: 'refused', status: last.status, code: String(said['code'] ?? 'no code') };
+}
+
+function parseObject(text: string): Record<string, unknown> {
+  try {
+    return { ...JSON.parse(text) };
+  } catch {
+    return {};
+  }
+}
+
+interface Slots {
+  take(): Promise<void>;
+  giveBack(): void;
+  /** Resolves while a slot is free, without taking it. */
+  wait(): Promise<void>;
+}
+
+function createSlots(count: number): Slots {
+  let free = count;
+  const waiting: (() => void)[] = [];
+  const wait = async () => {
+    while (free <= 0) await new Promise<void>((resolve) => waiting.push(resolve));
+  };
+  return {
+    wait,
+    take: async () => {
+      await wait();
+      free -= 1;
+    },
+    giveBack: () => {
+      free += 1;
+      for (const wake of waiting.splice(0)) wake();
+    },
+  };
+}

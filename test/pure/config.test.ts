@@ -1,0 +1,102 @@
+import { inspect } from 'node:util';
+import { describe, expect, test } from 'vitest';
+import { configKeys, parseConfig } from '../../src/config.ts';
+import { ServiceError } from '../../src/errors.ts';
+
+const least = { ILIVE_WEBHOOK_SECRETS: 'whsec_canary' };
+
+function problemsOf(env: Record<string, string>): string {
+  try {
+    parseConfig(env);
+  } catch (error) {
+    expect(error).toBeInstanceOf(ServiceError);
+    return (error as ServiceError).message;
+  }
+  throw new Error('the configuration was accepted');
+}
+
+test('one secret is enough, and everything else has a default', () => {
+  const config = parseConfig(least);
+  expect(config).toMatchObject({ role: 'all', http: { port: 8080 }, database: { url: undefined } });
+  expect(config.receive).toMatchObject({ toleranceSeconds: 300, bodyLimitBytes: 1_048_576 });
+});
+
+test('an empty value is an unset one', () => {
+  expect(parseConfig({ ...least, DATABASE_URL: '', PORT: ' ' }).http.port).toBe(8080);
+});
+
+test('all problems are told at once, each with its key', () => {
+  const told = problemsOf({
+    PORT: '99999',
+    ROLE: 'boss',
+    REDIS_URL: 'http://x',
+    ILIVE_SIGNATURE_TEMPLATE: '{x}',
+    LOG_LEVEL: 'loud',
+  });
+  for (const key of ['PORT', 'ROLE', 'REDIS_URL', 'ILIVE_SIGNATURE_TEMPLATE', 'LOG_LEVEL'])
+    expect(told).toContain(`- ${key}: `);
+});
+
+test.each([
+  ['a receiver without a secret', {}, 'ILIVE_WEBHOOK_SECRETS'],
+  ['a split role without a database', { ...least, ROLE: 'worker' }, 'DATABASE_URL'],
+  ['a misspelt key of ours', { ...least, ILIVE_WEBHOOK_SECRET: 'x' }, 'ILIVE_WEBHOOK_SECRET'],
+  [
+    'a secret that is not in the encoding',
+    { ...least, ILIVE_SECRET_ENCODING: 'hex' },
+    'ILIVE_SECRET_ENCODING',
+  ],
+  ['an alias of an unknown kind', { ...least, ILIVE_KIND_ALIASES: '{"a":"b"}' }, 'ILIVE_KIND_ALIASES'],
+  [
+    'accounts that are no JSON',
+    { ILIVE_WEBHOOK_SECRETS_BY_ACCOUNT: 'acme:x' },
+    'ILIVE_WEBHOOK_SECRETS_BY_ACCOUNT',
+  ],
+  ['a short API key', { ...least, BOOTSTRAP_API_KEY: 'short' }, 'BOOTSTRAP_API_KEY'],
+])('%s is refused', (_, env, key) => {
+  expect(problemsOf(env as Record<string, string>)).toContain(`- ${key}: `);
+});
+
+test('secrets are a list, in an order, and accounts have their own', () => {
+  const config = parseConfig({
+    ILIVE_WEBHOOK_SECRETS: 'one, two,',
+    ILIVE_WEBHOOK_SECRETS_BY_ACCOUNT: '{"acme":["three"]}',
+  });
+  const shown = config.receive.signingKeys.map(({ account, secrets }) => [
+    account,
+    ...secrets.map((secret) => secret.reveal()),
+  ]);
+  expect(shown).toEqual([
+    ['default', 'one', 'two'],
+    ['acme', 'three'],
+  ]);
+});
+
+describe('9 — secrets do not show', () => {
+  const env = {
+    ...least,
+    DATABASE_URL: 'postgres://u:canary@h/d',
+    REDIS_URL: 'redis://:canary@h',
+    BOOTSTRAP_API_KEY: 'canary-canary-canary',
+  };
+
+  test('not in JSON, not in the debugger, not in a text', () => {
+    const config = parseConfig(env);
+    expect(JSON.stringify(config)).not.toContain('canary');
+    expect(inspect(config, { depth: 10 })).not.toContain('canary');
+    expect(`${config.database.url}`).toBe('[secret]');
+  });
+
+  test('not in the list of problems', () => {
+    expect(problemsOf({ ...env, DATABASE_URL: 'mysql://u:canary@h/d', PORT: 'x' })).not.toContain('canary');
+  });
+});
+
+test('the configuration is frozen to its last leaf', () => {
+  const config = parseConfig(least);
+  expect(() => Object.assign(config.receive.signingKeys[0] ?? {}, { account: 'x' })).toThrow();
+});
+
+test('every key has a sentence of its own', () => {
+  for (const { env, doc } of configKeys) expect(doc, env).toMatch(/^[A-Z].{20,}\.$/);
+});

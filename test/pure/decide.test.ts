@@ -1,0 +1,178 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { decide } from '../../src/events/decide.ts';
+import type { DeliveryId, SessionCompleted, SessionId } from '../../src/events/event.ts';
+import type { Instant } from '../../src/events/instant.ts';
+import { conclude, type Observation } from '../../src/events/session.ts';
+
+const at = (second: number) => `2026-04-11T09:30:${String(second).padStart(2, '0')}.000000Z` as Instant;
+
+function completed(changes: Partial<SessionCompleted> = {}): SessionCompleted {
+  return {
+    kind: 'session_completed',
+    sessionId: 's-1' as SessionId,
+    deliveryId: 'd-1' as DeliveryId,
+    source: 'webhook',
+    verdict: 'pass',
+    confidence: 0.9,
+    referenceId: 'user-1',
+    occurredAt: at(10),
+    ...changes,
+  };
+}
+
+// Plays events one after another, the way a worker does: each meets what the ones before have left.
+function play(...events: SessionCompleted[]) {
+  const observations: Observation[] = [];
+  const decisions = events.map((event) => {
+    const decision = decide({ observations, recorded: undefined }, event);
+    if ('observation' in decision) observations.push(decision.observation);
+    return decision.decision;
+  });
+  return { decisions, standing: conclude(observations) };
+}
+
+const id = (text: string) => text as DeliveryId;
+
+describe('a verdict', () => {
+  test('the first settles', () => {
+    expect(play(completed())).toMatchObject({
+      decisions: ['settle'],
+      standing: { state: 'settled', verdict: 'pass', settledBy: 'd-1', confirmation: 'unconfirmed' },
+    });
+  });
+
+  test('told again it is a repeat, and the first delivery stays the one that settled', () => {
+    expect(play(completed(), completed({ deliveryId: id('d-2') }))).toMatchObject({
+      decisions: ['settle', 'repeat'],
+      standing: { settledBy: 'd-1' },
+    });
+  });
+
+  test('a newer one of the same source stands in its place', () => {
+    const retried = completed({ verdict: 'retry', confidence: 0.5 });
+    expect(play(retried, completed({ deliveryId: id('d-2'), occurredAt: at(20) }))).toMatchObject({
+      decisions: ['settle', 'settle'],
+      standing: { state: 'settled', verdict: 'pass', settledBy: 'd-2' },
+    });
+  });
+
+  test('an older one is kept and changes nothing', () => {
+    const late = completed({ deliveryId: id('d-2'), occurredAt: at(5), verdict: 'fail' });
+    expect(play(completed(), late)).toMatchObject({
+      decisions: ['settle', 'record'],
+      standing: { state: 'settled', verdict: 'pass', settledBy: 'd-1' },
+    });
+  });
+
+  test('another one of the same moment is a dispute, in which the least favourable stands', () => {
+    const other = completed({ deliveryId: id('d-2'), verdict: 'fail' });
+    expect(play(completed(), other)).toMatchObject({
+      decisions: ['settle', 'dispute'],
+      standing: { state: 'disputed', verdict: 'fail', confirmation: 'contradicted' },
+    });
+  });
+
+  test('a second source that agrees confirms, one that contradicts disputes', () => {
+    const pull = completed({ deliveryId: id('d-2'), source: 'pull', occurredAt: at(11) });
+    expect(play(completed(), pull)).toMatchObject({
+      decisions: ['settle', 'confirm'],
+      standing: { confirmation: 'confirmed', state: 'settled' },
+    });
+    expect(play(completed(), { ...pull, verdict: 'fail' })).toMatchObject({
+      decisions: ['settle', 'dispute'],
+      standing: { state: 'disputed', verdict: 'fail' },
+    });
+  });
+
+  test('what came after a retry does not contradict it', () => {
+    const pull = completed({ deliveryId: id('d-2'), source: 'pull', occurredAt: at(20) });
+    expect(play(completed({ verdict: 'retry' }), pull)).toMatchObject({
+      standing: { state: 'settled', verdict: 'pass' },
+    });
+  });
+
+  test('a reference is kept when the newest statement has none', () => {
+    const newer = completed({ deliveryId: id('d-2'), occurredAt: at(20), referenceId: null });
+    expect(play(completed(), newer).standing).toMatchObject({ settledBy: 'd-2', referenceId: 'user-1' });
+  });
+});
+
+test('6 — any order and any repetition of the same deliveries end in the same standing', () => {
+  const event = fc.record({
+    source: fc.constantFrom('webhook' as const, 'pull' as const),
+    verdict: fc.constantFrom('pass' as const, 'retry' as const, 'fail' as const),
+    confidence: fc.constantFrom(null, 0.2, 0.9),
+    referenceId: fc.constantFrom(null, 'user-1', 'user-2'),
+    occurredAt: fc.integer({ min: 1, max: 4 }).map(at),
+  });
+  const history = fc
+    .array(event, { minLength: 1, maxLength: 6 })
+    .map((events) => events.map((changes, index) => completed({ ...changes, deliveryId: id(`d-${index}`) })));
+  const shuffled = history.chain((events) =>
+    fc.tuple(
+      fc.constant(events),
+      fc.shuffledSubarray(events, { minLength: events.length }),
+      fc.subarray(events),
+    ),
+  );
+  fc.assert(
+    fc.property(shuffled, ([events, order, again]) => {
+      const expected = play(...events).standing;
+      expect(play(...order, ...again).standing).toEqual(expected);
+      expect(play(...again, ...order).standing).toEqual(expected);
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test('a disputed session never shows a kinder verdict than any source’s latest', () => {
+  const verdicts = ['pass', 'retry', 'fail'] as const;
+  for (const first of verdicts) {
+    for (const second of verdicts) {
+      const { standing } = play(
+        completed({ verdict: first }),
+        completed({ verdict: second, deliveryId: id('d-2'), source: 'pull' }),
+      );
+      const worst = Math.max(verdicts.indexOf(first), verdicts.indexOf(second));
+      expect(standing?.verdict).toBe(verdicts[worst]);
+    }
+  }
+});
+
+describe('a face match or an alert', () => {
+  const match = {
+    kind: 'face_matched' as const,
+    deliveryId: id('d-5'),
+    source: 'webhook' as const,
+    referenceId: null,
+    occurredAt: at(10),
+    matchId: 'm-1',
+    sessionId: null,
+    faceId: null,
+    externalFaceId: null,
+    collectionId: null,
+    similarity: 0.9,
+    threshold: null,
+    isMatch: true,
+  };
+
+  test.each([
+    ['record', undefined],
+    ['record', { occurredAt: at(9), deliveryId: id('d-1') }],
+    ['repeat', { occurredAt: at(11), deliveryId: id('d-1') }],
+    ['repeat', { occurredAt: at(10), deliveryId: id('d-1') }],
+    ['record', { occurredAt: at(10), deliveryId: id('d-9') }],
+  ])('is a %s when the row says %o', (decision, recorded) => {
+    expect(decide({ observations: [], recorded }, match).decision).toBe(decision);
+  });
+});
+
+test('an unknown kind is parked, an ignored one ignored', () => {
+  const nothing = { observations: [], recorded: undefined };
+  expect(decide(nothing, { kind: 'unknown', isIgnored: false })).toEqual({
+    decision: 'park',
+    reason: 'unknown_kind',
+  });
+  expect(decide(nothing, { kind: 'unknown', isIgnored: true })).toEqual({ decision: 'ignore' });
+});
