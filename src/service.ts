@@ -127,6 +127,10 @@ async function startAll(running: Running): Promise<void> {
   undo.push({ name: 'announcer', run: () => announcer.close() });
 
   const readDb = connectPool('read', workStatementTimeoutMs);
+  // Before the door opens: a day's partition that is made while that day's rows come in refuses some of them.
+  await keepUp({ db: readDb, log, now: running.now }).catch((error: unknown) =>
+    log.warn({ err: error }, 'the partitions of the coming days could not be made; the default one takes their rows'),
+  );
   const receive =
     config.role === 'worker'
       ? undefined

@@ -65,14 +65,19 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
 }
 
 async function commitGroup(options: GroupCommitOptions, group: readonly Waiting[]): Promise<void> {
-  const startedAt = performance.now();
-  let recorded: RecordedDelivery[];
   try {
-    recorded = await options.record(group.map((each) => each.delivery));
+    await commit(options, group);
   } catch (error) {
     if (error instanceof ServiceError && error.code === 'unavailable') throw error;
-    return commitOneByOne(options, group, error);
+    // One delivery that the database will not take must not cost its neighbours their commit. A group of one is tried
+    // again as well: a table that is changed under a statement refuses it once and takes it the next time.
+    for (const each of group) await commit(options, [each]).catch(each.reject);
   }
+}
+
+async function commit(options: GroupCommitOptions, group: readonly Waiting[]): Promise<void> {
+  const startedAt = performance.now();
+  const recorded = await options.record(group.map((each) => each.delivery));
   options.onCommit(group.length, (performance.now() - startedAt) / 1000);
   for (const [index, each] of group.entries()) {
     const result = recorded[index];
@@ -82,17 +87,4 @@ async function commitGroup(options: GroupCommitOptions, group: readonly Waiting[
   }
   const fresh = recorded.filter((result) => !result.isRepeat).map((result) => result.id);
   if (fresh.length > 0) options.announce(fresh);
-}
-
-// One delivery that the database will not take must not cost its neighbours their commit.
-async function commitOneByOne(
-  options: GroupCommitOptions,
-  group: readonly Waiting[],
-  error: unknown,
-): Promise<void> {
-  const [first] = group;
-  if (group.length === 1) return first?.reject(error);
-  for (const each of group) {
-    await commitGroup(options, [each]).catch(each.reject);
-  }
 }

@@ -2,8 +2,7 @@
 // after a 5xx or a network error. Each message is signed once, so that a retry and a duplicate carry the very same
 // headers (whether the vendor signs a retry anew is not documented).
 import { setTimeout as sleep } from 'node:timers/promises';
-import { defaultTemplate, parseTemplate, sign, type Template } from '../ilive/signature.ts';
-import type { Secret } from '../secret.ts';
+import { sign, type Template } from '../ilive/signature.ts';
 import type { Message } from './message.ts';
 import { type Attempt, createAgent, post } from './post.ts';
 
@@ -18,10 +17,15 @@ export interface Answer {
     | { readonly outcome: 'lost' };
 }
 
+export interface Signing {
+  /** Used in turn, as by an account in the middle of a rotation. */
+  readonly keys: readonly [Buffer, ...Buffer[]];
+  readonly template: Template;
+}
+
 export interface DeliverOptions {
   readonly url: URL;
-  /** Used in turn, as an account does in the middle of a rotation. */
-  readonly secrets: readonly [Secret, ...Secret[]];
+  readonly signing: Signing;
   /** Messages begun in a second; 0 for as many as the service answers. */
   readonly ratePerSecond: number;
   readonly concurrency: number;
@@ -49,20 +53,27 @@ export async function deliver(messages: readonly Message[], options: DeliverOpti
       slots.giveBack();
     }
   };
+  // A rejection is looked at once all have ended; until then it must not end the process.
+  const start = (work: Promise<void>) => {
+    work.catch(() => {});
+    underWay.push(work);
+  };
   const startedAt = performance.now();
-  for (const [index, message] of messages.entries()) {
-    const dueInMs = ratePerSecond === 0 ? 0 : startedAt + (index * 1000) / ratePerSecond - performance.now();
-    if (dueInMs > 1) await sleep(dueInMs, undefined, { signal });
-    signal.throwIfAborted();
-    if (message.delayMs > 0) underWay.push(sleep(message.delayMs, undefined, { signal }).then(() => run(message)));
-    else {
+  try {
+    for (const [index, message] of messages.entries()) {
+      const dueInMs =
+        ratePerSecond === 0 ? 0 : startedAt + (index * 1000) / ratePerSecond - performance.now();
+      if (dueInMs > 1) await sleep(dueInMs, undefined, { signal });
       await slots.wait();
-      underWay.push(run(message));
+      signal.throwIfAborted();
+      const { delayMs } = message;
+      start(delayMs === 0 ? run(message) : sleep(delayMs, undefined, { signal }).then(() => run(message)));
     }
+    await Promise.all(underWay);
+  } finally {
+    await Promise.allSettled(underWay);
+    agent.destroy();
   }
-  await Promise.all(underWay);
-  agent.destroy();
-  signal.throwIfAborted();
   return answers;
 }
 
@@ -72,7 +83,7 @@ async function sendMessage(
   options: DeliverOptions,
 ): Promise<Answer[]> {
   const signedAtSeconds = Math.floor(Date.now() / 1000) + message.clockOffsetSeconds;
-  const headers = headersOf(message, signedAtSeconds, options.secrets);
+  const headers = headersOf(message, signedAtSeconds, options.signing);
   const send = async (): Promise<Answer> => {
     const attempts = await attempt(message, headers, agent, options);
     return { message: message.index, signedAtSeconds, attempts, result: resultOf(attempts) };
@@ -103,29 +114,28 @@ function isRetried({ outcome, status }: Attempt): boolean {
   return outcome === 'network_error' || status >= 500;
 }
 
-function headersOf(
-  message: Message,
+/** The headers that the pretend vendor sends with a message; an unsigned one has none of the three. */
+export function headersOf(
+  { signature, webhookId, index, signedBody }: Message,
   timestamp: number,
-  secrets: DeliverOptions['secrets'],
+  { keys, template }: Signing,
 ): Record<string, string> {
   const headers = { 'content-type': 'application/json', 'user-agent': 'ilive-webhooks-simulator' };
-  if (message.signature === 'none') return headers;
-  const secret = secrets[message.index % secrets.length] ?? secrets[0];
-  const key = message.signature === 'true' ? secret.reveal() : 'not the secret of this account';
-  const { webhookId } = message;
-  return { ...headers, ...sign(message.signedBody, { key: Buffer.from(key), template, timestamp, webhookId }) };
+  if (signature === 'none') return headers;
+  const key = signature === 'true' ? (keys[index % keys.length] ?? keys[0]) : strangersKey;
+  return { ...headers, ...sign(signedBody, { key, template, timestamp, webhookId }) };
 }
 
-const template = parseTemplate(defaultTemplate) as Template;
+const strangersKey = Buffer.from('the secret of another account');
 
 function resultOf(attempts: readonly Attempt[]): Answer['result'] {
   const last = attempts.at(-1);
   if (last === undefined || isRetried(last)) return { outcome: 'lost' };
   const said = parseObject(last.text);
-  if (last.status === 202 && typeof said['delivery_id'] === 'string') {
-    return { outcome: 'accepted', deliveryId: said['delivery_id'], isRepeat: said['repeat'] === true };
+  if (last.status === 202 && typeof said.delivery_id === 'string') {
+    return { outcome: 'accepted', deliveryId: said.delivery_id, isRepeat: said.repeat === true };
   }
-  return { outcome: 'refused', status: last.status, code: String(said['code'] ?? 'no code') };
+  return { outcome: 'refused', status: last.status, code: String(said.code ?? 'no code') };
 }
 
 function parseObject(text: string): Record<string, unknown> {

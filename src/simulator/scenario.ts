@@ -183,7 +183,7 @@ function withoutFields(statement: Statement, random: Random): Statement {
     case 'alert':
       return {
         ...statement,
-        ...random.pick([
+        ...random.pick<Partial<AlertStatement>>([
           { alertId: null, details: null },
           { category: null, atMicros: null },
         ]),

@@ -2,21 +2,30 @@
 // and keeps files from seeing each other's rows. Names are unique, so files may run side by side.
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
+import { migrate } from '../../src/db/migrate.ts';
 
 const template = 'ilive_template';
 
-/** Creates the template database; `adminUrl` is a superuser's address on the run's own Postgres. */
+/** Creates the migrated template database; `adminUrl` is a superuser's address on the run's own Postgres. */
 export async function prepareTemplate(adminUrl: string): Promise<void> {
   await runAsAdmin(adminUrl, `CREATE DATABASE ${template}`);
+  await migrate(urlOf(adminUrl, template));
 }
 
 /** Clones the template; `drop` also ends the connections that a test left open. */
 export async function createTestDatabase(adminUrl: string): Promise<{ url: string; drop(): Promise<void> }> {
   const name = `test_${randomBytes(6).toString('hex')}`;
   await runAsAdmin(adminUrl, `CREATE DATABASE ${name} TEMPLATE ${template}`);
+  return {
+    url: urlOf(adminUrl, name),
+    drop: () => runAsAdmin(adminUrl, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`),
+  };
+}
+
+function urlOf(adminUrl: string, database: string): string {
   const url = new URL(adminUrl);
-  url.pathname = `/${name}`;
-  return { url: url.href, drop: () => runAsAdmin(adminUrl, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`) };
+  url.pathname = `/${database}`;
+  return url.href;
 }
 
 async function runAsAdmin(adminUrl: string, statement: string): Promise<void> {

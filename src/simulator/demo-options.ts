@@ -1,0 +1,73 @@
+// The demo's command line.
+import { randomInt } from 'node:crypto';
+import { readArguments, readFaults, readUrl, readWholeNumber } from './arguments.ts';
+import type { FaultShares } from './faults.ts';
+
+export interface DemoOptions {
+  readonly isOnce: boolean;
+  readonly isJson: boolean;
+  readonly sessionCount: number;
+  readonly seed: number;
+  readonly ratePerSecond: number;
+  readonly faults: FaultShares;
+  readonly keepDir: string | undefined;
+  readonly databaseUrl: string | undefined;
+  readonly redisUrl: string | undefined;
+}
+
+export const demoHelp = `
+Shows the whole service at work: starts it with a database of its own, plays iLive
+to it, with everything that goes wrong on the way, and checks that the tables hold
+exactly what they must. Nothing is left behind.
+
+Usage: npm run demo -- [options]
+
+  --once              stop after the summary; exit 0 when the tables match, else 1
+  --sessions N        sessions to play (default 500)
+  --seed N            the same seed plays the same scenario (default: a random one)
+  --rate N            messages a second, 0 for as many as possible (default 200)
+  --faults LIST       all (default), none, or some: duplicate,tampered=0.1 or -slow
+  --json              print only the summary, as JSON; implies --once
+  --keep DIR          keep the data in DIR instead of a temporary folder
+  --database-url URL  use this Postgres (also ILIVE_DEMO_DATABASE_URL)
+  --help              this text
+
+REDIS_URL in the environment puts the queue on Redis; else it lives in Postgres.
+
+Examples:
+  npm run demo
+  npm run demo -- --once --sessions 2000 --rate 0
+  npm run demo -- --seed 7 --faults contradiction,reorder=0.2
+  REDIS_URL=redis://localhost:6379 npm run demo
+`.trim();
+
+const seedMax = 4_294_967_295;
+
+/** Reads the command line. Throws `config_invalid` with a sentence; `help` when that is what was asked for. */
+export function readDemoOptions(args: readonly string[], env: NodeJS.ProcessEnv): DemoOptions | 'help' {
+  const values = readArguments(args, {
+    once: { type: 'boolean' },
+    sessions: { type: 'string', default: '500' },
+    seed: { type: 'string' },
+    rate: { type: 'string', default: '200' },
+    faults: { type: 'string', default: 'all' },
+    json: { type: 'boolean' },
+    keep: { type: 'string' },
+    'database-url': { type: 'string' },
+    help: { type: 'boolean', short: 'h' },
+  });
+  if (values.help) return 'help';
+  const databaseUrl = values['database-url'] ?? (env.ILIVE_DEMO_DATABASE_URL || undefined);
+  if (databaseUrl !== undefined) readUrl('database-url', databaseUrl, ['postgres', 'postgresql']);
+  return {
+    isOnce: values.once === true || values.json === true,
+    isJson: values.json === true,
+    sessionCount: readWholeNumber('sessions', values.sessions, 1, 1_000_000),
+    seed: values.seed === undefined ? randomInt(1, 10_000) : readWholeNumber('seed', values.seed, 0, seedMax),
+    ratePerSecond: readWholeNumber('rate', values.rate, 0, 100_000),
+    faults: readFaults(values.faults),
+    keepDir: values.keep,
+    databaseUrl,
+    redisUrl: env.REDIS_URL || undefined,
+  };
+}

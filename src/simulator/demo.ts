@@ -1,0 +1,178 @@
+// `npm run demo`: the real service as a child process, the pretend vendor against it, and a summary that anyone can
+// read. Secrets and keys are made for this run alone. The child and its temporary folder never outlive us, however we
+// end.
+import { randomBytes } from 'node:crypto';
+import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { ServiceError } from '../errors.ts';
+import { defaultTemplate, parseTemplate, type Template } from '../ilive/signature.ts';
+import { Secret } from '../secret.ts';
+import { type ChildService, startChildService } from './child-service.ts';
+import { writeCurlLines } from './curl-lines.ts';
+import { type DemoOptions, demoHelp, readDemoOptions } from './demo-options.ts';
+import { createProgressDisplay } from './progress.ts';
+import { writeReport } from './report.ts';
+import { type Run, runScenario } from './run-scenario.ts';
+import { planScenario } from './scenario.ts';
+import { summarize } from './summary.ts';
+
+const exitCodes = { ok: 0, different: 1, usage: 2, interrupted: 130 } as const;
+const startTimeoutMs = 120_000;
+const settleTimeoutMs = 60_000;
+const retryDelayMs = 300;
+const concurrency = 32;
+
+interface Demo {
+  readonly options: DemoOptions;
+  readonly secrets: readonly [string, string];
+  readonly apiKey: string;
+  readonly dataDir: string;
+  readonly signal: AbortSignal;
+  readonly say: (text: string) => void;
+}
+
+async function main(): Promise<number> {
+  const options = readDemoOptions(process.argv.slice(2), process.env);
+  if (options === 'help') {
+    console.log(demoHelp);
+    return exitCodes.ok;
+  }
+  const controller = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => controller.abort());
+  const dataDir = await createDataDir(options);
+  try {
+    return await runDemo({
+      options,
+      secrets: [randomBytes(24).toString('hex'), randomBytes(24).toString('hex')],
+      apiKey: `demo-${randomBytes(12).toString('hex')}`,
+      dataDir,
+      signal: controller.signal,
+      say: options.isJson ? () => {} : (text) => console.log(text),
+    });
+  } catch (error) {
+    if (!controller.signal.aborted) throw error;
+    if (!options.isJson) console.log('\n  Interrupted. Everything is stopped.');
+    return exitCodes.interrupted;
+  } finally {
+    if (options.keepDir === undefined) await rm(dataDir, { recursive: true, force: true });
+  }
+}
+
+async function createDataDir({ keepDir }: DemoOptions): Promise<string> {
+  if (keepDir !== undefined) {
+    await mkdir(keepDir, { recursive: true });
+    return path.resolve(keepDir);
+  }
+  const dir = await mkdtemp(path.join(os.tmpdir(), 'ilive-demo-'));
+  await chmod(dir, 0o711); // started by root, Postgres runs as another user and has to get through
+  return dir;
+}
+
+async function runDemo(demo: Demo): Promise<number> {
+  const { options, say } = demo;
+  say('\n  ilive-webhooks: the demo\n');
+  say(`  Starting the service with ${options.databaseUrl ? 'your Postgres' : 'a Postgres of its own'} …`);
+  const service = await startService(demo);
+  try {
+    const queue = service.queue === 'redis' ? 'Redis' : 'Postgres';
+    say(`  It listens on ${service.address}; its queue lives in ${queue}.`);
+    say(`  Playing iLive: ${options.sessionCount} sessions, ${paceOf(options)}, seed ${options.seed}.\n`);
+    const run = await play(demo, service);
+    const summary = summarize(run);
+    const exitCode = summary.matchesOracle ? exitCodes.ok : exitCodes.different;
+    if (options.isJson) {
+      const database = options.databaseUrl === undefined ? 'embedded' : 'given';
+      console.log(JSON.stringify({ queue: service.queue, database, ...summary }, null, 2));
+    }
+    say(writeReport(summary, process.stdout));
+    if (!options.isOnce) await stay(demo, service, run);
+    return exitCode;
+  } finally {
+    await service.stop();
+    if (!options.isOnce) say('  Stopped. Goodbye.\n');
+  }
+}
+
+function startService({ options, secrets, apiKey, dataDir, signal }: Demo): Promise<ChildService> {
+  return startChildService({
+    settings: {
+      PORT: '0',
+      HOST: '127.0.0.1',
+      DATA_DIR: dataDir,
+      QUEUE_PREFIX: `demo-${randomBytes(4).toString('hex')}`,
+      ILIVE_WEBHOOK_SECRETS: secrets.join(','),
+      BOOTSTRAP_API_KEY: apiKey,
+      ...(options.databaseUrl === undefined ? {} : { DATABASE_URL: options.databaseUrl }),
+      ...(options.redisUrl === undefined ? {} : { REDIS_URL: options.redisUrl }),
+    },
+    startTimeoutMs,
+    temporaryDir: options.keepDir === undefined ? dataDir : undefined,
+    signal,
+  });
+}
+
+async function play({ options, secrets, apiKey, signal }: Demo, service: ChildService): Promise<Run> {
+  const progress = createProgressDisplay(process.stdout, options.isJson);
+  const stopped = new AbortController();
+  // A service that dies must end the run at once, and not after every message has failed twice.
+  void service.ended.then((how) =>
+    stopped.abort(new Error(`The service ended in the middle of the run (${how}):\n${service.lastLines()}`)),
+  );
+  const [first, second] = secrets.map((secret) => Buffer.from(secret));
+  try {
+    return await runScenario({
+      scenario: planScenario({
+        ...options,
+        label: randomBytes(4).toString('hex'),
+        now: new Date(),
+      }),
+      url: new URL('/webhooks/ilive', service.address),
+      signing: {
+        keys: [first ?? Buffer.alloc(0), second ?? Buffer.alloc(0)],
+        template: parseTemplate(defaultTemplate) as Template,
+      },
+      api: {
+        url: service.address,
+        key: new Secret(apiKey),
+        signal: AbortSignal.any([signal, stopped.signal]),
+      },
+      ratePerSecond: options.ratePerSecond,
+      concurrency,
+      retryDelayMs,
+      settleTimeoutMs,
+      onProgress: progress.show,
+    });
+  } catch (error) {
+    throw stopped.signal.aborted ? stopped.signal.reason : error;
+  } finally {
+    progress.finish();
+  }
+}
+
+async function stay({ apiKey, signal, say }: Demo, service: ChildService, run: Run): Promise<void> {
+  say(`\n  Look for yourself; the service keeps running:\n\n${writeCurlLines(service.address, apiKey, run)}`);
+  say('\n  Ctrl-C stops it.');
+  const interrupted = new Promise<undefined>((resolve) => {
+    if (signal.aborted) resolve(undefined);
+    signal.addEventListener('abort', () => resolve(undefined), { once: true });
+  });
+  const how = await Promise.race([interrupted, service.ended]);
+  if (how !== undefined) throw new Error(`The service ended by itself (${how}):\n${service.lastLines()}`);
+  say('\n  Stopping the service …');
+}
+
+function paceOf({ ratePerSecond }: DemoOptions): string {
+  return ratePerSecond === 0 ? 'as fast as it takes them' : `${ratePerSecond} messages a second`;
+}
+
+main().then(
+  (exitCode) => {
+    process.exitCode = exitCode;
+  },
+  (error: unknown) => {
+    const isUsage = error instanceof ServiceError && error.code === 'config_invalid';
+    console.error(error instanceof Error ? `\n  ${error.message}\n` : error);
+    process.exitCode = isUsage ? exitCodes.usage : exitCodes.different;
+  },
+);

@@ -1,0 +1,163 @@
+// The real service for tests: built by the composition root, on port 0, on a database of its own, with either queue
+// backend. What tests send goes through the front door over real HTTP, signed by the very code that iLive's signatures
+// are verified with.
+import { randomUUID } from 'node:crypto';
+import { inject } from 'vitest';
+import { parseConfig } from '../../src/config.ts';
+import { connect, type Database } from '../../src/db/connect.ts';
+import { defaultTemplate, parseTemplate, sign, signingKey } from '../../src/ilive/signature.ts';
+import type { Log } from '../../src/log.ts';
+import { createService, type Overrides, type Service } from '../../src/service.ts';
+import { createTestDatabase } from './database.ts';
+import { until } from './until.ts';
+
+export const queueBackends = ['postgres', 'redis'] as const;
+export type QueueBackendName = (typeof queueBackends)[number];
+
+export const secret = 'whsec_test_secret';
+export const apiKey = 'test-api-key-0123456789';
+export const silent: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+
+export interface Sent {
+  readonly status: number;
+  readonly headers: Headers;
+  // biome-ignore lint/suspicious/noExplicitAny: a test asserts what it finds
+  readonly body: any;
+}
+
+export interface DeliverOptions {
+  readonly secret?: string;
+  readonly webhookId?: string;
+  readonly signedAt?: Date;
+  readonly account?: string;
+  readonly headers?: Record<string, string>;
+}
+
+export interface TestService {
+  readonly url: string;
+  readonly service: Service;
+  /** A pool of the test's own on the service's database. */
+  readonly db: Database;
+  readonly databaseUrl: string;
+  deliver(payload: object | string | Buffer, options?: DeliverOptions): Promise<Sent>;
+  get(path: string, key?: string | null): Promise<Sent>;
+  /** Resolves once no delivery is owed any more. */
+  settled(deadlineMs?: number): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export interface TestServiceOptions {
+  readonly queue?: QueueBackendName;
+  readonly env?: Record<string, string>;
+  readonly overrides?: Overrides;
+  /** A database to use and to leave behind; else a fresh one, dropped at the end. */
+  readonly databaseUrl?: string;
+}
+
+/** Starts a service; the caller must `stop` it. */
+export async function startTestService(options: TestServiceOptions = {}): Promise<TestService> {
+  const database =
+    options.databaseUrl === undefined
+      ? await createTestDatabase(inject('postgresUrl'))
+      : { url: options.databaseUrl, drop: async () => {} };
+  const config = parseConfig({
+    PORT: '0',
+    HOST: '127.0.0.1',
+    DATABASE_URL: database.url,
+    ...(options.queue === 'redis'
+      ? { REDIS_URL: inject('redisUrl'), QUEUE_PREFIX: `t-${randomUUID()}` }
+      : {}),
+    ILIVE_WEBHOOK_SECRETS: secret,
+    BOOTSTRAP_API_KEY: apiKey,
+    SWEEP_INTERVAL_SECONDS: '1',
+    SWEEP_OVERDUE_SECONDS: '1',
+    SHUTDOWN_GRACE_SECONDS: '10',
+    ...options.env,
+  });
+  const service = createService(config, { log: silent, ...options.overrides });
+  await service.start();
+  const db = connect({
+    url: database.url,
+    applicationName: 'test',
+    maxConnections: 2,
+    connectTimeoutMs: 5_000,
+    statementTimeoutMs: 30_000,
+    log: silent,
+  });
+  const url = service.address();
+  return {
+    url,
+    service,
+    db,
+    databaseUrl: database.url,
+    deliver: (payload, deliverOptions) => deliver(url, payload, deliverOptions),
+    get: (path, key = apiKey) => get(url, path, key),
+    settled: (deadlineMs = 20_000) => settled(db, deadlineMs),
+    stop: async () => {
+      await service.stop();
+      await db.close();
+      await database.drop();
+    },
+  };
+}
+
+/** Signs and posts one delivery, as iLive would. */
+export async function deliver(
+  url: string,
+  payload: object | string | Buffer,
+  options: DeliverOptions = {},
+): Promise<Sent> {
+  const body = Buffer.isBuffer(payload)
+    ? payload
+    : Buffer.from(typeof payload === 'string' ? payload : JSON.stringify(payload));
+  const template = parseTemplate(defaultTemplate);
+  if (typeof template === 'string') throw new Error(template);
+  const signed = sign(body, {
+    key: signingKey(options.secret ?? secret, 'utf8'),
+    template,
+    timestamp: Math.floor((options.signedAt ?? new Date()).getTime() / 1000),
+    webhookId: options.webhookId ?? randomUUID(),
+  });
+  const path = options.account === undefined ? '/webhooks/ilive' : `/webhooks/ilive/${options.account}`;
+  const headers = { 'content-type': 'application/json', ...signed, ...options.headers };
+  return answerOf(await fetch(`${url}${path}`, { method: 'POST', headers, body }));
+}
+
+export async function get(url: string, path: string, key: string | null): Promise<Sent> {
+  return answerOf(
+    await fetch(`${url}${path}`, { headers: key === null ? {} : { authorization: `Bearer ${key}` } }),
+  );
+}
+
+async function answerOf(response: Response): Promise<Sent> {
+  const text = await response.text();
+  const isJson = response.headers.get('content-type')?.includes('json') ?? false;
+  return { status: response.status, headers: response.headers, body: isJson ? JSON.parse(text) : text };
+}
+
+async function settled(db: Database, deadlineMs: number): Promise<void> {
+  const owed = () =>
+    db.query<{ count: string }>({ text: `select count(*) from deliveries where state = 'received'` });
+  await until(async () => Number((await owed())[0]?.count) === 0, {
+    deadlineMs,
+    describe: 'no delivery is owed',
+  });
+}
+
+let verdictCount = 0;
+
+/** A documented verdict payload of a session of its own, with `changes`. */
+export function verdictPayload(changes: object = {}): { session_id: string } & Record<string, unknown> {
+  verdictCount += 1;
+  return {
+    event: 'liveness.verdict',
+    session_id: randomUUID(),
+    verdict: 'pass',
+    confidence: 0.8732,
+    reference_id: `user-${verdictCount}`,
+    camera_metadata: { model: 'x' },
+    location: { country: 'NL' },
+    timestamp: '2026-04-11T09:30:12.456789+00:00',
+    ...changes,
+  };
+}
