@@ -33,5 +33,7 @@ export class ServiceError extends Error {
 /** Narrows whatever was caught to a ServiceError; what nobody foresaw becomes `internal` with the cause kept. */
 export function asServiceError(error: unknown): ServiceError {
   if (error instanceof ServiceError) return error;
-  return new ServiceError('internal', error instanceof Error ? error.message : String(error), { cause: error });
+  return new ServiceError('internal', error instanceof Error ? error.message : String(error), {
+    cause: error,
+  });
 }

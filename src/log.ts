@@ -7,7 +7,16 @@ export type Log = Pick<Logger, 'debug' | 'info' | 'warn' | 'error'>;
 export const logLevels = ['silent', 'fatal', 'error', 'warn', 'info', 'debug', 'trace'] as const;
 export type LogLevel = (typeof logLevels)[number];
 
-const redactedPaths = ['secret', 'secrets', 'token', 'body', 'headers', 'authorization', 'apiKey', 'password'];
+const redactedPaths = [
+  'secret',
+  'secrets',
+  'token',
+  'body',
+  'headers',
+  'authorization',
+  'apiKey',
+  'password',
+];
 
 /** A logger at `level` ("silent" logs nothing); errors are written with type, message, stack and cause. */
 export function createLog(level: LogLevel): Log {

@@ -129,7 +129,10 @@ async function startAll(running: Running): Promise<void> {
   const readDb = connectPool('read', workStatementTimeoutMs);
   // Before the door opens: a day's partition that is made while that day's rows come in refuses some of them.
   await keepUp({ db: readDb, log, now: running.now }).catch((error: unknown) =>
-    log.warn({ err: error }, 'the partitions of the coming days could not be made; the default one takes their rows'),
+    log.warn(
+      { err: error },
+      'the partitions of the coming days could not be made; the default one takes their rows',
+    ),
   );
   const receive =
     config.role === 'worker'

@@ -50,7 +50,7 @@ export const complianceAlert = z
     severity: optionalText,
     category: optionalText,
     message: optionalText,
-    details: z.unknown(),
+    details: z.unknown().optional(),
     timestamp: optionalText,
   })
   .refine((alert) => [alert.alert_id, alert.severity, alert.category, alert.message].some((field) => field), {

@@ -28,10 +28,14 @@ const maxOutstandingRings = 16;
 const failureLogIntervalMs = 10_000;
 
 export function createAnnouncer(backend: QueueBackend, options: AnnounceOptions): Announcer {
-  const queue: Queue = backend.createQueue(deliveriesQueue, {
+  let queue: Queue | undefined;
+  const opening = backend.openQueue(deliveriesQueue, {
     // History lives in Postgres; ids are BullMQ's own, since it silently ignores a job whose id it has seen.
     defaultJobOptions: { attempts: 1, removeOnComplete: true, removeOnFail: true },
     streams: { events: { maxLen: 100 } },
+  });
+  void opening.then((opened) => {
+    queue = opened;
   });
   let outstanding = 0;
   let lastLoggedAt = 0;
@@ -44,11 +48,10 @@ export function createAnnouncer(backend: QueueBackend, options: AnnounceOptions)
     }
     return false;
   };
-  queue.on('error', (error) => options.log.debug({ err: error }, 'queue connection'));
-
   return {
     announce: async (ids) => {
       if (ids.length === 0) return true;
+      if (queue === undefined) return fail(new Error('the queue has not been reached yet'));
       if (outstanding >= maxOutstandingRings) return fail(new Error('too many rings are waiting already'));
       outstanding += 1;
       const rung = ring(queue, ids, options.batchMaxIds).finally(() => {
@@ -56,7 +59,9 @@ export function createAnnouncer(backend: QueueBackend, options: AnnounceOptions)
       });
       return Promise.race([rung.then(() => true), timeout(options.timeoutMs)]).catch(fail);
     },
-    close: () => queue.close(),
+    close: async () => {
+      await queue?.close();
+    },
   };
 }
 

@@ -2,8 +2,10 @@
 // differs between them is decided here; the rest of the room sees only a queue and workers. All keys share the hash tag
 // `{prefix}`, so that a cluster keeps one queue on one node. What is kept there are ids (guarantee 9), and losing all of
 // it costs nothing but time: the truth is in Postgres (guarantee 2).
+import { setTimeout as wait } from 'node:timers/promises';
 import {
   createPostgresBackend,
+  type PostgresQueueBackend,
   type Processor,
   Queue,
   type QueueOptions,
@@ -11,6 +13,7 @@ import {
   type WorkerOptions,
 } from 'bullmq';
 import { Cluster, Redis } from 'ioredis';
+import { backoffMs } from '../backoff.ts';
 import type { Log } from '../log.ts';
 
 export interface QueueBackendOptions {
@@ -24,16 +27,23 @@ export interface QueueBackendOptions {
 
 export interface QueueBackend {
   readonly kind: 'redis' | 'postgres';
-  createQueue(name: string, options: Partial<QueueOptions>): Queue;
-  createWorker(name: string, processor: Processor, options: Partial<WorkerOptions>): Worker;
+  /** A queue whose store answers; tries until it does. Undefined once the backend is disconnected. */
+  openQueue(name: string, options: Partial<QueueOptions>): Promise<Queue | undefined>;
+  /** A worker whose store answers and that does not run yet; as `openQueue`. */
+  openWorker(
+    name: string,
+    processor: Processor,
+    options: Partial<WorkerOptions>,
+  ): Promise<Worker | undefined>;
   /** Ends every connection at once, also ones that still wait for a server that is away. */
   disconnect(): void;
 }
 
 const reconnectDelayMaxMs = 2_000;
 const postgresMaxConnections = 4;
+const connectTimeoutMs = 5_000;
 
-/** Describes the backend; nothing connects before a queue or a worker is made, and then it may take as long as it likes. */
+/** Describes the backend; nothing connects before a queue or a worker is opened. */
 export function createQueueBackend(options: QueueBackendOptions): QueueBackend {
   return options.redisUrl === undefined
     ? createOnPostgres(options)
@@ -42,6 +52,7 @@ export function createQueueBackend(options: QueueBackendOptions): QueueBackend {
 
 function createOnRedis(url: string, prefix: string, log: Log): QueueBackend {
   const clients: (Redis | Cluster)[] = [];
+  let isStopped = false;
   const connectClient = () => {
     const client = openRedis(url);
     // BullMQ reports what matters through its own `error` events; ioredis only needs somebody to listen.
@@ -50,15 +61,53 @@ function createOnRedis(url: string, prefix: string, log: Log): QueueBackend {
     return client;
   };
   const shared = { prefix: `{${prefix}}` };
+  const open = <T extends Openable>(create: (connection: Redis | Cluster) => T) => {
+    const createWithClient = () => {
+      const client = connectClient();
+      return { opened: create(client), release: () => client.disconnect() };
+    };
+    return openReady(createWithClient, () => isStopped, log);
+  };
   return {
     kind: 'redis',
-    createQueue: (name, options) => new Queue(name, { ...options, ...shared, connection: connectClient() }),
-    createWorker: (name, processor, options) =>
-      new Worker(name, processor, { ...options, ...shared, connection: connectClient() }),
+    openQueue: (name, options) =>
+      open((connection) => new Queue(name, { ...options, ...shared, connection })),
+    openWorker: (name, processor, options) =>
+      open(
+        (connection) => new Worker(name, processor, { ...options, ...shared, connection, autorun: false }),
+      ),
     disconnect: () => {
+      isStopped = true;
       for (const client of clients) client.disconnect();
     },
   };
+}
+
+type Openable = Queue | Worker;
+
+// BullMQ remembers a failed handshake for ever, and a worker on Postgres that remembers one spins without a pause
+// (measured on 6.7.0, 2026-11-23: the event loop of the process stands still). So nothing runs before its handshake has
+// succeeded, and one that failed is thrown away.
+async function openReady<T extends Openable>(
+  create: () => { opened: T; release: () => void },
+  isStopped: () => boolean,
+  log: Log,
+): Promise<T | undefined> {
+  for (let attempt = 0; !isStopped(); attempt += 1) {
+    const { opened, release } = create();
+    const onError = (error: Error) => log.debug({ err: error }, 'queue connection');
+    (opened as Queue).on('error', onError);
+    try {
+      await opened.waitUntilReady();
+      return opened;
+    } catch (error) {
+      log.debug({ err: error }, 'the queue does not answer yet');
+      await opened.close().catch(() => {});
+      release();
+      if (!isStopped()) await wait(backoffMs(attempt, { baseMs: 100, maxMs: reconnectDelayMaxMs }));
+    }
+  }
+  return undefined;
 }
 
 // Commands wait for the server as long as it takes, and `announce` is what gives up on them early: a client that fails
@@ -66,7 +115,7 @@ function createOnRedis(url: string, prefix: string, log: Log): QueueBackend {
 function openRedis(url: string): Redis | Cluster {
   const options = {
     maxRetriesPerRequest: null,
-    connectTimeout: 5_000,
+    connectTimeout: connectTimeoutMs,
     keepAlive: 10_000,
     retryStrategy: (times: number) => Math.min(50 * 2 ** Math.min(times, 10), reconnectDelayMaxMs),
   };
@@ -90,28 +139,58 @@ function openRedis(url: string): Redis | Cluster {
   });
 }
 
-function createOnPostgres({ databaseUrl, prefix }: QueueBackendOptions): QueueBackend {
+function createOnPostgres({ databaseUrl, prefix, log }: QueueBackendOptions): QueueBackend {
   const connection = {
     connectionString: databaseUrl,
     application_name: 'ilive-webhooks queue',
     max: postgresMaxConnections,
+    connectionTimeoutMillis: connectTimeoutMs,
     keepAlive: true,
     // A ring that a crash loses is rung again by the sweep; waiting for the disk would buy nothing.
     options: '-c synchronous_commit=off',
     schema: 'bullmq',
     migrate: true,
   };
+  let isStopped = false;
+  const open = <T extends Openable>(create: () => OnPostgres) =>
+    openReady(
+      () => {
+        const opened = create();
+        hearErrors(opened, log);
+        return { opened: opened as unknown as T, release: () => {} };
+      },
+      () => isStopped,
+      log,
+    );
   return {
     kind: 'postgres',
-    createQueue: (name, options) =>
-      new Queue(`${prefix}-${name}`, { ...options, connection }, createPostgresBackend) as unknown as Queue,
-    createWorker: (name, processor, options) =>
-      new Worker(
-        `${prefix}-${name}`,
-        processor,
-        { ...options, connection },
-        createPostgresBackend,
-      ) as unknown as Worker,
-    disconnect: () => {},
+    openQueue: (name, options) =>
+      open<Queue>(() => new Queue(`${prefix}-${name}`, { ...options, connection }, createPostgresBackend)),
+    openWorker: (name, processor, options) =>
+      open<Worker>(
+        () =>
+          new Worker(
+            `${prefix}-${name}`,
+            processor,
+            { ...options, connection, autorun: false },
+            createPostgresBackend,
+          ),
+      ),
+    disconnect: () => {
+      isStopped = true;
+    },
   };
+}
+
+interface OnPostgres {
+  getBackend(): PostgresQueueBackend;
+}
+
+// BullMQ listens for errors of its connections only between uses; one that breaks in its hands would end the process.
+function hearErrors(opened: OnPostgres, log: Log): void {
+  opened
+    .getBackend()
+    .connection.pool.on('connect', (client: { on(event: 'error', hear: (error: Error) => void): void }) =>
+      client.on('error', (error) => log.debug({ err: error }, 'queue connection')),
+    );
 }

@@ -1,5 +1,8 @@
 // Hearing the doorbell: hands each job's ids to a plain function that knows nothing of BullMQ. A handler that throws
-// loses its job and nothing else: the deliveries are still owed, and the sweep brings them back.
+// loses its job and nothing else: the deliveries are still owed, and the sweep brings them back. A worker that reports
+// one error after another is thrown away and opened anew, since BullMQ itself would try again without a pause.
+import { setTimeout as wait } from 'node:timers/promises';
+import type { Worker } from 'bullmq';
 import type { Log } from '../log.ts';
 import { deliveriesQueue } from './announce.ts';
 import type { QueueBackend } from './backend.ts';
@@ -17,25 +20,58 @@ export interface Consumer {
 
 const lockMs = 60_000;
 const retryAfterErrorMs = 1_000;
+const burstErrors = 10;
+const burstWindowMs = 1_000;
 
-/** Starts taking jobs at once. A store that is away is waited for, and its absence is logged but not thrown. */
+/** Starts taking jobs once the store answers. A store that is away is waited for; its absence is never thrown. */
 export function consume(
   backend: QueueBackend,
   handler: (ids: readonly string[]) => Promise<void>,
   { concurrency, log }: ConsumeOptions,
 ): Consumer {
-  const worker = backend.createWorker(
-    deliveriesQueue,
-    async (job) => {
-      await handler(readIds(job.data));
+  let worker: Worker | undefined;
+  let isClosed = false;
+  const workerOptions = {
+    concurrency,
+    lockDuration: lockMs,
+    runRetryDelay: retryAfterErrorMs,
+    maxStalledCount: 3,
+  };
+
+  const runUntilClosed = async () => {
+    while (!isClosed) {
+      worker = await backend.openWorker(deliveriesQueue, (job) => handler(readIds(job.data)), workerOptions);
+      if (worker === undefined || isClosed) break;
+      worker.on('failed', (job, error) =>
+        log.warn({ err: error, job: job?.id }, 'a batch failed; the sweep will bring it back'),
+      );
+      closeOnBurst(worker, log);
+      await worker.run().catch((error: unknown) => log.warn({ err: error }, 'the queue worker stopped'));
+      await worker.close().catch(() => {});
+      if (!isClosed) await wait(retryAfterErrorMs);
+    }
+  };
+  const running = runUntilClosed();
+
+  return {
+    close: async () => {
+      isClosed = true;
+      await worker?.close();
+      // One that still waits for its store ends when the backend is disconnected; nothing is at work in it.
+      if (worker !== undefined) await running;
     },
-    { concurrency, lockDuration: lockMs, runRetryDelay: retryAfterErrorMs, maxStalledCount: 3 },
-  );
-  worker.on('error', (error) => log.debug({ err: error }, 'queue connection'));
-  worker.on('failed', (job, error) =>
-    log.warn({ err: error, job: job?.id }, 'a batch failed; the sweep will bring it back'),
-  );
-  return { close: () => worker.close() };
+  };
+}
+
+function closeOnBurst(worker: Worker, log: Log): void {
+  let errorsAt: number[] = [];
+  worker.on('error', (error) => {
+    const now = performance.now();
+    errorsAt = [...errorsAt.filter((at) => now - at < burstWindowMs), now];
+    if (errorsAt.length !== burstErrors) return;
+    log.warn({ err: error }, 'the queue answers with one error after another; connecting anew');
+    void worker.close(true).catch(() => {});
+  });
 }
 
 const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;

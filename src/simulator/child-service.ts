@@ -3,7 +3,8 @@
 // when we fail, and not when we are killed, which a small watching shell sees to.
 import { type ChildProcess, spawn } from 'node:child_process';
 import path from 'node:path';
-import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type ChildLog, readChildLog } from './child-log.ts';
 
 export interface ChildService {
   /** Such as `http://127.0.0.1:41234`. */
@@ -12,14 +13,13 @@ export interface ChildService {
   readonly queue: string;
   /** Resolves with the exit code or signal when it ends, whoever ended it. */
   readonly ended: Promise<string>;
-  /** Its last log lines. */
-  lastLines(): string;
+  readonly log: ChildLog;
   /** SIGTERM, and SIGKILL after a deadline. Resolves once it is gone; may be called at any time. */
   stop(): Promise<void>;
 }
 
 const root = path.resolve(import.meta.dirname, '../..');
-const keptLineCount = 20;
+const outputDeadlineMs = 2_000;
 const stopDeadlineMs = 30_000;
 // What any program needs to run on this machine; DATABASE_URL and its like must not slip through.
 const passedOn = ['PATH', 'HOME', 'USER', 'LOGNAME', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR', 'LD_LIBRARY_PATH'];
@@ -62,11 +62,8 @@ export async function startChildService({
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const watcher = watch(child, temporaryDir ?? '');
-  const lines: string[] = [];
-  const ended = new Promise<string>((resolve) => {
-    child.once('error', (error) => resolve(error.message));
-    child.once('close', (code, killedBy) => resolve(killedBy ?? `exit code ${code}`));
-  });
+  const log = readChildLog([child.stdout, child.stderr]);
+  const ended = untilEnded(child);
   void ended.then(() => watcher.end('gone\n'));
   const stop = async () => {
     if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return;
@@ -75,47 +72,43 @@ export async function startChildService({
     await ended;
     clearTimeout(late);
   };
-  const lastLines = () => lines.slice(-keptLineCount).join('\n');
   try {
-    const said = await untilListening(child, lines, { ended, startTimeoutMs, signal, lastLines });
-    return { address: String(said.address), queue: String(said.queue ?? ''), ended, lastLines, stop };
+    const said = await untilListening(log, { ended, startTimeoutMs, signal });
+    return { address: String(said.address), queue: String(said.queue ?? ''), ended, log, stop };
   } catch (error) {
     await stop();
     throw error;
   }
 }
 
-function untilListening(
-  child: ChildProcess,
-  lines: string[],
-  wait: { ended: Promise<string>; startTimeoutMs: number; signal: AbortSignal; lastLines: () => string },
+async function untilListening(
+  log: ChildLog,
+  wait: { ended: Promise<string>; startTimeoutMs: number; signal: AbortSignal },
 ): Promise<Record<string, unknown>> {
-  return new Promise((resolve, reject) => {
-    const fail = (what: string) => reject(new Error(`${what}\n${wait.lastLines() || '(it said nothing)'}`));
-    const seconds = wait.startTimeoutMs / 1000;
-    const deadline = setTimeout(
-      () => fail(`The service did not listen within ${seconds} s. Its last lines:`),
-      wait.startTimeoutMs,
+  const deadline = AbortSignal.timeout(wait.startTimeoutMs);
+  const stopped = AbortSignal.any([wait.signal, deadline]);
+  const never = new Promise<never>((_, reject) => {
+    stopped.addEventListener('abort', () => reject(stopped.reason), { once: true });
+  });
+  never.catch(() => {}); // nobody listens any more once the service does
+  const first = await Promise.race([log.listening, wait.ended, never]).catch((error: unknown) => {
+    if (!deadline.aborted) throw error;
+    return `no word within ${wait.startTimeoutMs / 1000} s`;
+  });
+  if (typeof first !== 'string') return first;
+  throw new Error(`The service did not start: ${first}. Its last lines:\n${log.lastLines()}`);
+}
+
+// Its last words may come after its end, unless something that it left behind holds its output open.
+function untilEnded(child: ChildProcess): Promise<string> {
+  return new Promise((resolve) => {
+    child.once('error', (error) => resolve(error.message));
+    const resolveWith = (code: number | null, killedBy: string | null) =>
+      resolve(killedBy ?? `exit code ${code}`);
+    child.once('close', resolveWith);
+    child.once('exit', (code, killedBy) =>
+      sleep(outputDeadlineMs, undefined, { ref: false }).then(() => resolveWith(code, killedBy)),
     );
-    const onAbort = () => reject(wait.signal.reason);
-    wait.signal.addEventListener('abort', onAbort, { once: true });
-    for (const stream of [child.stdout, child.stderr]) {
-      if (stream === null) continue;
-      createInterface({ input: stream }).on('line', (line) => {
-        lines.push(line);
-        if (lines.length > keptLineCount * 2) lines.splice(0, keptLineCount);
-        const said = parseLine(line);
-        if (said?.msg === 'listening') {
-          clearTimeout(deadline);
-          wait.signal.removeEventListener('abort', onAbort);
-          resolve(said);
-        }
-      });
-    }
-    void wait.ended.then((how) => {
-      clearTimeout(deadline);
-      fail(`The service ended before it listened (${how}). Its last lines:`);
-    });
   });
 }
 
@@ -140,13 +133,5 @@ function kill(child: ChildProcess, signal: 'SIGTERM' | 'SIGKILL'): void {
     if (child.pid !== undefined) process.kill(signal === 'SIGKILL' ? -child.pid : child.pid, signal);
   } catch {
     // It ended by itself in this moment.
-  }
-}
-
-function parseLine(line: string): Record<string, unknown> | undefined {
-  try {
-    return { ...JSON.parse(line) };
-  } catch {
-    return undefined;
   }
 }

@@ -1,8 +1,9 @@
 // The tables as the service shows them, against the oracle: what is missing, what is there and must not be, and what
 // differs, each as a sentence. Pure. It looks at every row that carries the run's mark, so that a row nobody expected is
 // found as surely as one that is absent.
-import type { Expectation, ExpectedFact, ExpectedSession } from './oracle.ts';
+import type { Expectation, ExpectedFact } from './oracle.ts';
 import type { Row, Tables } from './read-tables.ts';
+import type { ExpectedSession } from './standing.ts';
 
 /** Every difference, in plain words; none when the tables are exactly as they must be. */
 export function compare(expectation: Expectation, tables: Tables): string[] {

@@ -12,7 +12,7 @@ import { type ChildService, startChildService } from './child-service.ts';
 import { writeCurlLines } from './curl-lines.ts';
 import { type DemoOptions, demoHelp, readDemoOptions } from './demo-options.ts';
 import { createProgressDisplay } from './progress.ts';
-import { writeReport } from './report.ts';
+import { writeReport, writeWarnings } from './report.ts';
 import { type Run, runScenario } from './run-scenario.ts';
 import { planScenario } from './scenario.ts';
 import { summarize } from './summary.ts';
@@ -38,8 +38,15 @@ async function main(): Promise<number> {
     console.log(demoHelp);
     return exitCodes.ok;
   }
+  const say = options.isJson ? () => {} : (text: string) => console.log(text);
   const controller = new AbortController();
-  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => controller.abort());
+  const onSignal = () => {
+    // Whoever insists is not made to wait: what we leave behind now, the child's watcher stops and removes.
+    if (controller.signal.aborted) process.exit(exitCodes.interrupted);
+    controller.abort();
+    say('\n  Stopping …');
+  };
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, onSignal);
   const dataDir = await createDataDir(options);
   try {
     return await runDemo({
@@ -48,14 +55,14 @@ async function main(): Promise<number> {
       apiKey: `demo-${randomBytes(12).toString('hex')}`,
       dataDir,
       signal: controller.signal,
-      say: options.isJson ? () => {} : (text) => console.log(text),
+      say,
     });
   } catch (error) {
     if (!controller.signal.aborted) throw error;
-    if (!options.isJson) console.log('\n  Interrupted. Everything is stopped.');
     return exitCodes.interrupted;
   } finally {
     if (options.keepDir === undefined) await rm(dataDir, { recursive: true, force: true });
+    if (controller.signal.aborted) say('  Stopped. Goodbye.\n');
   }
 }
 
@@ -83,14 +90,21 @@ async function runDemo(demo: Demo): Promise<number> {
     const exitCode = summary.matchesOracle ? exitCodes.ok : exitCodes.different;
     if (options.isJson) {
       const database = options.databaseUrl === undefined ? 'embedded' : 'given';
-      console.log(JSON.stringify({ queue: service.queue, database, ...summary }, null, 2));
+      console.log(
+        JSON.stringify(
+          { queue: service.queue, database, serviceWarnings: service.log.warnings(), ...summary },
+          null,
+          2,
+        ),
+      );
     }
-    say(writeReport(summary, process.stdout));
+    say(`${writeReport(summary, process.stdout)}\n`);
+    const warnings = writeWarnings(service.log.warnings());
+    if (warnings !== '') say(warnings);
     if (!options.isOnce) await stay(demo, service, run);
     return exitCode;
   } finally {
     await service.stop();
-    if (!options.isOnce) say('  Stopped. Goodbye.\n');
   }
 }
 
@@ -117,7 +131,9 @@ async function play({ options, secrets, apiKey, signal }: Demo, service: ChildSe
   const stopped = new AbortController();
   // A service that dies must end the run at once, and not after every message has failed twice.
   void service.ended.then((how) =>
-    stopped.abort(new Error(`The service ended in the middle of the run (${how}):\n${service.lastLines()}`)),
+    stopped.abort(
+      new Error(`The service ended in the middle of the run (${how}):\n${service.log.lastLines()}`),
+    ),
   );
   const [first, second] = secrets.map((secret) => Buffer.from(secret));
   try {
@@ -151,15 +167,14 @@ async function play({ options, secrets, apiKey, signal }: Demo, service: ChildSe
 }
 
 async function stay({ apiKey, signal, say }: Demo, service: ChildService, run: Run): Promise<void> {
-  say(`\n  Look for yourself; the service keeps running:\n\n${writeCurlLines(service.address, apiKey, run)}`);
+  say(`  Look for yourself; the service keeps running:\n\n${writeCurlLines(service.address, apiKey, run)}`);
   say('\n  Ctrl-C stops it.');
   const interrupted = new Promise<undefined>((resolve) => {
     if (signal.aborted) resolve(undefined);
     signal.addEventListener('abort', () => resolve(undefined), { once: true });
   });
   const how = await Promise.race([interrupted, service.ended]);
-  if (how !== undefined) throw new Error(`The service ended by itself (${how}):\n${service.lastLines()}`);
-  say('\n  Stopping the service …');
+  if (how !== undefined) throw new Error(`The service ended by itself (${how}):\n${service.log.lastLines()}`);
 }
 
 function paceOf({ ratePerSecond }: DemoOptions): string {

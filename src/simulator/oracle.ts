@@ -1,27 +1,13 @@
 // What the service's tables must hold, judged from what the pretend vendor meant and from how each message was
 // answered. Independent on purpose: it asks no code of the service, so that a mistake there cannot hide here. Where an
 // answer was lost, nobody outside can know whether the message arrived; such sessions are named and not judged.
-import type { SessionState } from '../events/session.ts';
 import { byMessage, judgeAnswers } from './answers.ts';
 import type { Answer } from './deliver.ts';
 import type { Message } from './message.ts';
 import type { Scenario } from './scenario.ts';
-import { expectStanding, type Told } from './standing.ts';
+import { type ExpectedSession, expectStanding, type Told } from './standing.ts';
 import type { AlertStatement, MatchStatement, Statement } from './statement.ts';
 import { writeMicros } from './statement.ts';
-
-export interface ExpectedSession {
-  readonly state: SessionState;
-  readonly verdict: string | null;
-  readonly confidence: number | null;
-  readonly verdictAt: string | null;
-  /** Undefined where nothing was promised: a session that is only mentioned. */
-  readonly referenceId: string | null | undefined;
-  /** Any of these deliveries may be the one that settled it; none for a session without a verdict. */
-  readonly settledBy: readonly string[];
-  /** The deliveries that told a verdict of it. */
-  readonly observedBy: readonly string[];
-}
 
 export interface ExpectedFact {
   readonly name: string;

@@ -1,7 +1,7 @@
 // The summary as a person reads it: what was sent, what the tables hold, how fast it was, and one line that says whether
 // everything is as it must be. Words before numbers, and a short explanation where a word is ours.
 import { styleText } from 'node:util';
-import type { Summary } from './summary.ts';
+import type { Quantiles, Summary } from './summary.ts';
 
 const differencesShown = 20;
 const labelWidth = 24;
@@ -14,17 +14,28 @@ export function writeReport(summary: Summary, stream: NodeJS.WritableStream): st
   const heading = (text: string) => `\n  ${paint('bold', text)}`;
   const line = (label: string, value: string, note = '') =>
     `    ${label.padEnd(labelWidth)}${value.padStart(numberWidth)}${note === '' ? '' : `   ${paint('dim', note)}`}`;
+  const breakdown = (counts: Readonly<Record<string, number>>) =>
+    Object.entries(counts)
+      .sort(([a, countA], [b, countB]) => countB - countA || (a < b ? -1 : 1))
+      .map(([name, number]) => line(`  ${name}`, count(number)));
+  const pace = (label: string, { p50, p99 }: Quantiles, note: string) =>
+    `    ${label.padEnd(labelWidth)}   p50 ${milliseconds(p50)}   p99 ${milliseconds(p99)}   ${paint('dim', note)}`;
   const { sent, accepted, refused, verdicts, sessions, parked } = summary;
   return [
     heading('What was sent'),
-    line('requests', count(sent.requests), `${count(sent.messages)} messages, some of them more than once`),
+    line(
+      'requests',
+      count(sent.requests),
+      `${plural(sent.messages, 'message')}, some of them more than once`,
+    ),
     line(
       'accepted',
       count(accepted.total),
-      `${count(accepted.deliveries)} deliveries, ${count(accepted.repeats)} repeats of one`,
+      `${plural(accepted.deliveries, 'delivery', 'deliveries')}, ${plural(accepted.repeats, 'repeat')} of one`,
     ),
-    line('refused', count(refused.total), list(refused.byCode)),
-    line('network retries', count(sent.retries), retryNote(summary)),
+    line('refused', count(refused.total), refused.total === 0 ? '' : 'did not prove to come from iLive:'),
+    ...breakdown(refused.byCode),
+    line('sent once more', count(sent.retries), retryNote(summary)),
     ...(summary.lost === 0
       ? []
       : [line('lost', count(summary.lost), 'failed twice; the vendor gives up here')]),
@@ -34,21 +45,24 @@ export function writeReport(summary: Summary, stream: NodeJS.WritableStream): st
     line('expected', count(sessions.expected), 'sessions that were mentioned and have no verdict yet'),
     line('face matches', count(summary.faceMatches)),
     line('compliance alerts', count(summary.complianceAlerts)),
-    line('parked deliveries', count(parked.total), 'kept for a person to look at:'),
-    ...Object.entries(parked.byReason)
-      .sort(([, a], [, b]) => b - a)
-      .map(([reason, number]) => line(`  ${reason}`, count(number))),
+    line('parked deliveries', count(parked.total), parked.total === 0 ? '' : 'kept for a person to look at:'),
+    ...breakdown(parked.byReason),
     heading('How fast it was'),
-    line('acknowledgement', '', `${times(summary.acknowledgementMs)}   last byte sent → 202`),
-    line(
-      'received to queryable',
-      '',
-      `${times(summary.receivedToQueryableMs)}   received_at → finished_at, by the service’s clock`,
-    ),
+    pace('acknowledgement', summary.acknowledgementMs, 'last byte sent → 202'),
+    pace('received to queryable', summary.receivedToQueryableMs, 'received_at → finished_at ¹'),
     line('accepted per second', count(Math.round(summary.acceptedPerSecond))),
+    `    ${paint('dim', '¹ Both by the service’s own clock; the commit that shows the row comes on top.')}`,
     '',
     ...verdictLines(summary, paint),
   ].join('\n');
+}
+
+/** What the service warned of, other than the refusals that it was made to warn of; empty for nothing. */
+export function writeWarnings(warnings: Readonly<Record<string, number>>): string {
+  const lines = Object.entries(warnings)
+    .filter(([message]) => !message.startsWith('refused a request'))
+    .map(([message, number]) => `    - ${message}${number === 1 ? '' : ` (${count(number)} times)`}\n`);
+  return lines.length === 0 ? '' : `  The service warned:\n${lines.join('')}`;
 }
 
 function verdictLines(
@@ -61,10 +75,10 @@ function verdictLines(
       : [`  ${count(undecided)} ids could not be judged, because their answers were lost.`];
   if (matchesOracle) {
     const what = [
-      `${count(sessions.total)} sessions`,
-      `${count(faceMatches)} face matches`,
-      `${count(complianceAlerts)} alerts`,
-      `${count(accepted.deliveries)} deliveries`,
+      plural(sessions.total, 'session'),
+      plural(faceMatches, 'face match', 'face matches'),
+      plural(complianceAlerts, 'alert'),
+      plural(accepted.deliveries, 'delivery', 'deliveries'),
     ].join(', ');
     return [
       `  ${paint(['bold', 'green'], 'The tables match the oracle:')} ${what}, each as it must be.`,
@@ -81,19 +95,22 @@ function verdictLines(
 }
 
 function retryNote({ sent }: Summary): string {
-  return sent.networkErrors === 0
-    ? ''
-    : `${count(sent.networkErrors)} connections broke, and were tried once more`;
+  if (sent.retries === 0) return '';
+  const reasons = [
+    ...(sent.networkErrors === 0 ? [] : [plural(sent.networkErrors, 'broken connection')]),
+    ...(sent.serverErrors === 0 ? [] : [plural(sent.serverErrors, 'answer of 5xx', 'answers of 5xx')]),
+  ];
+  return `after ${reasons.join(' and ')}`;
+}
+
+function plural(number: number, one: string, many = `${one}s`): string {
+  return `${count(number)} ${number === 1 ? one : many}`;
 }
 
 function list(counts: Readonly<Record<string, number>>): string {
   return Object.entries(counts)
     .map(([name, number]) => `${name} ${count(number)}`)
     .join(' · ');
-}
-
-function times({ p50, p99 }: Summary['acknowledgementMs']): string {
-  return `p50 ${milliseconds(p50)}   p99 ${milliseconds(p99)}`;
 }
 
 function milliseconds(value: number): string {

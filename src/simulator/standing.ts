@@ -1,9 +1,22 @@
 // How a session must stand after everything that was told of it: the newest moment counts, two verdicts for that moment
 // are a dispute in which the least favourable stands, and a reference once named is not forgotten. Written from the
 // promise to the reader, and not from the code that keeps it.
-import type { ExpectedSession } from './oracle.ts';
+import type { SessionState } from '../events/session.ts';
 import type { Statement, VerdictStatement } from './statement.ts';
 import { writeMicros } from './statement.ts';
+
+export interface ExpectedSession {
+  readonly state: SessionState;
+  readonly verdict: string | null;
+  readonly confidence: number | null;
+  readonly verdictAt: string | null;
+  /** Undefined where nothing was promised: a session that is only mentioned. */
+  readonly referenceId: string | null | undefined;
+  /** Any of these deliveries may be the one that settled it; none for a session without a verdict. */
+  readonly settledBy: readonly string[];
+  /** The deliveries that told a verdict of it. */
+  readonly observedBy: readonly string[];
+}
 
 /** A statement that arrived, and the delivery that brought it. Its time is known. */
 export interface Told {

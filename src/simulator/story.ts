@@ -4,7 +4,7 @@
 import type { Verdict } from '../events/event.ts';
 import type { Identities } from './identities.ts';
 import { createRandom, type Random } from './random.ts';
-import type { AlertStatement, MatchStatement, Statement, VerdictStatement } from './statement.ts';
+import type { AlertStatement, MatchStatement, VerdictStatement } from './statement.ts';
 
 export interface Story {
   readonly sessionId: string;
@@ -131,9 +131,4 @@ function createAlert(
     details: { list: 'EU – consolidated', hits: random.whole(1, 4), scores: [0.91, 0.5], note: null },
     atMicros: atMicros + random.whole(1_000_000, 5_000_000),
   };
-}
-
-/** Everything that a story says, oldest first. */
-export function statementsOf(story: Story): Statement[] {
-  return [...story.verdicts, ...story.mentions];
 }

@@ -19,8 +19,10 @@ export interface Summary {
     readonly messages: number;
     readonly requests: number;
     readonly attempts: number;
-    readonly networkErrors: number;
     readonly retries: number;
+    /** Why: the first attempts that nobody answered, and those answered with 5xx. */
+    readonly networkErrors: number;
+    readonly serverErrors: number;
   };
   readonly accepted: { readonly total: number; readonly deliveries: number; readonly repeats: number };
   readonly refused: { readonly total: number; readonly byCode: Readonly<Record<string, number>> };
@@ -47,6 +49,7 @@ export interface Summary {
 
 export function summarize({ scenario, answers, expectation, tables, differences, sendingMs }: Run): Summary {
   const attempts = answers.flatMap((answer) => answer.attempts);
+  const firsts = answers.map((answer) => answer.attempts[0]);
   const accepted = answers.map(({ result }) => result).filter((result) => result.outcome === 'accepted');
   const refused = answers.map(({ result }) => result).filter((result) => result.outcome === 'refused');
   const parked = tables.deliveries.filter((row) => row.state === 'parked');
@@ -59,8 +62,9 @@ export function summarize({ scenario, answers, expectation, tables, differences,
       messages: scenario.messages.length,
       requests: answers.length,
       attempts: attempts.length,
-      networkErrors: attempts.filter((attempt) => attempt.outcome === 'network_error').length,
       retries: attempts.length - answers.length,
+      networkErrors: firsts.filter((attempt) => attempt?.outcome === 'network_error').length,
+      serverErrors: firsts.filter((attempt) => attempt !== undefined && attempt.status >= 500).length,
     },
     accepted: {
       total: accepted.length,

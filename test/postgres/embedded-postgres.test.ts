@@ -52,9 +52,9 @@ async function query<R extends pg.QueryResultRow>(url: string, text: string): Pr
   }
 }
 
-/** The pid of the Postgres that runs on the data folder now. */
-async function readPostmasterPid(): Promise<number | undefined> {
-  const text = await readFile(path.join(dataDir, 'pg18', 'postmaster.pid'), 'utf8').catch(() => '');
+/** The pid of the Postgres that runs on a data folder now. */
+async function readPostmasterPid(dir = dataDir): Promise<number | undefined> {
+  const text = await readFile(path.join(dir, 'pg18', 'postmaster.pid'), 'utf8').catch(() => '');
   const pid = Number(text.split('\n')[0]);
   return pid > 0 && isAlive(pid) ? pid : undefined;
 }
@@ -163,9 +163,10 @@ test('waits for a Postgres that is still stopping after its owner was killed', a
 
 test('stops a Postgres that outlived both its owner and its supervisor', async () => {
   const owner = await startWritingOwner();
-  const left = await until(readPostmasterPid);
+  const left = await until(() => readPostmasterPid());
   owner.child.kill('SIGSTOP'); // it must not see its supervisor die first
-  process.kill(await readParent(left), 'SIGKILL');
+  const { members } = await findGroup(left);
+  for (const pid of members.filter((member) => member !== left)) process.kill(pid, 'SIGKILL');
   await killAndWait(owner.child);
   expect(isAlive(left)).toBe(true);
   await expectKept(owner.acknowledged());
@@ -174,9 +175,9 @@ test('stops a Postgres that outlived both its owner and its supervisor', async (
 
 test('recovers every acknowledged row when all of its processes are killed at once', async () => {
   const owner = await startWritingOwner();
-  const postmaster = await until(readPostmasterPid);
+  const postmaster = await until(() => readPostmasterPid());
   owner.child.kill('SIGSTOP'); // it must not see its Postgres die first
-  process.kill(-(await readParent(postmaster)), 'SIGKILL');
+  process.kill(-(await findGroup(postmaster)).leader, 'SIGKILL');
   await killAndWait(owner.child);
   await expectKept(owner.acknowledged());
 });
@@ -184,7 +185,7 @@ test('recovers every acknowledged row when all of its processes are killed at on
 test('restarts a Postgres that died under it, on the same address', async () => {
   const { url } = await start();
   await query(url, 'CREATE TABLE kept AS SELECT 1 AS id');
-  const died = await until(readPostmasterPid);
+  const died = await until(() => readPostmasterPid());
   process.kill(died, 'SIGKILL');
   const rows = await until(() => query(url, 'SELECT id FROM kept'), {
     describe: 'the same address answers again',
@@ -211,16 +212,17 @@ test('gives the folder to exactly one of several that start at once', async () =
 
 test('is not fooled by files of a dead process whose pid belongs to somebody else now', async () => {
   await (await start()).stop();
-  const stranger = spawn('sleep', ['600'], { stdio: 'ignore' });
-  children.push(stranger);
-  const stale = [stranger.pid, path.join(dataDir, 'pg18'), 1, 5432, '', '127.0.0.1', '', 'ready', ''].join(
-    '\n',
-  );
+  // The hardest stranger: a Postgres of the same user, on another folder.
+  const strangerDir = path.join(dataDir, 'stranger');
+  const stranger = await startEmbeddedPostgres({ dataDir: strangerDir, log, settings: { fsync: 'off' } });
+  started.push(stranger);
+  const pid = await readPostmasterPid(strangerDir);
+  const stale = [pid, path.join(dataDir, 'pg18'), 1, 5432, '', '127.0.0.1', '', 'ready', ''].join('\n');
   await writeFile(path.join(dataDir, 'pg18', 'postmaster.pid'), stale);
-  await writeFile(path.join(dataDir, `pg18.owner.${stranger.pid}`), 'another start');
+  await writeFile(path.join(dataDir, `pg18.owner.${pid}`), 'another start');
   const { url } = await start();
   expect(await query(url, 'SELECT 1 AS alive')).toEqual([{ alive: 1 }]);
-  expect(isAlive(stranger.pid ?? 0)).toBe(true);
+  expect(await readPostmasterPid(strangerDir)).toBe(pid);
 });
 
 test('refuses the data of another major version and leaves it alone', async () => {
@@ -241,14 +243,28 @@ test('says what Postgres said when it cannot start, and never the password', asy
   expect((await readdir(dataDir)).filter((name) => name.startsWith('pg18.owner'))).toEqual([]);
 });
 
-/** The supervisor of a postmaster; it leads a process group of its own. */
-async function readParent(pid: number): Promise<number> {
+/** The processes in the group of a postmaster: its supervisor leads it, with a reader and the postmaster itself. */
+async function findGroup(postmaster: number): Promise<{ leader: number; members: number[] }> {
+  const rows = await listProcesses();
+  const leader = rows.find(({ pid }) => pid === postmaster)?.group;
+  if (leader === undefined) throw new Error(`There is no process ${postmaster}.`);
+  return { leader, members: rows.filter(({ group }) => group === leader).map(({ pid }) => pid) };
+}
+
+async function listProcesses(): Promise<{ pid: number; group: number }[]> {
   if (process.platform === 'linux') {
-    const text = await readFile(`/proc/${pid}/stat`, 'utf8');
-    return Number(text.slice(text.lastIndexOf(')') + 2).split(' ')[1]);
+    // Small images have no ps.
+    const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
+    const texts = await Promise.all(pids.map((pid) => readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')));
+    const fields = texts.map((text) => text.slice(text.lastIndexOf(')') + 2).split(' '));
+    return pids.map((pid, index) => ({ pid: Number(pid), group: Number(fields[index]?.[2]) }));
   }
-  const child = spawn('ps', ['-o', 'ppid=', '-p', String(pid)], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn('ps', ['-axo', 'pid=,pgid='], { stdio: ['ignore', 'pipe', 'inherit'] });
   let text = '';
   for await (const chunk of child.stdout) text += String(chunk);
-  return Number(text);
+  const pairs = text
+    .trim()
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/).map(Number));
+  return pairs.map(([pid = 0, group = 0]) => ({ pid, group }));
 }

@@ -78,6 +78,19 @@ describe('is tolerant where it costs no meaning', () => {
     expect(read(verdict)).toMatchObject({ ok: true, event: { verdict: 'pass', confidence: null } });
   });
 
+  test('a match needs a similarity or an answer, an alert any one thing that says what it is about', () => {
+    expect(read({ event: 'face.matched', is_match: false })).toMatchObject({
+      ok: true,
+      event: { isMatch: false },
+    });
+    for (const field of ['alert_id', 'severity', 'category', 'message']) {
+      expect(read({ event: 'compliance.alert', [field]: 'x' })).toMatchObject({
+        ok: true,
+        event: { details: null },
+      });
+    }
+  });
+
   test('without a time in the payload the signed header counts, and without that the receipt', () => {
     expect(read(verdict, 1_775_900_000)).toMatchObject({
       event: { occurredAt: '2026-04-11T09:33:20.000000Z' },

@@ -31,7 +31,11 @@ const exportsByName: Rule = (checked) =>
   sourcesOf(checked, 'src/').flatMap(([file, facts]): Breach[] => {
     const breaches: Breach[] = [];
     if (facts.hasDefaultExport) {
-      breaches.push({ file, rule: 'no default export', reason: 'one thing has one name, wherever it is imported' });
+      breaches.push({
+        file,
+        rule: 'no default export',
+        reason: 'one thing has one name, wherever it is imported',
+      });
     }
     if (facts.isBarrel) {
       breaches.push({ file, rule: 'no barrel', reason: 'it hides who needs what, and makes circles' });
@@ -49,7 +53,11 @@ const names: Rule = ({ tree, house }) => {
   return [
     ...files
       .filter((file) => !kebabFile.test(path.posix.basename(file)))
-      .map((file) => ({ file, rule: 'kebab-case names', reason: 'no file differs from another by case alone' })),
+      .map((file) => ({
+        file,
+        rule: 'kebab-case names',
+        reason: 'no file differs from another by case alone',
+      })),
     ...[...folders]
       .filter((folder) => !kebabFolder.test(folder))
       .map((folder) => ({ file: folder, rule: 'kebab-case names', reason: 'one way to spell a folder' })),
@@ -65,7 +73,9 @@ const names: Rule = ({ tree, house }) => {
 
 const header: Rule = ({ tree }) =>
   Object.entries(tree)
-    .filter(([file, text]) => file.startsWith('src/') && isSource(file) && !/^(#!.*\n)?(\/\/|\/\*)/.test(text))
+    .filter(
+      ([file, text]) => file.startsWith('src/') && isSource(file) && !/^(#!.*\n)?(\/\/|\/\*)/.test(text),
+    )
     .map(([file]) => ({
       file,
       rule: 'starts with a header comment',
@@ -94,7 +104,11 @@ const words: Rule = ({ tree, house }) =>
   Object.entries(tree).flatMap(([file, text]) =>
     house.forbiddenWords
       .filter((word) => text.includes(word))
-      .map((word) => ({ file, rule: `does not name ${word}`, reason: 'who has only this repository cannot follow it' })),
+      .map((word) => ({
+        file,
+        rule: `does not name ${word}`,
+        reason: 'who has only this repository cannot follow it',
+      })),
   );
 
 interface Manifest {
@@ -104,12 +118,8 @@ interface Manifest {
 }
 
 const dependencies: Rule = (checked) => {
-  const manifest = JSON.parse(checked.tree['package.json'] ?? '{}') as Manifest;
   const file = 'package.json';
-  const listed = Object.values({ ...manifest, scripts: undefined })
-    .filter((value) => typeof value === 'object' && value !== null)
-    .length;
-  if (listed === 0) return [{ file, rule: 'exists', reason: 'nothing says what is installed' }];
+  const manifest = JSON.parse(checked.tree[file] ?? '{}') as Manifest;
   const runtime = Object.keys(manifest.dependencies ?? {});
   const all = [...runtime, ...Object.keys({ ...manifest.devDependencies, ...manifest.optionalDependencies })];
   const imported = new Set(sourcesOf(checked).flatMap(([, facts]) => importedPackages(facts)));
@@ -118,10 +128,18 @@ const dependencies: Rule = (checked) => {
   return [
     ...all
       .filter((name) => !isUsed(name) && notImported[name] === undefined)
-      .map((name) => ({ file, rule: `${name} is imported or listed`, reason: 'what nobody uses is only a risk' })),
+      .map((name) => ({
+        file,
+        rule: `${name} is imported or listed`,
+        reason: 'what nobody uses is only a risk',
+      })),
     ...Object.keys(notImported)
       .filter((name) => imported.has(name) || !all.includes(name))
-      .map((name) => ({ file, rule: `${name} needs no exception`, reason: 'a list of exceptions holds only exceptions' })),
+      .map((name) => ({
+        file,
+        rule: `${name} needs no exception`,
+        reason: 'a list of exceptions holds only exceptions',
+      })),
     ...sourcesOf(checked, 'src/').flatMap(([source, facts]) =>
       importedPackages(facts)
         .filter((name) => !runtime.includes(name))

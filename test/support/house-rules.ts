@@ -19,7 +19,11 @@ export interface House {
   readonly rooms: Readonly<Record<string, Room>>;
   readonly ground: readonly string[];
   /** Packages that a single room names. */
-  readonly owners: readonly { readonly packages: readonly string[]; readonly room: string; readonly reason: string }[];
+  readonly owners: readonly {
+    readonly packages: readonly string[];
+    readonly room: string;
+    readonly reason: string;
+  }[];
   readonly maxFileLines: number;
   readonly maxFunctionLines: number;
   readonly drawers: readonly string[];
@@ -84,7 +88,13 @@ const importsByTable: Rule = (checked) => {
     const from = roomOf(file);
     const room = rooms[from];
     if (room === undefined) {
-      return [{ file, rule: `${from} is a room that the table does not know`, reason: 'a new room is decided, and then listed' }];
+      return [
+        {
+          file,
+          rule: `${from} is a room that the table does not know`,
+          reason: 'a new room is decided, and then listed',
+        },
+      ];
     }
     const breaches = importedFiles(file, facts).flatMap((target) => {
       const to = target.startsWith('src/') ? roomOf(target) : undefined;
@@ -112,7 +122,11 @@ const packagesByOwner: Rule = (checked) =>
 const noComputedImport: Rule = (checked) =>
   sourcesOf(checked, 'src/')
     .filter(([, facts]) => facts.hasComputedImport)
-    .map(([file]) => ({ file, rule: 'no computed import', reason: 'it hides from every other rule what is imported' }));
+    .map(([file]) => ({
+      file,
+      rule: 'no computed import',
+      reason: 'it hides from every other rule what is imported',
+    }));
 
 const noCycle: Rule = (checked) => {
   const sources = new Map(sourcesOf(checked));
@@ -122,7 +136,11 @@ const noCycle: Rule = (checked) => {
     const facts = sources.get(file);
     if (trail.includes(file)) {
       const circle = [...trail.slice(trail.indexOf(file)), file].join(' → ');
-      breaches.push({ file, rule: `no cycle: ${circle}`, reason: 'neither file can be read or changed alone' });
+      breaches.push({
+        file,
+        rule: `no cycle: ${circle}`,
+        reason: 'neither file can be read or changed alone',
+      });
     } else if (facts !== undefined && !done.has(file)) {
       for (const target of importedFiles(file, facts)) visit(target, [...trail, file]);
       done.add(file);
@@ -144,18 +162,38 @@ const reachable: Rule = (checked) => {
   };
   for (const entry of entryPoints) visit(entry);
   return [...sources.keys()]
-    .filter((file) => file.startsWith('src/') && !reached.has(file) && mayBeUnreachable[file] === undefined)
-    .map((file) => ({ file, rule: 'reachable from an entry point', reason: 'what nothing starts is dead wood' }));
+    .filter((file) => file.startsWith('src/') && !reached.has(file) && !(file in mayBeUnreachable))
+    .map((file) => ({
+      file,
+      rule: 'reachable from an entry point',
+      reason: 'what nothing starts is dead wood',
+    }));
 };
 
-const environment: Rule = (checked) =>
-  sourcesOf(checked, 'src/')
-    .filter(([file, facts]) => facts.readsEnvironment && checked.house.mayReadEnvironment[file] === undefined)
+const environment: Rule = (checked) => {
+  const { entryPoints, mayReadEnvironment } = checked.house;
+  return sourcesOf(checked, 'src/')
+    .filter(
+      ([file, facts]) =>
+        facts.readsEnvironment && !entryPoints.includes(file) && !(file in mayReadEnvironment),
+    )
     .map(([file]) => ({
       file,
       rule: 'no process.env',
       reason: 'settings come through parseConfig, which reports every problem at once; a room gets its slice',
     }));
+};
+
+const exceptionsInUse: Rule = (checked) => {
+  const { mayReadEnvironment, mayBeUnreachable } = checked.house;
+  const sources = new Map(sourcesOf(checked));
+  const idle = [
+    ...Object.keys(mayReadEnvironment).filter((file) => !sources.get(file)?.readsEnvironment),
+    ...Object.keys(mayBeUnreachable).filter((file) => !sources.has(file)),
+  ];
+  const reason = 'a list of exceptions that holds more than exceptions is no rule';
+  return idle.map((file) => ({ file, rule: 'needs no exception any more', reason }));
+};
 
 export const graphRules: Readonly<Record<string, Rule>> = {
   'rooms import by the table': importsByTable,
@@ -164,4 +202,5 @@ export const graphRules: Readonly<Record<string, Rule>> = {
   'nothing imports in a circle': noCycle,
   'every file is reachable': reachable,
   'the environment is read at the door': environment,
+  'every exception is in use': exceptionsInUse,
 };

@@ -1,0 +1,60 @@
+// `npm run check`: types, lint with format, and the tests that need nothing, side by side. One line a part with its
+// time, and the whole output of a part that failed. It starts nothing and changes nothing, so it can be run at any time.
+import { spawn } from 'node:child_process';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+
+const root = path.resolve(import.meta.dirname, '..');
+const require = createRequire(import.meta.url);
+
+/** A program of a package, as npm's own link would start it: found wherever the package is installed. */
+function programOf(name: string, program: string): string {
+  return path.join(path.dirname(require.resolve(`${name}/package.json`)), program);
+}
+
+const parts = [
+  { name: 'types', command: [programOf('typescript', 'bin/tsc'), '-p', '.', '--pretty'] },
+  {
+    name: 'lint and format',
+    command: [programOf('@biomejs/biome', 'bin/biome'), 'check', '.', '--colors=force'],
+  },
+  { name: 'pure tests', command: [programOf('vitest', 'vitest.mjs'), 'run', '--project', 'pure'] },
+];
+
+interface Outcome {
+  readonly isFine: boolean;
+  readonly output: string;
+  readonly seconds: string;
+}
+
+function run(command: readonly string[]): Promise<Outcome> {
+  const began = performance.now();
+  return new Promise((resolve) => {
+    const child = spawn(process.execPath, command, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
+    let output = '';
+    const keep = (chunk: Buffer) => {
+      output += chunk.toString();
+    };
+    const finish = (isFine: boolean) =>
+      resolve({ isFine, output, seconds: ((performance.now() - began) / 1000).toFixed(1) });
+    child.stdout.on('data', keep);
+    child.stderr.on('data', keep);
+    child.on('error', (error) => {
+      output += error.message;
+      finish(false);
+    });
+    child.on('close', (code) => finish(code === 0));
+  });
+}
+
+const width = Math.max(...parts.map(({ name }) => name.length));
+const outcomes = await Promise.all(
+  parts.map(async ({ name, command }) => {
+    const outcome = await run(command);
+    console.log(`${name.padEnd(width)}  ${outcome.isFine ? 'ok    ' : 'failed'}  ${outcome.seconds} s`);
+    return { name, ...outcome };
+  }),
+);
+const failed = outcomes.filter(({ isFine }) => !isFine);
+for (const { name, output } of failed) console.log(`\n── ${name} ──\n${output.trimEnd()}`);
+process.exitCode = failed.length === 0 ? 0 : 1;

