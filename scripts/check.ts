@@ -13,10 +13,10 @@ function programOf(name: string, program: string): string {
 }
 
 const parts = [
-  { name: 'types', command: [programOf('typescript', 'bin/tsc'), '-p', '.', '--pretty'] },
+  { name: 'types', command: [programOf('typescript', 'bin/tsc'), '-p', '.'] },
   {
     name: 'lint and format',
-    command: [programOf('@biomejs/biome', 'bin/biome'), 'check', '.', '--colors=force'],
+    command: [programOf('@biomejs/biome', 'bin/biome'), 'check', '.'],
   },
   { name: 'pure tests', command: [programOf('vitest', 'vitest.mjs'), 'run', '--project', 'pure'] },
 ];

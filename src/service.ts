@@ -48,6 +48,7 @@ interface Running extends Required<Overrides> {
 
 const connectTimeoutMs = 5_000;
 const workStatementTimeoutMs = 30_000;
+const queueOpenDeadlineMs = 1_000;
 const upkeepIntervalMs = 60 * 60 * 1000;
 
 export function createService(config: Config, overrides: Overrides = {}): Service {
@@ -134,6 +135,8 @@ async function startAll(running: Running): Promise<void> {
       'the partitions of the coming days could not be made; the default one takes their rows',
     ),
   );
+  // A door that opens before the bell hangs leaves its first deliveries to the sweep; a queue that is away is not waited for.
+  await Promise.race([announcer.opened, wait(queueOpenDeadlineMs, undefined, { ref: false })]);
   const receive =
     config.role === 'worker'
       ? undefined

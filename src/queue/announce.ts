@@ -11,6 +11,8 @@ export type Announce = (ids: readonly string[]) => Promise<boolean>;
 
 export interface Announcer {
   readonly announce: Announce;
+  /** Resolves once the queue can be rung for the first time; never, while its store is away. */
+  readonly opened: Promise<void>;
   close(): Promise<void>;
 }
 
@@ -34,8 +36,8 @@ export function createAnnouncer(backend: QueueBackend, options: AnnounceOptions)
     defaultJobOptions: { attempts: 1, removeOnComplete: true, removeOnFail: true },
     streams: { events: { maxLen: 100 } },
   });
-  void opening.then((opened) => {
-    queue = opened;
+  const opened = opening.then((answering) => {
+    queue = answering;
   });
   let outstanding = 0;
   let lastLoggedAt = 0;
@@ -49,6 +51,7 @@ export function createAnnouncer(backend: QueueBackend, options: AnnounceOptions)
     return false;
   };
   return {
+    opened,
     announce: async (ids) => {
       if (ids.length === 0) return true;
       if (queue === undefined) return fail(new Error('the queue has not been reached yet'));

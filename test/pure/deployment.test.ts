@@ -2,6 +2,7 @@
 // what they copy, mount and start is there. Each check names a mistake that would otherwise show at the first start.
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
+import { Script } from 'node:vm';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { configKeys, parseConfig } from '../../src/config.ts';
@@ -36,6 +37,8 @@ const instructions = read('deploy/Dockerfile')
   .filter((line) => line.trim() !== '');
 const linesOf = (instruction: string) => instructions.filter((line) => line.startsWith(`${instruction} `));
 const lastStage = instructions.slice(instructions.findLastIndex((line) => line.startsWith('FROM ')));
+
+const healthCommand = JSON.parse(linesOf('HEALTHCHECK')[0]?.replace(/^.*? CMD /, '') ?? '[]') as string[];
 
 /** A key that another program reads: Postgres, and Compose itself for the port that it publishes. */
 const foreignKeys = new Set(['POSTGRES_DB', 'POSTGRES_USER', 'POSTGRES_PASSWORD', 'RECEIVER_PORT']);
@@ -82,6 +85,19 @@ describe('docker-compose.yml', () => {
     for (const container of [receiver, worker]) {
       expect(Number.parseInt(container?.stop_grace_period ?? '', 10)).toBeGreaterThan(graceSeconds);
     }
+  });
+
+  test('every word of a command is a text, and what Node is asked to evaluate can be read', () => {
+    // An unquoted `a ? b : c` is a mapping to YAML, and would reach Node as none of our words.
+    const commands = Object.values(compose.services).map(({ command, healthcheck }) => [
+      command,
+      healthcheck?.test,
+    ]);
+    const words = [...commands.flat(2), ...healthCommand].filter((word) => word !== undefined);
+    expect(words.filter((word) => typeof word !== 'string')).toEqual([]);
+    const scripts = words.filter((_word, index) => words[index - 1] === '-e');
+    expect(scripts).toHaveLength(3);
+    for (const script of scripts) expect(() => new Script(script)).not.toThrow();
   });
 
   test('Postgres is 18, and its data is mounted where that image keeps it', () => {

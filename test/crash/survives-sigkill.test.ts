@@ -1,0 +1,121 @@
+// Guarantees 1, 5 and 12: whatever was answered 202 is in the tables, once, however the process ends. The service is the
+// real process with a Postgres of its own, and traffic goes on while it is killed.
+
+import { randomUUID } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest';
+import { apiKey, deliver, get, queueBackends, verdictPayload } from '../support/service.ts';
+import { type ServiceProcess, startServiceProcess } from '../support/service-process.ts';
+import { until } from '../support/until.ts';
+
+let dataDir: string;
+let running: ServiceProcess | undefined;
+
+beforeEach(async () => {
+  dataDir = await mkdtemp(join(tmpdir(), 'ilive-crash-'));
+});
+
+afterEach(async () => {
+  await running?.end('SIGKILL');
+  await rm(dataDir, { recursive: true, force: true, maxRetries: 20, retryDelay: 200 });
+});
+
+interface Traffic {
+  /** Session id → delivery id, for each delivery that was answered 202. */
+  readonly accepted: Map<string, string>;
+  /** Statuses other than 202, and broken connections as `0`. */
+  readonly refused: number[];
+  stop(): Promise<void>;
+}
+
+// Senders that each post one delivery after another until they are told to stop, as iLive would: never twice.
+function startTraffic(url: string, senders: number): Traffic {
+  const accepted = new Map<string, string>();
+  const refused: number[] = [];
+  let isStopped = false;
+  const send = async () => {
+    while (!isStopped) {
+      const payload = verdictPayload();
+      const answer = await deliver(url, payload).catch(() => undefined);
+      if (answer?.status === 202) accepted.set(payload.session_id, answer.body.delivery_id);
+      else refused.push(answer?.status ?? 0);
+      if (answer === undefined) return;
+    }
+  };
+  const sending = Array.from({ length: senders }, send);
+  return {
+    accepted,
+    refused,
+    stop: async () => {
+      isStopped = true;
+      await Promise.all(sending);
+    },
+  };
+}
+
+async function expectAllSettled(url: string, accepted: ReadonlyMap<string, string>): Promise<void> {
+  await until(
+    async () => (await get(url, '/v1/deliveries?state=received&limit=1', apiKey)).body.data.length === 0,
+    {
+      deadlineMs: 30_000,
+      describe: 'nothing is owed',
+    },
+  );
+  let count = 0;
+  for (const [sessionId, deliveryId] of accepted) {
+    const { body } = await get(url, `/v1/sessions/${sessionId}`, apiKey);
+    expect(body).toMatchObject({ state: 'settled', settled_by: deliveryId });
+    expect(body.observations).toHaveLength(1);
+    count += 1;
+  }
+  expect(count).toBe(accepted.size);
+}
+
+describe.each(queueBackends)('with the queue on %s', (queue) => {
+  const environment = () => ({
+    DATA_DIR: dataDir,
+    ...(queue === 'redis' ? { REDIS_URL: inject('redisUrl'), QUEUE_PREFIX: `crash-${randomUUID()}` } : {}),
+  });
+
+  test('1 — killed with SIGKILL in the middle, three times: every delivery answered 202 is there, once', async () => {
+    const env = environment();
+    const accepted = new Map<string, string>();
+    for (let kill = 1; kill <= 3; kill += 1) {
+      running = await startServiceProcess(env);
+      const traffic = startTraffic(running.url, 16);
+      await until(() => traffic.accepted.size > 150, { deadlineMs: 30_000, describe: 'some are accepted' });
+      await running.end('SIGKILL');
+      await traffic.stop();
+      for (const [sessionId, deliveryId] of traffic.accepted) accepted.set(sessionId, deliveryId);
+    }
+    expect(accepted.size).toBeGreaterThan(450);
+    running = await startServiceProcess(env);
+    await expectAllSettled(running.url, accepted);
+  });
+
+  test('12 — stopped with SIGTERM under load: no 5xx, exit code 0, and nothing accepted is missing', async () => {
+    const env = environment();
+    running = await startServiceProcess(env);
+    const traffic = startTraffic(running.url, 16);
+    await until(() => traffic.accepted.size > 150, { deadlineMs: 30_000, describe: 'some are accepted' });
+    expect(await running.end('SIGTERM')).toBe(0);
+    await traffic.stop();
+    // A connection that is refused or closed between requests is what a proxy turns to the next instance for.
+    expect(traffic.refused.filter((status) => status !== 0)).toEqual([]);
+    running = await startServiceProcess(env);
+    await expectAllSettled(running.url, traffic.accepted);
+  });
+});
+
+test('a second service on the same data folder is refused, and the first goes on', async () => {
+  running = await startServiceProcess({ DATA_DIR: dataDir });
+  await expect(startServiceProcess({ DATA_DIR: dataDir })).rejects.toThrow(String(running.pid));
+  expect((await deliver(running.url, verdictPayload())).status).toBe(202);
+});
+
+test('a configuration that cannot be used ends with 78 and says all that is wrong', async () => {
+  const start = startServiceProcess({ DATA_DIR: dataDir, PORT: 'x', ROLE: 'y' });
+  await expect(start).rejects.toThrow(/\(78\)[\s\S]*PORT[\s\S]*ROLE/);
+});

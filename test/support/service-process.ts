@@ -1,0 +1,58 @@
+// The service as the process that operators run, for tests that end it with a signal.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { apiKey, secret } from './service.ts';
+
+export interface ServiceProcess {
+  readonly url: string;
+  readonly pid: number;
+  /** Sends a signal and resolves with the exit code, or the signal that ended it. */
+  end(signal: 'SIGTERM' | 'SIGINT' | 'SIGKILL'): Promise<number | string | null>;
+}
+
+/** Starts `src/main.ts` with the given environment and nothing of ours; resolves once it listens. */
+export async function startServiceProcess(env: Record<string, string>): Promise<ServiceProcess> {
+  const child = spawn(process.execPath, ['src/main.ts'], {
+    cwd: new URL('../..', import.meta.url),
+    env: {
+      PATH: process.env.PATH ?? '',
+      HOST: '127.0.0.1',
+      PORT: '0',
+      ILIVE_WEBHOOK_SECRETS: secret,
+      BOOTSTRAP_API_KEY: apiKey,
+      SWEEP_INTERVAL_SECONDS: '1',
+      SWEEP_OVERDUE_SECONDS: '1',
+      ...env,
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const ended = new Promise<number | string | null>((resolve) => {
+    child.once('exit', (code, signal) => resolve(code ?? signal));
+  });
+  return {
+    url: await addressOf(child, ended),
+    pid: child.pid ?? 0,
+    end: (signal) => {
+      child.kill(signal);
+      return ended;
+    },
+  };
+}
+
+async function addressOf(child: ChildProcess, ended: Promise<unknown>): Promise<string> {
+  const lines: string[] = [];
+  if (child.stdout === null || child.stderr === null) throw new Error('the child has no output');
+  child.stderr.on('data', (chunk) => lines.push(String(chunk)));
+  const address = new Promise<string>((resolve) => {
+    createInterface({ input: child.stdout as NodeJS.ReadableStream }).on('line', (line) => {
+      lines.push(line);
+      const said = line.startsWith('{') ? (JSON.parse(line) as { msg?: string; address?: string }) : {};
+      if (said.msg === 'listening' && said.address !== undefined) resolve(said.address);
+    });
+  });
+  const failed = ended.then((how) => {
+    throw new Error(`the service ended (${how}) before it listened:\n${lines.slice(-10).join('\n')}`);
+  });
+  failed.catch(() => {});
+  return Promise.race([address, failed]);
+}
