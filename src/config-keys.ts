@@ -3,82 +3,24 @@
 // default, and nothing hangs on NODE_ENV.
 import { z } from 'zod';
 import {
-  defaultTemplate,
-  defaultToleranceSeconds,
-  parseTemplate,
-  secretEncodings,
-  type Template,
-} from './ilive/signature.ts';
+  encryptionKeys,
+  jsonObject,
+  key,
+  list,
+  plainUrl,
+  secretList,
+  secretText,
+  template,
+  url,
+  wholeNumber,
+} from './config-schemas.ts';
+import { confirmPolicies } from './events/session.ts';
+import { defaultTemplate, defaultToleranceSeconds, secretEncodings } from './ilive/signature.ts';
 import { logLevels } from './log.ts';
 import { Secret } from './secret.ts';
 
 export const roles = ['all', 'receiver', 'worker'] as const;
 export type Role = (typeof roles)[number];
-
-const wholeNumber = (min: number, max: number) =>
-  z
-    .string()
-    .regex(/^\d{1,12}$/, `must be a whole number from ${min} to ${max}`)
-    .transform(Number)
-    .refine((value) => value >= min && value <= max, `must be a whole number from ${min} to ${max}`);
-
-const list = z.string().transform((text) =>
-  text
-    .split(',')
-    .map((item) => item.trim())
-    .filter((item) => item !== ''),
-);
-
-const secretList = list.transform((items) => items.map((item) => new Secret(item)));
-
-const jsonObject = <T extends z.ZodType>(values: T) =>
-  z.string().transform((text, context): Record<string, z.infer<T>> => {
-    try {
-      return z.record(z.string().min(1), values).parse(JSON.parse(text));
-    } catch {
-      context.addIssue({
-        code: 'custom',
-        message: 'must be a JSON object of the form shown in .env.example',
-      });
-      return z.NEVER;
-    }
-  });
-
-const url = (...schemes: string[]) =>
-  z
-    .string()
-    .refine((text) => schemes.some((scheme) => text.startsWith(`${scheme}://`)), {
-      message: `must start with ${schemes.map((scheme) => `${scheme}://`).join(' or ')}`,
-    })
-    .transform((text) => new Secret(text));
-
-const template = z.string().transform((text, context): Template => {
-  const parsed = parseTemplate(text);
-  if (typeof parsed !== 'string') return parsed;
-  context.addIssue({ code: 'custom', message: parsed });
-  return z.NEVER;
-});
-
-export interface Key<T extends z.ZodType = z.ZodType> {
-  readonly schema: T;
-  /** The text that stands for an absent key; null where absence has a meaning of its own, told in `doc`. */
-  readonly defaultText: string | null;
-  readonly doc: string;
-  readonly example?: string;
-  readonly isSecret?: boolean;
-}
-
-const key = <T extends z.ZodType>(
-  schema: T,
-  defaultText: string | null,
-  doc: string,
-  more: { example?: string; isSecret?: boolean } = {},
-): Key<T> => ({
-  schema,
-  defaultText,
-  doc,
-  ...more,
-});
 
 export const keys = {
   PORT: key(wholeNumber(0, 65_535), '8080', 'TCP port to listen on; 0 takes any free one and logs it.'),
@@ -106,7 +48,7 @@ export const keys = {
   DATABASE_POOL_MAX: key(
     wholeNumber(2, 500),
     '10',
-    'Connections to Postgres for each of receiving and working in this process; raise it with WORKER_CONCURRENCY.',
+    'Connections to Postgres for each of receiving, reading and working in this process; raise it with WORKER_CONCURRENCY.',
   ),
   REDIS_URL: key(
     url('redis', 'rediss', 'redis-cluster', 'rediss-cluster'),
@@ -157,6 +99,75 @@ export const keys = {
     '',
     'Kinds that mean nothing to you, separated by commas; they are stored and marked ignored where they would be parked.',
     { example: 'session.started' },
+  ),
+  ILIVE_API_KEY: key(
+    secretText,
+    null,
+    'API key for iLive’s REST API. Unset: sessions cannot be created through the service, and a verdict whose webhook is lost cannot be pulled.',
+    { example: 'iksk_live_…', isSecret: true },
+  ),
+  ILIVE_API_URL: key(
+    plainUrl('https', 'http'),
+    'https://api.iliveauth.com',
+    'Where iLive’s REST API is; change it for the simulator or a local iLive.',
+  ),
+  ILIVE_DIALECT: key(
+    z.enum(['reference', 'managed'], 'must be reference or managed'),
+    'reference',
+    'Which of the two published descriptions of iLive’s API your account answers to; see docs/operations.md.',
+  ),
+  ILIVE_RATE_PER_MINUTE: key(
+    wholeNumber(0, 1_000_000),
+    '600',
+    'Calls to iLive a minute that all processes together may make; 0 for no limit. Standard tier: 600.',
+  ),
+  ILIVE_RATE_PER_SECOND: key(
+    wholeNumber(0, 10_000),
+    '50',
+    'Calls to iLive a second that all processes together may make; 0 for no limit. Standard tier: 50.',
+  ),
+  ILIVE_RESPONSE_TIMEOUT_SECONDS: key(
+    wholeNumber(1, 120),
+    '10',
+    'Time for iLive to answer a call; past it the call counts as failed and is tried again later.',
+  ),
+  PUBLIC_WEBHOOK_URL: key(
+    plainUrl('https', 'http'),
+    null,
+    'The address of the webhook route as iLive reaches it; filled in for sessions that the service creates.',
+    { example: 'https://hooks.example.com/webhooks/ilive' },
+  ),
+  ENCRYPTION_KEYS: key(
+    encryptionKeys,
+    null,
+    'Keys for what is encrypted at rest (result tokens), as id:base64 of 32 bytes, separated by commas; the first encrypts, all decrypt. Unset: sessions with a token are refused.',
+    { example: '2026-11:MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=', isSecret: true },
+  ),
+  SESSION_TTL_SECONDS: key(
+    wholeNumber(1, 86_400),
+    '1800',
+    'How long iLive keeps a session; documented as 30 minutes.',
+  ),
+  CONFIRM: key(
+    z.enum(confirmPolicies, `must be one of ${confirmPolicies.join(', ')}`),
+    'never',
+    'Which verdicts that came by webhook are confirmed by a pull: never, pass, always; or unsigned, which takes unsigned deliveries as hints that only a pull can settle.',
+  ),
+  PULL_FIRST_AFTER_SECONDS: key(
+    wholeNumber(1, 3_600),
+    '20',
+    'How long after its start a silent session is asked about for the first time.',
+  ),
+  PULL_INTERVAL_MS: key(
+    wholeNumber(10, 60_000),
+    '1000',
+    'How often a worker looks for sessions that are due to be asked about.',
+  ),
+  PULL_CONCURRENCY: key(wholeNumber(1, 200), '8', 'Sessions that a worker asks about at once.'),
+  PULL_LEASE_SECONDS: key(
+    wholeNumber(10, 86_400),
+    '120',
+    'How long one worker may take over a session before another asks about it.',
   ),
   BODY_LIMIT_BYTES: key(
     wholeNumber(1_024, 67_108_864),

@@ -2,7 +2,8 @@
 // file and no clock. Only the composition root, the process and the command line see the whole of it; a room is handed
 // its slice as an argument.
 import type { z } from 'zod';
-import { type Key, keys } from './config-keys.ts';
+import { keys } from './config-keys.ts';
+import type { Key } from './config-schemas.ts';
 import { ServiceError } from './errors.ts';
 import { documentedKinds } from './ilive/payload.ts';
 import type { SecretEncoding } from './ilive/signature.ts';
@@ -38,11 +39,19 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
     if (text === null || text === undefined) continue;
     const read = schema.safeParse(text);
     if (read.success) values[name] = read.data;
-    else problems.push(`${name}: ${read.error.issues.map((issue) => issue.message).join('; ')}`);
+    else {
+      problems.push(`${name}: ${read.error.issues.map((issue) => issue.message).join('; ')}`);
+      // The default stands in, so that what contradicts what is still found in the same round.
+      if (defaultText !== null) values[name] = schema.parse(defaultText);
+    }
   }
-  const config = problems.length === 0 ? nest(values as Values) : undefined;
-  problems.push(...(config === undefined ? [] : contradictions(config)), ...misspelt(env));
-  if (config === undefined || problems.length > 0) {
+  const config = nest(values as Values);
+  const named = problems.map((problem) => problem.split(':')[0]);
+  problems.push(
+    ...contradictions(config).filter((problem) => !named.includes(problem.split(':')[0])),
+    ...misspelt(env),
+  );
+  if (problems.length > 0) {
     throw new ServiceError(
       'config_invalid',
       `The configuration cannot be used:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`,
@@ -79,6 +88,24 @@ function nest(values: Values) {
       groupQueueMaxDeliveries: values.GROUP_QUEUE_MAX_DELIVERIES,
       commitTimeoutMs: seconds(values.COMMIT_TIMEOUT_SECONDS),
     },
+    vendor: {
+      apiKey: values.ILIVE_API_KEY,
+      apiUrl: values.ILIVE_API_URL,
+      dialect: values.ILIVE_DIALECT,
+      perMinute: values.ILIVE_RATE_PER_MINUTE,
+      perSecond: values.ILIVE_RATE_PER_SECOND,
+      responseTimeoutMs: seconds(values.ILIVE_RESPONSE_TIMEOUT_SECONDS),
+      webhookUrl: values.PUBLIC_WEBHOOK_URL,
+    },
+    ledger: {
+      encryptionKeys: values.ENCRYPTION_KEYS ?? [],
+      sessionTtlMs: seconds(values.SESSION_TTL_SECONDS),
+      confirm: values.CONFIRM,
+      firstPullAfterMs: seconds(values.PULL_FIRST_AFTER_SECONDS),
+      pullIntervalMs: values.PULL_INTERVAL_MS,
+      pullConcurrency: values.PULL_CONCURRENCY,
+      pullLeaseMs: seconds(values.PULL_LEASE_SECONDS),
+    },
     work: {
       kindAliases: values.ILIVE_KIND_ALIASES ?? {},
       ignoredKinds: values.ILIVE_IGNORED_KINDS,
@@ -106,8 +133,14 @@ function signingKeysOf(values: Values): SigningSecrets[] {
 }
 
 // What each key allows alone but not together with another.
-function contradictions({ role, database, receive, work }: Config): string[] {
+function contradictions({ role, database, receive, work, vendor, ledger }: Config): string[] {
   const problems: string[] = [];
+  const accounts = receive.signingKeys.map(({ account }) => account);
+  if (new Set(accounts).size < accounts.length) {
+    problems.push(
+      `ILIVE_WEBHOOK_SECRETS_BY_ACCOUNT: "${defaultAccount}" is the account of ILIVE_WEBHOOK_SECRETS; list its secrets there`,
+    );
+  }
   if (role !== 'worker' && receive.signingKeys.length === 0) {
     problems.push(
       'ILIVE_WEBHOOK_SECRETS: a receiver needs at least one signing secret of your iLive account',
@@ -117,6 +150,9 @@ function contradictions({ role, database, receive, work }: Config): string[] {
     problems.push(
       `DATABASE_URL: ROLE=${role} needs one, since the embedded Postgres belongs to a single process`,
     );
+  }
+  if (ledger.confirm !== 'never' && vendor.apiKey === undefined) {
+    problems.push(`ILIVE_API_KEY: CONFIRM=${ledger.confirm} needs one, since confirming means asking iLive`);
   }
   for (const { account, secrets, encoding } of receive.signingKeys) {
     if (secrets.some((secret) => !isEncoded(secret.reveal(), encoding))) {
@@ -143,8 +179,8 @@ function misspelt(env: Readonly<Record<string, string | undefined>>): string[] {
     .map((name) => `${name}: there is no such key`);
 }
 
-// Keys of the vendor's client, of the command line and of the demo share the prefix.
-const foreignKeys = /^ILIVE_(API_|WEBHOOKS_|DEMO_)/;
+// Keys of the command line and of the demo share the prefix.
+const foreignKeys = /^ILIVE_(WEBHOOKS_|DEMO_)/;
 
 function deepFreeze<T extends object>(value: T): T {
   for (const inner of Object.values(value)) {

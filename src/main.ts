@@ -1,5 +1,6 @@
 // The process: reads the environment, builds the service, starts it, and stops it on a signal. The only file of the
 // service with effects at import.
+import { existsSync } from 'node:fs';
 import { parseConfig } from './config.ts';
 import { asServiceError, ServiceError } from './errors.ts';
 import { createLog } from './log.ts';
@@ -9,9 +10,11 @@ const exitCodeConfigInvalid = 78; // EX_CONFIG of sysexits.h
 const exitCodeFailed = 1;
 
 async function main(): Promise<void> {
+  // What the environment says wins over the file.
+  if (existsSync('.env')) process.loadEnvFile('.env');
   const config = parseConfig(process.env);
   const log = createLog(config.logLevel);
-  const service = createService(config, { log });
+  const service = createService(config, { log, onLost: () => void stop(service, exitCodeFailed) });
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => {
       log.info({ signal }, 'stopping');

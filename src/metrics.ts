@@ -53,6 +53,18 @@ export function createMetrics() {
       buckets: secondsBuckets,
       registers,
     }),
+    pulled: new Counter({
+      name: 'ilive_pulls_total',
+      help: 'Sessions that iLive was asked about, by what came of it.',
+      labelNames: ['outcome'] as const,
+      registers,
+    }),
+    vendorCalls: new Counter({
+      name: 'ilive_vendor_calls_total',
+      help: 'Calls to iLive, by operation and HTTP status; status 0 for no answer.',
+      labelNames: ['operation', 'status'] as const,
+      registers,
+    }),
     swept: new Counter({
       name: 'ilive_deliveries_swept_total',
       help: 'Deliveries that the sweep found overdue.',

@@ -3,24 +3,22 @@
 // period, and may be called at any time and any number of times (guarantee 12).
 import type { AddressInfo } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
-import { type Config, defaultAccount } from './config.ts';
+import type { Config } from './config.ts';
 import { connect, type Database } from './db/connect.ts';
-import { type FinishedDelivery, recordDeliveries } from './db/deliveries.ts';
 import { openDatabase } from './db/open.ts';
 import { createApp } from './http/app.ts';
-import { createGroupCommit, type GroupCommit } from './http/group-commit.ts';
+import type { ExpectDependencies } from './http/expect-session.ts';
 import { listen } from './http/listen.ts';
 import type { ReceiveDependencies } from './http/receive-webhook.ts';
-import { signingKey } from './ilive/signature.ts';
-import { catalogueKinds } from './ilive/translate.ts';
-import { createLog, type Log } from './log.ts';
+import { createLog } from './log.ts';
 import { createMetrics } from './metrics.ts';
-import { type Announcer, createAnnouncer } from './queue/announce.ts';
+import { createAnnouncer } from './queue/announce.ts';
 import { createQueueBackend } from './queue/backend.ts';
 import { consume } from './queue/consume.ts';
-import { schedule } from './queue/schedule.ts';
-import { createSweep } from './reconcile/sweep.ts';
-import { processDeliveries } from './workers/process-deliveries.ts';
+import type { Overrides, Running } from './running.ts';
+import { createExpectation, createReceiver } from './service-receiver.ts';
+import { createVendorClient } from './service-vendor.ts';
+import { startWork } from './service-worker.ts';
 import { keepUp } from './workers/upkeep.ts';
 
 export interface Service {
@@ -32,30 +30,17 @@ export interface Service {
   address(): string;
 }
 
-export interface Overrides {
-  readonly log?: Log;
-  readonly now?: () => Date;
-}
-
-interface Running extends Required<Overrides> {
-  readonly config: Config;
-  readonly metrics: ReturnType<typeof createMetrics>;
-  /** What `stop` undoes, last in first out; each step is awaited within the grace period. */
-  readonly undo: { readonly name: string; readonly run: () => Promise<void> }[];
-  isStopping: boolean;
-  address: string | undefined;
-}
-
 const connectTimeoutMs = 5_000;
 const workStatementTimeoutMs = 30_000;
 const queueOpenDeadlineMs = 1_000;
-const upkeepIntervalMs = 60 * 60 * 1000;
 
 export function createService(config: Config, overrides: Overrides = {}): Service {
   const running: Running = {
     config,
     log: overrides.log ?? createLog(config.logLevel),
     now: overrides.now ?? (() => new Date()),
+    wait: overrides.wait ?? ((ms, signal) => wait(ms, undefined, signal === undefined ? {} : { signal })),
+    onLost: overrides.onLost ?? (() => {}),
     metrics: createMetrics(),
     undo: [],
     isStopping: false,
@@ -94,6 +79,7 @@ async function startAll(running: Running): Promise<void> {
     url: config.database.url?.reveal(),
     dataDir: config.dataDir,
     log,
+    onLost: running.onLost,
     isGivenUp: () => running.isStopping,
   });
   undo.push({ name: 'database', run: closeDatabase });
@@ -141,9 +127,12 @@ async function startAll(running: Running): Promise<void> {
     config.role === 'worker'
       ? undefined
       : createReceiver(running, connectPool('receive', config.receive.commitTimeoutMs), announcer);
-  await openDoor(running, readDb, receive, backend.kind);
+  const client = createVendorClient(running, readDb);
+  if (client === undefined)
+    log.warn('ILIVE_API_KEY is not set: a verdict whose webhook is lost cannot be pulled');
+  await openDoor(running, readDb, createExpectation(running, readDb, client), receive, backend.kind);
   if (config.role !== 'receiver') {
-    startWork(running, connectPool('work', workStatementTimeoutMs), announcer, (handler) => {
+    startWork(running, connectPool('work', workStatementTimeoutMs), client, announcer, (handler) => {
       const consumer = consume(backend, handler, { concurrency: config.work.concurrency, log });
       undo.push({ name: 'consumer', run: () => consumer.close() });
     });
@@ -151,41 +140,10 @@ async function startAll(running: Running): Promise<void> {
   log.info({ address: running.address, role: config.role, queue: backend.kind }, 'listening');
 }
 
-function createReceiver(running: Running, db: Database, announcer: Announcer): ReceiveDependencies {
-  const { config, log, metrics, now, undo } = running;
-  const group: GroupCommit = createGroupCommit({
-    record: (deliveries) => recordDeliveries(db, deliveries),
-    announce: (ids) => void announcer.announce(ids),
-    groupMaxDeliveries: config.receive.groupMaxDeliveries,
-    queueMaxDeliveries: config.receive.groupQueueMaxDeliveries,
-    onCommit: (count, seconds) => {
-      metrics.groupDeliveries.observe(count);
-      metrics.commitSeconds.observe(seconds);
-    },
-  });
-  undo.push({ name: 'group commit', run: () => group.drain() });
-  return {
-    keysByAccount: new Map(
-      config.receive.signingKeys.map(({ account, secrets, encoding }) => [
-        account,
-        secrets.map((secret) => signingKey(secret.reveal(), encoding)),
-      ]),
-    ),
-    defaultAccount,
-    template: config.receive.template,
-    toleranceSeconds: config.receive.toleranceSeconds,
-    bodyLimitBytes: config.receive.bodyLimitBytes,
-    store: (delivery) => group.store(delivery),
-    now,
-    log,
-    onReceived: (isRepeat) => metrics.received.inc({ result: isRepeat ? 'repeat' : 'new' }),
-    onRefused: (reason) => metrics.refused.inc({ reason }),
-  };
-}
-
 async function openDoor(
   running: Running,
   db: Database,
+  expect: ExpectDependencies,
   receive: ReceiveDependencies | undefined,
   queue: 'redis' | 'postgres',
 ): Promise<void> {
@@ -196,6 +154,7 @@ async function openDoor(
   const app = createApp({
     receive,
     db,
+    expect,
     apiKeys: config.http.apiKeys,
     health: { db, isStopping: () => running.isStopping, role: config.role, queue },
     registry: metrics.registry,
@@ -205,42 +164,6 @@ async function openDoor(
   undo.push({ name: 'HTTP server', run: () => server.close() });
   const { address, family, port } = server.address satisfies AddressInfo;
   running.address = `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
-}
-
-function startWork(
-  running: Running,
-  db: Database,
-  { announce }: Announcer,
-  consumeWith: (handler: (ids: readonly string[]) => Promise<void>) => void,
-): void {
-  const { config, log, metrics, now, undo } = running;
-  const { batchMaxDeliveries, kindAliases, ignoredKinds, maxAttempts, sweepIntervalMs, sweepOverdueMs } =
-    config.work;
-  const catalogue = catalogueKinds(kindAliases, ignoredKinds);
-  const onFinished = (finished: readonly FinishedDelivery[], seconds: number) => {
-    metrics.batchSeconds.observe(seconds);
-    for (const { decision } of finished) metrics.processed.inc({ decision });
-  };
-  const process = (ids: readonly string[]) =>
-    processDeliveries({ db, catalogue, maxAttempts, log, now, onFinished }, ids);
-  consumeWith(process);
-  const onSwept = (count: number) => metrics.swept.inc(count);
-  const sweep = createSweep({
-    db,
-    announce,
-    process,
-    overdueMs: sweepOverdueMs,
-    batchMaxIds: batchMaxDeliveries,
-    log,
-    now,
-    onSwept,
-  });
-  for (const task of [
-    schedule('sweep', sweepIntervalMs, sweep, log),
-    schedule('upkeep', upkeepIntervalMs, () => keepUp({ db, log, now }), log),
-  ]) {
-    undo.push({ name: 'schedule', run: () => task.stop() });
-  }
 }
 
 // A step that takes longer than the grace period is left behind, so that a store that hangs cannot keep us alive.

@@ -15,6 +15,8 @@ const bundledPostgres =
 const bundledNode =
   'the Node that scripts/run.mjs runs on; found by the name of the platform, absent elsewhere';
 
+const serviceParts = ['running', 'service-receiver', 'service-worker', 'service-vendor'];
+
 const house: House = {
   rooms: {
     events: {
@@ -49,22 +51,40 @@ const house: House = {
       reason: 'an oracle that reads our tables or code would agree with our mistakes',
     },
     service: {
-      mayImport: ['config', ...workRooms],
+      mayImport: [...serviceParts, 'config', ...workRooms],
       reason: 'the rooms meet here; it is no program and pretends no vendor',
     },
+    'service-receiver': {
+      mayImport: [...serviceParts, 'config', ...workRooms],
+      reason: 'the receiver’s part of the composition root',
+    },
+    'service-worker': {
+      mayImport: [...serviceParts, 'config', ...workRooms],
+      reason: 'the worker’s part of the composition root',
+    },
+    'service-vendor': {
+      mayImport: [...serviceParts, 'config', ...workRooms],
+      reason: 'the vendor’s client, as both parts use it',
+    },
+    running: { mayImport: ['config'], reason: 'it names what the parts share and does nothing' },
     main: { mayImport: ['config', 'service'], reason: 'the process only reads, builds, starts and stops' },
     config: {
-      mayImport: ['config-keys', 'ilive'],
+      mayImport: ['config-keys', 'config-schemas', 'ilive'],
       reason: 'the configuration is pure; only main, service and cli see the whole',
     },
-    'config-keys': { mayImport: ['ilive'], reason: 'it names what a key may hold; only config reads it' },
+    'config-keys': {
+      mayImport: ['config-schemas', 'events', 'ilive'],
+      reason: 'it names what a key may hold; only config reads it',
+    },
+    'config-schemas': { mayImport: ['ilive'], reason: 'it reads texts, and knows no key' },
     errors: { mayImport: [], reason: groundReason },
     log: { mayImport: [], reason: groundReason },
     secret: { mayImport: [], reason: groundReason },
+    cipher: { mayImport: [], reason: groundReason },
     backoff: { mayImport: [], reason: groundReason },
     metrics: { mayImport: [], reason: groundReason },
   },
-  ground: ['errors', 'log', 'secret', 'backoff', 'metrics'],
+  ground: ['errors', 'log', 'secret', 'cipher', 'backoff', 'metrics'],
   owners: [
     {
       packages: ['pg', 'drizzle-orm'],

@@ -51,7 +51,8 @@ export function connect(options: ConnectOptions): Database {
     query_timeout: options.statementTimeoutMs + 2_000,
     idle_in_transaction_session_timeout: idleInTransactionTimeoutMs,
     keepAlive: true,
-    options: '-c timezone=UTC -c datestyle=ISO',
+    // `synchronous_commit` on, whatever the server's default: an answer of ours is a promise about the disk.
+    options: '-c timezone=UTC -c datestyle=ISO -c synchronous_commit=on',
     types: {
       getTypeParser: (oid: number, format?: 'text' | 'binary') =>
         oid === timestamptzOid ? readTimestamp : types.getTypeParser(oid, format as 'text'),

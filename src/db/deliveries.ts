@@ -17,7 +17,12 @@ export interface NewDelivery {
   readonly headers: Readonly<Record<string, string>>;
   readonly receivedAt: Date;
   readonly traceId: string | null;
+  /** False for one that came unsigned: a hint, which only a pull can settle. */
+  readonly isProven: boolean;
 }
+
+/** The stored header, ours, that names the session a pull asked about. */
+export const pulledSessionHeader = 'pulled-session-id';
 
 export interface RecordedDelivery {
   /** The id under which these bytes are stored: an earlier delivery's where they are a repeat. */
@@ -40,11 +45,11 @@ export async function recordDeliveries(
     text: `
       with given as (
         select * from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::bytea[], $6::timestamptz[], $7::text[],
-                             $8::text[], $9::bytea[])
-          as g (id, account, source, webhook_id, body_sha256, received_at, trace_id, headers, body)
+                             $8::text[], $9::bytea[], $10::boolean[])
+          as g (id, account, source, webhook_id, body_sha256, received_at, trace_id, headers, body, is_proven)
       ), fresh as (
-        insert into deliveries (id, account, source, webhook_id, body_sha256, received_at, trace_id)
-        select id, account, source, webhook_id, body_sha256, received_at, trace_id from given
+        insert into deliveries (id, account, source, webhook_id, body_sha256, received_at, trace_id, is_proven)
+        select id, account, source, webhook_id, body_sha256, received_at, trace_id, is_proven from given
         on conflict do nothing
         returning id
       ), bodies as (
@@ -62,6 +67,7 @@ export async function recordDeliveries(
       ordered.map((delivery) => delivery.traceId),
       ordered.map((delivery) => JSON.stringify(delivery.headers)),
       ordered.map((delivery) => delivery.body),
+      ordered.map((delivery) => delivery.isProven),
     ],
   });
   const fresh = new Set(inserted.map((row) => row.id));
@@ -106,8 +112,9 @@ export interface OwedDelivery {
   readonly bodySha256: Buffer;
   /** Null when retention has dropped the bytes. */
   readonly body: Buffer | null;
-  /** The signed timestamp header as received. */
-  readonly signedTimestamp: string | null;
+  /** The stored headers, by their lower-case names; null with the body. */
+  readonly headers: Readonly<Record<string, string>> | null;
+  readonly isProven: boolean;
 }
 
 /** Those of the ids that are still owed, in id order, with their bytes. What is finished already falls out here. */
@@ -116,7 +123,7 @@ export function loadOwedDeliveries(db: Queries, ids: readonly DeliveryId[]): Pro
     name: 'load-owed-deliveries',
     text: `
       select d.id, d.account, d.source, d.received_at as "receivedAt", d.attempts, d.body_sha256 as "bodySha256",
-             b.body, b.headers ->> 'x-ilive-timestamp' as "signedTimestamp"
+             d.is_proven as "isProven", b.body, b.headers
       from deliveries d
       left join delivery_bodies b on b.delivery_id = d.id and b.received_at = d.received_at
       where d.id = any($1::uuid[]) and d.state = 'received'

@@ -28,6 +28,8 @@ export interface EmbeddedPostgres {
 export interface EmbeddedPostgresOptions {
   readonly dataDir: string;
   readonly log: Log;
+  /** Called once when it has ended and could not be restarted; nothing will come back by itself. */
+  readonly onLost?: () => void;
   /** Extra `-c` settings; they win over ours. */
   readonly settings?: Readonly<Record<string, string>>;
 }
@@ -47,6 +49,7 @@ interface Cluster {
   readonly password: string;
   readonly settings: Readonly<Record<string, string>>;
   readonly log: Log;
+  readonly onLost: () => void;
 }
 
 /** Throws `embedded_postgres_failed`; its message says what to do and ends with what Postgres wrote last. */
@@ -59,11 +62,11 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
     const runAs = await findRunAs(binaries, dataDir);
     const ownership = await claimDataFolder(dataDir);
     try {
-      const { log, settings = {} } = options;
+      const { log, settings = {}, onLost = () => {} } = options;
       const pgData = path.join(dataDir, clusterName);
       await stopLeftoverPostmaster(pgData, log);
       const password = await prepareCluster(dataDir, binaries, runAs, settings);
-      const cluster = { binaries, runAs, pgData, logPath, password, settings, log };
+      const cluster = { binaries, runAs, pgData, logPath, password, settings, log, onLost };
       return await runCluster(cluster, ownership.release);
     } catch (error) {
       await ownership.release();
@@ -144,6 +147,7 @@ async function keepRunning(
     if (isRunning) continue;
     if (!state.isStopping)
       cluster.log.error({ attempts }, 'giving up on the bundled Postgres; restart the service');
+    cluster.onLost();
     return;
   }
 }

@@ -49,7 +49,13 @@ export async function recordFaceMatches(
   await tx.orm((orm) =>
     orm
       .insert(faceMatches)
-      .values(matches.map(({ account, event }) => ({ ...event, account, knownAt: instantOf(now) })))
+      .values(
+        inOrder(matches, (event) => event.matchId).map(({ account, event }) => ({
+          ...event,
+          account,
+          knownAt: instantOf(now),
+        })),
+      )
       .onConflictDoUpdate({
         target: [faceMatches.matchId, faceMatches.account],
         set: excluded(faceMatches),
@@ -68,13 +74,29 @@ export async function recordComplianceAlerts(
   await tx.orm((orm) =>
     orm
       .insert(complianceAlerts)
-      .values(alerts.map(({ account, event }) => ({ ...event, account, knownAt: instantOf(now) })))
+      .values(
+        inOrder(alerts, (event) => event.alertId).map(({ account, event }) => ({
+          ...event,
+          account,
+          knownAt: instantOf(now),
+        })),
+      )
       .onConflictDoUpdate({
         target: [complianceAlerts.alertId, complianceAlerts.account],
         set: excluded(complianceAlerts),
         setWhere: isNewer(complianceAlerts.occurredAt, complianceAlerts.deliveryId),
       }),
   );
+}
+
+// Every transaction writes in one order, so that two with the same ids cannot deadlock each other.
+function inOrder<Event>(
+  facts: readonly { readonly account: string; readonly event: Event }[],
+  idOf: (event: Event) => string,
+) {
+  const keyOf = ({ account, event }: { account: string; event: Event }) =>
+    JSON.stringify([idOf(event), account]);
+  return [...facts].sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
 }
 
 function excluded(table: PgTable): Record<string, SQL> {

@@ -12,6 +12,8 @@ export interface OpenOptions {
   readonly url: string | undefined;
   readonly dataDir: string;
   readonly log: Log;
+  /** Called when the embedded Postgres is gone for good. */
+  readonly onLost: () => void;
   /** True once nobody wants the database any more. */
   readonly isGivenUp: () => boolean;
 }
@@ -26,8 +28,8 @@ const startDeadlineMs = 60_000;
 
 /** Throws `unavailable` when the database does not answer within a minute, `schema_mismatch` when it is newer than us. */
 export async function openDatabase(options: OpenOptions): Promise<OpenDatabase> {
-  const { url, dataDir, log } = options;
-  const postgres = url === undefined ? await startEmbeddedPostgres({ dataDir, log }) : undefined;
+  const { url, dataDir, log, onLost } = options;
+  const postgres = url === undefined ? await startEmbeddedPostgres({ dataDir, log, onLost }) : undefined;
   const opened = { url: postgres?.url ?? url ?? '', close: async () => postgres?.stop() };
   try {
     await migrateWhenThere(opened.url, options);

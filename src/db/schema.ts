@@ -8,6 +8,7 @@ import {
   customType,
   doublePrecision,
   index,
+  integer,
   json,
   jsonb,
   pgTable,
@@ -24,6 +25,18 @@ import { readTimestamp } from './timestamp.ts';
 
 export const deliveryStates = ['received', 'done', 'ignored', 'parked'] as const;
 export type DeliveryState = (typeof deliveryStates)[number];
+
+export const endedReasons = [
+  'never_finished', // iLive answered after the session's end that there is no verdict
+  'token_refused', // iLive no longer takes the session's token
+  'not_found', // iLive does not know the session
+  'unreadable_answer', // iLive's answers could not be read to the end
+  'no_token', // we only heard of it, and this dialect answers for no session without its token
+  'not_asked', // no API key is configured, so nobody could ask
+] as const;
+export type EndedReason = (typeof endedReasons)[number];
+
+export type Dialect = 'reference' | 'managed';
 
 const bytea = customType<{ data: Buffer; driverData: Buffer }>({ dataType: () => 'bytea' });
 
@@ -52,6 +65,8 @@ export const deliveries = pgTable(
     attempts: smallint().notNull().default(0),
     finishedAt: instant('finished_at'),
     traceId: text('trace_id'),
+    /** False for one that came unsigned: a hint, which only a pull can settle. */
+    isProven: boolean('is_proven').notNull().default(true),
   },
   (table) => [
     // Deduplication: the same bytes under the same webhook id (or under none) are one delivery.
@@ -92,18 +107,40 @@ export const sessions = pgTable(
     expectedAt: instant('expected_at').notNull(),
     settledAt: instant('settled_at'),
     settledBy: uuid('settled_by').$type<DeliveryId>(),
+    settledSource: text('settled_source').$type<Source>(),
+    /** Why the session ended without a verdict. */
+    endedReason: text('ended_reason').$type<EndedReason>(),
+    /** When it ended without a verdict. */
+    endedAt: instant('ended_at'),
+    /** When it was created or registered through us; null for one that we only heard of. */
+    registeredAt: instant('registered_at'),
+    dialect: text().$type<Dialect>(),
+    /** The result token, sealed; it never leaves this column but to be sent to iLive. */
+    token: bytea(),
+    /** When the vendor forgets the session. */
+    expiresAt: instant('expires_at'),
+    /** When to ask iLive next; null for never. */
+    nextPullAt: instant('next_pull_at'),
+    pullAttempts: smallint('pull_attempts').notNull().default(0),
+    /** One worker at a time asks; a lease that has run out belonged to one that died. */
+    pullLeaseUntil: instant('pull_lease_until'),
   },
   (table) => [
     primaryKey({ columns: [table.sessionId, table.account] }),
+    // The pull: sessions to ask about, most urgent first.
+    index('sessions_due').on(table.nextPullAt).where(sql`next_pull_at is not null`),
+    // The end of those that nobody can ask about.
+    index('sessions_open').on(table.expiresAt).where(sql`state = 'expected'`),
     // GET /v1/sessions: newest first.
     index('sessions_by_age').on(table.expectedAt, table.sessionId, table.account),
     // GET /v1/sessions?reference_id=: one person's sessions, newest first.
     index('sessions_by_reference')
       .on(table.referenceId, table.expectedAt, table.sessionId, table.account)
       .where(sql`reference_id is not null`),
-    check('sessions_state', sql`state in ('expected', 'settled', 'disputed')`),
+    check('sessions_state', sql`state in ('expected', 'settled', 'disputed', 'expired', 'unrecoverable')`),
     check('sessions_verdict', sql`verdict in ('pass', 'retry', 'fail')`),
-    check('sessions_settled', sql`(state = 'expected') = (verdict is null)`),
+    check('sessions_settled', sql`(state in ('settled', 'disputed')) = (verdict is not null)`),
+    check('sessions_ended', sql`(state in ('expired', 'unrecoverable')) = (ended_reason is not null)`),
   ],
 );
 
@@ -183,3 +220,25 @@ export const complianceAlerts = pgTable(
       .where(sql`reference_id is not null`),
   ],
 );
+
+/** What all processes together may still ask of iLive; one row an API key. */
+export const rateBudgets = pgTable('rate_budgets', {
+  /** SHA-256 of the API key, in hex. */
+  id: text().primaryKey(),
+  /** The time up to which calls are spent (the theoretical arrival time of GCRA). */
+  spentUntil: instant('spent_until').notNull(),
+  blockedUntil: instant('blocked_until').notNull(),
+  /** The limit that iLive's own headers told; null until then. */
+  learntPerMinute: integer('learnt_per_minute'),
+});
+
+/** What `POST /v1/sessions` did under an `Idempotency-Key`. */
+export const idempotencyKeys = pgTable('idempotency_keys', {
+  id: text().primaryKey(),
+  requestSha256: bytea('request_sha256').notNull(),
+  createdAt: instant('created_at').notNull(),
+  /** Null while the request is under way. */
+  sessionId: text('session_id').$type<SessionId>(),
+  account: text(),
+  sessionUrl: text('session_url'),
+});

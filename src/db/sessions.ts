@@ -86,6 +86,10 @@ export interface SessionToApply {
   readonly standing: Standing | undefined;
   /** When a delivery first mentioned it; an earlier time than the row's replaces the row's. */
   readonly expectedAt: string;
+  /** When the vendor forgets it, for a session that has no row yet. */
+  readonly expiresAt: Date;
+  /** When to ask about it: for a settled session or a time that has come, in any case; else only where there is no row. */
+  readonly nextPullAt: Date | null;
 }
 
 /** Makes each session's row say what `standing` says. Rows that say so already are not written. */
@@ -99,23 +103,32 @@ export async function applyStandings(
     text: `
       insert into sessions as s
         (session_id, account, expected_at, state, verdict, confidence, reference_id, verdict_at, confirmation, settled_by,
-         settled_at)
-      select g.*, case when g.settled_by is not null then $11::timestamptz end
+         settled_source, expires_at, next_pull_at, settled_at)
+      select g.*, case when g.settled_by is not null then $14::timestamptz end
       from unnest($1::text[], $2::text[], $3::timestamptz[], $4::text[], $5::text[], $6::float8[], $7::text[],
-                  $8::timestamptz[], $9::text[], $10::uuid[])
+                  $8::timestamptz[], $9::text[], $10::uuid[], $11::text[], $12::timestamptz[], $13::timestamptz[])
         as g (session_id, account, expected_at, state, verdict, confidence, reference_id, verdict_at, confirmation,
-              settled_by)
+              settled_by, settled_source, expires_at, next_pull_at)
       on conflict (session_id, account) do update set
         expected_at = least(s.expected_at, excluded.expected_at),
-        state = excluded.state, verdict = excluded.verdict, confidence = excluded.confidence,
+        expires_at = case when s.registered_at is null then least(s.expires_at, excluded.expires_at) else s.expires_at end,
+        state = case when excluded.settled_by is null then s.state else excluded.state end,
+        verdict = excluded.verdict, confidence = excluded.confidence,
         reference_id = coalesce(excluded.reference_id, s.reference_id),
         verdict_at = excluded.verdict_at, confirmation = excluded.confirmation, settled_by = excluded.settled_by,
+        settled_source = excluded.settled_source,
         settled_at = case when (s.state, s.settled_by) is distinct from (excluded.state, excluded.settled_by)
-                          then excluded.settled_at else s.settled_at end
+                          then excluded.settled_at else s.settled_at end,
+        ended_reason = case when excluded.settled_by is null then s.ended_reason end,
+        ended_at = case when excluded.settled_by is null then s.ended_at end,
+        next_pull_at = case when excluded.settled_by is null and excluded.next_pull_at > $14 then s.next_pull_at
+                            when excluded.settled_by is null then coalesce(excluded.next_pull_at, s.next_pull_at)
+                            else excluded.next_pull_at end
       where (s.state, s.confirmation, s.settled_by) is distinct from
               (excluded.state, excluded.confirmation, excluded.settled_by)
          or excluded.expected_at < s.expected_at
-         or (excluded.reference_id is not null and excluded.reference_id is distinct from s.reference_id)`,
+         or (excluded.reference_id is not null and excluded.reference_id is distinct from s.reference_id)
+         or excluded.next_pull_at <= $14`,
     values: [
       sessions.map(({ key }) => key.sessionId),
       sessions.map(({ key }) => key.account),
@@ -127,6 +140,9 @@ export async function applyStandings(
       sessions.map(({ standing }) => standing?.verdictAt ?? null),
       sessions.map(({ standing }) => standing?.confirmation ?? 'unconfirmed'),
       sessions.map(({ standing }) => standing?.settledBy ?? null),
+      sessions.map(({ standing }) => standing?.settledSource ?? null),
+      sessions.map(({ expiresAt }) => expiresAt.toISOString()),
+      sessions.map(({ nextPullAt }) => nextPullAt?.toISOString() ?? null),
       now.toISOString(),
     ],
   });

@@ -10,11 +10,15 @@ export type Observation = Pick<
   'deliveryId' | 'source' | 'verdict' | 'confidence' | 'referenceId' | 'occurredAt'
 >;
 
-export const sessionStates = ['expected', 'settled', 'disputed'] as const;
+export const sessionStates = ['expected', 'settled', 'disputed', 'expired', 'unrecoverable'] as const;
 export type SessionState = (typeof sessionStates)[number];
 
 export const confirmations = ['unconfirmed', 'confirmed', 'contradicted'] as const;
 export type Confirmation = (typeof confirmations)[number];
+
+/** Which verdicts that a webhook brought a pull is to confirm; `unsigned` also takes unsigned deliveries as hints. */
+export const confirmPolicies = ['never', 'pass', 'always', 'unsigned'] as const;
+export type ConfirmPolicy = (typeof confirmPolicies)[number];
 
 /** The final fact about a session, as far as the observations go. */
 export interface Standing {
@@ -24,6 +28,8 @@ export interface Standing {
   readonly referenceId: string | null;
   readonly verdictAt: Instant;
   readonly settledBy: DeliveryId;
+  /** Which source `settledBy` came from. */
+  readonly settledSource: Source;
   readonly confirmation: Confirmation;
 }
 
@@ -42,7 +48,11 @@ export function conclude(observations: readonly Observation[]): Standing | undef
     ...observations.filter((other) => contradictsAtOnce(latest, other)),
     ...latestBySource.filter((other) => contradictsAcross(latest, other)),
   ];
-  const standing = bestOf([latest, ...contradicting], bySeverity) ?? latest;
+  const isAgreed = contradicting.length === 0 && isConfirmed(latestBySource);
+  // Of two sources that agree the one that told us first has settled the session; the other confirms it.
+  const standing = isAgreed
+    ? (bestOf(latestBySource, byReceipt) ?? latest)
+    : (bestOf([latest, ...contradicting], bySeverity) ?? latest);
   return {
     state: contradicting.length > 0 ? 'disputed' : 'settled',
     verdict: standing.verdict,
@@ -51,9 +61,25 @@ export function conclude(observations: readonly Observation[]): Standing | undef
       standing.referenceId ?? bestOf(observations.filter(hasReference), byTime)?.referenceId ?? null,
     verdictAt: standing.occurredAt,
     settledBy: standing.deliveryId,
-    confirmation:
-      contradicting.length > 0 ? 'contradicted' : isConfirmed(latestBySource) ? 'confirmed' : 'unconfirmed',
+    settledSource: standing.source,
+    confirmation: contradicting.length > 0 ? 'contradicted' : isAgreed ? 'confirmed' : 'unconfirmed',
   };
+}
+
+/**
+ * The latest observation that cannot be true together with another of them, whatever came after; `undefined` where none
+ * contradicts another. Unlike a standing it only ever comes to be and never goes away, so a dispute once opened stays on
+ * record, whichever way the observations came.
+ */
+export function findContradiction(observations: readonly Observation[]): Observation | undefined {
+  const contradicting = observations.filter((one) =>
+    observations.some((other) => {
+      const isEarlier = other.occurredAt < one.occurredAt;
+      const isAtOnce = other.occurredAt === one.occurredAt;
+      return (isEarlier || isAtOnce) && (contradictsAtOnce(one, other) || contradictsAcross(one, other));
+    }),
+  );
+  return bestOf(contradicting, (a, b) => compare(a.occurredAt, b.occurredAt) || byReceipt(a, b));
 }
 
 /** Whether two observations say the very same thing, whichever deliveries brought them. */
@@ -108,7 +134,11 @@ function bestOf(observations: readonly Observation[], order: Order): Observation
   );
 }
 
-// Both orders are total: they end in the delivery id, so that no two observations are ever equal in them.
+function byReceipt(a: Observation, b: Observation): number {
+  return compare(b.deliveryId, a.deliveryId);
+}
+
+// Both orders below are total: they end in the delivery id, so that no two observations are ever equal in them.
 function byTime(a: Observation, b: Observation): number {
   return compare(a.occurredAt, b.occurredAt) || bySeverity(a, b);
 }

@@ -6,8 +6,10 @@ import type { Database } from '../db/connect.ts';
 import { ServiceError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Secret } from '../secret.ts';
+import { showCompleteness } from './completeness.ts';
 import { showDeliveries, showDelivery } from './deliveries.ts';
 import { problemOf, requestIdOf, sendProblem } from './error-response.ts';
+import { createSession, type ExpectDependencies, registerKnownSession } from './expect-session.ts';
 import { showComplianceAlerts, showFaceMatches } from './facts.ts';
 import { createGate } from './gate.ts';
 import { type HealthDependencies, showHealth, showReadiness } from './health.ts';
@@ -18,6 +20,7 @@ export interface AppDependencies {
   /** Undefined for a process that takes no deliveries and answers no questions, a worker. */
   readonly receive: ReceiveDependencies | undefined;
   readonly db: Database;
+  readonly expect: ExpectDependencies;
   readonly apiKeys: readonly Secret[];
   readonly health: HealthDependencies;
   readonly registry: Registry;
@@ -61,10 +64,13 @@ function mountFrontDoor(app: Express, receive: ReceiveDependencies): void {
   app.all(paths, (req, res) => refuseMethod(req, res, 'POST'));
 }
 
-function mountApi(app: Express, { db, apiKeys }: AppDependencies): void {
+function mountApi(app: Express, { db, apiKeys, expect }: AppDependencies): void {
   app.use('/v1', createGate(apiKeys));
-  mount(app, '/v1/sessions', (req, res) => showSessions(db, req, res));
-  mount(app, '/v1/sessions/:session_id', (req, res) => showSession(db, req, res));
+  app.post('/v1/sessions', (req, res) => createSession(expect, req, res));
+  mount(app, '/v1/sessions', (req, res) => showSessions(db, req, res), ['POST']);
+  app.put('/v1/sessions/:session_id', (req, res) => registerKnownSession(expect, req, res));
+  mount(app, '/v1/sessions/:session_id', (req, res) => showSession(db, req, res), ['PUT']);
+  mount(app, '/v1/completeness', (req, res) => showCompleteness(db, req, res, expect.now));
   mount(app, '/v1/face-matches', (req, res) => showFaceMatches(db, req, res));
   mount(app, '/v1/compliance-alerts', (req, res) => showComplianceAlerts(db, req, res));
   mount(app, '/v1/deliveries', (req, res) => showDeliveries(db, req, res));
@@ -75,9 +81,10 @@ function mount(
   app: Express,
   path: string,
   show: (req: Request, res: Response) => void | Promise<void>,
+  others: readonly string[] = [],
 ): void {
   app.get(path, show);
-  app.all(path, (req, res) => refuseMethod(req, res, 'GET, HEAD'));
+  app.all(path, (req, res) => refuseMethod(req, res, ['GET', 'HEAD', ...others].join(', ')));
 }
 
 function refuseMethod(req: Request, res: Response, allow: string): void {

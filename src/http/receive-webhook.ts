@@ -24,6 +24,8 @@ export interface ReceiveDependencies {
   readonly keysByAccount: ReadonlyMap<string, readonly Buffer[]>;
   /** The account of a request whose path names none. */
   readonly defaultAccount: string;
+  /** Takes unsigned requests in, as hints that prove nothing. Off unless a pull is to settle what they say. */
+  readonly takesUnsigned: boolean;
   readonly template: Template;
   readonly toleranceSeconds: number;
   readonly bodyLimitBytes: number;
@@ -70,7 +72,8 @@ export async function receiveWebhook(
   }
   const receivedAt = deps.now();
   const verification = verifyRequest(deps, account, req, body, receivedAt);
-  if (!verification.ok) {
+  const isHint = !verification.ok && verification.reason === 'missing_signature' && deps.takesUnsigned;
+  if (!verification.ok && !isHint) {
     deps.onRefused(verification.reason);
     deps.log.warn(
       { account, reason: verification.reason, bytes: body.length },
@@ -83,7 +86,7 @@ export async function receiveWebhook(
     });
   }
   try {
-    const { id, isRepeat } = await deps.store(describe(account, req, body, receivedAt));
+    const { id, isRepeat } = await deps.store(describe(account, req, body, receivedAt, verification.ok));
     deps.onReceived(isRepeat);
     const answer = `{"delivery_id":"${id}","repeat":${isRepeat}}`;
     res.writeHead(202, { 'content-type': 'application/json', 'content-length': answer.length });
@@ -114,7 +117,13 @@ function verifyRequest(
   });
 }
 
-function describe(account: string, req: IncomingMessage, body: Buffer, receivedAt: Date): NewDelivery {
+function describe(
+  account: string,
+  req: IncomingMessage,
+  body: Buffer,
+  receivedAt: Date,
+  isProven: boolean,
+): NewDelivery {
   const headers: Record<string, string> = {};
   for (const name of storedHeaders) {
     const value = headerOf(req, name);
@@ -131,6 +140,7 @@ function describe(account: string, req: IncomingMessage, body: Buffer, receivedA
     headers,
     receivedAt,
     traceId: /^[0-9a-f]{2}-([0-9a-f]{32})-/.exec(headers.traceparent ?? '')?.[1] ?? null,
+    isProven,
   };
 }
 

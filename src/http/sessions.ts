@@ -71,5 +71,11 @@ function show(session: SessionRow) {
     expected_at: session.expectedAt,
     settled_at: session.settledAt,
     settled_by: session.settledBy,
+    settled_source: session.settledSource,
+    ended_reason: session.endedReason,
+    ended_at: session.endedAt,
+    expires_at: session.expiresAt,
+    next_pull_at: session.nextPullAt,
+    pull_attempts: session.pullAttempts,
   };
 }

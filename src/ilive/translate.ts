@@ -20,6 +20,7 @@ import {
   kindField,
   livenessVerdict,
 } from './payload.ts';
+import { readResult } from './results.ts';
 
 /** What of a stored delivery bears on its meaning. */
 export interface StoredDelivery {
@@ -30,6 +31,8 @@ export interface StoredDelivery {
   readonly receivedAt: Date;
   /** The signed header's Unix seconds; the time of an event whose payload names none. */
   readonly signedAtSeconds: number | undefined;
+  /** The session that a pull asked about: its answer need not name it. Null for a webhook. */
+  readonly pulledSessionId: SessionId | null;
 }
 
 /** The kinds that we know by now: the vendor's name → ours. Ignored ones map to `ignored`. */
@@ -76,6 +79,7 @@ export function translate(delivery: StoredDelivery, catalogue: KindCatalogue): T
   if (payload === undefined) return unreadable('invalid_json');
   if (typeof payload !== 'object' || payload === null || Array.isArray(payload))
     return unreadable('not_an_object');
+  if (delivery.source === 'pull') return translatePull(payload, text, delivery);
   const named = (payload as Record<string, unknown>)[kindField];
   const vendorKind = typeof named === 'string' ? storableName(named) : null;
   const kind = catalogue.get(vendorKind ?? '') ?? 'unknown';
@@ -89,6 +93,21 @@ export function translate(delivery: StoredDelivery, catalogue: KindCatalogue): T
   return typeof read === 'string'
     ? { ...unreadable('unreadable_body', read), kind, vendorKind }
     : { ok: true, event: read, vendorKind };
+}
+
+// What iLive answered when it was asked, in the shape of `results.ts`. Only answers that hold a verdict are stored.
+function translatePull(payload: object, text: string, delivery: StoredDelivery): Translation {
+  const kind = 'session_completed';
+  const result = readResult(delivery.body, 'reference');
+  if (text.includes('\\u') && !isStorable(payload)) return { ...unreadable('unstorable_text'), kind };
+  if (result.verdict === null || delivery.pulledSessionId === null) {
+    return { ...unreadable('unreadable_body', 'the answer holds no verdict'), kind };
+  }
+  const { verdict, confidence, referenceId } = result;
+  const occurredAt = result.occurredAt ?? instantOf(delivery.receivedAt);
+  const { id: deliveryId, source, pulledSessionId: sessionId } = delivery;
+  const event: Event = { kind, deliveryId, source, sessionId, verdict, confidence, referenceId, occurredAt };
+  return { ok: true, event, vendorKind: null };
 }
 
 type Reader = (payload: object, delivery: StoredDelivery) => Event | string;

@@ -1,5 +1,7 @@
-// Ringing the doorbell: "these deliveries are stored". A ring is a hint. It is bounded in time and in number, and when it
-// fails it is counted and forgotten, because the sweep rings again for whatever is still owed (guarantee 2).
+// Ringing the doorbell: "these deliveries are stored". One ring is on its way at a time and ids gather for the next, so
+// that a slow store gets fewer and larger jobs and not more of them. A ring is a hint. It is bounded in time and in
+// number, and when it fails it is counted and forgotten, because the sweep rings again for whatever is still owed
+// (guarantee 2).
 import type { Queue } from 'bullmq';
 import type { Log } from '../log.ts';
 import type { QueueBackend } from './backend.ts';
@@ -25,8 +27,8 @@ export interface AnnounceOptions {
   readonly onFailure: () => void;
 }
 
-// Rings that wait for a store that is away. Past this many the answer is known, and waiting memory would be all it costs.
-const maxOutstandingRings = 16;
+// Ids that wait for a store that is away. Past this many the answer is known, and memory is all that waiting would cost.
+const maxGatheredIds = 10_000;
 const failureLogIntervalMs = 10_000;
 
 export function createAnnouncer(backend: QueueBackend, options: AnnounceOptions): Announcer {
@@ -39,7 +41,8 @@ export function createAnnouncer(backend: QueueBackend, options: AnnounceOptions)
   const opened = opening.then((answering) => {
     queue = answering;
   });
-  let outstanding = 0;
+  let gathered: string[] = [];
+  let ringing: Promise<void> | undefined;
   let lastLoggedAt = 0;
 
   const fail = (reason: unknown): false => {
@@ -50,17 +53,29 @@ export function createAnnouncer(backend: QueueBackend, options: AnnounceOptions)
     }
     return false;
   };
+
+  // Rings for all that has gathered, once the ring before is through.
+  const ringNext = async (answering: Queue, before: Promise<void> | undefined) => {
+    await before?.catch(() => {});
+    const ids = gathered;
+    gathered = [];
+    await ring(answering, ids, options.batchMaxIds);
+  };
+
   return {
     opened,
     announce: async (ids) => {
       if (ids.length === 0) return true;
       if (queue === undefined) return fail(new Error('the queue has not been reached yet'));
-      if (outstanding >= maxOutstandingRings) return fail(new Error('too many rings are waiting already'));
-      outstanding += 1;
-      const rung = ring(queue, ids, options.batchMaxIds).finally(() => {
-        outstanding -= 1;
-      });
-      return Promise.race([rung.then(() => true), timeout(options.timeoutMs)]).catch(fail);
+      if (gathered.length + ids.length > maxGatheredIds)
+        return fail(new Error('too many ids wait for it already'));
+      const isFirst = gathered.length === 0;
+      gathered.push(...ids);
+      // Whoever comes first orders the next ring; the others ride along with it.
+      if (isFirst) ringing = ringNext(queue, ringing);
+      return Promise.race([Promise.resolve(ringing).then(() => true), timeout(options.timeoutMs)]).catch(
+        fail,
+      );
     },
     close: async () => {
       await queue?.close();

@@ -19,9 +19,11 @@ import {
   sessionKeyText,
 } from '../db/sessions.ts';
 import { type Decision, decide, type Recorded } from '../events/decide.ts';
+import { disputeOf } from '../events/dispute.ts';
 import type { ComplianceAlerted, Event, FaceMatched } from '../events/event.ts';
 import { conclude, type Observation } from '../events/session.ts';
 import type { Translation } from '../ilive/translate.ts';
+import { type LedgerRules, type Mentioned, planSession } from '../reconcile/ledger-rules.ts';
 
 export interface TranslatedDelivery {
   readonly delivery: OwedDelivery;
@@ -36,11 +38,16 @@ interface Knowledge {
   readonly recorded: Map<string, Recorded>;
 }
 
+export interface ApplyOptions {
+  readonly now: Date;
+  readonly ledger: LedgerRules;
+}
+
 /** Applies the batch and gives the finished deliveries. Those that another worker holds are left out. */
 export async function applyBatch(
   tx: Transaction,
   batch: readonly TranslatedDelivery[],
-  now: Date,
+  { now, ledger }: ApplyOptions,
 ): Promise<FinishedDelivery[]> {
   const taken = await takeDeliveries(
     tx,
@@ -58,6 +65,7 @@ export async function applyBatch(
     if (!translation.ok) return finishUnreadable(item);
     const { event } = translation;
     const key = sessionOf(item);
+    if (!delivery.isProven) return finishHint(item, key);
     const decision = decide(
       {
         observations: (key && known.observations.get(sessionKeyText(key))) ?? [],
@@ -81,18 +89,18 @@ export async function applyBatch(
   if (observed.length > 0) await recordObservations(tx, observed, now);
   await recordFacts(tx, [...facts.values()], now);
   if (mentioned.size > 0) {
-    const sessions = [...mentioned.entries()].map(([text, { key, expectedAt }]) => {
-      return { key, expectedAt, standing: conclude(known.observations.get(text) ?? []) };
-    });
+    const sessions = [...mentioned.entries()].map(([text, session]) =>
+      planSession(session, conclude(known.observations.get(text) ?? []), ledger, now),
+    );
     await applyStandings(tx, sessions, now);
+    const disputes = [...mentioned.entries()].flatMap(([text, { key }]) => {
+      const event = disputeOf(key.sessionId, known.observations.get(text) ?? []);
+      return event === undefined ? [] : [{ account: key.account, event }];
+    });
+    await recordComplianceAlerts(tx, disputes, now);
   }
   await finishDeliveries(tx, finished, now);
   return finished;
-}
-
-interface Mentioned {
-  readonly key: SessionKey;
-  readonly expectedAt: string;
 }
 
 // A session is expected from the moment we hear of it, whatever it was that mentioned it.
@@ -102,11 +110,12 @@ function mentionedSessions(items: readonly TranslatedDelivery[]): Map<string, Me
     const key = sessionOf(item);
     if (key === undefined) continue;
     const text = sessionKeyText(key);
-    const earlier = mentioned.get(text)?.expectedAt;
-    const expectedAt = item.delivery.receivedAt;
+    const before = mentioned.get(text);
+    const { receivedAt, isProven } = item.delivery;
     mentioned.set(text, {
       key,
-      expectedAt: earlier !== undefined && earlier < expectedAt ? earlier : expectedAt,
+      expectedAt: before !== undefined && before.expectedAt < receivedAt ? before.expectedAt : receivedAt,
+      isHinted: !isProven || (before?.isHinted ?? false),
     });
   }
   return mentioned;
@@ -182,6 +191,22 @@ function finish(
     case 'park':
       return { ...common, state: 'parked', reason: decision.reason };
   }
+}
+
+// Unsigned, so it proves nothing; what it says is asked of iLive.
+function finishHint(item: TranslatedDelivery, key: SessionKey | undefined): FinishedDelivery {
+  const finished = finishUnreadable(item);
+  const kind = item.translation.ok ? item.translation.event.kind : 'unknown';
+  const sessionId = key?.sessionId ?? null;
+  if (kind !== 'session_completed') return { ...finished, kind, sessionId, reason: 'unproven' };
+  return {
+    ...finished,
+    state: 'done',
+    decision: 'record',
+    kind,
+    sessionId,
+    detail: 'unsigned: a hint, to be pulled',
+  };
 }
 
 function finishUnreadable({ delivery, translation }: TranslatedDelivery): FinishedDelivery {

@@ -7,18 +7,22 @@ import {
   type FinishedDelivery,
   finishDeliveries,
   loadOwedDeliveries,
+  pulledSessionHeader,
   takeDeliveries,
 } from '../db/deliveries.ts';
 import { isDataRefused } from '../db/trouble.ts';
 import { ServiceError } from '../errors.ts';
-import type { DeliveryId } from '../events/event.ts';
+import type { DeliveryId, SessionId } from '../events/event.ts';
+import { timestampHeader } from '../ilive/signature.ts';
 import { type KindCatalogue, translate } from '../ilive/translate.ts';
 import type { Log } from '../log.ts';
+import type { LedgerRules } from '../reconcile/ledger-rules.ts';
 import { applyBatch, type TranslatedDelivery } from './apply-batch.ts';
 
 export interface ProcessDependencies {
   readonly db: Database;
   readonly catalogue: KindCatalogue;
+  readonly ledger: LedgerRules;
   /** Tries that fail for no reason of the database's before a delivery is parked. */
   readonly maxAttempts: number;
   readonly log: Log;
@@ -30,13 +34,14 @@ export interface ProcessDependencies {
 export async function processDeliveries(deps: ProcessDependencies, ids: readonly string[]): Promise<void> {
   const owed = await loadOwedDeliveries(deps.db, ids as readonly DeliveryId[]);
   const batch = owed.map((delivery): TranslatedDelivery => {
-    const { body, signedTimestamp, receivedAt } = delivery;
+    const { body, headers, receivedAt } = delivery;
     if (body === null) return { delivery, translation: { ok: false, reason: 'body_missing' } };
     const stored = {
       ...delivery,
       body,
       receivedAt: new Date(receivedAt),
-      signedAtSeconds: readSeconds(signedTimestamp),
+      signedAtSeconds: readSeconds(headers?.[timestampHeader]),
+      pulledSessionId: (headers?.[pulledSessionHeader] ?? null) as SessionId | null,
     };
     return { delivery, translation: translate(stored, deps.catalogue) };
   });
@@ -48,7 +53,9 @@ async function applyOrHalve(deps: ProcessDependencies, batch: readonly Translate
   if (first === undefined) return;
   const startedAt = performance.now();
   try {
-    const finished = await deps.db.transaction((tx) => applyBatch(tx, batch, deps.now()));
+    const finished = await deps.db.transaction((tx) =>
+      applyBatch(tx, batch, { now: deps.now(), ledger: deps.ledger }),
+    );
     deps.onFinished(finished, (performance.now() - startedAt) / 1000);
   } catch (error) {
     if (error instanceof ServiceError && error.code === 'unavailable') throw error;
@@ -90,6 +97,6 @@ async function keepApart(deps: ProcessDependencies, item: TranslatedDelivery, er
   deps.onFinished([parked], 0);
 }
 
-function readSeconds(text: string | null): number | undefined {
-  return text !== null && /^\d{1,11}$/.test(text) ? Number(text) : undefined;
+function readSeconds(text: string | undefined): number | undefined {
+  return text !== undefined && /^\d{1,11}$/.test(text) ? Number(text) : undefined;
 }

@@ -206,7 +206,14 @@ function createMemoryService() {
       const first = deliveries.get(once)?.delivery_id;
       if (first !== undefined) return String(first);
       const id = `delivery-${String(deliveries.size).padStart(6, '0')}` as DeliveryId;
-      const stored = { id, source: 'webhook', body: message.sentBody, bodySha256, receivedAt: now } as const;
+      const stored = {
+        id,
+        source: 'webhook',
+        body: message.sentBody,
+        bodySha256,
+        receivedAt: now,
+        pulledSessionId: null,
+      } as const;
       const read = translate({ ...stored, signedAtSeconds }, catalogue);
       const decision = read.ok ? act(read.event) : { decision: 'park', reason: read.reason };
       const isParked = decision.decision === 'park' || decision.decision === 'dispute';

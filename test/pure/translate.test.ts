@@ -23,6 +23,7 @@ function read(body: Buffer | object | string, signedAtSeconds?: number) {
     bodySha256: createHash('sha256').update(bytes).digest(),
     receivedAt: new Date('2026-04-11T10:00:00.000Z'),
     signedAtSeconds,
+    pulledSessionId: null,
   };
   return translate(stored, catalogue);
 }

@@ -60,6 +60,12 @@ test('a session tells its verdict, its times, who settled it and all that was sa
     expected_at: utc,
     settled_at: utc,
     settled_by: expect.any(String),
+    settled_source: 'webhook',
+    ended_reason: null,
+    ended_at: null,
+    expires_at: utc,
+    next_pull_at: null,
+    pull_attempts: 0,
     observations: [
       {
         delivery_id: body.settled_by,
@@ -189,10 +195,10 @@ describe('bad input gets a clear answer', () => {
 
   test('a method that a route does not know is a 405 that tells what it knows', async () => {
     const response = await fetch(`${service.url}/v1/sessions`, {
-      method: 'POST',
+      method: 'DELETE',
       headers: { authorization: `Bearer ${apiKey}` },
     });
-    expect([response.status, response.headers.get('allow')]).toEqual([405, 'GET, HEAD']);
+    expect([response.status, response.headers.get('allow')]).toEqual([405, 'GET, HEAD, POST']);
   });
 });
 

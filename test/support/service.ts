@@ -7,7 +7,8 @@ import { parseConfig } from '../../src/config.ts';
 import { connect, type Database } from '../../src/db/connect.ts';
 import { defaultTemplate, parseTemplate, sign, signingKey } from '../../src/ilive/signature.ts';
 import type { Log } from '../../src/log.ts';
-import { createService, type Overrides, type Service } from '../../src/service.ts';
+import type { Overrides } from '../../src/running.ts';
+import { createService, type Service } from '../../src/service.ts';
 import { createTestDatabase } from './database.ts';
 import { until } from './until.ts';
 

@@ -1,0 +1,98 @@
+// How the texts of the environment are read: one schema for each form that a key can have. Each says in its message what
+// it wants, and none repeats the value, which may be a secret.
+import { z } from 'zod';
+import { keyBytes } from './cipher.ts';
+import { parseTemplate, type Template } from './ilive/signature.ts';
+import { Secret } from './secret.ts';
+
+export const wholeNumber = (min: number, max: number) =>
+  z
+    .string()
+    .regex(/^\d{1,12}$/, `must be a whole number from ${min} to ${max}`)
+    .transform(Number)
+    .refine((value) => value >= min && value <= max, `must be a whole number from ${min} to ${max}`);
+
+export const list = z.string().transform((text) =>
+  text
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== ''),
+);
+
+export const secretList = list.transform((items) => items.map((item) => new Secret(item)));
+
+export const jsonObject = <T extends z.ZodType>(values: T) =>
+  z.string().transform((text, context): Record<string, z.infer<T>> => {
+    try {
+      return z.record(z.string().min(1), values).parse(JSON.parse(text));
+    } catch {
+      context.addIssue({
+        code: 'custom',
+        message: 'must be a JSON object of the form shown in .env.example',
+      });
+      return z.NEVER;
+    }
+  });
+
+export const url = (...schemes: string[]) =>
+  z
+    .string()
+    .refine((text) => schemes.some((scheme) => text.startsWith(`${scheme}://`)), {
+      message: `must start with ${schemes.map((scheme) => `${scheme}://`).join(' or ')}`,
+    })
+    .transform((text) => new Secret(text));
+
+/** A text that must not be shown. */
+export const secretText = z.string().transform((text) => new Secret(text));
+
+/** An address that is no secret; without a slash at its end. */
+export const plainUrl = (...schemes: string[]) =>
+  z
+    .string()
+    .refine((text) => schemes.some((scheme) => text.startsWith(`${scheme}://`)) && URL.canParse(text), {
+      message: `must be an address that starts with ${schemes.map((scheme) => `${scheme}://`).join(' or ')}`,
+    })
+    .transform((text) => text.replace(/\/+$/, ''));
+
+export const template = z.string().transform((text, context): Template => {
+  const parsed = parseTemplate(text);
+  if (typeof parsed !== 'string') return parsed;
+  context.addIssue({ code: 'custom', message: parsed });
+  return z.NEVER;
+});
+
+export interface Key<T extends z.ZodType = z.ZodType> {
+  readonly schema: T;
+  /** The text that stands for an absent key; null where absence has a meaning of its own, told in `doc`. */
+  readonly defaultText: string | null;
+  readonly doc: string;
+  readonly example?: string;
+  readonly isSecret?: boolean;
+}
+
+export const key = <T extends z.ZodType>(
+  schema: T,
+  defaultText: string | null,
+  doc: string,
+  more: { example?: string; isSecret?: boolean } = {},
+): Key<T> => ({
+  schema,
+  defaultText,
+  doc,
+  ...more,
+});
+
+/** `id:base64,id:base64`, the first of which encrypts. */
+export const encryptionKeys = list.transform((items, context) =>
+  items.map((item) => {
+    const [, id = '', key = ''] = /^([\w-]{1,32}):(.+)$/.exec(item) ?? [];
+    if (id === '' || Buffer.from(key, 'base64').length !== keyBytes) {
+      context.addIssue({
+        code: 'custom',
+        message: `must be id:key, with a key of ${keyBytes} bytes in base64`,
+      });
+      return z.NEVER;
+    }
+    return { id, key: new Secret(key) };
+  }),
+);

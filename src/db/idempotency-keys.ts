@@ -1,0 +1,52 @@
+// What `POST /v1/sessions` did under an `Idempotency-Key`. The key is written before iLive is called and completed in the
+// same transaction as the session, so that a repeat finds either the session or a request that is still under way.
+import type { SessionId } from '../events/event.ts';
+import type { Queries } from './connect.ts';
+
+export interface KnownRequest {
+  readonly requestSha256: Buffer;
+  readonly createdAt: string;
+  /** Null while the request is under way. */
+  readonly sessionId: SessionId | null;
+  readonly account: string | null;
+  readonly sessionUrl: string | null;
+}
+
+/** Claims the key for a request; undefined when it is new, else what is known of it. */
+export async function recordIdempotencyKey(
+  db: Queries,
+  id: string,
+  requestSha256: Buffer,
+  now: Date,
+): Promise<KnownRequest | undefined> {
+  const made = await db.query({
+    text: `insert into idempotency_keys (id, request_sha256, created_at) values ($1, $2, $3)
+           on conflict do nothing returning id`,
+    values: [id, requestSha256, now.toISOString()],
+  });
+  if (made.length > 0) return undefined;
+  const [known] = await db.query<KnownRequest>({
+    text: `select request_sha256 as "requestSha256", created_at as "createdAt", session_id as "sessionId", account,
+                  session_url as "sessionUrl"
+           from idempotency_keys where id = $1`,
+    values: [id],
+  });
+  return known;
+}
+
+/** Completes the key with what was made under it. */
+export async function finishIdempotencyKey(
+  db: Queries,
+  id: string,
+  made: { readonly sessionId: SessionId; readonly account: string; readonly sessionUrl: string | null },
+): Promise<void> {
+  await db.query({
+    text: `update idempotency_keys set session_id = $2, account = $3, session_url = $4 where id = $1`,
+    values: [id, made.sessionId, made.account, made.sessionUrl],
+  });
+}
+
+/** Gives the key back after a request that made nothing. */
+export async function dropIdempotencyKey(db: Queries, id: string): Promise<void> {
+  await db.query({ text: `delete from idempotency_keys where id = $1 and session_id is null`, values: [id] });
+}

@@ -1,0 +1,158 @@
+// The ledger of sessions that should end: registering one, taking those that are due to be asked about, and ending those
+// that never will. Tokens are sealed before they come here (guarantee 9). A session is asked about by one worker at a
+// time: taking it sets a lease, and a lease that ran out belonged to a worker that died.
+import type { SessionId } from '../events/event.ts';
+import type { Queries } from './connect.ts';
+import type { Dialect, EndedReason } from './schema.ts';
+import type { SessionKey } from './sessions.ts';
+
+export interface SessionToRegister {
+  readonly key: SessionKey;
+  readonly referenceId: string | null;
+  readonly dialect: Dialect;
+  /** Sealed; null leaves the token that is there. */
+  readonly token: Buffer | null;
+  readonly expiresAt: Date;
+  readonly nextPullAt: Date;
+}
+
+/**
+ * Expects the session from now on. For one that is known already it adds what is new and starts its schedule, unless it
+ * has its verdict; answers whether it was new.
+ */
+export async function registerSession(
+  db: Queries,
+  { key, referenceId, dialect, token, expiresAt, nextPullAt }: SessionToRegister,
+  now: Date,
+): Promise<{ isNew: boolean }> {
+  const [row] = await db.query<{ isNew: boolean }>({
+    text: `
+      insert into sessions as s
+        (session_id, account, reference_id, state, confirmation, expected_at, registered_at, dialect, token, expires_at,
+         next_pull_at)
+      values ($1, $2, $3, 'expected', 'unconfirmed', $8, $8, $4, $5, $6, $7)
+      on conflict (session_id, account) do update set
+        reference_id = coalesce(s.reference_id, excluded.reference_id),
+        registered_at = coalesce(s.registered_at, excluded.registered_at),
+        dialect = excluded.dialect, token = coalesce(excluded.token, s.token), expires_at = excluded.expires_at,
+        state = case when s.state in ('settled', 'disputed') then s.state else 'expected' end,
+        ended_reason = null, ended_at = null,
+        pull_attempts = case when s.state in ('settled', 'disputed') then s.pull_attempts else 0 end,
+        next_pull_at = case when s.state in ('settled', 'disputed') then s.next_pull_at else excluded.next_pull_at end
+      returning (xmax = 0) as "isNew"`,
+    values: [
+      key.sessionId,
+      key.account,
+      referenceId,
+      dialect,
+      token,
+      expiresAt.toISOString(),
+      nextPullAt.toISOString(),
+      now.toISOString(),
+    ],
+  });
+  return { isNew: row?.isNew ?? false };
+}
+
+export interface DueSession {
+  readonly sessionId: SessionId;
+  readonly account: string;
+  readonly state: string;
+  readonly dialect: Dialect | null;
+  readonly token: Buffer | null;
+  readonly expiresAt: string | null;
+  /** Counting the one that is now begun. */
+  readonly pullAttempts: number;
+}
+
+export interface TakeDueOptions {
+  readonly now: Date;
+  readonly leaseMs: number;
+  /** Sessions that expire within this time go before all others: it may be the last chance to ask. */
+  readonly lastChanceMs: number;
+  readonly limit: number;
+}
+
+/**
+ * Takes sessions that are due, for `leaseMs`. The last chances first, then those asked least often: when the budget is too
+ * small for all, each is asked once before any is asked twice.
+ */
+export function takeDueSessions(db: Queries, options: TakeDueOptions): Promise<DueSession[]> {
+  const { now, leaseMs, lastChanceMs, limit } = options;
+  return db.query({
+    name: 'take-due-sessions',
+    text: `
+      with due as (
+        select session_id, account from sessions
+        where next_pull_at <= $1 and (pull_lease_until is null or pull_lease_until < $1)
+        order by (expires_at <= $3::timestamptz) desc nulls last, pull_attempts, next_pull_at
+        limit $4
+        for update skip locked
+      )
+      update sessions s set pull_lease_until = $2, pull_attempts = least(s.pull_attempts + 1, 30000)
+      from due where s.session_id = due.session_id and s.account = due.account
+      returning s.session_id as "sessionId", s.account, s.state, s.dialect, s.token, s.expires_at as "expiresAt",
+                s.pull_attempts as "pullAttempts"`,
+    values: [
+      now.toISOString(),
+      new Date(now.getTime() + leaseMs).toISOString(),
+      new Date(now.getTime() + lastChanceMs).toISOString(),
+      limit,
+    ],
+  });
+}
+
+/** Gives a taken session back, to be asked about at `nextPullAt`, or no more. */
+export async function releaseSession(
+  db: Queries,
+  key: SessionKey,
+  { nextPullAt, isCounted }: { nextPullAt: Date | null; isCounted: boolean },
+): Promise<void> {
+  await db.query({
+    name: 'release-session',
+    text: `
+      update sessions set pull_lease_until = null, next_pull_at = $3,
+        pull_attempts = case when $4 then pull_attempts else greatest(pull_attempts - 1, 0) end
+      where session_id = $1 and account = $2`,
+    values: [key.sessionId, key.account, nextPullAt?.toISOString() ?? null, isCounted],
+  });
+}
+
+/** Ends a session without a verdict, unless it has one by now. */
+export async function endSession(
+  db: Queries,
+  key: SessionKey,
+  ended: { readonly state: 'expired' | 'unrecoverable'; readonly reason: EndedReason },
+  now: Date,
+): Promise<void> {
+  await db.query({
+    text: `
+      update sessions
+      set pull_lease_until = null, next_pull_at = null,
+          state = case when state = 'expected' then $3 else state end,
+          ended_reason = case when state = 'expected' then $4 else ended_reason end,
+          ended_at = case when state = 'expected' then $5::timestamptz else ended_at end
+      where session_id = $1 and account = $2`,
+    values: [key.sessionId, key.account, ended.state, ended.reason, now.toISOString()],
+  });
+}
+
+/**
+ * Ends sessions whose time is over and about which nobody can ask: all of them where no pull is configured, else those
+ * that have no schedule. Answers how many.
+ */
+export async function endUnaskable(
+  db: Queries,
+  { expiredBefore, canPull, now }: { expiredBefore: Date; canPull: boolean; now: Date },
+): Promise<number> {
+  const rows = await db.query({
+    text: `
+      update sessions
+      set state = 'unrecoverable', ended_reason = case when $2 then 'no_token' else 'not_asked' end, ended_at = $3,
+          next_pull_at = null, pull_lease_until = null
+      where state = 'expected' and expires_at < $1 and (next_pull_at is null or not $2)
+      returning session_id`,
+    values: [expiredBefore.toISOString(), canPull, now.toISOString()],
+  });
+  return rows.length;
+}

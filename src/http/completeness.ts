@@ -1,0 +1,44 @@
+// `GET /v1/completeness?from=&to=`: every verdict that should exist, does exist, and here is the count.
+import type { Request, Response } from 'express';
+import { z } from 'zod';
+import { countCompleteness } from '../db/completeness.ts';
+import type { Database } from '../db/connect.ts';
+import { ServiceError } from '../errors.ts';
+import { parseInstant } from '../events/instant.ts';
+import { readQuery } from './query.ts';
+
+const dayMs = 24 * 60 * 60 * 1000;
+
+const time = z
+  .string()
+  .refine((text) => parseInstant(text) !== undefined, 'must be a time such as 2026-11-23T00:00:00Z')
+  .transform((text) => new Date(parseInstant(text) ?? text));
+
+/** Answers for sessions expected from `from` (default: a day before `to`) until before `to` (default: now). */
+export async function showCompleteness(
+  db: Database,
+  req: Request,
+  res: Response,
+  now: () => Date,
+): Promise<void> {
+  const query = readQuery(req, { from: time.optional(), to: time.optional() });
+  const to = query.to ?? now();
+  const from = query.from ?? new Date(to.getTime() - dayMs);
+  if (from >= to) throw new ServiceError('invalid_request', 'query parameter "from" must be before "to".');
+  const counts = await countCompleteness(db, from, to);
+  const { settledByWebhook, settledByPull, disputed, expired, unrecoverable, open } = counts;
+  res.json({
+    from: from.toISOString(),
+    to: to.toISOString(),
+    expected: counts.expected,
+    settled_by_webhook: settledByWebhook,
+    settled_by_pull: settledByPull,
+    disputed,
+    expired,
+    unrecoverable,
+    open,
+    adds_up: settledByWebhook + settledByPull + disputed + expired + unrecoverable + open === counts.expected,
+    settle_delay_ms: { p50: counts.settleDelayP50Ms, p99: counts.settleDelayP99Ms },
+    oldest_open_at: counts.oldestOpenAt,
+  });
+}

@@ -1,0 +1,190 @@
+// How sessions enter the ledger by name. `POST /v1/sessions` creates one at iLive through us; `PUT /v1/sessions/{id}`
+// registers one that another service created. From then on it is expected, and asked about if it stays silent. Tokens are
+// sealed on the way in and never shown again (guarantee 9).
+import { createHash } from 'node:crypto';
+import type { Request, Response } from 'express';
+import { z } from 'zod';
+import type { Cipher } from '../cipher.ts';
+import type { Database, Queries } from '../db/connect.ts';
+import { findSessions } from '../db/find-sessions.ts';
+import {
+  dropIdempotencyKey,
+  finishIdempotencyKey,
+  type KnownRequest,
+  recordIdempotencyKey,
+} from '../db/idempotency-keys.ts';
+import { registerSession } from '../db/ledger.ts';
+import { type SessionKey, sessionKeyText } from '../db/sessions.ts';
+import { ServiceError } from '../errors.ts';
+import type { SessionId } from '../events/event.ts';
+import { parseInstant } from '../events/instant.ts';
+import type { IliveClient } from '../ilive/client.ts';
+import { ApiError } from '../ilive/errors.ts';
+import { readPath, readQuery, searchText } from './query.ts';
+import { readJson } from './read-json.ts';
+
+export interface ExpectDependencies {
+  readonly db: Database;
+  /** Undefined where no API key is configured. */
+  readonly client: IliveClient | undefined;
+  readonly cipher: Cipher | undefined;
+  readonly dialect: 'reference' | 'managed';
+  readonly defaultAccount: string;
+  readonly webhookUrl: string | undefined;
+  readonly sessionTtlMs: number;
+  /** When to ask about a session for the first time. */
+  readonly firstPullAt: (startedAt: Date, expiresAt: Date) => Date;
+  readonly now: () => Date;
+}
+
+const text = searchText;
+const token = z.string().min(1, 'must not be empty').max(4_096, 'must be at most 4096 characters');
+const webUrl = z.url('must be an address').max(2_048);
+const timeOf = z
+  .string()
+  .refine((value) => parseInstant(value) !== undefined, 'must be a time such as 2026-11-23T10:00:00Z')
+  .transform((value) => new Date(parseInstant(value) ?? value));
+
+const creation = z.strictObject({
+  reference_id: text,
+  mode: z.enum(['passive', 'active'], 'must be passive or active').optional(),
+  redirect_url: webUrl.optional(),
+});
+
+const registration = z.strictObject({
+  reference_id: text.optional(),
+  token: token.optional(),
+  expires_at: timeOf.optional(),
+  account: text.optional(),
+});
+
+/** Creates a session at iLive and expects it; the same `Idempotency-Key` gives the same session again. */
+export async function createSession(deps: ExpectDependencies, req: Request, res: Response): Promise<void> {
+  readQuery(req, {});
+  const wanted = await readJson(req, creation);
+  const { client, db } = deps;
+  if (client === undefined) {
+    throw new ServiceError('conflict', 'Sessions cannot be created here: ILIVE_API_KEY is not set.');
+  }
+  const idempotencyKey = readIdempotencyKey(req);
+  const requestSha256 = createHash('sha256').update(JSON.stringify(wanted)).digest();
+  if (idempotencyKey !== undefined) {
+    const known = await recordIdempotencyKey(db, idempotencyKey, requestSha256, deps.now());
+    if (known !== undefined) return showKnown(db, known, requestSha256, res);
+  }
+  try {
+    const startedAt = deps.now();
+    const created = await client.createSession({
+      referenceId: wanted.reference_id,
+      ...(wanted.mode === undefined ? {} : { mode: wanted.mode }),
+      ...(wanted.redirect_url === undefined ? {} : { redirectUrl: wanted.redirect_url }),
+      ...(deps.webhookUrl === undefined ? {} : { webhookUrl: deps.webhookUrl }),
+    });
+    const key = { sessionId: created.sessionId as SessionId, account: deps.defaultAccount };
+    const expiresAt = created.expiresAt ?? new Date(startedAt.getTime() + deps.sessionTtlMs);
+    const { sessionUrl } = created;
+    await db.transaction(async (tx) => {
+      await expect(deps, tx, key, { ...wanted, token: created.token ?? undefined, startedAt, expiresAt });
+      if (idempotencyKey !== undefined) {
+        await finishIdempotencyKey(tx, idempotencyKey, { ...key, sessionUrl });
+      }
+    });
+    res.status(201).json({
+      session_id: key.sessionId,
+      account: key.account,
+      reference_id: wanted.reference_id,
+      session_url: sessionUrl,
+      expires_at: expiresAt.toISOString(),
+    });
+  } catch (error) {
+    if (idempotencyKey !== undefined) await dropIdempotencyKey(db, idempotencyKey);
+    throw error instanceof ApiError ? asServiceTrouble(error) : error;
+  }
+}
+
+/** Registers a session that another service created: 201 for a new one, 200 for one that was known. */
+export async function registerKnownSession(
+  deps: ExpectDependencies,
+  req: Request,
+  res: Response,
+): Promise<void> {
+  readQuery(req, {});
+  const sessionId = readPath(req, 'session_id', searchText) as SessionId;
+  const given = await readJson(req, registration);
+  const startedAt = deps.now();
+  const expiresAt = given.expires_at ?? new Date(startedAt.getTime() + deps.sessionTtlMs);
+  const key = { sessionId, account: given.account ?? deps.defaultAccount };
+  const { isNew } = await expect(deps, deps.db, key, { ...given, startedAt, expiresAt });
+  res.status(isNew ? 201 : 200).json({
+    session_id: sessionId,
+    account: key.account,
+    reference_id: given.reference_id ?? null,
+    expires_at: expiresAt.toISOString(),
+  });
+}
+
+function expect(
+  deps: ExpectDependencies,
+  db: Queries,
+  key: SessionKey,
+  given: { reference_id?: string | undefined; token?: string | undefined; startedAt: Date; expiresAt: Date },
+): Promise<{ isNew: boolean }> {
+  if (given.token !== undefined && deps.cipher === undefined) {
+    throw new ServiceError('conflict', 'Tokens cannot be kept here: ENCRYPTION_KEYS is not set.');
+  }
+  const session = {
+    key,
+    referenceId: given.reference_id ?? null,
+    dialect: deps.dialect,
+    token: given.token === undefined ? null : (deps.cipher?.seal(given.token, sessionKeyText(key)) ?? null),
+    expiresAt: given.expiresAt,
+    nextPullAt: deps.firstPullAt(given.startedAt, given.expiresAt),
+  };
+  return registerSession(db, session, given.startedAt);
+}
+
+async function showKnown(
+  db: Database,
+  known: KnownRequest,
+  requestSha256: Buffer,
+  res: Response,
+): Promise<void> {
+  if (!known.requestSha256.equals(requestSha256)) {
+    throw new ServiceError('conflict', 'This Idempotency-Key was used for another request.');
+  }
+  if (known.sessionId === null) {
+    throw new ServiceError(
+      'conflict',
+      'A request with this Idempotency-Key is still under way; ask again later.',
+    );
+  }
+  const [session] = await findSessions(db, known.sessionId, known.account ?? undefined);
+  res.json({
+    session_id: known.sessionId,
+    account: known.account,
+    reference_id: session?.referenceId ?? null,
+    session_url: known.sessionUrl,
+    expires_at: session?.expiresAt ?? null,
+  });
+}
+
+function readIdempotencyKey(req: Request): string | undefined {
+  const given = req.headers['idempotency-key'];
+  if (given === undefined || (typeof given === 'string' && /^[\x21-\x7e]{1,255}$/.test(given))) return given;
+  throw new ServiceError(
+    'invalid_request',
+    'header "Idempotency-Key" must be 1 to 255 visible ASCII characters.',
+  );
+}
+
+// iLive's trouble is passed on as ours; what it found wrong in the request is told in its own code.
+function asServiceTrouble(error: ApiError): ServiceError {
+  const { status, retryAfterMs } = error;
+  const isRequestWrong = status === 400 || status === 409 || status === 422;
+  const code = isRequestWrong ? 'invalid_request' : 'unavailable';
+  const message = isRequestWrong ? `iLive refused the request: ${error.code}.` : 'iLive could not be asked.';
+  return new ServiceError(code, message, {
+    cause: error,
+    ...(retryAfterMs === null ? {} : { retryAfterMs }),
+  });
+}

@@ -1,0 +1,36 @@
+// The JSON that a caller sends, as a schema reads it; every problem is told at once, by the name of its field.
+import type { Request } from 'express';
+import type { z } from 'zod';
+import { ServiceError } from '../errors.ts';
+import { readBody } from './read-body.ts';
+
+const bodyLimitBytes = 65_536;
+
+/** Throws `invalid_request` for a body that is too large, no JSON, or not what `schema` asks for. */
+export async function readJson<Schema extends z.ZodType>(
+  req: Request,
+  schema: Schema,
+): Promise<z.infer<Schema>> {
+  const body = await readBody(req, bodyLimitBytes);
+  if (body === 'aborted') throw new ServiceError('invalid_request', 'The request ended before its body did.');
+  if (body === 'too_large')
+    throw new ServiceError('invalid_request', `The body is larger than ${bodyLimitBytes} bytes.`);
+  const read = schema.safeParse(parse(body));
+  if (read.success) return read.data;
+  const complaints = read.error.issues.map((issue) =>
+    issue.code === 'unrecognized_keys'
+      ? `unknown field ${issue.keys.map((key) => `"${key}"`).join(', ')}`
+      : issue.path.length === 0
+        ? 'the body must be a JSON object'
+        : `field "${issue.path.join('.')}" ${issue.message}`,
+  );
+  throw new ServiceError('invalid_request', `${complaints.join('; ')}.`);
+}
+
+function parse(body: Buffer): unknown {
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body));
+  } catch {
+    throw new ServiceError('invalid_request', 'The body is not JSON in UTF-8.');
+  }
+}

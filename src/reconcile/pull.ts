@@ -1,0 +1,175 @@
+// Asks iLive about sessions that stay silent. The answer is recorded as just another delivery (source `pull`) and goes
+// through the one write path; this file never writes a verdict. A session that iLive no longer answers for is ended with
+// the reason. While iLive itself is away nothing is ended and nothing counts: the sessions are asked again when it is back.
+import { createHash } from 'node:crypto';
+import { v7 as uuidV7 } from 'uuid';
+import type { Cipher } from '../cipher.ts';
+import type { Database } from '../db/connect.ts';
+import { pulledSessionHeader, recordDeliveries } from '../db/deliveries.ts';
+import { type DueSession, endSession, endUnaskable, releaseSession, takeDueSessions } from '../db/ledger.ts';
+import type { EndedReason } from '../db/schema.ts';
+import { sessionKeyText } from '../db/sessions.ts';
+import type { DeliveryId } from '../events/event.ts';
+import type { IliveClient } from '../ilive/client.ts';
+import { AuthenticationError, NotFoundError, ResponseError } from '../ilive/errors.ts';
+import type { Log } from '../log.ts';
+import { lastChanceMs, nextPullAt } from './overdue.ts';
+
+export interface PullDependencies {
+  readonly db: Database;
+  readonly client: IliveClient;
+  readonly dialect: 'reference' | 'managed';
+  readonly cipher: Cipher | undefined;
+  readonly announce: (ids: readonly string[]) => Promise<boolean>;
+  /** Sessions asked about at once. */
+  readonly concurrency: number;
+  /** How long a worker may take over one session before another may ask about it. */
+  readonly leaseMs: number;
+  readonly log: Log;
+  readonly now: () => Date;
+  readonly onPulled: (outcome: PullOutcome) => void;
+}
+
+export const pullOutcomes = ['verdict', 'pending', 'expired', 'unrecoverable', 'vendor_away'] as const;
+export type PullOutcome = (typeof pullOutcomes)[number];
+
+// A pull that found a verdict is asked again only if its delivery has not been processed by then.
+const recheckMs = 60_000;
+const vendorAwayRetryMs = 15_000;
+// Pulls that wait for an expired session's turn still come first; what nobody can ask about is ended after this time.
+const endGraceMs = 60_000;
+
+/** A turn of pulling: asks about every session that is due, most urgent first, until none is or `signal` is aborted. */
+export function createPull(deps: PullDependencies): (signal: AbortSignal) => Promise<void> {
+  return async (signal) => {
+    const now = deps.now();
+    const expiredBefore = new Date(now.getTime() - endGraceMs);
+    await endUnaskable(deps.db, { expiredBefore, canPull: true, now });
+    const asking = new Set<Promise<void>>();
+    while (!signal.aborted) {
+      const limit = deps.concurrency - asking.size;
+      const due =
+        limit > 0
+          ? await takeDueSessions(deps.db, { now: deps.now(), leaseMs: deps.leaseMs, lastChanceMs, limit })
+          : [];
+      for (const session of due) {
+        const asked: Promise<void> = askAndRelease(deps, session, signal).finally(() => asking.delete(asked));
+        asking.add(asked);
+      }
+      if (asking.size === 0) return;
+      // A place that becomes free is filled at once: one slow answer holds up nobody else.
+      await Promise.race(asking);
+    }
+    await Promise.all(asking);
+  };
+}
+
+/** Ends the sessions whose time is over where nobody can ask: no API key is configured. */
+export async function endUnasked(db: Database, now: Date): Promise<void> {
+  await endUnaskable(db, { expiredBefore: new Date(now.getTime() - endGraceMs), canPull: false, now });
+}
+
+async function askAndRelease(
+  deps: PullDependencies,
+  session: DueSession,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    deps.onPulled(await ask(deps, session, signal));
+  } catch (error) {
+    // The database is away: the lease runs out, and the session is asked about again.
+    deps.log.warn({ err: error }, 'a pull could not be finished; it will be tried again');
+  }
+}
+
+async function ask(deps: PullDependencies, session: DueSession, signal: AbortSignal): Promise<PullOutcome> {
+  const { db, client, cipher } = deps;
+  const dialect = session.dialect ?? deps.dialect;
+  if (session.token === null && dialect === 'managed') return end(deps, session, 'unrecoverable', 'no_token');
+  const token = session.token === null ? undefined : cipher?.open(session.token, sessionKeyText(session));
+  try {
+    const request = { sessionId: session.sessionId, ...(token === undefined ? {} : { token }) };
+    const result = await client.fetchResult(request, { signal });
+    if (result.status === 'completed') return await recordAnswer(deps, session, result.body);
+    if (result.status === 'expired') return await end(deps, session, 'expired', 'never_finished');
+    return await askAgain(deps, session, 'never_finished');
+  } catch (error) {
+    const refusal = refusalOf(error, dialect);
+    if (refusal !== undefined) return end(deps, session, 'unrecoverable', refusal);
+    if (error instanceof ResponseError) {
+      deps.log.warn({ err: error }, "iLive's answer about a session could not be read");
+      return askAgain(deps, session, 'unreadable_answer');
+    }
+    if (!signal.aborted) deps.log.debug({ err: error }, 'iLive could not be asked');
+    const retryAt = new Date(deps.now().getTime() + vendorAwayRetryMs);
+    await releaseSession(db, session, { nextPullAt: retryAt, isCounted: false });
+    return 'vendor_away';
+  }
+}
+
+// ASSUMPTION 20: a refused token is answered with 401 or 404 and none of the codes that speak of the API key; in the
+// reference dialect, which has no tokens, 404 means that the session is unknown and 401 always speaks of the key.
+function refusalOf(error: unknown, dialect: 'reference' | 'managed'): EndedReason | undefined {
+  if (error instanceof NotFoundError) return dialect === 'managed' ? 'token_refused' : 'not_found';
+  if (!(error instanceof AuthenticationError) || dialect === 'reference') return undefined;
+  return ['invalid_api_key', 'missing_api_key'].includes(error.code) ? undefined : 'token_refused';
+}
+
+async function recordAnswer(deps: PullDependencies, session: DueSession, body: Buffer): Promise<PullOutcome> {
+  const { db, announce, now } = deps;
+  const receivedAt = now();
+  const [recorded] = await recordDeliveries(db, [
+    {
+      id: uuidV7() as DeliveryId,
+      account: session.account,
+      source: 'pull',
+      // The same answer to the same question is the same delivery, however often we ask.
+      webhookId: `pull:${session.sessionId}`.slice(0, 200),
+      bodySha256: createHash('sha256').update(body).digest(),
+      body,
+      headers: { [pulledSessionHeader]: session.sessionId },
+      receivedAt,
+      traceId: null,
+      isProven: true,
+    },
+  ]);
+  // Released before the ring: processing ends the schedule, and must not be overtaken by us.
+  const isKnown = (recorded?.isRepeat ?? false) && session.state !== 'expected';
+  const recheckAt = isKnown ? null : new Date(receivedAt.getTime() + recheckMs);
+  await releaseSession(db, session, { nextPullAt: recheckAt, isCounted: true });
+  if (recorded !== undefined) await announce([recorded.id]);
+  return 'verdict';
+}
+
+async function askAgain(
+  deps: PullDependencies,
+  session: DueSession,
+  reason: EndedReason,
+): Promise<PullOutcome> {
+  const now = deps.now();
+  const next =
+    session.expiresAt === null ? null : nextPullAt(now, session.pullAttempts, new Date(session.expiresAt));
+  if (next === null) {
+    return end(deps, session, reason === 'never_finished' ? 'expired' : 'unrecoverable', reason);
+  }
+  await releaseSession(deps.db, session, { nextPullAt: next, isCounted: true });
+  return 'pending';
+}
+
+// A session whose last word before its end was "not finished" has expired, even if iLive has forgotten it by now.
+async function end(
+  deps: PullDependencies,
+  session: DueSession,
+  state: 'expired' | 'unrecoverable',
+  reason: EndedReason,
+): Promise<PullOutcome> {
+  const now = deps.now();
+  const isOver = session.expiresAt !== null && new Date(session.expiresAt) <= now;
+  const isForgotten =
+    isOver && session.pullAttempts > 1 && (reason === 'token_refused' || reason === 'not_found');
+  const ended = isForgotten
+    ? ({ state: 'expired', reason: 'never_finished' } as const)
+    : ({ state, reason } as const);
+  await endSession(deps.db, session, ended, now);
+  return ended.state;
+}

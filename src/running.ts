@@ -1,0 +1,24 @@
+// What the parts of the composition root share while the service runs, and what a caller may set in place of the real
+// thing.
+import type { Config } from './config.ts';
+import type { Log } from './log.ts';
+import type { Metrics } from './metrics.ts';
+
+export interface Overrides {
+  readonly log?: Log;
+  readonly now?: () => Date;
+  /** Waits on the clock of `now`. */
+  readonly wait?: (ms: number, signal?: AbortSignal) => Promise<void>;
+  /** Called when the service cannot go on and must be started anew. */
+  readonly onLost?: () => void;
+}
+
+/** What the parts of the composition root share. */
+export interface Running extends Required<Overrides> {
+  readonly config: Config;
+  readonly metrics: Metrics;
+  /** What `stop` undoes, last in first out; each step is awaited within the grace period. */
+  readonly undo: { readonly name: string; readonly run: () => Promise<void> }[];
+  isStopping: boolean;
+  address: string | undefined;
+}

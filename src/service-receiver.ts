@@ -1,0 +1,67 @@
+// The receiver's part of the composition root: the front door with its group commit, and what the API needs to put
+// sessions into the ledger.
+import { defaultAccount } from './config.ts';
+import type { Database } from './db/connect.ts';
+import { recordDeliveries } from './db/deliveries.ts';
+import type { ExpectDependencies } from './http/expect-session.ts';
+import { createGroupCommit, type GroupCommit } from './http/group-commit.ts';
+import type { ReceiveDependencies } from './http/receive-webhook.ts';
+import type { IliveClient } from './ilive/client.ts';
+import { signingKey } from './ilive/signature.ts';
+import type { Announcer } from './queue/announce.ts';
+import { firstPullAt } from './reconcile/overdue.ts';
+import type { Running } from './running.ts';
+import { createTokenCipher, ledgerRulesOf } from './service-vendor.ts';
+
+export function createReceiver(running: Running, db: Database, announcer: Announcer): ReceiveDependencies {
+  const { config, log, metrics, now, undo } = running;
+  const group: GroupCommit = createGroupCommit({
+    record: (deliveries) => recordDeliveries(db, deliveries),
+    announce: (ids) => void announcer.announce(ids),
+    groupMaxDeliveries: config.receive.groupMaxDeliveries,
+    queueMaxDeliveries: config.receive.groupQueueMaxDeliveries,
+    onCommit: (count, seconds) => {
+      metrics.groupDeliveries.observe(count);
+      metrics.commitSeconds.observe(seconds);
+    },
+  });
+  undo.push({ name: 'group commit', run: () => group.drain() });
+  return {
+    keysByAccount: new Map(
+      config.receive.signingKeys.map(({ account, secrets, encoding }) => [
+        account,
+        secrets.map((secret) => signingKey(secret.reveal(), encoding)),
+      ]),
+    ),
+    defaultAccount,
+    takesUnsigned: config.ledger.confirm === 'unsigned',
+    template: config.receive.template,
+    toleranceSeconds: config.receive.toleranceSeconds,
+    bodyLimitBytes: config.receive.bodyLimitBytes,
+    store: (delivery) => group.store(delivery),
+    now,
+    log,
+    onReceived: (isRepeat) => metrics.received.inc({ result: isRepeat ? 'repeat' : 'new' }),
+    onRefused: (reason) => metrics.refused.inc({ reason }),
+  };
+}
+
+export function createExpectation(
+  running: Running,
+  db: Database,
+  client: IliveClient | undefined,
+): ExpectDependencies {
+  const { config, now } = running;
+  const { plan, sessionTtlMs } = ledgerRulesOf(running);
+  return {
+    db,
+    client,
+    cipher: createTokenCipher(running),
+    dialect: config.vendor.dialect,
+    defaultAccount,
+    webhookUrl: config.vendor.webhookUrl,
+    sessionTtlMs,
+    firstPullAt: (startedAt, expiresAt) => firstPullAt(startedAt, expiresAt, plan),
+    now,
+  };
+}

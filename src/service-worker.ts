@@ -1,0 +1,84 @@
+// The worker's part of the composition root: the handler of the queue, and the tasks that come round.
+import type { Database } from './db/connect.ts';
+import type { FinishedDelivery } from './db/deliveries.ts';
+import type { IliveClient } from './ilive/client.ts';
+import { catalogueKinds } from './ilive/translate.ts';
+import type { Announcer } from './queue/announce.ts';
+import { schedule } from './queue/schedule.ts';
+import { createPull, endUnasked } from './reconcile/pull.ts';
+import { createSweep } from './reconcile/sweep.ts';
+import type { Running } from './running.ts';
+import { createTokenCipher, ledgerRulesOf } from './service-vendor.ts';
+import { processDeliveries } from './workers/process-deliveries.ts';
+import { keepUp } from './workers/upkeep.ts';
+
+const upkeepIntervalMs = 60 * 60 * 1000;
+
+/** Starts hearing the queue and the scheduled tasks; everything it starts is in `undo`. */
+export function startWork(
+  running: Running,
+  db: Database,
+  client: IliveClient | undefined,
+  { announce }: Announcer,
+  consumeWith: (handler: (ids: readonly string[]) => Promise<void>) => void,
+): void {
+  const { config, log, metrics, now, undo } = running;
+  const { batchMaxDeliveries, kindAliases, ignoredKinds, maxAttempts, sweepIntervalMs, sweepOverdueMs } =
+    config.work;
+  const catalogue = catalogueKinds(kindAliases, ignoredKinds);
+  const ledger = ledgerRulesOf(running);
+  const onFinished = (finished: readonly FinishedDelivery[], seconds: number) => {
+    metrics.batchSeconds.observe(seconds);
+    for (const { decision } of finished) metrics.processed.inc({ decision });
+  };
+  const process = (ids: readonly string[]) =>
+    processDeliveries({ db, catalogue, ledger, maxAttempts, log, now, onFinished }, ids);
+  consumeWith(process);
+  const onSwept = (count: number) => metrics.swept.inc(count);
+  const sweep = createSweep({
+    db,
+    announce,
+    process,
+    overdueMs: sweepOverdueMs,
+    batchMaxIds: batchMaxDeliveries,
+    log,
+    now,
+    onSwept,
+  });
+  const stopping = new AbortController();
+  const pull = createPullTask(running, db, client, announce);
+  const tasks = [
+    schedule('sweep', sweepIntervalMs, sweep, log),
+    schedule('pull', config.ledger.pullIntervalMs, () => pull(stopping.signal), log),
+    schedule('upkeep', upkeepIntervalMs, () => keepUp({ db, log, now }), log),
+  ];
+  undo.push({
+    name: 'scheduled tasks',
+    run: async () => {
+      stopping.abort();
+      await Promise.all(tasks.map((task) => task.stop()));
+    },
+  });
+}
+
+function createPullTask(
+  running: Running,
+  db: Database,
+  client: IliveClient | undefined,
+  announce: Announcer['announce'],
+): (signal: AbortSignal) => Promise<void> {
+  const { config, log, metrics, now } = running;
+  if (client === undefined) return () => endUnasked(db, now());
+  return createPull({
+    db,
+    client,
+    dialect: config.vendor.dialect,
+    cipher: createTokenCipher(running),
+    announce,
+    concurrency: config.ledger.pullConcurrency,
+    leaseMs: config.ledger.pullLeaseMs,
+    log,
+    now,
+    onPulled: (outcome) => metrics.pulled.inc({ outcome }),
+  });
+}
