@@ -10,46 +10,44 @@ export interface Spending {
   readonly intervalMs: number;
   /** Calls that may be made at once after a quiet time. */
   readonly burstCalls: number;
-  readonly wantedCalls: number;
 }
 
 export interface Spent {
-  readonly grantedCalls: number;
-  /** When nothing was granted: how long until a call may be. */
+  readonly isGranted: boolean;
+  /** When it was not: how long until a call may be made. */
   readonly waitMs: number;
   readonly learntPerMinute: number | null;
 }
 
-/** Spends up to `wantedCalls`. */
+/** Spends one call, if it may be made at `now`. */
 export async function spendBudget(db: Queries, spending: Spending): Promise<Spent> {
-  const { id, now, intervalMs, burstCalls, wantedCalls } = spending;
-  const [row] = await db.query<{ granted: number; waitMs: number; learntPerMinute: number | null }>({
+  const { id, now, intervalMs, burstCalls } = spending;
+  const values = [id, now.toISOString(), intervalMs, (burstCalls - 1) * intervalMs];
+  const [granted] = await db.query<{ learntPerMinute: number | null }>({
     name: 'spend-budget',
     text: `
-      with made as (
-        insert into rate_budgets (id, spent_until, blocked_until) values ($1, $2, $2) on conflict do nothing
-      ), held as (
-        select id, greatest(spent_until, $2::timestamptz) as spent, blocked_until, learnt_per_minute
-        from rate_budgets where id = $1 for update
-      ), room as (
-        select *, case when blocked_until > $2::timestamptz then 0 else
-          greatest(0, least($5::int, floor($4::float8 - extract(epoch from spent - $2::timestamptz) * 1000 / $3::float8)))
-        end::int as granted from held
-      ), spent as (
-        update rate_budgets b set spent_until = room.spent + room.granted * $3::float8 * interval '1 millisecond'
-        from room where b.id = room.id and room.granted > 0
-      )
-      select granted, learnt_per_minute as "learntPerMinute",
-             greatest(extract(epoch from blocked_until - $2::timestamptz) * 1000,
-                      extract(epoch from spent - $2::timestamptz) * 1000 - ($4::float8 - 1) * $3::float8, 1)::float8 as "waitMs"
-      from room`,
-    values: [id, now.toISOString(), intervalMs, burstCalls, wantedCalls],
+      insert into rate_budgets as b (id, spent_until, blocked_until)
+      values ($1, $2::timestamptz + $3::float8 * interval '1 millisecond', $2)
+      on conflict (id) do update
+        set spent_until = greatest(b.spent_until, $2) + $3::float8 * interval '1 millisecond'
+        where b.blocked_until <= $2 and b.spent_until <= $2::timestamptz + $4::float8 * interval '1 millisecond'
+      returning learnt_per_minute as "learntPerMinute"`,
+    values,
   });
-  // Only the statement that makes the row does not see it yet.
+  if (granted !== undefined) return { isGranted: true, waitMs: 0, learntPerMinute: granted.learntPerMinute };
+  const [refused] = await db.query<{ waitMs: number; learntPerMinute: number | null }>({
+    name: 'look-at-budget',
+    text: `
+      select greatest(1, extract(epoch from blocked_until - $2::timestamptz) * 1000,
+                      extract(epoch from spent_until - $2::timestamptz) * 1000 - $3::float8)::float8 as "waitMs",
+             learnt_per_minute as "learntPerMinute"
+      from rate_budgets where id = $1`,
+    values: [id, now.toISOString(), (burstCalls - 1) * intervalMs],
+  });
   return {
-    grantedCalls: row?.granted ?? 0,
-    waitMs: row?.waitMs ?? 1,
-    learntPerMinute: row?.learntPerMinute ?? null,
+    isGranted: false,
+    waitMs: refused?.waitMs ?? 1,
+    learntPerMinute: refused?.learntPerMinute ?? null,
   };
 }
 

@@ -1,5 +1,5 @@
-// The client's budget, shared by all processes through the database: calls are granted in small handfuls, so that asking
-// for leave costs little and no process sits on much. A handful that is not used soon is given up.
+// The client's budget, shared by all processes through the database: whoever wants to call asks for leave there, one call at
+// a time, and waits for it. What iLive's headers and refusals tell one process, all of them heed.
 import type { Database } from '../db/connect.ts';
 import { blockBudget, learnBudget, spendBudget } from '../db/rate-budgets.ts';
 import { longestHoldMs, type RateBudget, tiers } from '../ilive/rate-limit.ts';
@@ -18,46 +18,30 @@ export interface SharedBudgetOptions {
 }
 
 const burstMaxCalls = 10;
-const handfulCalls = 5;
-const grantLastsMs = 1_000;
 const waitMaxMs = 5_000;
+// iLive counts calls when they arrive, we when they leave; a few percent of the pace make up for the difference.
+const slack = 1.05;
 
 export function createSharedBudget(options: SharedBudgetOptions): RateBudget {
   const { db, id, log, now, wait } = options;
-  let granted = { calls: 0, until: 0 };
   let learntPerMinute: number | null = null;
-  let asking: Promise<void> | undefined;
-
-  const ask = async (signal: AbortSignal | undefined) => {
-    const pace = paceOf(options, learntPerMinute);
-    if (pace === undefined) {
-      granted = { calls: Number.POSITIVE_INFINITY, until: Number.POSITIVE_INFINITY };
-      return;
-    }
-    const spent = await spendBudget(db, { id, now: now(), ...pace, wantedCalls: handfulCalls });
-    learntPerMinute = spent.learntPerMinute;
-    granted = { calls: spent.grantedCalls, until: now().getTime() + grantLastsMs };
-    if (spent.grantedCalls === 0) await wait(Math.min(spent.waitMs, waitMaxMs), signal);
-  };
 
   const block = (ms: number) => {
-    granted = { calls: 0, until: 0 };
     const until = new Date(now().getTime() + ms);
     blockBudget(db, id, until).catch((error: unknown) => log.debug({ err: error }, 'a block was not kept'));
   };
 
   return {
+    // One call at a time: leave that is kept for later would be used in a window that it was not counted in.
     take: async (signal) => {
       while (true) {
         signal?.throwIfAborted();
-        if (granted.calls > 0 && now().getTime() <= granted.until) {
-          granted.calls -= 1;
-          return;
-        }
-        asking ??= ask(signal).finally(() => {
-          asking = undefined;
-        });
-        await asking;
+        const pace = paceOf(options, learntPerMinute);
+        if (pace === undefined) return;
+        const spent = await spendBudget(db, { id, now: now(), ...pace });
+        learntPerMinute = spent.learntPerMinute;
+        if (spent.isGranted) return;
+        await wait(Math.min(spent.waitMs, waitMaxMs), signal);
       }
     },
     learn: ({ limit, remaining, resetMs }) => {
@@ -73,17 +57,15 @@ export function createSharedBudget(options: SharedBudgetOptions): RateBudget {
   };
 }
 
-// A burst is part of the minute's calls, not on top of them: the pace leaves room for it, so that no rolling minute ever
-// holds more than the limit.
+// A burst is part of a window's calls, not on top of them: the pace leaves room for it, so that no rolling second and no
+// rolling minute ever holds more than its limit.
 function paceOf({ perMinute, perSecond }: SharedBudgetOptions, learntPerMinute: number | null) {
   const limits = [perMinute, learntPerMinute ?? 0].filter((limit) => limit > 0);
   if (limits.length === 0 && perSecond === 0) return undefined;
   const minute = limits.length === 0 ? Number.POSITIVE_INFINITY : Math.min(...limits);
-  const burstCalls = Math.max(
-    1,
-    Math.min(burstMaxCalls, Math.floor(minute / 10), perSecond || burstMaxCalls),
-  );
-  const paced = Math.max(1, minute - burstCalls);
+  const halfSecond = perSecond === 0 ? burstMaxCalls : Math.floor(perSecond / 2);
+  const burstCalls = Math.max(1, Math.min(burstMaxCalls, Math.floor(minute / 10), halfSecond));
+  const pacedPerMinute = Math.max(1, minute - burstCalls);
   const secondMs = perSecond > 0 ? 1_000 / Math.max(1, perSecond - burstCalls) : 0;
-  return { intervalMs: Math.max(60_000 / paced, secondMs, 0.01), burstCalls };
+  return { intervalMs: Math.max(60_000 / pacedPerMinute, secondMs, 0.01) * slack, burstCalls };
 }

@@ -1,0 +1,104 @@
+// A vendor that keeps failing is left alone, and found again when it is back.
+import { describe, expect, test } from 'vitest';
+import { CancelledError } from '../../src/ilive/errors.ts';
+import { type Reply, startClient } from '../support/fake-ilive-http.ts';
+import { until } from '../support/until.ts';
+
+const fine: Reply = { json: { verdict: 'pass', session_id: 's-1' } };
+const broken: Reply = { status: 503, json: { detail: { code: 'overloaded', message: 'Later.' } } };
+const stalled: Reply = () => {};
+const session = { sessionId: 's-1' };
+
+describe('the breaker', () => {
+  const breaker = { failures: 3, halfOpenAfterMs: 300 };
+  const alone = { breaker, maxRetries: 0 };
+
+  async function failTimes(count: number, client: { fetchResult(of: typeof session): Promise<unknown> }) {
+    for (let done = 0; done < count; done += 1) await client.fetchResult(session).catch(() => {});
+  }
+
+  test('refuses at once after so many failures in a row, and lets one try later', async () => {
+    await using it = await startClient([broken], alone);
+    await failTimes(3, it.client);
+    await expect(it.client.fetchResult(session)).rejects.toMatchObject({
+      name: 'VendorUnavailableError',
+      code: 'circuit_open',
+      retryAfterMs: expect.any(Number),
+    });
+    expect(it.vendor.asked).toHaveLength(3);
+    it.vendor.reply(fine);
+    await until(() => it.client.fetchResult(session));
+    expect(it.vendor.asked).toHaveLength(4);
+    await it.client.fetchResult(session);
+  });
+
+  test('ends a call that still had retries left, and spends nothing of the budget while it is open', async () => {
+    let takenCount = 0;
+    const budget = {
+      take: async () => {
+        takenCount += 1;
+      },
+      learn: () => {},
+      block: () => {},
+    };
+    await using it = await startClient([broken], {
+      breaker: { failures: 3, halfOpenAfterMs: 60_000 },
+      budget,
+    });
+    await expect(it.client.fetchResult(session)).rejects.toMatchObject({ code: 'circuit_open' });
+    await expect(it.client.fetchResult(session)).rejects.toMatchObject({ code: 'circuit_open' });
+    expect([it.vendor.asked.length, takenCount, it.waits.length]).toEqual([3, 3, 3]);
+  });
+
+  test('opens again when the try fails', async () => {
+    await using it = await startClient([broken], alone);
+    await failTimes(3, it.client);
+    await until(() => failTimes(1, it.client).then(() => it.vendor.asked.length === 4));
+    await expect(it.client.fetchResult(session)).rejects.toMatchObject({ code: 'circuit_open' });
+    expect(it.vendor.asked).toHaveLength(4);
+  });
+
+  test('is not opened by refusals, nor by callers who give up', async () => {
+    const refused: Reply = { status: 404, json: { detail: 'Not Found' } };
+    await using it = await startClient([broken, broken, refused, broken, broken, stalled], alone);
+    await failTimes(5, it.client);
+    for (let count = 0; count < 4; count += 1) {
+      const signal = AbortSignal.timeout(30);
+      await expect(it.client.fetchResult(session, { signal })).rejects.toThrow(CancelledError);
+    }
+    expect(it.vendor.asked).toHaveLength(9);
+  });
+
+  test('lets the others wait while one tries, and no longer than their callers want', async () => {
+    await using it = await startClient([broken], alone);
+    await failTimes(3, it.client);
+    let answer = () => {};
+    it.vendor.reply((response) => {
+      answer = () => response.end('{"verdict":"pass"}');
+    }, fine);
+    let trial: Promise<unknown> = Promise.resolve();
+    await until(() => {
+      trial = it.client.fetchResult(session);
+      trial.catch(() => {});
+      return until(() => it.vendor.asked.length === 4, { deadlineMs: 50 });
+    });
+    const impatient = it.client.fetchResult(session, { signal: AbortSignal.timeout(20) });
+    const patient = it.client.fetchResult(session);
+    await expect(impatient).rejects.toThrow(CancelledError);
+    expect(it.vendor.asked).toHaveLength(4);
+    answer();
+    expect(await trial).toMatchObject({ verdict: 'pass' });
+    expect((await patient).verdict).toBe('pass');
+  });
+
+  test('is not closed by a try that its caller gave up', async () => {
+    await using it = await startClient([broken], alone);
+    await failTimes(3, it.client);
+    it.vendor.reply(stalled);
+    await until(async () => {
+      await it.client.fetchResult(session, { signal: AbortSignal.timeout(30) }).catch(() => {});
+      return it.vendor.asked.length === 4;
+    });
+    await expect(it.client.fetchResult(session)).rejects.toMatchObject({ code: 'circuit_open' });
+  });
+});
