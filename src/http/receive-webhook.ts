@@ -8,6 +8,7 @@ import type { NewDelivery, RecordedDelivery } from '../db/deliveries.ts';
 import { ServiceError } from '../errors.ts';
 import type { DeliveryId } from '../events/event.ts';
 import {
+  type SigningKey,
   signatureHeader,
   type Template,
   timestampHeader,
@@ -21,7 +22,7 @@ import { readBody } from './read-body.ts';
 
 export interface ReceiveDependencies {
   /** The signing keys by account; an account that is absent has none. */
-  readonly keysByAccount: ReadonlyMap<string, readonly Buffer[]>;
+  readonly keysByAccount: ReadonlyMap<string, readonly SigningKey[]>;
   /** The account of a request whose path names none. */
   readonly defaultAccount: string;
   /** Takes unsigned requests in, as hints that prove nothing. Off unless a pull is to settle what they say. */

@@ -6,7 +6,7 @@
 // ASSUMPTION 01: the signed string is `{timestamp}.{body}`; the formula could not be read, so it is a template.
 // ASSUMPTION 02: the HMAC key is the secret's UTF-8 bytes; the encoding is configurable.
 // ASSUMPTION 03: 300 seconds of tolerance both ways; the vendor's own figure could not be read.
-import { createHmac, timingSafeEqual } from 'node:crypto';
+import { createHmac, createSecretKey, type KeyObject, timingSafeEqual } from 'node:crypto';
 
 export const signatureHeader = 'x-ilive-signature';
 export const timestampHeader = 'x-ilive-timestamp';
@@ -31,6 +31,9 @@ export type SignatureFailure = (typeof signatureFailures)[number];
 export const secretEncodings = ['utf8', 'hex', 'base64'] as const;
 export type SecretEncoding = (typeof secretEncodings)[number];
 
+/** An HMAC key: bytes, or better what `signingKey` prepares. */
+export type SigningKey = Buffer | KeyObject;
+
 /** The three headers as received; each is undefined where the request has none. */
 export interface SignatureHeaders {
   readonly signature: string | undefined;
@@ -42,7 +45,7 @@ type TemplatePart = { readonly literal: string } | { readonly field: 'id' | 'tim
 export type Template = readonly TemplatePart[];
 
 export interface VerifyOptions {
-  readonly keys: readonly Buffer[];
+  readonly keys: readonly SigningKey[];
   readonly template: Template;
   readonly toleranceSeconds: number;
   readonly now: Date;
@@ -78,7 +81,7 @@ export function verify(headers: SignatureHeaders, body: Buffer, options: VerifyO
 }
 
 export interface SignOptions {
-  readonly key: Buffer;
+  readonly key: SigningKey;
   readonly template: Template;
   /** Unix seconds. */
   readonly timestamp: number;
@@ -98,9 +101,9 @@ export function sign(
   };
 }
 
-/** The HMAC key that a secret stands for. */
-export function signingKey(secret: string, encoding: SecretEncoding): Buffer {
-  return Buffer.from(secret, encoding);
+/** The HMAC key that a secret stands for, prepared once: Node would prepare bytes anew for every signature. */
+export function signingKey(secret: string, encoding: SecretEncoding): KeyObject {
+  return createSecretKey(Buffer.from(secret, encoding));
 }
 
 /** Reads a template such as `{timestamp}.{body}`; a text is the reason why it is none. `{body}` must occur once. */
@@ -117,7 +120,7 @@ export function parseTemplate(text: string): Template | string {
 }
 
 function digest(
-  key: Buffer,
+  key: SigningKey,
   template: Template,
   fields: { id: string; timestamp: string },
   body: Buffer,

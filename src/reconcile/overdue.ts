@@ -13,7 +13,7 @@ export interface PullPlan {
 // abandoned session about two dozen calls.
 const earlyGapsMs = [20_000, 30_000, 45_000];
 const gapMs = 60_000;
-const gapsUntilWide = 16;
+const gapsUntilWide = 18;
 const wideGapMs = 180_000;
 
 /** The last time before the end. */

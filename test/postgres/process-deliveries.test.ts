@@ -3,34 +3,15 @@
 import { createHash, randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import { v7 as uuidV7 } from 'uuid';
-import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest';
-import { connect, type Database } from '../../src/db/connect.ts';
+import { beforeEach, expect, test } from 'vitest';
 import { type FinishedDelivery, recordDeliveries } from '../../src/db/deliveries.ts';
 import type { DeliveryId } from '../../src/events/event.ts';
 import { catalogueKinds } from '../../src/ilive/translate.ts';
 import { processDeliveries } from '../../src/workers/process-deliveries.ts';
-import { createTestDatabase } from '../support/database.ts';
 import { silent, verdictPayload } from '../support/service.ts';
+import { useTestDatabase } from '../support/test-database.ts';
 
-let database: Awaited<ReturnType<typeof createTestDatabase>>;
-let db: Database;
-
-beforeAll(async () => {
-  database = await createTestDatabase(inject('postgresUrl'));
-  db = connect({
-    url: database.url,
-    applicationName: 'process test',
-    maxConnections: 6,
-    connectTimeoutMs: 5_000,
-    statementTimeoutMs: 10_000,
-    log: silent,
-  });
-});
-
-afterAll(async () => {
-  await db.close();
-  await database.drop();
-});
+const testDatabase = useTestDatabase();
 
 const ledgerRules = {
   plan: { firstAfterMs: 20_000 },
@@ -42,7 +23,7 @@ const ledgerRules = {
 const effectTables = ['sessions', 'observations', 'face_matches', 'compliance_alerts'];
 
 beforeEach(async () => {
-  await db.query({ text: `truncate deliveries, delivery_bodies, ${effectTables.join(', ')}` });
+  await testDatabase.db.query({ text: `truncate deliveries, delivery_bodies, ${effectTables.join(', ')}` });
 });
 
 async function store(...payloads: object[]): Promise<DeliveryId[]> {
@@ -61,7 +42,7 @@ async function store(...payloads: object[]): Promise<DeliveryId[]> {
       isProven: true,
     };
   });
-  return (await recordDeliveries(db, group)).map((recorded) => recorded.id);
+  return (await recordDeliveries(testDatabase.db, group)).map((recorded) => recorded.id);
 }
 
 function process(
@@ -69,7 +50,7 @@ function process(
   changes: { maxAttempts?: number; finished?: FinishedDelivery[] } = {},
 ) {
   const deps = {
-    db,
+    db: testDatabase.db,
     catalogue: catalogueKinds({}, ['ignored.kind']),
     ledger: ledgerRules,
     maxAttempts: changes.maxAttempts ?? 3,
@@ -83,13 +64,15 @@ function process(
 function deliveryRows(): Promise<
   { id: string; state: string; decision: string; reason: string; attempts: number }[]
 > {
-  return db.query({ text: 'select id, state, decision, reason, attempts from deliveries order by id' });
+  return testDatabase.db.query({
+    text: 'select id, state, decision, reason, attempts from deliveries order by id',
+  });
 }
 
 // Every row of every effect, without the columns that tell when we came round to it and when we mean to ask.
 async function effects(): Promise<unknown> {
   const rows = effectTables.map((table) =>
-    db.query({
+    testDatabase.db.query({
       text: `select to_jsonb(t) - '{settled_at,known_at,next_pull_at}'::text[] as row from ${table} t order by 1`,
     }),
   );
@@ -129,12 +112,14 @@ test('6 — any order, any batching and any repetition of the same deliveries en
   );
   await fc.assert(
     fc.asyncProperty(plan, async ([payloads, random, batchSize]) => {
-      await db.query({ text: `truncate deliveries, delivery_bodies, ${effectTables.join(', ')}` });
+      await testDatabase.db.query({
+        text: `truncate deliveries, delivery_bodies, ${effectTables.join(', ')}`,
+      });
       const ids = await store(...payloads);
       await process(ids);
       const expected = await effects();
-      await db.query({ text: `truncate ${effectTables.join(', ')}` });
-      await db.query({ text: `update deliveries set state = 'received'` });
+      await testDatabase.db.query({ text: `truncate ${effectTables.join(', ')}` });
+      await testDatabase.db.query({ text: `update deliveries set state = 'received'` });
 
       const numbered = [...ids, ...ids].map((id) => ({ id, order: random.next().value ?? 0 }));
       const shuffled = numbered.sort((a, b) => a.order - b.order).map(({ id }) => id);
@@ -155,7 +140,9 @@ test('6 — any order, any batching and any repetition of the same deliveries en
 });
 
 test('one row that the database refuses is parked alone, with its reason, and its neighbours are done', async () => {
-  await db.query({ text: `alter table sessions add constraint no_poison check (reference_id <> 'poison')` });
+  await testDatabase.db.query({
+    text: `alter table sessions add constraint no_poison check (reference_id <> 'poison')`,
+  });
   try {
     const payloads = Array.from({ length: 9 }, (_, index) =>
       verdictPayload(index === 4 ? { reference_id: 'poison' } : {}),
@@ -170,22 +157,22 @@ test('one row that the database refuses is parked alone, with its reason, and it
     expect(finished).toHaveLength(9);
     expect(finished.find((delivery) => delivery.state === 'parked')?.detail).toBe('SQLSTATE 23514');
   } finally {
-    await db.query({ text: 'alter table sessions drop constraint no_poison' });
+    await testDatabase.db.query({ text: 'alter table sessions drop constraint no_poison' });
   }
 });
 
 async function whileSessionsRaise(sqlState: string, work: () => Promise<void>): Promise<void> {
-  await db.query({
+  await testDatabase.db.query({
     text: `create function raise_it() returns trigger language plpgsql as
            $$ begin raise exception 'as ordered' using errcode = '${sqlState}'; end $$`,
   });
-  await db.query({
+  await testDatabase.db.query({
     text: 'create trigger raise_it before insert on sessions for each row execute function raise_it()',
   });
   try {
     await work();
   } finally {
-    await db.query({ text: 'drop function raise_it cascade' });
+    await testDatabase.db.query({ text: 'drop function raise_it cascade' });
   }
 }
 
@@ -213,7 +200,7 @@ test('trouble of the database costs no attempt and is thrown', async () => {
 
 test('a delivery that another worker holds is left to it', async () => {
   const [first = '', second = ''] = await store(verdictPayload(), verdictPayload());
-  await db.transaction(async (tx) => {
+  await testDatabase.db.transaction(async (tx) => {
     await tx.query({ text: 'select from deliveries where id = $1 for update', values: [first] });
     await process([first, second]);
   });
@@ -244,7 +231,9 @@ test('each kind ends where it should, and says by which decision', async () => {
     ['ignored', 'ignore', null],
     ['parked', 'park', 'not_an_object'],
   ]);
-  const sessions = await db.query({ text: 'select session_id, state, verdict from sessions order by state' });
+  const sessions = await testDatabase.db.query({
+    text: 'select session_id, state, verdict from sessions order by state',
+  });
   expect(sessions).toEqual([
     { session_id: verdict.session_id, state: 'disputed', verdict: 'fail' },
     { session_id: 'only-mentioned', state: 'expected', verdict: null },
@@ -253,7 +242,7 @@ test('each kind ends where it should, and says by which decision', async () => {
 
 test('a delivery whose bytes retention has dropped is parked and says so', async () => {
   const ids = await store(verdictPayload());
-  await db.query({ text: 'truncate delivery_bodies' });
+  await testDatabase.db.query({ text: 'truncate delivery_bodies' });
   await process(ids);
   expect(await deliveryRows()).toMatchObject([{ state: 'parked', reason: 'body_missing' }]);
 });
@@ -261,9 +250,14 @@ test('a delivery whose bytes retention has dropped is parked and says so', async
 test('accounts share no sessions: the same id under another account is another session', async () => {
   const payload = verdictPayload();
   const ids = await store(payload, { ...payload, verdict: 'fail' });
-  await db.query({ text: `update deliveries set account = 'other' where id = $1`, values: [ids[1]] });
+  await testDatabase.db.query({
+    text: `update deliveries set account = 'other' where id = $1`,
+    values: [ids[1]],
+  });
   await process(ids);
-  const sessions = await db.query({ text: 'select account, state, verdict from sessions order by account' });
+  const sessions = await testDatabase.db.query({
+    text: 'select account, state, verdict from sessions order by account',
+  });
   expect(sessions).toEqual([
     { account: 'default', state: 'settled', verdict: 'pass' },
     { account: 'other', state: 'settled', verdict: 'fail' },

@@ -1,32 +1,12 @@
 // What makes a delivery the same delivery.
 import { createHash } from 'node:crypto';
 import { v7 as uuidV7 } from 'uuid';
-import { afterAll, beforeAll, expect, inject, test } from 'vitest';
-import { connect, type Database } from '../../src/db/connect.ts';
+import { expect, test } from 'vitest';
 import { recordDeliveries } from '../../src/db/deliveries.ts';
 import type { DeliveryId } from '../../src/events/event.ts';
-import { createTestDatabase } from '../support/database.ts';
-import { silent } from '../support/service.ts';
+import { useTestDatabase } from '../support/test-database.ts';
 
-let database: Awaited<ReturnType<typeof createTestDatabase>>;
-let db: Database;
-
-beforeAll(async () => {
-  database = await createTestDatabase(inject('postgresUrl'));
-  db = connect({
-    url: database.url,
-    applicationName: 'record test',
-    maxConnections: 2,
-    connectTimeoutMs: 5_000,
-    statementTimeoutMs: 10_000,
-    log: silent,
-  });
-});
-
-afterAll(async () => {
-  await db.close();
-  await database.drop();
-});
+const testDatabase = useTestDatabase();
 
 test('11 — the same id with other bytes is another delivery: no single promise of the vendor is trusted', async () => {
   const make = (webhookId: string | null, text: string, account = 'default') => ({
@@ -49,10 +29,10 @@ test('11 — the same id with other bytes is another delivery: no single promise
     make(null, 'a'),
     make('w', 'a', 'other'),
   ];
-  const recorded = await recordDeliveries(db, group);
+  const recorded = await recordDeliveries(testDatabase.db, group);
   expect(recorded.map((one) => one.isRepeat)).toEqual([false, true, false, false, true, false]);
   expect(recorded[1]?.id).toBe(recorded[0]?.id);
   expect(recorded[4]?.id).toBe(recorded[3]?.id);
-  const again = await recordDeliveries(db, [make('w', 'b'), make('x', 'b')]);
+  const again = await recordDeliveries(testDatabase.db, [make('w', 'b'), make('x', 'b')]);
   expect(again).toMatchObject([{ id: recorded[2]?.id, isRepeat: true }, { isRepeat: false }]);
 });

@@ -1,33 +1,13 @@
 // The migrations and the drizzle schema are written apart; this holds them together.
 import { getTableName, is } from 'drizzle-orm';
 import { getTableConfig, PgTable } from 'drizzle-orm/pg-core';
-import { afterAll, beforeAll, expect, inject, test } from 'vitest';
-import { connect, type Database } from '../../src/db/connect.ts';
+import { expect, test } from 'vitest';
 import { migrate } from '../../src/db/migrate.ts';
 import { createBodyPartitions } from '../../src/db/partitions.ts';
 import * as schema from '../../src/db/schema.ts';
-import { createTestDatabase } from '../support/database.ts';
-import { silent } from '../support/service.ts';
+import { useTestDatabase } from '../support/test-database.ts';
 
-let database: Awaited<ReturnType<typeof createTestDatabase>>;
-let db: Database;
-
-beforeAll(async () => {
-  database = await createTestDatabase(inject('postgresUrl'));
-  db = connect({
-    url: database.url,
-    applicationName: 'schema test',
-    maxConnections: 4,
-    connectTimeoutMs: 5_000,
-    statementTimeoutMs: 10_000,
-    log: silent,
-  });
-});
-
-afterAll(async () => {
-  await db.close();
-  await database.drop();
-});
+const testDatabase = useTestDatabase();
 
 const tables = Object.values(schema).filter((value) => is(value, PgTable));
 
@@ -35,7 +15,7 @@ test.each(tables.map((table) => [getTableName(table), table] as const))(
   '%s is what the migrations made',
   async (name, table) => {
     const { columns, indexes, checks } = getTableConfig(table);
-    const actual = await db.query<{ name: string; type: string; isRequired: boolean }>({
+    const actual = await testDatabase.db.query<{ name: string; type: string; isRequired: boolean }>({
       text: `select attname as name, format_type(atttypid, atttypmod) as type, attnotnull as "isRequired"
            from pg_attribute where attrelid = $1::regclass and attnum > 0 and not attisdropped`,
       values: [name],
@@ -47,7 +27,7 @@ test.each(tables.map((table) => [getTableName(table), table] as const))(
     }));
     const byName = (a: { name: string }, b: { name: string }) => (a.name < b.name ? -1 : 1);
     expect(actual.sort(byName)).toEqual(declared.sort(byName));
-    const made = await db.query<{ name: string }>({
+    const made = await testDatabase.db.query<{ name: string }>({
       text: `select indexrelid::regclass::text as name from pg_index where indrelid = $1::regclass
            union all select conname from pg_constraint where conrelid = $1::regclass and contype = 'c'`,
       values: [name],
@@ -62,7 +42,7 @@ test.each(tables.map((table) => [getTableName(table), table] as const))(
 );
 
 test('every index says which query it serves', async () => {
-  const silentIndexes = await db.query({
+  const silentIndexes = await testDatabase.db.query({
     text: `select indexrelid::regclass::text as name from pg_index
            join pg_class on pg_class.oid = indrelid
            where relnamespace = 'public'::regnamespace and not relispartition and obj_description(indexrelid) is null`,
@@ -71,20 +51,20 @@ test('every index says which query it serves', async () => {
 });
 
 test('many processes may migrate at once, and again', async () => {
-  await Promise.all(Array.from({ length: 5 }, () => migrate(database.url)));
-  const [applied] = await db.query<{ count: string }>({
+  await Promise.all(Array.from({ length: 5 }, () => migrate(testDatabase.url)));
+  const [applied] = await testDatabase.db.query<{ count: string }>({
     text: 'select count(*) from drizzle.__drizzle_migrations',
   });
   expect(Number(applied?.count)).toBeGreaterThan(0);
 });
 
 test('a database that a newer version migrated is refused', async () => {
-  await db.query({
+  await testDatabase.db.query({
     text: `insert into drizzle.__drizzle_migrations (hash, created_at) values ('later', 9999999999999)`,
   });
-  await expect(migrate(database.url)).rejects.toMatchObject({ code: 'schema_mismatch' });
-  await db.query({ text: `delete from drizzle.__drizzle_migrations where hash = 'later'` });
-  await migrate(database.url);
+  await expect(migrate(testDatabase.url)).rejects.toMatchObject({ code: 'schema_mismatch' });
+  await testDatabase.db.query({ text: `delete from drizzle.__drizzle_migrations where hash = 'later'` });
+  await migrate(testDatabase.url);
 });
 
 test('a database that is away is told as unavailable', async () => {
@@ -93,11 +73,14 @@ test('a database that is away is told as unavailable', async () => {
 
 test('days are made ahead once, and a day whose rows came too early stays in the default partition', async () => {
   const now = new Date('2030-01-01T12:00:00Z');
-  await db.query({
+  await testDatabase.db.query({
     text: `insert into delivery_bodies values ('01990000-0000-7000-8000-000000000001', '2030-01-02T01:00:00Z', '{}', '')`,
   });
-  const made = await Promise.all([createBodyPartitions(db, now, 2), createBodyPartitions(db, now, 2)]);
-  const again = await createBodyPartitions(db, now, 2);
+  const made = await Promise.all([
+    createBodyPartitions(testDatabase.db, now, 2),
+    createBodyPartitions(testDatabase.db, now, 2),
+  ]);
+  const again = await createBodyPartitions(testDatabase.db, now, 2);
   const names = [...made.flat(), ...again].sort();
   expect(names).toEqual(['delivery_bodies_20300101', 'delivery_bodies_20300103']);
 });

@@ -5,6 +5,7 @@ import {
   defaultTemplate,
   parseTemplate,
   type SignatureFailure,
+  type SigningKey,
   sign,
   signingKey,
   type Template,
@@ -29,7 +30,7 @@ function check(changes: {
   timestamp?: string | undefined;
   webhookId?: string | undefined;
   body?: Buffer;
-  keys?: Buffer[];
+  keys?: SigningKey[];
   at?: Date;
   template?: Template;
 }) {
@@ -134,6 +135,6 @@ describe('templates', () => {
 });
 
 test('a secret can be given as hex or base64', () => {
-  expect(signingKey('00ff', 'hex')).toEqual(Buffer.from([0, 255]));
-  expect(signingKey('AP8=', 'base64')).toEqual(Buffer.from([0, 255]));
+  expect(signingKey('00ff', 'hex').export()).toEqual(Buffer.from([0, 255]));
+  expect(signingKey('AP8=', 'base64').export()).toEqual(Buffer.from([0, 255]));
 });

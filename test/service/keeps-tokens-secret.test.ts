@@ -1,0 +1,92 @@
+// Guarantee 9: a result token is ciphertext in the database and shown nowhere again.
+import { Writable } from 'node:stream';
+import { pino } from 'pino';
+import { expect, test } from 'vitest';
+import { apiKey } from '../support/service.ts';
+import { until } from '../support/until.ts';
+import { startTogether } from '../support/vendor.ts';
+
+test('9 — a token is not in the database, the log, an error or an answer, and is sent to iLive all the same', async () => {
+  let written = '';
+  const sink = new Writable({
+    write: (chunk, _encoding, done) => {
+      written += chunk;
+      done();
+    },
+  });
+  const together = await startTogether({
+    dialect: 'managed',
+    vendor: { webhooks: { drop: 1 }, sessions: { abandonedShare: 0, medianSeconds: 20, spread: 0 } },
+    service: { overrides: { log: pino({ level: 'trace' }, sink) } },
+  });
+  const { service, vendor } = together;
+  const answers: string[] = [];
+  const send = async (method: string, path: string, body?: object) => {
+    const headers = { authorization: `Bearer ${apiKey}`, 'content-type': 'application/json' };
+    const response = await fetch(`${service.url}${path}`, {
+      method,
+      headers,
+      body: body === undefined ? null : JSON.stringify(body),
+    });
+    answers.push(await response.text());
+    return response.status;
+  };
+  try {
+    const [created = ''] = await together.create(1);
+    const tokens = [...vendor.sessions.values()].map((session) => session.token);
+    expect(await send('PUT', '/v1/sessions/other', { token: 'canary-token-other', reference_id: 'r' })).toBe(
+      201,
+    );
+    expect(await send('PUT', '/v1/sessions/other', { token: 'canary-token-again' })).toBe(200);
+    expect(await send('PUT', '/v1/sessions/other', { token: 'canary-token-odd', refrence_id: 'r' })).toBe(
+      400,
+    );
+    expect(await send('PUT', '/v1/sessions/other', { token: `canary-token-${'x'.repeat(5_000)}` })).toBe(400);
+    await vendor.setOutage('reset');
+    await until(() => written.includes('a call to iLive failed'), {
+      deadlineMs: 20_000,
+      describe: 'a call failed',
+    });
+    await vendor.setOutage(null);
+    await until(async () => (await service.get(`/v1/sessions/${created}`)).body.state === 'settled', {
+      deadlineMs: 30_000,
+      describe: 'the pull has settled it',
+    });
+    for (const path of [`/v1/sessions/${created}`, '/v1/sessions/other', '/v1/sessions', '/v1/deliveries'])
+      await send('GET', path);
+
+    const tables = ['sessions', 'deliveries', 'delivery_bodies', 'idempotency_keys'];
+    const rows = await Promise.all(
+      tables.map((table) => service.db.query({ text: `select to_jsonb(t)::text as row from ${table} t` })),
+    );
+    const everything = { answers: answers.join(), log: written, database: JSON.stringify(rows) };
+    for (const [place, text] of Object.entries(everything)) {
+      for (const token of [...tokens, 'canary-token']) {
+        expect(text.includes(token), `${place} shows a token`).toBe(false);
+        expect(text.includes(Buffer.from(token).toString('hex')), `${place} shows a token in hex`).toBe(
+          false,
+        );
+      }
+    }
+    expect(vendor.log.some((call) => call.operation === 'result' && call.status === 200)).toBe(true);
+  } finally {
+    await together.stop();
+  }
+});
+
+test('a token without a key to seal it is refused, and so is creating without an API key', async () => {
+  const together = await startTogether({ service: { env: { ENCRYPTION_KEYS: '' } } });
+  try {
+    const headers = { authorization: `Bearer ${apiKey}`, 'content-type': 'application/json' };
+    const put = (id: string, body: object) =>
+      fetch(`${together.service.url}/v1/sessions/${id}`, {
+        method: 'PUT',
+        headers,
+        body: JSON.stringify(body),
+      });
+    expect((await put('s', { token: 'secret' })).status).toBe(409);
+    expect((await put('s', { reference_id: 'r' })).status).toBe(201);
+  } finally {
+    await together.stop();
+  }
+});
