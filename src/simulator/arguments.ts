@@ -27,6 +27,20 @@ export function readWholeNumber(name: string, text: string, min: number, max: nu
   );
 }
 
+/** A share from 0 to 1. */
+export function readShare(name: string, text: string): number {
+  const value = Number(text);
+  if (/^\d(\.\d{1,9})?$/.test(text) && value <= 1) return value;
+  throw new ServiceError('config_invalid', `--${name} must be a number from 0 to 1, not "${text}".`);
+}
+
+/** One of the words that the option knows. */
+export function readWord<Word extends string>(name: string, text: string, words: readonly Word[]): Word {
+  const word = words.find((each) => each === text);
+  if (word !== undefined) return word;
+  throw new ServiceError('config_invalid', `--${name} must be one of ${words.join(', ')}, not "${text}".`);
+}
+
 export function readFaults(text: string): FaultShares {
   const faults = parseFaults(text);
   if (typeof faults === 'string') throw new ServiceError('config_invalid', `--faults: ${faults}.`);

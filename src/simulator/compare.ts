@@ -2,11 +2,13 @@
 // differs, each as a sentence. Pure. It looks at every row that carries the run's mark, so that a row nobody expected is
 // found as surely as one that is absent.
 import type { Expectation, ExpectedFact } from './oracle.ts';
-import type { Row, Tables } from './read-tables.ts';
+import { disputeName, type Row, type Tables } from './read-tables.ts';
 import type { ExpectedSession } from './standing.ts';
 
 /** Every difference, in plain words; none when the tables are exactly as they must be. */
-export function compare(expectation: Expectation, tables: Tables): string[] {
+export function compare(expectation: Expectation, given: Tables): string[] {
+  const tables = withPullsNamed(given);
+  const isDispute = ({ category }: Row) => category === 'verdict_dispute';
   return [
     ...expectation.wrongAnswers,
     ...compareSessions(expectation, tables),
@@ -16,11 +18,35 @@ export function compare(expectation: Expectation, tables: Tables): string[] {
       'compliance alert',
       'alert_id',
       expectation.complianceAlerts,
-      tables.complianceAlerts,
+      tables.complianceAlerts.filter((row) => !isDispute(row)),
       expectation,
     ),
+    ...compareDisputes(expectation, tables.complianceAlerts.filter(isDispute)),
     ...compareDeliveries(expectation, tables.deliveries),
   ];
+}
+
+// Only the service knows the id of what it asked for itself; here it goes by the session's name.
+function withPullsNamed(tables: Tables): Tables {
+  const names = new Map(
+    tables.deliveries
+      .filter(({ source }) => source === 'pull')
+      .map((row) => [String(row.delivery_id), String(row.webhook_id)]),
+  );
+  const named = (id: unknown) => names.get(String(id)) ?? id;
+  const renamed = (row: Row): Row => ({
+    ...row,
+    ...('delivery_id' in row ? { delivery_id: named(row.delivery_id) } : {}),
+    ...('settled_by' in row ? { settled_by: named(row.settled_by) } : {}),
+    ...(Array.isArray(row.observations) ? { observations: (row.observations as Row[]).map(renamed) } : {}),
+  });
+  const { sessions, sessionDetails, deliveries } = tables;
+  return {
+    ...tables,
+    sessions: sessions.map(renamed),
+    sessionDetails: sessionDetails.map(renamed),
+    deliveries: deliveries.map(renamed),
+  };
 }
 
 function compareSessions({ sessions, ghostSessionIds, undecided }: Expectation, tables: Tables): string[] {
@@ -41,22 +67,30 @@ function compareSessions({ sessions, ghostSessionIds, undecided }: Expectation, 
         : `session ${id} exists, although nobody spoke of it`,
     );
   const settledBy = [...sessions].flatMap(([id, expected]) => {
-    const by = rows.get(id)?.settled_by;
-    if (undecided.has(id) || expected.settledBy.length === 0 || by === undefined) return [];
-    return expected.settledBy.includes(String(by))
-      ? []
-      : [`session ${id}: settled by ${by}, which did not tell its verdict`];
+    const row = rows.get(id);
+    return undecided.has(id) || row === undefined ? [] : compareSettling(id, expected, row);
   });
   return [...missingOrUnlike, ...settledBy, ...unexpected];
+}
+
+// The row shows the verdict as the delivery told it that settled the session, and no other.
+function compareSettling(id: string, { settledBy }: ExpectedSession, row: Row): string[] {
+  if (settledBy.length === 0) return unlike(`session ${id}`, { confidence: null, verdict_at: null }, row);
+  const by = settledBy.find(({ deliveryId }) => deliveryId === row.settled_by);
+  if (by === undefined)
+    return [`session ${id}: settled by ${row.settled_by}, which did not tell its verdict`];
+  return unlike(
+    `session ${id}`,
+    { confidence: by.confidence, verdict_at: by.verdictAt, settled_source: by.source },
+    row,
+  );
 }
 
 function sessionFields(expected: ExpectedSession): Record<string, unknown> {
   return {
     state: expected.state,
     verdict: expected.verdict,
-    confidence: expected.confidence,
-    verdict_at: expected.verdictAt,
-    confirmation: expected.state === 'disputed' ? 'contradicted' : 'unconfirmed',
+    confirmation: expected.confirmation,
     ...(expected.referenceId === undefined ? {} : { reference_id: expected.referenceId }),
   };
 }
@@ -72,6 +106,7 @@ function compareDetails({ sessions, undecided }: Expectation, details: readonly 
     const told = observations.map((observation) => String(observation.delivery_id));
     return [
       ...unlike(`session ${id} by its id`, sessionFields(expected), row),
+      ...compareSettling(id, expected, row),
       ...unlike(
         `session ${id} by its id`,
         { observations: [...expected.observedBy].sort() },
@@ -109,26 +144,44 @@ function compareFacts(
   return [...differences, ...unexpected];
 }
 
+// The alert that the service raises itself when two statements about a session are at odds.
+function compareDisputes({ contradicted, undecided }: Expectation, rows: readonly Row[]): string[] {
+  const rowOf = new Map(rows.map((row) => [String(row.session_id), row]));
+  const judged = [...contradicted].filter((id) => !undecided.has(id));
+  return [
+    ...judged.flatMap((id) => {
+      const row = rowOf.get(id);
+      if (row === undefined) return [`session ${id} was contradicted, and no alert says so`];
+      return unlike(`the dispute about ${id}`, { alert_id: disputeName(id), severity: 'high' }, row);
+    }),
+    ...[...rowOf.keys()]
+      .filter((id) => !contradicted.has(id) && !undecided.has(id))
+      .map((id) => `an alert says that session ${id} was contradicted, and it was not`),
+  ];
+}
+
 function compareDeliveries(expectation: Expectation, rows: readonly Row[]): string[] {
   const byId = new Map(rows.map((row) => [String(row.delivery_id), row]));
-  const disputing = new Set(expectation.disputes.flat());
-  const differences = [...expectation.deliveries].flatMap(([id, { name, webhookId, state, reason }]) => {
-    const row = byId.get(id);
-    const title = `delivery ${id} (${name})`;
-    if (row === undefined) return [`${title} is missing, although it was accepted`];
-    const outcome = disputing.has(id) ? {} : { state, reason };
-    return unlike(title, { webhook_id: webhookId, source: 'webhook', ...outcome }, row);
-  });
-  const disputes = expectation.disputes.flatMap((ids) => {
-    const outcomes = ids.map((id) => `${byId.get(id)?.state} ${byId.get(id)?.reason ?? ''}`.trim());
-    const parkedCount = outcomes.filter((outcome) => outcome === 'parked disputed').length;
-    const isRight =
-      parkedCount === 1 && outcomes.filter((outcome) => outcome === 'done').length === ids.length - 1;
+  const disputing = new Set(expectation.parkings.flatMap(({ deliveryIds }) => deliveryIds));
+  const differences = [...expectation.deliveries].flatMap(
+    ([id, { name, webhookId, source, state, reason }]) => {
+      const row = byId.get(id);
+      const title = `delivery ${id} (${name})`;
+      if (row === undefined) return [`${title} is missing, although it was accepted`];
+      const outcome = disputing.has(id) ? {} : { state, reason };
+      return unlike(title, { webhook_id: webhookId, source, ...outcome }, row);
+    },
+  );
+  const disputes = expectation.parkings.flatMap(({ deliveryIds, atLeast, atMost }) => {
+    const outcomes = deliveryIds.map((id) => `${byId.get(id)?.state} ${byId.get(id)?.reason ?? ''}`.trim());
+    const parked = outcomes.filter((outcome) => outcome === 'parked disputed').length;
+    const done = outcomes.filter((outcome) => outcome === 'done').length;
+    const isRight = parked >= atLeast && parked <= atMost && parked + done === outcomes.length;
+    const span = atLeast === atMost ? String(atLeast) : `${atLeast} to ${atMost}`;
+    const ids = deliveryIds.join(', ');
     return isRight
       ? []
-      : [
-          `of the contradicting deliveries ${ids.join(', ')} one must be parked; they are ${outcomes.join(', ')}`,
-        ];
+      : [`of the contradicting deliveries ${ids} ${span} must be parked; they are ${outcomes.join(', ')}`];
   });
   const unexpected = rows
     .filter((row) => !expectation.deliveries.has(String(row.delivery_id)))

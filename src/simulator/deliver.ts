@@ -2,7 +2,7 @@
 // after a 5xx or a network error. Each message is signed once, so that a retry and a duplicate carry the very same
 // headers (whether the vendor signs a retry anew is not documented).
 import { setTimeout as sleep } from 'node:timers/promises';
-import { sign, type Template } from '../ilive/signature.ts';
+import { type SigningKey, sign, type Template } from '../ilive/signature.ts';
 import type { Message } from './message.ts';
 import { type Attempt, createAgent, post } from './post.ts';
 
@@ -19,7 +19,7 @@ export interface Answer {
 
 export interface Signing {
   /** Used in turn, as by an account in the middle of a rotation. */
-  readonly keys: readonly [Buffer, ...Buffer[]];
+  readonly keys: readonly [SigningKey, ...SigningKey[]];
   readonly template: Template;
 }
 
@@ -32,10 +32,12 @@ export interface DeliverOptions {
   readonly retryDelayMs: number;
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
+  /** Called when a message's time has come; the answer is what is sent. */
+  readonly prepare?: (message: Message) => Promise<Message>;
   readonly onAnswer: (answer: Answer) => void;
 }
 
-/** Sends every message and gives all answers. Rejects only when `signal` is aborted. */
+/** Sends every message that is not dropped and gives all answers. Rejects only when `signal` is aborted. */
 export async function deliver(messages: readonly Message[], options: DeliverOptions): Promise<Answer[]> {
   const { url, ratePerSecond, concurrency, signal } = options;
   const agent = createAgent(url, concurrency * 3);
@@ -45,7 +47,9 @@ export async function deliver(messages: readonly Message[], options: DeliverOpti
   const run = async (message: Message) => {
     await slots.take();
     try {
-      for (const answer of await sendMessage(message, agent, options)) {
+      const prepared = (await options.prepare?.(message)) ?? message;
+      if (prepared.isDropped) return;
+      for (const answer of await sendMessage(prepared, agent, options)) {
         answers.push(answer);
         options.onAnswer(answer);
       }
@@ -146,14 +150,15 @@ function parseObject(text: string): Record<string, unknown> {
   }
 }
 
-interface Slots {
+export interface Slots {
   take(): Promise<void>;
   giveBack(): void;
   /** Resolves while a slot is free, without taking it. */
   wait(): Promise<void>;
 }
 
-function createSlots(count: number): Slots {
+/** Lets `count` callers in at once. */
+export function createSlots(count: number): Slots {
   let free = count;
   const waiting: (() => void)[] = [];
   const wait = async () => {

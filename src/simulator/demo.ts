@@ -1,6 +1,6 @@
-// `npm run demo`: the real service as a child process, the pretend vendor against it, and a summary that anyone can
-// read. Secrets and keys are made for this run alone. The child and its temporary folder never outlive us, however we
-// end.
+// `npm run demo`: the real service as a child process, the pretend vendor against it with its REST API, and a summary that
+// anyone can read. Secrets and keys are made for this run alone. The child and its temporary folder never outlive us,
+// however we end.
 import { randomBytes } from 'node:crypto';
 import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
@@ -8,18 +8,26 @@ import path from 'node:path';
 import { ServiceError } from '../errors.ts';
 import { defaultTemplate, parseTemplate, type Template } from '../ilive/signature.ts';
 import { Secret } from '../secret.ts';
+import { startVendorApi, type VendorApi } from './api.ts';
 import { type ChildService, startChildService } from './child-service.ts';
 import { writeCurlLines } from './curl-lines.ts';
 import { type DemoOptions, demoHelp, readDemoOptions } from './demo-options.ts';
+import { createLiveVendor, planLiveSessions } from './live-vendor.ts';
 import { createProgressDisplay } from './progress.ts';
 import { writeReport, writeWarnings } from './report.ts';
 import { type Run, runScenario } from './run-scenario.ts';
-import { planScenario } from './scenario.ts';
+import { planScenario, type Scenario } from './scenario.ts';
 import { summarize } from './summary.ts';
 
 const exitCodes = { ok: 0, different: 1, usage: 2, interrupted: 130 } as const;
 const startTimeoutMs = 120_000;
-const settleTimeoutMs = 60_000;
+const settleTimeoutMs = 120_000;
+const publicWebhookUrl = 'https://demo.example.com/webhooks/ilive';
+// Sessions are created so long before they end, and asked about so long after that.
+const aheadSeconds = 0.5;
+const aheadCount = 64;
+const pullFirstAfterSeconds = 2;
+const pullIntervalMs = 200;
 const retryDelayMs = 300;
 const concurrency = 32;
 
@@ -30,6 +38,12 @@ interface Demo {
   readonly dataDir: string;
   readonly signal: AbortSignal;
   readonly say: (text: string) => void;
+}
+
+/** The pretend vendor: what it will say, and its API. */
+interface Vendor {
+  readonly scenario: Scenario;
+  readonly api: VendorApi;
 }
 
 async function main(): Promise<number> {
@@ -80,12 +94,39 @@ async function runDemo(demo: Demo): Promise<number> {
   const { options, say } = demo;
   say('\n  ilive-webhooks: the demo\n');
   say(`  Starting the service with ${options.databaseUrl ? 'your Postgres' : 'a Postgres of its own'} …`);
-  const service = await startService(demo);
+  const vendor = await startVendor(options);
+  try {
+    return await runService(demo, vendor);
+  } finally {
+    await vendor.api.stop();
+  }
+}
+
+async function startVendor(options: DemoOptions): Promise<Vendor> {
+  const scenario = planScenario({
+    ...options,
+    label: randomBytes(4).toString('hex'),
+    now: new Date(),
+    isLive: true,
+  });
+  const api = await startVendorApi({
+    served: [options.dialect],
+    limits: { perMinute: 0, perSecond: 0 },
+    planSession: planLiveSessions(scenario),
+    isHttpsOnly: true,
+  });
+  return { scenario, api };
+}
+
+async function runService(demo: Demo, vendor: Vendor): Promise<number> {
+  const { options, say } = demo;
+  const service = await startService(demo, vendor);
   try {
     const queue = service.queue === 'redis' ? 'Redis' : 'Postgres';
     say(`  It listens on ${service.address}; its queue lives in ${queue}.`);
-    say(`  Playing iLive: ${options.sessionCount} sessions, ${paceOf(options)}, seed ${options.seed}.\n`);
-    const run = await play(demo, service);
+    say(`  Playing iLive: ${options.sessionCount} sessions, ${paceOf(options)}, seed ${options.seed};`);
+    say(`  ${percentOf(options.dropShare)} of their webhooks never come, and have to be asked for.\n`);
+    const run = await play(demo, service, vendor);
     const summary = summarize(run);
     const exitCode = summary.matchesOracle ? exitCodes.ok : exitCodes.different;
     if (options.isJson) {
@@ -108,7 +149,10 @@ async function runDemo(demo: Demo): Promise<number> {
   }
 }
 
-function startService({ options, secrets, apiKey, dataDir, signal }: Demo): Promise<ChildService> {
+function startService(
+  { options, secrets, apiKey, dataDir, signal }: Demo,
+  { api }: Vendor,
+): Promise<ChildService> {
   return startChildService({
     settings: {
       PORT: '0',
@@ -117,6 +161,16 @@ function startService({ options, secrets, apiKey, dataDir, signal }: Demo): Prom
       QUEUE_PREFIX: `demo-${randomBytes(4).toString('hex')}`,
       ILIVE_WEBHOOK_SECRETS: secrets.join(','),
       BOOTSTRAP_API_KEY: apiKey,
+      ILIVE_API_URL: api.url,
+      ILIVE_API_KEY: api.apiKey,
+      ILIVE_DIALECT: options.dialect,
+      ILIVE_RATE_PER_MINUTE: '0',
+      ILIVE_RATE_PER_SECOND: '0',
+      PUBLIC_WEBHOOK_URL: publicWebhookUrl,
+      ENCRYPTION_KEYS: `demo:${randomBytes(32).toString('base64')}`,
+      CONFIRM: options.confirm,
+      PULL_FIRST_AFTER_SECONDS: String(pullFirstAfterSeconds),
+      PULL_INTERVAL_MS: String(pullIntervalMs),
       ...(options.databaseUrl === undefined ? {} : { DATABASE_URL: options.databaseUrl }),
       ...(options.redisUrl === undefined ? {} : { REDIS_URL: options.redisUrl }),
     },
@@ -126,7 +180,11 @@ function startService({ options, secrets, apiKey, dataDir, signal }: Demo): Prom
   });
 }
 
-async function play({ options, secrets, apiKey, signal }: Demo, service: ChildService): Promise<Run> {
+async function play(
+  { options, secrets, apiKey, signal }: Demo,
+  service: ChildService,
+  { scenario, api: vendor }: Vendor,
+): Promise<Run> {
   const progress = createProgressDisplay(process.stdout, options.isJson);
   const stopped = new AbortController();
   // A service that dies must end the run at once, and not after every message has failed twice.
@@ -135,25 +193,31 @@ async function play({ options, secrets, apiKey, signal }: Demo, service: ChildSe
       new Error(`The service ended in the middle of the run (${how}):\n${service.log.lastLines()}`),
     ),
   );
+  const api = {
+    url: service.address,
+    key: new Secret(apiKey),
+    signal: AbortSignal.any([signal, stopped.signal]),
+  };
+  const { dialect, ratePerSecond } = options;
   const [first, second] = secrets.map((secret) => Buffer.from(secret));
   try {
     return await runScenario({
-      scenario: planScenario({
-        ...options,
-        label: randomBytes(4).toString('hex'),
-        now: new Date(),
+      scenario,
+      live: createLiveVendor({
+        scenario,
+        vendor,
+        api,
+        dialect,
+        aheadCount: ratePerSecond === 0 ? aheadCount : Math.ceil(ratePerSecond * aheadSeconds),
+        webhookUrl: publicWebhookUrl,
       }),
       url: new URL('/webhooks/ilive', service.address),
       signing: {
         keys: [first ?? Buffer.alloc(0), second ?? Buffer.alloc(0)],
         template: parseTemplate(defaultTemplate) as Template,
       },
-      api: {
-        url: service.address,
-        key: new Secret(apiKey),
-        signal: AbortSignal.any([signal, stopped.signal]),
-      },
-      ratePerSecond: options.ratePerSecond,
+      api,
+      ratePerSecond,
       concurrency,
       retryDelayMs,
       settleTimeoutMs,
@@ -175,6 +239,10 @@ async function stay({ apiKey, signal, say }: Demo, service: ChildService, run: R
   });
   const how = await Promise.race([interrupted, service.ended]);
   if (how !== undefined) throw new Error(`The service ended by itself (${how}):\n${service.log.lastLines()}`);
+}
+
+function percentOf(share: number): string {
+  return `${Math.round(share * 100)} %`;
 }
 
 function paceOf({ ratePerSecond }: DemoOptions): string {

@@ -1,6 +1,6 @@
-// `npm run simulate`: the pretend vendor against any running service, near or far. Secrets are best given in the
-// environment, where no list of processes shows them. Reads everything back over the service's API and exits 0 only when
-// the tables match the oracle.
+// `npm run simulate`: the pretend vendor against any running service, near or far, or its REST API alone. Secrets are best
+// given in the environment, where no list of processes shows them. Against a service it reads everything back over the
+// service's API and exits 0 only when the tables match the oracle.
 import { randomBytes, randomInt } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { asServiceError, ServiceError } from '../errors.ts';
@@ -16,6 +16,7 @@ import { readArguments, readFaults, readUrl, readWholeNumber } from './arguments
 import type { Signing } from './deliver.ts';
 import { createProgressDisplay } from './progress.ts';
 import { writeReport } from './report.ts';
+import { apiHelp, apiOptions, readApiOptions, runApi } from './run-api.ts';
 import { type RunOptions, runScenario } from './run-scenario.ts';
 import { planScenario } from './scenario.ts';
 import { summarize } from './summary.ts';
@@ -47,6 +48,9 @@ Exits 0 when the tables match, 1 when they differ, 2 when the command line is wr
 Examples:
   npm run simulate -- --target http://localhost:8080/webhooks/ilive
   npm run simulate -- --target https://example.com/webhooks/ilive --sessions 5000 --rate 0
+  npm run simulate -- --api-port 9090 --drop 0.3 --speed 60
+
+${apiHelp}
 `.trim();
 
 interface Settings {
@@ -56,12 +60,21 @@ interface Settings {
   readonly isJson: boolean;
 }
 
+interface ApiSettings {
+  readonly api: Parameters<typeof runApi>[0];
+  readonly isSigningKnown: boolean;
+}
+
 async function main(): Promise<number> {
   const controller = new AbortController();
   for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => controller.abort());
   const settings = readSettings(process.argv.slice(2), process.env, controller.signal);
   if (settings === 'help') {
     console.log(help);
+    return 0;
+  }
+  if ('api' in settings) {
+    await runApi(settings.api, settings.isSigningKnown, controller.signal);
     return 0;
   }
   const { run, scenario, isJson } = settings;
@@ -88,7 +101,7 @@ function readSettings(
   args: readonly string[],
   env: NodeJS.ProcessEnv,
   signal: AbortSignal,
-): Settings | 'help' {
+): Settings | ApiSettings | 'help' {
   const values = readArguments(args, {
     target: { type: 'string' },
     'api-url': { type: 'string' },
@@ -104,8 +117,18 @@ function readSettings(
     'wait-seconds': { type: 'string', default: '60' },
     json: { type: 'boolean' },
     help: { type: 'boolean', short: 'h' },
+    ...apiOptions,
   });
   if (values.help) return 'help';
+  if (values['api-port'] !== undefined) {
+    const known = values.secret ?? env.ILIVE_WEBHOOK_SECRETS;
+    const signing = known === undefined ? undefined : readSigning(known, env);
+    const api = readApiOptions(
+      { ...values, 'api-port': values['api-port'], target: values.target, 'api-key': values['api-key'] },
+      signing,
+    );
+    return { api, isSigningKnown: known !== undefined };
+  }
   const url = readUrl('target', required('--target', values.target), ['http', 'https']);
   const apiUrl = readUrl('api-url', values['api-url'] ?? url.origin, ['http', 'https']);
   const apiKey = required('--api-key or BOOTSTRAP_API_KEY', values['api-key'] ?? env.BOOTSTRAP_API_KEY);

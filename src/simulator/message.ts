@@ -16,6 +16,10 @@ export interface Message {
   /** What a person calls it, such as `verdict pass of session 12`. */
   readonly name: string;
   readonly webhookId: string;
+  /** The session that it is truly about; null for what must change nothing. */
+  readonly sessionId: string | null;
+  /** Written, and never sent: the vendor loses it. */
+  readonly isDropped: boolean;
   readonly signedBody: Buffer;
   /** The same bytes, unless somebody tampered with them. */
   readonly sentBody: Buffer;
@@ -43,6 +47,8 @@ export function draftMessage(
     signedBody: bytes,
     sentBody: bytes,
     signature: 'true',
+    sessionId: null,
+    isDropped: false,
     clockOffsetSeconds: 0,
     transport: 'whole',
     copies: 'one',

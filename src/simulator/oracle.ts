@@ -1,11 +1,12 @@
-// What the service's tables must hold, judged from what the pretend vendor meant and from how each message was
-// answered. Independent on purpose: it asks no code of the service, so that a mistake there cannot hide here. Where an
+// What the service's tables must hold, judged from what the pretend vendor meant, from how each message was answered, and
+// from which results it gave out. Independent on purpose: it asks no code of the service, so that a mistake there cannot hide here. Where an
 // answer was lost, nobody outside can know whether the message arrived; such sessions are named and not judged.
 import { byMessage, judgeAnswers } from './answers.ts';
 import type { Answer } from './deliver.ts';
 import type { Message } from './message.ts';
-import type { Scenario } from './scenario.ts';
-import { type ExpectedSession, expectStanding, type Told } from './standing.ts';
+import { pullName } from './read-tables.ts';
+import type { Scenario, ScenarioSession } from './scenario.ts';
+import { type ExpectedSession, expectStanding, type Parking, type Source, type Told } from './standing.ts';
 import type { AlertStatement, MatchStatement, Statement } from './statement.ts';
 import { writeMicros } from './statement.ts';
 
@@ -19,6 +20,7 @@ export interface ExpectedFact {
 export interface ExpectedDelivery {
   readonly name: string;
   readonly webhookId: string;
+  readonly source: Source;
   readonly state: 'done' | 'parked';
   readonly reason: string | null;
 }
@@ -29,23 +31,30 @@ export interface Expectation {
   readonly ghostSessionIds: readonly string[];
   readonly faceMatches: readonly ExpectedFact[];
   readonly complianceAlerts: readonly ExpectedFact[];
+  /** By their ids; a pulled one by the name of its session's pull. */
   readonly deliveries: ReadonlyMap<string, ExpectedDelivery>;
-  /** Of each group, exactly one delivery is parked as disputed and the others are done: which, is the order's doing. */
-  readonly disputes: readonly (readonly string[])[];
+  readonly parkings: readonly Parking[];
+  /** Sessions about which the service must have raised an alert of its own. */
+  readonly contradicted: ReadonlySet<string>;
   /** Sessions and rows of a message whose answer was lost. */
   readonly undecided: ReadonlySet<string>;
   /** Answers that the contract does not allow. */
   readonly wrongAnswers: readonly string[];
 }
 
-/** Judges a run. Pure. */
-export function expectTables(scenario: Scenario, answers: readonly Answer[]): Expectation {
+/** Judges a run; `pulled` names the sessions whose verdict the service asked for and got. Pure. */
+export function expectTables(
+  scenario: Scenario,
+  answers: readonly Answer[],
+  pulled: ReadonlySet<string> = new Set(),
+): Expectation {
   const answersOf = byMessage(answers);
   const deliveries = new Map<string, ExpectedDelivery>();
   const told: Told[] = [];
   const undecided = new Set<string>();
   const wrongAnswers: string[] = [];
   for (const message of scenario.messages) {
+    if (message.isDropped) continue;
     const judged = judgeAnswers(message, answersOf.get(message.index) ?? []);
     wrongAnswers.push(...judged.wrong);
     if (judged.isUndecided) for (const id of idsOf(message)) undecided.add(id);
@@ -54,12 +63,21 @@ export function expectTables(scenario: Scenario, answers: readonly Answer[]): Ex
     const { meaning, name, webhookId } = message;
     const isParked = meaning.fate === 'parked';
     const reason = isParked ? meaning.reason : null;
-    deliveries.set(deliveryId, { name, webhookId, state: isParked ? 'parked' : 'done', reason });
+    const state = isParked ? 'parked' : 'done';
+    deliveries.set(deliveryId, { name, webhookId, source: 'webhook', state, reason });
     if (meaning.fate === 'recorded') {
-      told.push({ deliveryId, statement: dated(meaning.statement, signedAtSeconds) });
+      const statement = dated(meaning.statement, signedAtSeconds);
+      told.push({ deliveryId, source: 'webhook', statement });
     }
   }
-  const { sessions, disputes } = expectSessions(told);
+  for (const { sessionId, truth } of scenario.sessions) {
+    if (truth === null || !pulled.has(sessionId)) continue;
+    const deliveryId = pullName(sessionId);
+    const name = `the answer about session ${sessionId}`;
+    deliveries.set(deliveryId, { name, webhookId: deliveryId, source: 'pull', state: 'done', reason: null });
+    told.push({ deliveryId, source: 'pull', statement: truth });
+  }
+  const { sessions, parkings, contradicted } = expectSessions(told, scenario.isLive ? scenario.sessions : []);
   return {
     mark: scenario.mark,
     sessions,
@@ -67,7 +85,8 @@ export function expectTables(scenario: Scenario, answers: readonly Answer[]): Ex
     faceMatches: expectFacts(told, 'match'),
     complianceAlerts: expectFacts(told, 'alert'),
     deliveries,
-    disputes,
+    parkings,
+    contradicted,
     undecided,
     wrongAnswers,
   };
@@ -86,17 +105,31 @@ function dated(statement: Statement, signedAtSeconds: number): Statement {
   return statement.atMicros === null ? { ...statement, atMicros: signedAtSeconds * 1_000_000 } : statement;
 }
 
-function expectSessions(told: readonly Told[]): Pick<Expectation, 'sessions' | 'disputes'> {
+// A session that was created through the service keeps the reference that it was created with.
+function expectSessions(
+  told: readonly Told[],
+  created: readonly ScenarioSession[],
+): Pick<Expectation, 'sessions' | 'parkings' | 'contradicted'> {
+  const referenceOf = new Map(
+    created
+      .filter(({ truth }) => truth !== null)
+      .map(({ sessionId, referenceId }) => [sessionId, referenceId]),
+  );
   const bySession = Map.groupBy(told, ({ statement }) => statement.sessionId);
+  // Expected from its creation on, also while nobody has told anything of it.
+  for (const sessionId of referenceOf.keys()) if (!bySession.has(sessionId)) bySession.set(sessionId, []);
   const sessions = new Map<string, ExpectedSession>();
-  const disputes: string[][] = [];
+  const parkings: Parking[] = [];
+  const contradicted = new Set<string>();
   for (const [sessionId, each] of bySession) {
     if (sessionId === null) continue;
-    const { session, contradicting } = expectStanding(each);
-    sessions.set(sessionId, session);
-    if (contradicting.length > 0) disputes.push(contradicting);
+    const { session, parking, isContradicted } = expectStanding(each);
+    const referenceId = session.referenceId ?? referenceOf.get(sessionId) ?? session.referenceId;
+    sessions.set(sessionId, { ...session, referenceId });
+    if (parking !== undefined) parkings.push(parking);
+    if (isContradicted) contradicted.add(sessionId);
   }
-  return { sessions, disputes };
+  return { sessions, parkings, contradicted };
 }
 
 function expectFacts(told: readonly Told[], kind: 'match' | 'alert'): ExpectedFact[] {

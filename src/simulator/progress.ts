@@ -58,7 +58,9 @@ function describe(progress: Progress): string {
       return `  Sending  ${bar}  ${progress.done} of ${progress.total} messages`;
     }
     case 'settling':
-      return `  Waiting until every delivery is processed: ${progress.owed} to go`;
+      return progress.silent === 0
+        ? `  Waiting until every delivery is processed: ${progress.owed} to go`
+        : `  Waiting until silent sessions are asked about: ${progress.silent} to go`;
     case 'comparing':
       return '  Comparing the tables with the oracle';
   }

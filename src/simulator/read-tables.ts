@@ -33,10 +33,24 @@ export interface Extent {
 const pageRows = 200; // the most that the API gives
 const clockSkewMs = 60_000;
 
+// The service's own ids for the answer about a session, and for a dispute about one.
+const ownPrefix = /^(pull|dispute):/;
+
+/** What the delivery is called that holds the vendor's answer about a session. */
+export function pullName(sessionId: string): string {
+  return `pull:${sessionId}`;
+}
+
+/** The id of the service's own alert about a session. */
+export function disputeName(sessionId: string): string {
+  return `dispute:${sessionId}`;
+}
+
 export async function readTables(api: Api, extent: Extent): Promise<Tables> {
   const since = new Date(extent.startedAt.getTime() - clockSkewMs).toISOString();
   const isOurs = (field: string) => (row: Row) =>
-    String(row[field]).startsWith(`${extent.mark}-`) || extent.deliveryIds.has(String(row.delivery_id));
+    String(row[field]).replace(ownPrefix, '').startsWith(`${extent.mark}-`) ||
+    extent.deliveryIds.has(String(row.delivery_id));
   const sessionDetails = [];
   for (const id of extent.sessionIds) {
     const row = await read(api, `/v1/sessions/${id}`);
@@ -53,11 +67,29 @@ export async function readTables(api: Api, extent: Extent): Promise<Tables> {
   };
 }
 
+// A settled session may be looked at once more much later; nobody waits for that.
+const soonMs = 5_000;
+
+/** How many of these sessions have no verdict yet, or are to be asked about now. */
+export async function countSilent(
+  api: Api,
+  { startedAt }: Extent,
+  ids: ReadonlySet<string>,
+): Promise<number> {
+  const since = new Date(startedAt.getTime() - clockSkewMs).toISOString();
+  const rows = await readList(api, '/v1/sessions', 'expected_at', since);
+  const isDue = ({ next_pull_at: at }: Row) => typeof at === 'string' && Date.parse(at) < Date.now() + soonMs;
+  const quiet = rows.filter((row) => ids.has(String(row.session_id)) && row.verdict !== null && !isDue(row));
+  return ids.size - quiet.length;
+}
+
 /** How many of the run's deliveries are not finished yet. */
-export async function countOwed(api: Api, { startedAt, deliveryIds }: Extent): Promise<number> {
+export async function countOwed(api: Api, { mark, startedAt, deliveryIds }: Extent): Promise<number> {
   const since = new Date(startedAt.getTime() - clockSkewMs).toISOString();
   const owed = await readList(api, '/v1/deliveries?state=received', 'received_at', since);
-  return owed.filter((row) => deliveryIds.has(String(row.delivery_id))).length;
+  const isOurs = (row: Row) =>
+    deliveryIds.has(String(row.delivery_id)) || String(row.webhook_id).startsWith(pullName(mark));
+  return owed.filter(isOurs).length;
 }
 
 async function readList(api: Api, path: string, timeField: string, since: string): Promise<Row[]> {

@@ -1,6 +1,7 @@
 // The summary as a person reads it: what was sent, what the tables hold, how fast it was, and one line that says whether
 // everything is as it must be. Words before numbers, and a short explanation where a word is ours.
 import { styleText } from 'node:util';
+import type { Completeness } from './completeness.ts';
 import type { Quantiles, Summary } from './summary.ts';
 
 const differencesShown = 20;
@@ -39,14 +40,32 @@ export function writeReport(summary: Summary, stream: NodeJS.WritableStream): st
     ...(summary.lost === 0
       ? []
       : [line('lost', count(summary.lost), 'failed twice; the vendor gives up here')]),
+    ...(sent.droppedSessions === 0
+      ? []
+      : [
+          line(
+            'never sent',
+            count(sent.dropped),
+            `the verdicts of ${plural(sent.droppedSessions, 'session')}`,
+          ),
+        ]),
     heading('What the tables hold'),
     line('verdicts', count(verdicts.pass + verdicts.retry + verdicts.fail), list(verdicts)),
+    ...(summary.completeness === null
+      ? []
+      : [
+          line('  by webhook', count(sessions.byWebhook)),
+          line('  by pull', count(sessions.byPull), 'no webhook came in time, and iLive was asked'),
+        ]),
     line('disputed', count(sessions.disputed), 'two verdicts for one moment: the less favourable stands'),
     line('expected', count(sessions.expected), 'sessions that were mentioned and have no verdict yet'),
     line('face matches', count(summary.faceMatches)),
     line('compliance alerts', count(summary.complianceAlerts)),
     line('parked deliveries', count(parked.total), parked.total === 0 ? '' : 'kept for a person to look at:'),
     ...breakdown(parked.byReason),
+    ...(summary.completeness === null
+      ? []
+      : [heading('Whether all is there'), ...completenessLines(summary.completeness, line)]),
     heading('How fast it was'),
     pace('acknowledgement', summary.acknowledgementMs, 'last byte sent → 202'),
     pace('received to queryable', summary.receivedToQueryableMs, 'received_at → finished_at ¹'),
@@ -55,6 +74,29 @@ export function writeReport(summary: Summary, stream: NodeJS.WritableStream): st
     '',
     ...verdictLines(summary, paint),
   ].join('\n');
+}
+
+function completenessLines(
+  said: Completeness,
+  line: (label: string, value: string, note?: string) => string,
+): string[] {
+  const parts: [number, string][] = [
+    [said.settled_by_webhook, 'by webhook'],
+    [said.settled_by_pull, 'by pull'],
+    [said.disputed, 'disputed'],
+    [said.expired, 'expired'],
+    [said.unrecoverable, 'unrecoverable'],
+    [said.open, 'open'],
+  ];
+  const sum = parts
+    .filter(([number]) => number > 0)
+    .map(([number, name]) => `${count(number)} ${name}`)
+    .join(' + ');
+  const { p50, p99 } = said.settle_delay_ms;
+  return [
+    line('sessions expected', count(said.expected), `${said.adds_up ? '=' : '≠'} ${sum}`),
+    `    ${'end to settled'.padEnd(labelWidth)}   p50 ${milliseconds(p50 ?? 0)}   p99 ${milliseconds(p99 ?? 0)}`,
+  ];
 }
 
 /** What the service warned of, other than the refusals that it was made to warn of; empty for nothing. */

@@ -3,7 +3,7 @@
 // database with earlier runs can take another. Which fault strikes whom is dealt for each fault alone.
 import { breakMessages } from './broken-messages.ts';
 import type { FaultName, FaultShares } from './faults.ts';
-import { createIdentities } from './identities.ts';
+import { createIdentities, type Identities } from './identities.ts';
 import { type Draft, draftMessage, type Message } from './message.ts';
 import { type PayloadStyle, plainStyle, writePayload } from './payload.ts';
 import { createRandom, type Random } from './random.ts';
@@ -16,14 +16,32 @@ export interface ScenarioOptions {
   readonly sessionCount: number;
   readonly now: Date;
   readonly faults: FaultShares;
+  /** The share of the sessions whose verdicts are never sent. */
+  readonly dropShare?: number;
+  /** Played to a service that creates the sessions itself and asks for what was dropped. */
+  readonly isLive?: boolean;
+}
+
+/** A session, and what the vendor itself would say of it. */
+export interface ScenarioSession {
+  readonly sessionId: string;
+  readonly referenceId: string;
+  /** Null for one that is only mentioned: nobody ends it. */
+  readonly truth: VerdictStatement | null;
+  readonly isDropped: boolean;
 }
 
 export interface Scenario {
   readonly seed: number;
   readonly label: string;
+  readonly isLive: boolean;
+  /** Everything in it is planned to have happened before. */
+  readonly plannedAt: Date;
   /** Every uuid of the run begins with these eight digits. */
   readonly mark: string;
   readonly messages: readonly Message[];
+  /** In the order in which they begin. */
+  readonly sessions: readonly ScenarioSession[];
   /** Sessions that only refused and unreadable messages name: they must never exist. */
   readonly ghostSessionIds: readonly string[];
 }
@@ -32,6 +50,8 @@ export interface Scenario {
 interface Plan {
   readonly key: string;
   readonly session: number;
+  readonly sessionId: string;
+  readonly isDropped: boolean;
   statement: Statement;
   style: PayloadStyle;
   position: number;
@@ -42,11 +62,14 @@ interface Plan {
 export function planScenario(options: ScenarioOptions): Scenario {
   const { seed, label, sessionCount, now, faults } = options;
   const identities = createIdentities(seed, label);
-  const stories = tellStories({ seed, identities, sessionCount, now });
+  const stories = tellStories({ seed, identities, sessionCount, now, isBrisk: options.isLive ?? false });
   const deal = <T>(fault: FaultName, candidates: readonly T[]) =>
     createRandom(seed, fault).deal(candidates, strikeCount(faults[fault], sessionCount));
 
-  const plans = stories.flatMap(planStory);
+  const dropCount = Math.round((options.dropShare ?? 0) * sessionCount);
+  const dropped = new Set(createRandom(seed, 'drop').deal(stories.filter(hasVerdict), dropCount));
+  const planned = stories.flatMap((story, index) => planStory(story, index, dropped.has(story)));
+  const plans = planned.filter((plan) => !plan.isDropped);
   plans.push(...deal('contradiction', plans.filter(isOnlyVerdict)).map((plan) => contradict(plan, seed)));
   for (const older of deal('reorder', plans.filter(isOlderVerdict))) reorder(plans, older);
   for (const plan of deal('absent_fields', plans.filter(isFree))) leaveOut(plan, seed);
@@ -56,17 +79,8 @@ export function planScenario(options: ScenarioOptions): Scenario {
     plan.faults.push('extra_fields');
   }
 
-  const drafts = plans
-    .map((plan) =>
-      draftMessage({
-        name: `${plan.key} of session ${plan.session + 1}`,
-        webhookId: identities.uuid(`webhook ${plan.session} ${plan.key}`),
-        position: plan.position,
-        body: writePayload(plan.statement, plan.style),
-        meaning: { fate: 'recorded', statement: plan.statement },
-      }),
-    )
-    .map((draft, index): Draft => ({ ...draft, faults: plans[index]?.faults ?? [] }));
+  const drafts = plans.map((plan) => draftPlan(plan, identities));
+  const lost = planned.filter((plan) => plan.isDropped).map((plan) => draftPlan(plan, identities));
   const disturbed = disturbTransport(drafts, deal, seed);
   const copies = deal('duplicate_new_id', drafts.filter(hasTime)).map((draft, index) => ({
     ...draft,
@@ -85,8 +99,16 @@ export function planScenario(options: ScenarioOptions): Scenario {
   return {
     seed,
     label,
+    isLive: options.isLive ?? false,
+    plannedAt: now,
     mark: identities.mark,
-    messages: inOrder([...disturbed, ...copies, ...broken.drafts]),
+    messages: inOrder([...disturbed, ...copies, ...broken.drafts, ...lost]),
+    sessions: stories.map((story) => ({
+      sessionId: story.sessionId,
+      referenceId: story.referenceId,
+      truth: story.verdicts.at(-1) ?? null,
+      isDropped: dropped.has(story),
+    })),
     ghostSessionIds: broken.ghostSessionIds,
   };
 }
@@ -95,10 +117,28 @@ function strikeCount(share: number, sessionCount: number): number {
   return share === 0 ? 0 : Math.max(1, Math.round(share * sessionCount));
 }
 
-function planStory(story: Story, session: number): Plan[] {
+function hasVerdict({ verdicts }: Story): boolean {
+  return verdicts.length > 0;
+}
+
+function draftPlan(plan: Plan, identities: Identities): Draft {
+  const { key, session, sessionId, isDropped, position, statement, style, faults } = plan;
+  const draft = draftMessage({
+    name: `${key} of session ${session + 1}`,
+    webhookId: identities.uuid(`webhook ${session} ${key}`),
+    position,
+    body: writePayload(statement, style),
+    meaning: { fate: 'recorded', statement },
+  });
+  return { ...draft, sessionId, isDropped, faults };
+}
+
+function planStory(story: Story, session: number, isDropped: boolean): Plan[] {
   const plan = (key: string, statement: Statement, offset: number): Plan => ({
     key,
     session,
+    sessionId: story.sessionId,
+    isDropped: isDropped && statement.kind === 'verdict',
     statement,
     style: plainStyle,
     position: session + offset,

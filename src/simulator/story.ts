@@ -17,9 +17,12 @@ export interface Story {
 export interface World {
   readonly seed: number;
   readonly identities: Identities;
+  /** How many sessions get a verdict; a few more are only mentioned. */
   readonly sessionCount: number;
   /** Everything happened in the half hour before. */
   readonly now: Date;
+  /** Whether a second verdict of a session comes within moments, instead of minutes. */
+  readonly isBrisk: boolean;
 }
 
 const halfHourMicros = 30 * 60 * 1_000_000;
@@ -27,10 +30,13 @@ const halfHourMicros = 30 * 60 * 1_000_000;
 export function tellStories(world: World): Story[] {
   const random = createRandom(world.seed, 'stories');
   const stories: Story[] = [];
-  for (let index = 0; index < world.sessionCount; index += 1) {
+  let verdictCount = 0;
+  for (let index = 0; verdictCount < world.sessionCount; index += 1) {
     // Somebody who was told to retry, or who comes back, has more than one session.
     const earlier = random.chance(0.15) ? stories[random.whole(0, Math.max(0, index - 1))] : undefined;
-    stories.push(tellStory(world, index, earlier?.referenceId, random));
+    const story = tellStory(world, index, earlier?.referenceId, random);
+    if (story.verdicts.length > 0) verdictCount += 1;
+    stories.push(story);
   }
   return stories;
 }
@@ -45,14 +51,16 @@ function tellStory(world: World, index: number, knownReference: string | undefin
   const first = createVerdict(subject, pickVerdict(random), atMicros, random);
   const hasNewer = index % 25 === 3 || random.chance(first.verdict === 'retry' ? 0.5 : 0.06);
   // A microsecond apart is the finest difference that the vendor can make, and one that a Date would lose.
-  const laterMicros = random.chance(0.25) ? 1 : random.whole(20_000_000, 300_000_000);
+  const laterMicros = random.chance(0.25)
+    ? 1
+    : Math.ceil(random.whole(20_000_000, 300_000_000) / slownessOf(world));
   const newer = createVerdict(subject, otherVerdict(first.verdict, random), atMicros + laterMicros, random);
   const hasMatch = random.chance(0.3);
   const hasAlert = random.chance(0.08);
   const mentions = [
-    ...(hasMatch || index === 0 ? [createMatch(subject, identities, index, atMicros, random)] : []),
+    ...(hasMatch || index === 0 ? [createMatch(subject, world, index, atMicros, random)] : []),
     ...(hasAlert || index === 1 || (isOnlyMentioned && !hasMatch)
-      ? [createAlert(subject, identities, index, atMicros, random)]
+      ? [createAlert(subject, world, index, atMicros, random)]
       : []),
   ];
   return {
@@ -61,6 +69,10 @@ function tellStory(world: World, index: number, knownReference: string | undefin
     verdicts: isOnlyMentioned ? [] : hasNewer ? [first, newer] : [first],
     mentions,
   };
+}
+
+function slownessOf({ isBrisk }: World): number {
+  return isBrisk ? 20_000 : 1;
 }
 
 interface Subject {
@@ -93,7 +105,7 @@ function pickVerdict(random: Random): Verdict {
 
 function createMatch(
   { sessionId, referenceId }: Subject,
-  identities: Identities,
+  world: World,
   index: number,
   atMicros: number,
   random: Random,
@@ -101,34 +113,34 @@ function createMatch(
   const similarity = random.whole(3_000, 9_999) / 10_000;
   return {
     kind: 'match',
-    matchId: identities.uuid(`match ${index}`),
+    matchId: world.identities.uuid(`match ${index}`),
     sessionId: random.chance(0.9) || index % 25 === 7 ? sessionId : null,
     referenceId,
-    faceId: identities.uuid(`face ${index}`),
+    faceId: world.identities.uuid(`face ${index}`),
     externalFaceId: referenceId,
     collectionId: 'customers',
     similarity,
     threshold: 0.65,
     isMatch: similarity >= 0.65,
-    atMicros: atMicros + random.whole(1_000_000, 5_000_000),
+    atMicros: atMicros + Math.ceil(random.whole(1_000_000, 5_000_000) / slownessOf(world)),
   };
 }
 
 function createAlert(
   subject: Subject,
-  identities: Identities,
+  world: World,
   index: number,
   atMicros: number,
   random: Random,
 ): AlertStatement {
   return {
     kind: 'alert',
-    alertId: identities.uuid(`alert ${index}`),
+    alertId: world.identities.uuid(`alert ${index}`),
     ...subject,
     severity: random.pick(['low', 'medium', 'high']),
     category: random.pick(['duplicate_identity', 'watchlist', 'document_expired']),
     message: 'A person of this name was onboarded before.',
     details: { list: 'EU – consolidated', hits: random.whole(1, 4), scores: [0.91, 0.5], note: null },
-    atMicros: atMicros + random.whole(1_000_000, 5_000_000),
+    atMicros: atMicros + Math.ceil(random.whole(1_000_000, 5_000_000) / slownessOf(world)),
   };
 }

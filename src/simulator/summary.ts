@@ -1,6 +1,7 @@
 // A run in numbers that add up: every request is accepted, refused or lost; every accepted one is a delivery or a repeat
 // of one; every delivery is recorded or parked. What the tables hold is counted from what the service showed, not from
 // what the oracle expected.
+import type { Completeness } from './completeness.ts';
 import type { Answer } from './deliver.ts';
 import type { Row } from './read-tables.ts';
 import type { Run } from './run-scenario.ts';
@@ -17,6 +18,9 @@ export interface Summary {
   readonly run: string;
   readonly sent: {
     readonly messages: number;
+    /** Written and never sent; the sessions that they were about. */
+    readonly dropped: number;
+    readonly droppedSessions: number;
     readonly requests: number;
     readonly attempts: number;
     readonly retries: number;
@@ -33,21 +37,29 @@ export interface Summary {
     readonly settled: number;
     readonly disputed: number;
     readonly expected: number;
+    readonly byWebhook: number;
+    readonly byPull: number;
   };
+  /** What the service says itself; null where it did not create the sessions. */
+  readonly completeness: Completeness | null;
   readonly faceMatches: number;
   readonly complianceAlerts: number;
   readonly deliveries: Readonly<Record<string, number>>;
+  /** Deliveries among them that the service asked for itself. */
+  readonly pulled: number;
   readonly parked: { readonly total: number; readonly byReason: Readonly<Record<string, number>> };
   readonly acknowledgementMs: Quantiles;
   readonly receivedToQueryableMs: Quantiles;
   readonly sendingSeconds: number;
+  readonly settlingSeconds: number;
   readonly acceptedPerSecond: number;
   readonly undecided: number;
   readonly matchesOracle: boolean;
   readonly differences: readonly string[];
 }
 
-export function summarize({ scenario, answers, expectation, tables, differences, sendingMs }: Run): Summary {
+export function summarize(run: Run): Summary {
+  const { scenario, answers, expectation, tables, differences, sendingMs } = run;
   const attempts = answers.flatMap((answer) => answer.attempts);
   const firsts = answers.map((answer) => answer.attempts[0]);
   const accepted = answers.map(({ result }) => result).filter((result) => result.outcome === 'accepted');
@@ -55,11 +67,14 @@ export function summarize({ scenario, answers, expectation, tables, differences,
   const parked = tables.deliveries.filter((row) => row.state === 'parked');
   const verdicts = countBy(tables.sessions, 'verdict');
   const states = countBy(tables.sessions, 'state');
+  const toldBy = (source: string) => tables.sessions.filter((row) => row.settled_source === source).length;
   return {
     seed: scenario.seed,
     run: scenario.label,
     sent: {
-      messages: scenario.messages.length,
+      messages: scenario.messages.filter(({ isDropped }) => !isDropped).length,
+      dropped: scenario.messages.filter(({ isDropped }) => isDropped).length,
+      droppedSessions: scenario.sessions.filter(({ isDropped }) => isDropped).length,
       requests: answers.length,
       attempts: attempts.length,
       retries: attempts.length - answers.length,
@@ -79,14 +94,19 @@ export function summarize({ scenario, answers, expectation, tables, differences,
       settled: states.settled ?? 0,
       disputed: states.disputed ?? 0,
       expected: states.expected ?? 0,
+      byWebhook: toldBy('webhook'),
+      byPull: toldBy('pull'),
     },
+    completeness: run.completeness ?? null,
     faceMatches: tables.faceMatches.length,
     complianceAlerts: tables.complianceAlerts.length,
     deliveries: countBy(tables.deliveries, 'state'),
+    pulled: tables.deliveries.filter((row) => row.source === 'pull').length,
     parked: { total: parked.length, byReason: countBy(parked, 'reason') },
     acknowledgementMs: quantilesOf(acknowledgements(answers)),
     receivedToQueryableMs: quantilesOf(tables.deliveries.flatMap(processingMs)),
     sendingSeconds: round(sendingMs / 1000),
+    settlingSeconds: round(run.settlingMs / 1000),
     acceptedPerSecond: round((accepted.length * 1000) / sendingMs),
     undecided: expectation.undecided.size,
     matchesOracle: differences.length === 0,

@@ -1,15 +1,10 @@
 // The oracle agrees with the service's own rules while sharing none of their code, and it sees whatever is wrong. The
-// service here is a few lines in memory around the real `verify`, `translate`, `decide` and `conclude`, so that any
-// disagreement is between two descriptions of the same promise.
-import { createHash } from 'node:crypto';
+// service here is the one in memory, around the real rules, so that any disagreement is between two descriptions of the
+// same promise.
 import { expect, test } from 'vitest';
-import { type Decision, decide } from '../../src/events/decide.ts';
-import type { DeliveryId, Event } from '../../src/events/event.ts';
-import { conclude, type Observation } from '../../src/events/session.ts';
-import { defaultTemplate, parseTemplate, type Template, verify } from '../../src/ilive/signature.ts';
-import { catalogueKinds, translate } from '../../src/ilive/translate.ts';
 import { compare } from '../../src/simulator/compare.ts';
-import { type Answer, headersOf } from '../../src/simulator/deliver.ts';
+import { judgeCompleteness } from '../../src/simulator/completeness.ts';
+import type { Answer } from '../../src/simulator/deliver.ts';
 import { defaultShares } from '../../src/simulator/faults.ts';
 import type { Message } from '../../src/simulator/message.ts';
 import { expectTables } from '../../src/simulator/oracle.ts';
@@ -17,14 +12,10 @@ import type { Row, Tables } from '../../src/simulator/read-tables.ts';
 import { planScenario, type Scenario } from '../../src/simulator/scenario.ts';
 import { summarize } from '../../src/simulator/summary.ts';
 
-const now = new Date('2026-04-11T09:30:12.456Z');
-const signing = {
-  keys: [Buffer.from('first'), Buffer.from('second')],
-  template: parseTemplate(defaultTemplate) as Template,
-} as const;
+import { now, play } from './simulator-memory-service.ts';
 
-function plan(seed: number): Scenario {
-  return planScenario({ seed, label: 'test', sessionCount: 80, now, faults: defaultShares });
+function plan(seed: number, more: { dropShare?: number; isLive?: boolean } = {}): Scenario {
+  return planScenario({ seed, label: 'test', sessionCount: 80, now, faults: defaultShares, ...more });
 }
 
 test.each([1, 2, 3, 4, 5, 6, 7, 8])(
@@ -37,11 +28,71 @@ test.each([1, 2, 3, 4, 5, 6, 7, 8])(
   },
 );
 
+test.each([1, 2, 3, 4, 5, 6, 7, 8])(
+  'agrees with them where sessions are asked about, before, among and after the webhooks (seed %i)',
+  (seed) => {
+    const scenario = plan(seed, { dropShare: 0.3, isLive: true });
+    const all = scenario.sessions.filter(({ truth }) => truth !== null).map(({ sessionId }) => sessionId);
+    const some = all.filter((_, index) => index % 3 === seed % 3);
+    for (const asked of [all, some]) {
+      const pulled = new Set(asked);
+      for (const when of ['before', 'among', 'after'] as const) {
+        const { answers, tables } = play(scenario, (messages) => messages, { pulled, when });
+        expect(compare(expectTables(scenario, answers, pulled), tables)).toEqual([]);
+      }
+    }
+  },
+);
+
+test('a session whose verdict was dropped and never asked for is expected, with no verdict', () => {
+  const scenario = plan(3, { dropShare: 1, isLive: true });
+  const { answers, tables } = play(scenario, (messages) => messages);
+  expect(compare(expectTables(scenario, answers), tables)).toEqual([]);
+  expect(tables.sessions.length).toBe(scenario.sessions.length);
+  expect(tables.sessions.every(({ verdict }) => verdict === null)).toBe(true);
+});
+
+test('completeness is believed only where it adds up and is what the tables hold', () => {
+  const sessions = [
+    { state: 'settled', settled_source: 'webhook' },
+    { state: 'settled', settled_source: 'pull' },
+    { state: 'expected', settled_source: null },
+  ];
+  const said = {
+    from: '',
+    to: '',
+    expected: 3,
+    settled_by_webhook: 1,
+    settled_by_pull: 1,
+    disputed: 0,
+    expired: 0,
+    unrecoverable: 0,
+    open: 1,
+    adds_up: true,
+    settle_delay_ms: { p50: 1, p99: 1 },
+    oldest_open_at: null,
+  };
+  expect(judgeCompleteness(said, sessions)).toEqual([]);
+  expect(judgeCompleteness({ ...said, adds_up: false }, sessions)).toHaveLength(1);
+  expect(judgeCompleteness({ ...said, settled_by_pull: 0, open: 2 }, sessions)).toHaveLength(2);
+  expect(judgeCompleteness({ ...said, expected: 4, open: 2 }, sessions)).toHaveLength(2);
+  expect(judgeCompleteness({ ...said, open: 2 }, sessions)).toHaveLength(2);
+});
+
 test('adds up', () => {
   const scenario = plan(3);
   const { answers, tables } = play(scenario, (messages) => messages);
   const expectation = expectTables(scenario, answers);
-  const summary = summarize({ scenario, answers, tables, expectation, differences: [], sendingMs: 1000 });
+  const summary = summarize({
+    scenario,
+    answers,
+    tables,
+    expectation,
+    differences: [],
+    sendingMs: 1000,
+    settlingMs: 0,
+    completeness: undefined,
+  });
   expect(summary.sent.requests).toBe(summary.accepted.total + summary.refused.total + summary.lost);
   expect(summary.accepted.total).toBe(summary.accepted.deliveries + summary.accepted.repeats);
   expect(summary.accepted.deliveries).toBe(expectation.deliveries.size);
@@ -49,7 +100,8 @@ test('adds up', () => {
     done: expectation.deliveries.size - summary.parked.total,
     parked: summary.parked.total,
   });
-  expect(summary.parked.byReason.disputed).toBe(expectation.disputes.length);
+  expect(summary.parked.byReason.disputed).toBe(expectation.parkings.length);
+  expect(summary.sessions.byWebhook).toBe(summary.sessions.settled + summary.sessions.disputed);
   expect(summary.sessions.total).toBe(expectation.sessions.size);
   expect(summary.faceMatches).toBe(expectation.faceMatches.length);
 });
@@ -63,6 +115,26 @@ const corruptions: Record<string, (tables: Tables) => Partial<Tables>> = {
   'who settled it': ({ sessions }) => ({ sessions: edit(sessions, isSettled, { settled_by: 'nobody' }) }),
   'a dispute kept quiet': ({ sessions }) => ({
     sessions: edit(sessions, (row) => row.state === 'disputed', { state: 'settled' }),
+  }),
+  'a dispute without an alert': ({ complianceAlerts }) => ({
+    complianceAlerts: complianceAlerts.filter(({ category }) => category !== 'verdict_dispute'),
+  }),
+  'an alert about no dispute': ({ complianceAlerts, sessions }) => ({
+    complianceAlerts: [
+      ...complianceAlerts,
+      {
+        alert_id: 'dispute:x',
+        category: 'verdict_dispute',
+        severity: 'high',
+        session_id: sessions.find(isSettled)?.session_id,
+      },
+    ],
+  }),
+  'a confirmation by nobody': ({ sessions }) => ({
+    sessions: edit(sessions, isSettled, { confirmation: 'confirmed' }),
+  }),
+  'a pull that nobody made': (tables) => ({
+    deliveries: [...tables.deliveries, { delivery_id: 'another', webhook_id: 'pull:x', source: 'pull' }],
   }),
   'a missing session': ({ sessions }) => ({ sessions: sessions.slice(1) }),
   'a session of a forgery': (tables) => ({
@@ -141,125 +213,4 @@ function edit(rows: readonly Row[], which: (row: Row) => boolean, change: Row): 
   const index = rows.findIndex(which);
   if (index < 0) throw new Error('there is no such row to corrupt');
   return rows.map((row, place) => (place === index ? { ...row, ...change } : row));
-}
-
-function check(message: Message): { reason: string | undefined; signedAtSeconds: number } {
-  const signedAtSeconds = Math.floor(now.getTime() / 1000) + message.clockOffsetSeconds;
-  const headers = headersOf(message, signedAtSeconds, signing);
-  const verification = verify(
-    {
-      signature: headers['x-ilive-signature'],
-      timestamp: headers['x-ilive-timestamp'],
-      webhookId: headers['x-ilive-webhook-id'],
-    },
-    message.sentBody,
-    { ...signing, toleranceSeconds: 300, now },
-  );
-  return { reason: verification.ok ? undefined : verification.reason, signedAtSeconds };
-}
-
-// A service in memory, one delivery after the other.
-function play(
-  scenario: Scenario,
-  order: (messages: readonly Message[]) => readonly Message[],
-): { answers: Answer[]; tables: Tables } {
-  const service = createMemoryService();
-  const answers = order(scenario.messages).flatMap((message): Answer[] => {
-    const { reason, signedAtSeconds } = check(message);
-    const attempts = [{ outcome: 'answered', status: reason ? 401 : 202, text: '', latencyMs: 1 }] as const;
-    const copyCount = { one: 1, again: 2, at_once: 3 }[message.copies];
-    return Array.from({ length: copyCount }, (_, copy) => ({
-      message: message.index,
-      signedAtSeconds,
-      attempts,
-      result:
-        reason === undefined
-          ? { outcome: 'accepted', deliveryId: service.receive(message, signedAtSeconds), isRepeat: copy > 0 }
-          : { outcome: 'refused', status: 401, code: reason },
-    }));
-  });
-  return { answers, tables: service.tables() };
-}
-
-function createMemoryService() {
-  const deliveries = new Map<string, Row>();
-  const observations = new Map<string, Observation[]>();
-  const facts = new Map<string, Exclude<Event, { kind: 'unknown' | 'session_completed' }>>();
-  const catalogue = catalogueKinds({}, []);
-
-  const act = (event: Event): Decision => {
-    const sessionId = event.kind === 'unknown' ? null : event.sessionId;
-    const known = observations.get(sessionId ?? '') ?? [];
-    if (sessionId !== null) observations.set(sessionId, known);
-    const key =
-      event.kind === 'face_matched' ? event.matchId : event.kind === 'compliance_alert' ? event.alertId : '';
-    const decision = decide({ observations: known, recorded: facts.get(key) }, event);
-    if ('observation' in decision) known.push(decision.observation);
-    if ('fact' in decision) facts.set(key, decision.fact);
-    return decision;
-  };
-
-  return {
-    receive: (message: Message, signedAtSeconds: number): string => {
-      const bodySha256 = createHash('sha256').update(message.sentBody).digest();
-      const once = `${message.webhookId} ${bodySha256.toString('hex')}`;
-      const first = deliveries.get(once)?.delivery_id;
-      if (first !== undefined) return String(first);
-      const id = `delivery-${String(deliveries.size).padStart(6, '0')}` as DeliveryId;
-      const stored = {
-        id,
-        source: 'webhook',
-        body: message.sentBody,
-        bodySha256,
-        receivedAt: now,
-        pulledSessionId: null,
-      } as const;
-      const read = translate({ ...stored, signedAtSeconds }, catalogue);
-      const decision = read.ok ? act(read.event) : { decision: 'park', reason: read.reason };
-      const isParked = decision.decision === 'park' || decision.decision === 'dispute';
-      const reason =
-        decision.decision === 'dispute' ? 'disputed' : 'reason' in decision ? decision.reason : null;
-      deliveries.set(once, {
-        delivery_id: id,
-        webhook_id: message.webhookId,
-        source: 'webhook',
-        state: isParked ? 'parked' : 'done',
-        decision: decision.decision,
-        reason,
-      });
-      return id;
-    },
-    tables: (): Tables => {
-      const sessions = [...observations].map(([id, known]) => showSession(id, known));
-      const rows = [...facts.values()];
-      return {
-        deliveries: [...deliveries.values()],
-        sessions: sessions.map(({ observations: _, ...row }) => row),
-        sessionDetails: sessions,
-        faceMatches: rows.filter((event) => event.kind === 'face_matched').map(showFact),
-        complianceAlerts: rows.filter((event) => event.kind === 'compliance_alert').map(showFact),
-      };
-    },
-  };
-}
-
-function showSession(id: string, known: readonly Observation[]) {
-  const standing = conclude(known);
-  return {
-    session_id: id,
-    state: standing?.state ?? 'expected',
-    verdict: standing?.verdict ?? null,
-    confidence: standing?.confidence ?? null,
-    verdict_at: standing?.verdictAt ?? null,
-    confirmation: standing?.confirmation ?? 'unconfirmed',
-    reference_id: standing?.referenceId ?? null,
-    settled_by: standing?.settledBy ?? null,
-    observations: known.map(({ deliveryId }) => ({ delivery_id: deliveryId })),
-  };
-}
-
-// Our words for a field → the API's.
-function showFact(event: object): Row {
-  const snake = (name: string) => name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-  return Object.fromEntries(Object.entries(event).map(([name, value]) => [snake(name), value]));
 }

@@ -24,6 +24,7 @@ function withoutIds(scenario: Scenario): unknown[] {
   return scenario.messages.map(({ signedBody, sentBody, meaning, faults, ...message }) => ({
     ...message,
     webhookId: '',
+    sessionId: message.sessionId === null ? null : 'id',
     faults,
     fate: meaning.fate,
     // Half a body may end in half an id.

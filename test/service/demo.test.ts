@@ -65,15 +65,22 @@ describe.each(['postgres', 'redis'] as const)('with the queue on %s', (queue) =>
         undecided: 0,
         lost: 0,
       });
-      const { sent, accepted, refused, sessions, verdicts, deliveries, parked } = summary;
+      const { sent, accepted, refused, sessions, verdicts, deliveries, parked, completeness } = summary;
       expect(sent.requests).toBe(accepted.total + refused.total);
       expect(sent.attempts).toBe(sent.requests + sent.retries);
       expect(sent.retries).toBe(sent.networkErrors + sent.serverErrors);
       expect(sent.networkErrors).toBe(Math.round(60 * defaultShares.cut));
       expect(accepted.total).toBe(accepted.deliveries + accepted.repeats);
-      expect(accepted.deliveries).toBe(deliveries.done + deliveries.parked);
+      expect(accepted.deliveries + summary.pulled).toBe(deliveries.done + deliveries.parked);
       expect(parked.total).toBe(deliveries.parked);
-      expect(sessions.total).toBe(60);
+      expect(sent.droppedSessions).toBe(6);
+      expect(sessions.byPull).toBeGreaterThanOrEqual(6);
+      expect(sessions.byWebhook + sessions.byPull).toBe(60);
+      expect(completeness).toMatchObject({
+        adds_up: true,
+        expected: sessions.total,
+        open: sessions.expected,
+      });
       expect(sessions.total).toBe(sessions.settled + sessions.disputed + sessions.expected);
       expect(verdicts.pass + verdicts.retry + verdicts.fail).toBe(sessions.settled + sessions.disputed);
       expect(refused.byCode).toEqual({
@@ -87,6 +94,34 @@ describe.each(['postgres', 'redis'] as const)('with the queue on %s', (queue) =>
     demoTimeoutMs,
   );
 });
+
+describe.each(['reference', 'managed'] as const)(
+  'with webhooks that never come, in the %s dialect',
+  (dialect) => {
+    test.each([
+      ['0.3', 'never'],
+      ['0.3', 'always'],
+      ['1', 'never'],
+    ])(
+      'a share of %s, confirming %s',
+      async (drop, confirm) => {
+        const args = ['--json', '--sessions', '50', '--seed', '7', '--drop', drop];
+        const demo = startDemo([...args, '--dialect', dialect, '--confirm', confirm]);
+        const exitCode = await demo.ended;
+        expect(exitCode, demo.output()).toBe(0);
+        const { sent, sessions, completeness, differences } = JSON.parse(demo.output());
+        expect(differences).toEqual([]);
+        expect(sent.droppedSessions).toBe(Math.round(50 * Number(drop)));
+        expect(sessions.byWebhook + sessions.byPull).toBe(50);
+        expect(sessions.byPull).toBeGreaterThanOrEqual(sent.droppedSessions);
+        const { settled_by_webhook, settled_by_pull, disputed, open } = completeness;
+        expect(completeness).toMatchObject({ adds_up: true, expired: 0, unrecoverable: 0 });
+        expect(settled_by_webhook + settled_by_pull + disputed + open).toBe(completeness.expected);
+      },
+      demoTimeoutMs,
+    );
+  },
+);
 
 test(
   'it stays up for the lines to paste, and Ctrl-C ends everything',
@@ -125,6 +160,8 @@ test('a command line that is wrong is told so, with exit code 2', async () => {
   const wrong: [string[], RegExp][] = [
     [['--sesions', '5'], /Unknown option '--sesions'/],
     [['--sessions', 'many'], /--sessions must be a whole number from 1 to 1000000, not "many"/],
+    [['--drop', '2'], /--drop must be a number from 0 to 1, not "2"/],
+    [['--dialect', 'latin'], /--dialect must be one of reference, managed, not "latin"/],
     [['--faults', 'slwo'], /"slwo" is no fault/],
     [['now'], /now/],
   ];

@@ -1,0 +1,120 @@
+// The webhooks that the pretend vendor sends when sessions end: signed and true, or with whatever is planned for them, and
+// tried twice at most.
+import http from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { describe, expect, test } from 'vitest';
+import { defaultTemplate, parseTemplate, type Template, verify } from '../../src/ilive/signature.ts';
+import { createManualClock } from '../../src/simulator/api-clock.ts';
+import { until } from '../support/until.ts';
+import { create, ends, fixed, key, open, planOf, result, soon, start } from './simulated-api-caller.ts';
+
+describe('webhooks', () => {
+  const signing = {
+    keys: [Buffer.from('secret')] as const,
+    template: parseTemplate(defaultTemplate) as Template,
+  };
+  interface Received {
+    readonly headers: http.IncomingHttpHeaders;
+    readonly body: Buffer;
+  }
+
+  async function receive(statuses: number[] = []): Promise<{ url: string; received: Received[] }> {
+    const received: Received[] = [];
+    const server = http.createServer(async (request, response) => {
+      const chunks: Buffer[] = [];
+      for await (const chunk of request) chunks.push(chunk);
+      received.push({ headers: request.headers, body: Buffer.concat(chunks) });
+      response.writeHead(statuses.shift() ?? 202).end();
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    ends.push(async () => void server.close());
+    return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook`, received };
+  }
+
+  async function play(
+    webhook: object,
+    { statuses = [], isLegacy = false }: { statuses?: number[]; isLegacy?: boolean } = {},
+  ) {
+    const clock = createManualClock(start);
+    const target = await receive(statuses);
+    const api = await open({
+      clock,
+      keys: [{ name: 'test', key, isLegacy }],
+      sending: { signing, retryDelayMs: 1_000 },
+      planSession: planOf({ webhook: { ...fixed.webhook, ...webhook } }),
+    });
+    const created = await create(api, 'managed', { webhook_url: target.url });
+    clock.advance(24_999);
+    expect(target.received).toEqual([]);
+    clock.advance(1);
+    return { api, clock, created, ...target };
+  }
+
+  test('one goes out when a session ends, signed, and says what the API says', async () => {
+    const { api, clock, received } = await play({});
+    await until(() => api.webhooks.length === 1, soon);
+    const [{ headers, body } = { headers: {}, body: Buffer.alloc(0) }] = received;
+    expect(JSON.parse(body.toString())).toMatchObject({
+      event: 'liveness.verdict',
+      session_id: 'session-1',
+      verdict: 'pass',
+      confidence: 0.8732,
+      reference_id: 'user_123',
+      timestamp: '2026-04-11T09:30:25.000000+00:00',
+    });
+    const claimed = {
+      signature: headers['x-ilive-signature'] as string,
+      timestamp: headers['x-ilive-timestamp'] as string,
+      webhookId: headers['x-ilive-webhook-id'] as string,
+    };
+    const now = new Date(clock.now());
+    expect(verify(claimed, body, { ...signing, toleranceSeconds: 1, now })).toMatchObject({ ok: true });
+    expect(api.webhooks[0]).toMatchObject({ sessionId: 'session-1', fate: 'delivered' });
+  });
+
+  test('a dropped one is never sent, and the API knows the verdict all the same', async () => {
+    const { api, created, received } = await play({ isDropped: true });
+    await until(() => api.webhooks[0]?.fate === 'dropped', soon);
+    expect(received).toEqual([]);
+    expect(await result(api, 'managed', created)).toMatchObject({ status: 'completed', verdict: 'pass' });
+  });
+
+  test('it may be unsigned, doubled, late, or say something else', async () => {
+    const { api, clock, received } = await play({
+      isSigned: false,
+      copies: 2,
+      delayMs: 60_000,
+      verdict: 'fail',
+    });
+    clock.advance(59_999);
+    expect(received).toEqual([]);
+    clock.advance(1);
+    await until(() => api.webhooks.length === 2, soon);
+    for (const { headers, body } of received) {
+      expect(headers['x-ilive-signature']).toBeUndefined();
+      expect(JSON.parse(body.toString())).toMatchObject({ verdict: 'fail' });
+    }
+  });
+
+  test('a legacy key’s are not signed', async () => {
+    const { api, received } = await play({}, { isLegacy: true });
+    await until(() => api.webhooks.length === 1, soon);
+    expect(received[0]?.headers['x-ilive-webhook-id']).toBeUndefined();
+  });
+
+  test('two attempts after 5xx, and one after 4xx', async () => {
+    const twice = await play({}, { statuses: [503, 500] });
+    await until(() => twice.received.length === 1, soon);
+    await until(() => {
+      twice.clock.advance(1_000);
+      return twice.api.webhooks.length === 1;
+    }, soon);
+    expect(twice.received.length).toBe(2);
+    expect(twice.received[0]?.headers).toEqual(twice.received[1]?.headers);
+    expect(twice.api.webhooks[0]).toMatchObject({ fate: 'lost' });
+    const once = await play({}, { statuses: [400] });
+    await until(() => once.api.webhooks.length === 1, soon);
+    expect(once.received.length).toBe(1);
+    expect(once.api.webhooks[0]).toMatchObject({ fate: 'refused' });
+  });
+});
