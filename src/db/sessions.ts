@@ -128,7 +128,8 @@ export async function applyStandings(
               (excluded.state, excluded.confirmation, excluded.settled_by)
          or excluded.expected_at < s.expected_at
          or (excluded.reference_id is not null and excluded.reference_id is distinct from s.reference_id)
-         or excluded.next_pull_at <= $14`,
+         or excluded.next_pull_at <= $14
+         or (excluded.settled_by is not null and excluded.next_pull_at is distinct from s.next_pull_at)`,
     values: [
       sessions.map(({ key }) => key.sessionId),
       sessions.map(({ key }) => key.account),
