@@ -17,6 +17,17 @@ export interface Completeness {
   readonly oldestOpenAt: string | null;
 }
 
+/** The ids of at most `limit` sessions of the span that a pull settled, the latest first: the repaired ones. */
+export async function findRepaired(db: Queries, from: Date, to: Date, limit: number): Promise<string[]> {
+  const rows = await db.query<{ id: string }>({
+    text: `select session_id as id from sessions
+           where expected_at >= $1 and expected_at < $2 and state = 'settled' and settled_source = 'pull'
+           order by expected_at desc, session_id desc limit $3`,
+    values: [from.toISOString(), to.toISOString(), limit],
+  });
+  return rows.map((row) => row.id);
+}
+
 /** Sessions whose expectation began at `from` or later and before `to`. */
 export async function countCompleteness(db: Queries, from: Date, to: Date): Promise<Completeness> {
   const [row] = await db.query<Completeness>({

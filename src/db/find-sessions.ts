@@ -1,6 +1,7 @@
 // Reading sessions for those who ask. Lists are keyset pages, newest first: a page costs the same wherever it stands.
 import { and, asc, desc, eq, type SQL, sql } from 'drizzle-orm';
-import type { SessionId } from '../events/event.ts';
+import type { SessionId, Source } from '../events/event.ts';
+import type { SessionState } from '../events/session.ts';
 import type { Queries } from './connect.ts';
 import { observations, sessions } from './schema.ts';
 
@@ -10,6 +11,8 @@ export type ObservationRow = typeof observations.$inferSelect;
 export interface SessionFilter {
   readonly referenceId?: string | undefined;
   readonly account?: string | undefined;
+  readonly state?: SessionState | undefined;
+  readonly settledSource?: Source | undefined;
 }
 
 /** Where a page ends: the last row's place in the order. */
@@ -58,6 +61,8 @@ export function listSessions(
   const conditions: (SQL | undefined)[] = [
     filter.referenceId === undefined ? undefined : eq(sessions.referenceId, filter.referenceId),
     filter.account === undefined ? undefined : eq(sessions.account, filter.account),
+    filter.state === undefined ? undefined : eq(sessions.state, filter.state),
+    filter.settledSource === undefined ? undefined : eq(sessions.settledSource, filter.settledSource),
     after === undefined
       ? undefined
       : sql`(${sessions.expectedAt}, ${sessions.sessionId}, ${sessions.account})

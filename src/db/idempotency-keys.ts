@@ -12,6 +12,10 @@ export interface KnownRequest {
   readonly sessionUrl: string | null;
 }
 
+// A request that is not through by then has died with its process.
+const abandonedAfterMs = 10 * 60 * 1000;
+const keptMs = 24 * 60 * 60 * 1000;
+
 /** Claims the key for a request; undefined when it is new, else what is known of it. */
 export async function recordIdempotencyKey(
   db: Queries,
@@ -20,9 +24,11 @@ export async function recordIdempotencyKey(
   now: Date,
 ): Promise<KnownRequest | undefined> {
   const made = await db.query({
-    text: `insert into idempotency_keys (id, request_sha256, created_at) values ($1, $2, $3)
-           on conflict do nothing returning id`,
-    values: [id, requestSha256, now.toISOString()],
+    text: `insert into idempotency_keys as k (id, request_sha256, created_at) values ($1, $2, $3)
+           on conflict (id) do update set request_sha256 = excluded.request_sha256, created_at = excluded.created_at
+             where k.session_id is null and k.created_at < $4
+           returning id`,
+    values: [id, requestSha256, now.toISOString(), new Date(now.getTime() - abandonedAfterMs).toISOString()],
   });
   if (made.length > 0) return undefined;
   const [known] = await db.query<KnownRequest>({
@@ -49,4 +55,13 @@ export async function finishIdempotencyKey(
 /** Gives the key back after a request that made nothing. */
 export async function dropIdempotencyKey(db: Queries, id: string): Promise<void> {
   await db.query({ text: `delete from idempotency_keys where id = $1 and session_id is null`, values: [id] });
+}
+
+/** Forgets keys that are older than a day; answers how many. */
+export async function dropOldIdempotencyKeys(db: Queries, now: Date): Promise<number> {
+  const dropped = await db.query({
+    text: `delete from idempotency_keys where created_at < $1 returning id`,
+    values: [new Date(now.getTime() - keptMs).toISOString()],
+  });
+  return dropped.length;
 }

@@ -32,6 +32,7 @@ export const endedReasons = [
   'not_found', // iLive does not know the session
   'unreadable_answer', // iLive's answers could not be read to the end
   'no_token', // we only heard of it, and this dialect answers for no session without its token
+  'not_answered', // iLive could not be asked until a day after the session's end
   'not_asked', // no API key is configured, so nobody could ask
 ] as const;
 export type EndedReason = (typeof endedReasons)[number];

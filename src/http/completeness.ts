@@ -1,11 +1,14 @@
 // `GET /v1/completeness?from=&to=`: every verdict that should exist, does exist, and here is the count.
 import type { Request, Response } from 'express';
 import { z } from 'zod';
-import { countCompleteness } from '../db/completeness.ts';
+import { countCompleteness, findRepaired } from '../db/completeness.ts';
 import type { Database } from '../db/connect.ts';
 import { ServiceError } from '../errors.ts';
 import { parseInstant } from '../events/instant.ts';
 import { readQuery } from './query.ts';
+
+// The newest of them; all are in GET /v1/sessions?settled_source=pull.
+const repairedMax = 100;
 
 const dayMs = 24 * 60 * 60 * 1000;
 
@@ -25,7 +28,10 @@ export async function showCompleteness(
   const to = query.to ?? now();
   const from = query.from ?? new Date(to.getTime() - dayMs);
   if (from >= to) throw new ServiceError('invalid_request', 'query parameter "from" must be before "to".');
-  const counts = await countCompleteness(db, from, to);
+  const [counts, repaired] = await Promise.all([
+    countCompleteness(db, from, to),
+    findRepaired(db, from, to, repairedMax),
+  ]);
   const { settledByWebhook, settledByPull, disputed, expired, unrecoverable, open } = counts;
   res.json({
     from: from.toISOString(),
@@ -40,5 +46,6 @@ export async function showCompleteness(
     adds_up: settledByWebhook + settledByPull + disputed + expired + unrecoverable + open === counts.expected,
     settle_delay_ms: { p50: counts.settleDelayP50Ms, p99: counts.settleDelayP99Ms },
     oldest_open_at: counts.oldestOpenAt,
+    repaired_session_ids: repaired,
   });
 }

@@ -66,6 +66,8 @@ export async function createSession(deps: ExpectDependencies, req: Request, res:
   if (client === undefined) {
     throw new ServiceError('conflict', 'Sessions cannot be created here: ILIVE_API_KEY is not set.');
   }
+  // Asked before iLive is: a session that it made for us and that we could not keep would be nobody's.
+  if (deps.dialect === 'managed' && deps.cipher === undefined) throw cannotKeepTokens();
   const idempotencyKey = readIdempotencyKey(req);
   const requestSha256 = createHash('sha256').update(JSON.stringify(wanted)).digest();
   if (idempotencyKey !== undefined) {
@@ -84,7 +86,9 @@ export async function createSession(deps: ExpectDependencies, req: Request, res:
     const expiresAt = created.expiresAt ?? new Date(startedAt.getTime() + deps.sessionTtlMs);
     const { sessionUrl } = created;
     await db.transaction(async (tx) => {
-      await expect(deps, tx, key, { ...wanted, token: created.token ?? undefined, startedAt, expiresAt });
+      // The reference dialect answers to the API key: there a token that cannot be sealed is not needed either.
+      const token = deps.cipher === undefined ? undefined : (created.token ?? undefined);
+      await expect(deps, tx, key, { ...wanted, token, startedAt, expiresAt });
       if (idempotencyKey !== undefined) {
         await finishIdempotencyKey(tx, idempotencyKey, { ...key, sessionUrl });
       }
@@ -130,7 +134,7 @@ function expect(
   given: { reference_id?: string | undefined; token?: string | undefined; startedAt: Date; expiresAt: Date },
 ): Promise<{ isNew: boolean }> {
   if (given.token !== undefined && deps.cipher === undefined) {
-    throw new ServiceError('conflict', 'Tokens cannot be kept here: ENCRYPTION_KEYS is not set.');
+    throw cannotKeepTokens();
   }
   const session = {
     key,
@@ -175,6 +179,10 @@ function readIdempotencyKey(req: Request): string | undefined {
     'invalid_request',
     'header "Idempotency-Key" must be 1 to 255 visible ASCII characters.',
   );
+}
+
+function cannotKeepTokens(): ServiceError {
+  return new ServiceError('conflict', 'Tokens cannot be kept here: ENCRYPTION_KEYS is not set.');
 }
 
 // iLive's trouble is passed on as ours; what it found wrong in the request is told in its own code.

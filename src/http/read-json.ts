@@ -22,9 +22,13 @@ export async function readJson<Schema extends z.ZodType>(
       ? `unknown field ${issue.keys.map((key) => `"${key}"`).join(', ')}`
       : issue.path.length === 0
         ? 'the body must be a JSON object'
-        : `field "${issue.path.join('.')}" ${issue.message}`,
+        : `field "${issue.path.join('.')}" ${issue.code === 'invalid_type' ? describeType(issue) : issue.message}`,
   );
   throw new ServiceError('invalid_request', `${complaints.join('; ')}.`);
+}
+
+function describeType({ expected, message }: { expected: string; message: string }): string {
+  return message.endsWith('received undefined') ? 'is missing' : `must be a ${expected}`;
 }
 
 function parse(body: Buffer): unknown {

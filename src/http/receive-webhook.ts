@@ -73,7 +73,8 @@ export async function receiveWebhook(
   }
   const receivedAt = deps.now();
   const verification = verifyRequest(deps, account, req, body, receivedAt);
-  const isHint = !verification.ok && verification.reason === 'missing_signature' && deps.takesUnsigned;
+  const isUnsigned = !verification.ok && verification.reason === 'missing_signature';
+  const isHint = isUnsigned && deps.takesUnsigned && deps.keysByAccount.has(account);
   if (!verification.ok && !isHint) {
     deps.onRefused(verification.reason);
     deps.log.warn(

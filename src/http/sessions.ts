@@ -4,7 +4,8 @@ import { z } from 'zod';
 import type { Database } from '../db/connect.ts';
 import { findObservations, findSessions, listSessions, type SessionRow } from '../db/find-sessions.ts';
 import { ServiceError } from '../errors.ts';
-import type { SessionId } from '../events/event.ts';
+import { type SessionId, sources } from '../events/event.ts';
+import { sessionStates } from '../events/session.ts';
 import { pageOf, pageParameters, readCursor, readPath, readQuery, searchText } from './query.ts';
 
 const timestampText = z.string().regex(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{6}Z$/);
@@ -44,12 +45,19 @@ export async function showSessions(db: Database, req: Request, res: Response): P
   const query = readQuery(req, {
     reference_id: searchText.optional(),
     account: searchText.optional(),
+    state: z.enum(sessionStates, `must be one of ${sessionStates.join(', ')}`).optional(),
+    settled_source: z.enum(sources, `must be one of ${sources.join(', ')}`).optional(),
     ...pageParameters,
   });
   const after = readCursor(query.cursor, place);
   const rows = await listSessions(
     db,
-    { referenceId: query.reference_id, account: query.account },
+    {
+      referenceId: query.reference_id,
+      account: query.account,
+      state: query.state,
+      settledSource: query.settled_source,
+    },
     {
       after: after && { expectedAt: after[0], sessionId: after[1], account: after[2] },
       limit: query.limit + 1,

@@ -27,7 +27,8 @@ export function createSharedBudget(options: SharedBudgetOptions): RateBudget {
   let learntPerMinute: number | null = null;
 
   const block = (ms: number) => {
-    const until = new Date(now().getTime() + ms);
+    // No header, however strange, holds every process back for longer than the longest documented window.
+    const until = new Date(now().getTime() + Math.min(ms, longestHoldMs));
     blockBudget(db, id, until).catch((error: unknown) => log.debug({ err: error }, 'a block was not kept'));
   };
 
@@ -45,7 +46,7 @@ export function createSharedBudget(options: SharedBudgetOptions): RateBudget {
       }
     },
     learn: ({ limit, remaining, resetMs }) => {
-      if (remaining === 0 && resetMs !== null && resetMs > 0) block(Math.min(resetMs, longestHoldMs));
+      if (remaining === 0 && resetMs !== null && resetMs > 0) block(resetMs);
       const isMinuteFigure = Object.values(tiers).some((tier) => tier.perMinute === limit);
       if (limit === null || limit === 0 || limit === learntPerMinute || !isMinuteFigure) return;
       learntPerMinute = limit;

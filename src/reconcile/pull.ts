@@ -36,6 +36,8 @@ export type PullOutcome = (typeof pullOutcomes)[number];
 // A pull that found a verdict is asked again only if its delivery has not been processed by then.
 const recheckMs = 60_000;
 const vendorAwayRetryMs = 15_000;
+// Past a session's end; iLive has forgotten its token long before.
+const giveUpAfterMs = 24 * 60 * 60 * 1000;
 // Pulls that wait for an expired session's turn still come first; what nobody can ask about is ended after this time.
 const endGraceMs = 60_000;
 
@@ -83,11 +85,11 @@ async function askAndRelease(
 }
 
 async function ask(deps: PullDependencies, session: DueSession, signal: AbortSignal): Promise<PullOutcome> {
-  const { db, client, cipher } = deps;
+  const { client, cipher } = deps;
   const dialect = session.dialect ?? deps.dialect;
   if (session.token === null && dialect === 'managed') return end(deps, session, 'unrecoverable', 'no_token');
-  const token = session.token === null ? undefined : cipher?.open(session.token, sessionKeyText(session));
   try {
+    const token = session.token === null ? undefined : openToken(cipher, session.token, session);
     const request = { sessionId: session.sessionId, ...(token === undefined ? {} : { token }) };
     const result = await client.fetchResult(request, { signal });
     if (result.status === 'completed') return await recordAnswer(deps, session, result.body);
@@ -101,10 +103,23 @@ async function ask(deps: PullDependencies, session: DueSession, signal: AbortSig
       return askAgain(deps, session, 'unreadable_answer');
     }
     if (!signal.aborted) deps.log.debug({ err: error }, 'iLive could not be asked');
-    const retryAt = new Date(deps.now().getTime() + vendorAwayRetryMs);
-    await releaseSession(db, session, { nextPullAt: retryAt, isCounted: false });
-    return 'vendor_away';
+    return waitForVendor(deps, session);
   }
+}
+
+function openToken(cipher: Cipher | undefined, token: Buffer, session: DueSession): string {
+  if (cipher === undefined) throw new Error('ENCRYPTION_KEYS is not set, and the session has a token');
+  return cipher.open(token, sessionKeyText(session));
+}
+
+// Whatever keeps us from asking may be mended, so the session stays open; but not for ever.
+async function waitForVendor(deps: PullDependencies, session: DueSession): Promise<PullOutcome> {
+  const now = deps.now();
+  const endedAtMs = session.expiresAt === null ? now.getTime() : new Date(session.expiresAt).getTime();
+  if (now.getTime() - endedAtMs > giveUpAfterMs) return end(deps, session, 'unrecoverable', 'not_answered');
+  const nextPullAt = new Date(now.getTime() + vendorAwayRetryMs);
+  await releaseSession(deps.db, session, { nextPullAt, isCounted: false });
+  return 'vendor_away';
 }
 
 // ASSUMPTION 20: a refused token is answered with 401 or 404 and none of the codes that speak of the API key; in the

@@ -1,6 +1,7 @@
 // What keeps the tables in shape, off every hot path. Each task is harmless when several processes do it at once, and
 // none of them is needed for a delivery to be accepted or processed.
 import type { Database } from '../db/connect.ts';
+import { dropOldIdempotencyKeys } from '../db/idempotency-keys.ts';
 import { createBodyPartitions } from '../db/partitions.ts';
 import type { Log } from '../log.ts';
 
@@ -12,8 +13,9 @@ export interface UpkeepDependencies {
   readonly now: () => Date;
 }
 
-/** Makes the coming days' partitions of the stored bodies. */
+/** Makes the coming days' partitions of the stored bodies, and forgets idempotency keys that are a day old. */
 export async function keepUp({ db, log, now }: UpkeepDependencies): Promise<void> {
   const partitions = await createBodyPartitions(db, now(), partitionDaysAhead);
+  await dropOldIdempotencyKeys(db, now());
   if (partitions.length > 0) log.info({ partitions }, 'made partitions for the coming days');
 }

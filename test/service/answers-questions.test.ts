@@ -93,6 +93,8 @@ test.each([
   ['/v1/sessions?reference_id=many', 7, 'session_id'],
   ['/v1/sessions', 8, 'session_id'],
   ['/v1/sessions?reference_id=nobody', 0, 'session_id'],
+  ['/v1/sessions?state=settled', 8, 'session_id'],
+  ['/v1/sessions?settled_source=pull', 0, 'session_id'],
   ['/v1/face-matches', 7, 'match_id'],
   ['/v1/face-matches?session_id=known-session', 7, 'match_id'],
   ['/v1/face-matches?session_id=other', 0, 'match_id'],
@@ -142,7 +144,7 @@ describe('bad input gets a clear answer', () => {
     [
       '/v1/sessions?refrence_id=x',
       400,
-      'unknown query parameter "refrence_id"; known here: reference_id, account, limit, cursor',
+      'unknown query parameter "refrence_id"; known here: reference_id, account, state, settled_source, limit, cursor',
     ],
     ['/v1/sessions/known-session?expand=1', 400, 'unknown query parameter "expand"'],
     ['/v1/sessions?limit=0', 400, '"limit" must be a whole number from 1 to 200'],
