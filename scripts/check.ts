@@ -1,5 +1,6 @@
-// `npm run check`: types, lint with format, and the tests that need nothing, side by side. One line a part with its
-// time, and the whole output of a part that failed. It starts nothing and changes nothing, so it can be run at any time.
+// `npm run check`: types here and in the examples, lint with format, and the tests that need nothing, side by side. One
+// line a part with its time, and the whole output of a part that failed. It starts nothing and changes nothing, so it can
+// be run at any time.
 import { spawn } from 'node:child_process';
 import { createRequire } from 'node:module';
 import path from 'node:path';
@@ -14,6 +15,7 @@ function programOf(name: string, program: string): string {
 
 const parts = [
   { name: 'types', command: [programOf('typescript', 'bin/tsc'), '-p', '.'] },
+  { name: 'examples', command: [programOf('typescript', 'bin/tsc'), '-p', 'examples'] },
   {
     name: 'lint and format',
     command: [programOf('@biomejs/biome', 'bin/biome'), 'check', '.'],

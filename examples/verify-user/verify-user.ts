@@ -1,5 +1,6 @@
 // Asks iLive to verify one user and waits for the verdict: `ILIVE_API_KEY=… npm start -- user-12345`. Waiting by asking
-// is for scripts and trials; a service is told by webhook and asks only when it hears nothing.
+// is for scripts and trials; a service is told by webhook and asks only when it hears nothing. To try it: `npm pack` in the
+// repository's root, then `npm install` here. ILIVE_API_URL points it at another iLive, such as the pretend one.
 import { setTimeout as delay } from 'node:timers/promises';
 import { createClient, type SessionResult } from 'ilive-webhooks/client';
 import { ApiError, AuthenticationError, RateLimitError } from 'ilive-webhooks/client/errors';
@@ -7,7 +8,7 @@ import { ApiError, AuthenticationError, RateLimitError } from 'ilive-webhooks/cl
 const pollMs = 3_000;
 const patienceMs = 30 * 60_000; // a session of iLive lives for 30 minutes
 
-const baseUrl = process.env.ILIVE_BASE_URL;
+const baseUrl = process.env.ILIVE_API_URL;
 const ilive = createClient({
   apiKey: () => process.env.ILIVE_API_KEY ?? '',
   dialect: process.env.ILIVE_DIALECT === 'managed' ? 'managed' : 'reference',

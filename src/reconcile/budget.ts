@@ -25,6 +25,7 @@ const slack = 1.05;
 export function createSharedBudget(options: SharedBudgetOptions): RateBudget {
   const { db, id, log, now, wait } = options;
   let learntPerMinute: number | null = null;
+  let waitingCount = 0;
 
   const block = (ms: number) => {
     // No header, however strange, holds every process back for longer than the longest documented window.
@@ -42,7 +43,12 @@ export function createSharedBudget(options: SharedBudgetOptions): RateBudget {
         const spent = await spendBudget(db, { id, now: now(), ...pace });
         learntPerMinute = spent.learntPerMinute;
         if (spent.isGranted) return;
-        await wait(Math.min(spent.waitMs, waitMaxMs), signal);
+        // One after the other: all who wait would else ask again for each single call that comes free.
+        const aheadMs = waitingCount * pace.intervalMs;
+        waitingCount += 1;
+        await wait(Math.min(spent.waitMs + aheadMs, waitMaxMs), signal).finally(() => {
+          waitingCount -= 1;
+        });
       }
     },
     learn: ({ limit, remaining, resetMs }) => {

@@ -1,0 +1,28 @@
+#!/usr/bin/env node
+// The command `ilive-webhooks`: asks the machine for what the command line needs, and leaves the rest to `run.ts`. It
+// imports nothing but Node itself and one file that does the same, so that it can be read by a Node that is too old for
+// the rest: then it runs itself again on the Node that was installed along. It alone reads the environment.
+import { findOwnNode, wantedMajor } from './own-node.ts';
+import { spawnInPlace } from './spawn-in-place.ts';
+
+async function main(): Promise<number> {
+  const args = process.argv.slice(2);
+  if (Number.parseInt(process.versions.node, 10) >= wantedMajor) {
+    const { run } = await import('./run.ts');
+    return run(args, process.env);
+  }
+  const node = findOwnNode();
+  if (node !== undefined) return spawnInPlace(node, [import.meta.filename, ...args], process.env);
+  const reason = 'and the one that is packaged for this platform is not installed';
+  process.stderr.write(
+    `ilive-webhooks needs Node ${wantedMajor}. This is ${process.version}, ${reason}. Install Node ${wantedMajor}.\n`,
+  );
+  return 1;
+}
+
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  // The reader went away, as `head` does: nobody is left to tell anything.
+  if (error.code === 'EPIPE') process.exit(0);
+  throw error;
+});
+process.exitCode = await main();

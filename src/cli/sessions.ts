@@ -1,0 +1,234 @@
+// `sessions create`, `sessions show` and `sessions register`: the ledger's doors, by hand. A session's token is read from
+// a file or the standard input, sent on, and never shown.
+import { z } from 'zod';
+import { parseInstant } from '../events/instant.ts';
+import { type Command, type Context, type Given, wrongUsage } from './command.ts';
+import { asSecret, readSecretFile } from './read-secret.ts';
+import { createAsk, readAnswer, serviceOptions } from './service-api.ts';
+import { renderDistance, renderFields, renderTable, renderTime } from './table.ts';
+
+const nullableText = z.string().nullish().default(null);
+
+const expectedSession = z.object({
+  session_id: z.string(),
+  account: nullableText,
+  reference_id: nullableText,
+  session_url: nullableText,
+  expires_at: nullableText,
+});
+
+const observation = z.object({
+  source: z.string(),
+  verdict: z.string(),
+  confidence: z.number().nullish().default(null),
+  occurred_at: nullableText,
+  known_at: nullableText,
+  delivery_id: z.string(),
+});
+
+const shownSession = expectedSession.extend({
+  state: z.string(),
+  verdict: nullableText,
+  confidence: z.number().nullish().default(null),
+  verdict_at: nullableText,
+  confirmation: nullableText,
+  expected_at: nullableText,
+  settled_at: nullableText,
+  settled_source: nullableText,
+  ended_reason: nullableText,
+  next_pull_at: nullableText,
+  pull_attempts: z.number().nullish().default(null),
+  observations: z.array(observation),
+});
+
+export const createSession: Command = {
+  name: 'sessions create',
+  operands: [],
+  summary: 'Creates a session at iLive through the service',
+  details: `From then on the service expects the session's verdict, and asks for it if none comes.
+The same --idempotency-key gives the same session again, however often it is sent.`,
+  options: {
+    reference: { value: 'ID', doc: 'who is verified, by your own id (required)' },
+    mode: { value: 'MODE', doc: 'passive or active' },
+    'redirect-url': { value: 'URL', doc: 'where iLive sends the user afterwards' },
+    'idempotency-key': { value: 'KEY', doc: '1 to 255 visible characters of your choice' },
+    ...serviceOptions,
+  },
+  examples: [
+    'ilive-webhooks sessions create --reference user-12345',
+    'ilive-webhooks sessions create --reference user-12345 --mode active --idempotency-key order-77',
+    'ilive-webhooks sessions create --reference user-12345 --json | jq -r .session_url',
+  ],
+  async run(given, context) {
+    const reference = given.text('reference');
+    if (reference === undefined) throw wrongUsage('--reference is needed.', this.name);
+    const mode = given.text('mode');
+    if (mode !== undefined && mode !== 'passive' && mode !== 'active') {
+      throw wrongUsage('--mode must be passive or active.', this.name);
+    }
+    const key = given.text('idempotency-key');
+    if (key !== undefined && !/^[\x21-\x7e]{1,255}$/.test(key)) {
+      throw wrongUsage('--idempotency-key must be 1 to 255 visible ASCII characters.', this.name);
+    }
+    const ask = await createAsk(given, context, this.name);
+    const asked = await ask('POST', '/v1/sessions', {
+      body: { reference_id: reference, mode, redirect_url: given.text('redirect-url') },
+      headers: key === undefined ? {} : { 'idempotency-key': key },
+    });
+    if (given.has('json')) context.print(asked.text);
+    else {
+      context.print(asked.status === 201 ? 'Created.' : 'Created before, by the same key.');
+      printExpected(readAnswer(asked, expectedSession), context);
+    }
+    return 0;
+  },
+};
+
+export const showSession: Command = {
+  name: 'sessions show',
+  operands: ['ID'],
+  summary: 'Shows what is known of a session, and who said it',
+  details: 'Exits 0 whatever the verdict, and 1 for a session that the service has never heard of.',
+  options: {
+    account: { value: 'ACCOUNT', doc: 'of which iLive account, where several have this id' },
+    ...serviceOptions,
+  },
+  examples: [
+    'ilive-webhooks sessions show 0196f1c2-5b7e-7c55-9d2a-3f4f6f0e1a11',
+    'ilive-webhooks sessions show 0196f1c2-5b7e-7c55-9d2a-3f4f6f0e1a11 --json | jq -r .verdict',
+  ],
+  async run(given, context) {
+    const path = pathOf(given, this.name);
+    const ask = await createAsk(given, context, this.name);
+    const account = given.text('account');
+    const asked = await ask(
+      'GET',
+      account === undefined ? path : `${path}?${new URLSearchParams({ account })}`,
+    );
+    if (given.has('json')) context.print(asked.text);
+    else printSession(readAnswer(asked, shownSession), context);
+    return 0;
+  },
+};
+
+export const registerSession: Command = {
+  name: 'sessions register',
+  operands: ['ID'],
+  summary: 'Has the service expect a session of another’s',
+  details: `For a session that another service created at iLive: its verdict is expected, and
+asked for if none comes.
+
+The token opens the session's result at iLive: it is stored encrypted and never shown.
+It is read from a file or the standard input, never from the command line.`,
+  options: {
+    reference: { value: 'ID', doc: 'who is verified, by your own id' },
+    'token-stdin': { doc: 'read the session’s token from the standard input' },
+    'token-file': { value: 'FILE', doc: 'read the session’s token from a file' },
+    'expires-at': { value: 'TIME', doc: 'when iLive forgets it (default: SESSION_TTL_SECONDS from now)' },
+    account: { value: 'ACCOUNT', doc: 'of which iLive account (default: the default one)' },
+    ...serviceOptions,
+  },
+  examples: [
+    'ilive-webhooks sessions register 0196f1c2-5b7e-7c55-9d2a-3f4f6f0e1a11 --reference user-12345',
+    'ilive-webhooks sessions register 0196f1c2-5b7e-7c55-9d2a-3f4f6f0e1a11 --token-stdin < token',
+    'ilive-webhooks sessions register SESSION --expires-at 2026-11-23T10:30:00Z',
+  ],
+  async run(given, context) {
+    const path = pathOf(given, this.name);
+    const expiresAt = given.text('expires-at');
+    if (expiresAt !== undefined && parseInstant(expiresAt) === undefined) {
+      throw wrongUsage('--expires-at must be a time such as 2026-11-23T10:30:00Z.', this.name);
+    }
+    const token = await readToken(given, context, this.name);
+    const ask = await createAsk(given, context, this.name);
+    const asked = await ask('PUT', path, {
+      body: {
+        reference_id: given.text('reference'),
+        token: token?.reveal(),
+        expires_at: expiresAt,
+        account: given.text('account'),
+      },
+    });
+    if (given.has('json')) context.print(asked.text);
+    else {
+      context.print(asked.status === 201 ? 'Registered.' : 'Known already.');
+      printExpected(readAnswer(asked, expectedSession), context);
+    }
+    return 0;
+  },
+};
+
+async function readToken(given: Given, { readInput }: Context, command: string) {
+  const file = given.text('token-file');
+  if (file !== undefined && given.has('token-stdin')) {
+    throw wrongUsage('--token-stdin and --token-file exclude each other.', command);
+  }
+  if (file !== undefined) return readSecretFile('token-file', file, command);
+  return given.has('token-stdin') ? asSecret('the standard input', await readInput(), command) : undefined;
+}
+
+// An id of dots would climb in the path, to another question.
+function pathOf(given: Given, command: string): string {
+  const id = given.operands[0] ?? '';
+  if (/^\.+$/.test(id)) throw wrongUsage('ID cannot be a session’s.', command);
+  return `/v1/sessions/${encodeURIComponent(id.toWellFormed())}`;
+}
+
+function printExpected(session: z.infer<typeof expectedSession>, { print, now }: Context): void {
+  const { expires_at: expiresAt, session_url: sessionUrl } = session;
+  print(
+    renderFields([
+      ['session', session.session_id],
+      ['account', session.account],
+      ['reference', session.reference_id],
+      ...(sessionUrl === null ? [] : [['send the user to', sessionUrl] as const]),
+      ['expires', withDistance(expiresAt, now())],
+    ]),
+  );
+}
+
+function printSession(session: z.infer<typeof shownSession>, { print, paint, now }: Context): void {
+  const verdict =
+    session.verdict === null || session.confidence === null
+      ? session.verdict
+      : `${session.verdict} (confidence ${session.confidence})`;
+  const isOpen = session.state === 'expected';
+  print(
+    renderFields([
+      ['session', session.session_id],
+      ['account', session.account],
+      ['reference', session.reference_id],
+      ['state', session.ended_reason === null ? session.state : `${session.state}: ${session.ended_reason}`],
+      ['verdict', verdict],
+      ['verdict of', withDistance(session.verdict_at, now())],
+      ['confirmation', session.confirmation],
+      ['expected since', withDistance(session.expected_at, now())],
+      ['settled', withDistance(session.settled_at, now())],
+      ['settled by', session.settled_source],
+      ['expires', withDistance(session.expires_at, now())],
+      ['asked iLive', `${session.pull_attempts ?? 0} times`],
+      ...(isOpen ? [['asks next', withDistance(session.next_pull_at, now())] as const] : []),
+    ]),
+  );
+  if (session.observations.length === 0) return;
+  const columns = ['source', 'verdict', 'confidence', 'occurred', 'known since', 'delivery'];
+  print('');
+  print(
+    renderTable(
+      columns.map((title) => ({ title, isNumber: title === 'confidence' })),
+      session.observations.map((seen) => [
+        seen.source,
+        seen.verdict,
+        seen.confidence?.toString() ?? null,
+        renderTime(seen.occurred_at),
+        renderTime(seen.known_at),
+        seen.delivery_id,
+      ]),
+      (text) => paint('dim', text),
+    ),
+  );
+}
+
+function withDistance(time: string | null, now: Date): string | null {
+  return time === null ? null : `${renderTime(time)} (${renderDistance(time, now)})`;
+}

@@ -1,0 +1,78 @@
+// Aligned text for people: fields one below the other, and tables. What comes from elsewhere is made printable first,
+// since an id that somebody chose may hold the codes by which terminals are steered.
+
+export interface Column {
+  readonly title: string;
+  readonly isNumber?: boolean;
+}
+
+const absent = '–';
+
+/** Control and formatting characters, lone surrogates included, as their code points. */
+export function printable(text: string): string {
+  return text.replaceAll(
+    /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu,
+    (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`,
+  );
+}
+
+/** Label and value, a line each; null prints as a dash. */
+export function renderFields(fields: readonly (readonly [string, string | null])[]): string {
+  const width = Math.max(...fields.map(([label]) => label.length));
+  return fields.map(([label, value]) => `${label.padEnd(width)}  ${cell(value)}`).join('\n');
+}
+
+/** A line of titles, which `paintTitles` may colour, and a line for each row. */
+export function renderTable(
+  columns: readonly Column[],
+  rows: readonly (readonly (string | null)[])[],
+  paintTitles: (text: string) => string,
+): string {
+  const texts = rows.map((row) => row.map(cell));
+  const widths = columns.map(({ title }, index) =>
+    Math.max(title.length, ...texts.map((row) => lengthOf(row[index] ?? ''))),
+  );
+  const line = (row: readonly string[]) =>
+    columns
+      .map(({ isNumber }, index) => {
+        const text = row[index] ?? '';
+        const space = ' '.repeat((widths[index] ?? 0) - lengthOf(text));
+        return isNumber ? space + text : text + space;
+      })
+      .join('  ')
+      .trimEnd();
+  return [paintTitles(line(columns.map(({ title }) => title))), ...texts.map(line)].join('\n');
+}
+
+function cell(value: string | null): string {
+  return value === null ? absent : printable(value);
+}
+
+function lengthOf(text: string): number {
+  return [...text].length;
+}
+
+/** To the second, in the form that options take; what is no time is shown as it is. */
+export function renderTime(text: string | null): string | null {
+  if (text === null) return null;
+  const time = new Date(text);
+  return Number.isNaN(time.getTime()) ? text : `${time.toISOString().slice(0, 19)}Z`;
+}
+
+/** `in 29 min` or `3 min ago`, counted from `now`. */
+export function renderDistance(text: string, now: Date): string {
+  const ms = new Date(text).getTime() - now.getTime();
+  const span = renderSpan(Math.abs(ms));
+  return ms > 0 ? `in ${span}` : `${span} ago`;
+}
+
+/** A length of time as people say it: `0.34 s`, `12 s`, `5 min`, `3 h`, `2 d`. */
+export function renderSpan(ms: number): string {
+  const seconds = Math.abs(ms) / 1000;
+  const sign = ms < 0 ? '-' : '';
+  if (seconds < 10) return `${sign}${Number(seconds.toPrecision(2))} s`;
+  if (seconds < 120) return `${sign}${Math.round(seconds)} s`;
+  if (seconds < 2 * 3600) return `${sign}${Math.round(seconds / 60)} min`;
+  if (seconds < 48 * 3600) return `${sign}${Math.round(seconds / 3600)} h`;
+  return `${sign}${Math.round(seconds / 86_400)} d`;
+}

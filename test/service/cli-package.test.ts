@@ -1,0 +1,84 @@
+// What others install works: the sources are built as `npm pack` builds them, laid out as npm installs them, and then the
+// command, the service and the client are used from there, with nothing of this repository's sources in reach.
+import { execFile } from 'node:child_process';
+import { cp, mkdir, mkdtemp, rm, symlink } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import os from 'node:os';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import { startVendorApi } from '../../src/simulator/api.ts';
+import { createTestDatabase } from '../support/database.ts';
+import { apiKey, secret } from '../support/service.ts';
+import { root } from '../support/source-tree.ts';
+import { until } from '../support/until.ts';
+import { runCli, startCli } from './cli-process.ts';
+
+const run = promisify(execFile);
+const compiler = path.join(
+  path.dirname(createRequire(import.meta.url).resolve('typescript/package.json')),
+  'bin/tsc',
+);
+
+let folder: string;
+let example: string;
+let command: string;
+
+beforeAll(async () => {
+  folder = await mkdtemp(path.join(os.tmpdir(), 'ilive-package-'));
+  const installed = path.join(folder, 'app/node_modules/ilive-webhooks');
+  const dist = path.join(installed, 'dist');
+  await mkdir(installed, { recursive: true });
+  await symlink(path.join(root, 'node_modules'), path.join(folder, 'node_modules'));
+  for (const name of ['package.json', 'migrations']) {
+    await cp(path.join(root, name), path.join(installed, name), { recursive: true });
+  }
+  example = path.join(folder, 'app/verify-user');
+  await cp(path.join(root, 'examples/verify-user'), example, { recursive: true });
+  await run(process.execPath, [compiler, '-p', 'tsconfig.build.json', '--outDir', dist], { cwd: root });
+  command = path.join(dist, 'cli/main.js');
+}, 120_000);
+afterAll(() => rm(folder, { recursive: true }));
+
+test('the example is type-checked against the package, declarations included, and runs', async () => {
+  await run(process.execPath, [compiler, '-p', '.', '--skipLibCheck', 'false'], { cwd: example });
+  const vendor = await startVendorApi({ sessions: { medianSeconds: 0.01, spread: 0, abandonedShare: 0 } });
+  try {
+    const env = { PATH: process.env.PATH ?? '', ILIVE_API_URL: vendor.url, ILIVE_API_KEY: vendor.apiKey };
+    const ran = run(process.execPath, ['verify-user.ts', 'user-1'], { cwd: example, env });
+    // It exits 1 for a verdict other than pass.
+    const { stdout } = await ran.catch((error: { stdout: string }) => error);
+    expect(stdout).toMatch(/^Send the user to https:\S+\ncompleted: (pass|retry|fail)\n$/);
+  } finally {
+    await vendor.stop();
+  }
+});
+
+test('the command starts the service, which finds its migrations, and asks it', async () => {
+  const database = await createTestDatabase(inject('postgresUrl'));
+  const env = {
+    DATABASE_URL: database.url,
+    HOST: '127.0.0.1',
+    PORT: '0',
+    ILIVE_WEBHOOK_SECRETS: secret,
+    BOOTSTRAP_API_KEY: apiKey,
+  };
+  const child = startCli(['start'], env, folder, command);
+  const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
+  try {
+    let log = '';
+    child.stdout?.on('data', (chunk) => {
+      log += chunk;
+    });
+    const url = await until(() => /"address":"([^"]+)"/.exec(log)?.[1], { deadlineMs: 30_000 });
+    const asking = { ILIVE_WEBHOOKS_URL: url, ILIVE_WEBHOOKS_API_KEY: apiKey };
+    const counted = await runCli(['completeness'], { env: asking, program: command });
+    expect(counted).toMatchObject({ code: 0, err: '', out: expect.stringContaining('It adds up.') });
+    child.kill('SIGTERM');
+    expect(await ended).toBe(0);
+  } finally {
+    child.kill('SIGTERM'); // not harder: it would leave the service behind
+    await ended;
+    await database.drop();
+  }
+});

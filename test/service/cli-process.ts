@@ -1,0 +1,43 @@
+// The command line as a child process, for tests: its arguments and environment in, its two outputs and exit code out.
+import { type ChildProcess, spawn } from 'node:child_process';
+import os from 'node:os';
+import path from 'node:path';
+import { text } from 'node:stream/consumers';
+import { root } from '../support/source-tree.ts';
+
+export interface Ran {
+  readonly code: number | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+const ownProgram = path.join(root, 'src/cli/main.ts');
+
+/** Starts it with the given environment and nothing of ours. */
+export function startCli(
+  args: readonly string[],
+  env: Record<string, string>,
+  cwd: string,
+  program = ownProgram,
+): ChildProcess {
+  return spawn(process.execPath, [program, ...args], {
+    cwd,
+    env: { PATH: process.env.PATH ?? '', ...env },
+    stdio: 'pipe',
+  });
+}
+
+/** Runs it to its end. */
+export async function runCli(
+  args: readonly string[],
+  options: { env?: Record<string, string>; cwd?: string; input?: string; program?: string } = {},
+): Promise<Ran> {
+  const { env = {}, cwd = os.tmpdir(), input = '', program } = options;
+  const child = startCli(args, env, cwd, program);
+  if (child.stdin === null || child.stdout === null || child.stderr === null) throw new Error('no pipes');
+  const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
+  child.stdin.on('error', () => {}); // a command that reads nothing may be gone already
+  child.stdin.end(input);
+  const [out, err, code] = await Promise.all([text(child.stdout), text(child.stderr), ended]);
+  return { code, out, err };
+}

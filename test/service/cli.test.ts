@@ -1,0 +1,215 @@
+// The command line as people run it: the real program as a child process, against the real service with the pretend
+// vendor as iLive. Answers go to the standard output, complaints to the standard error, and the exit code tells a script.
+import { randomUUID } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { createTestDatabase } from '../support/database.ts';
+import { apiKey, secret, verdictPayload } from '../support/service.ts';
+import { until } from '../support/until.ts';
+import { startTogether, type Together } from '../support/vendor.ts';
+import { type Ran, runCli, startCli } from './cli-process.ts';
+
+let together: Together;
+let folder: string;
+
+beforeAll(async () => {
+  // Nothing ends by itself here, so that what a test sees is what it did.
+  together = await startTogether({
+    speed: 1,
+    vendor: { sessions: { medianSeconds: 600, spread: 0, abandonedShare: 0 } },
+  });
+  folder = await mkdtemp(path.join(os.tmpdir(), 'ilive-cli-'));
+});
+afterAll(async () => {
+  await together.stop();
+  await rm(folder, { recursive: true });
+});
+
+/** With the address and the key of the service. */
+function cli(args: readonly string[], env: Record<string, string> = {}, input = ''): Promise<Ran> {
+  const own = { ILIVE_WEBHOOKS_URL: together.service.url, ILIVE_WEBHOOKS_API_KEY: apiKey };
+  return runCli(args, { env: { ...own, ...env }, cwd: folder, input });
+}
+
+const ok = { code: 0, err: '' };
+
+describe('sessions', () => {
+  test('create: creates once for one key, and shows where to send the user', async () => {
+    const args = ['sessions', 'create', '--reference', 'user-1', '--mode', 'active'];
+    const first = await cli([...args, '--idempotency-key', 'order-77']);
+    expect(first).toMatchObject(ok);
+    expect(first.out).toMatch(/^Created\.\nsession +\S+\naccount +default\nreference +user-1\n/);
+    expect(first.out).toMatch(/send the user to {2}https:\/\/\S+\nexpires +\S+Z \(in 30 min\)\n$/);
+    const again = await cli([...args, '--idempotency-key', 'order-77', '--json']);
+    expect(again).toMatchObject(ok);
+    expect(first.out).toContain(JSON.parse(again.out).session_id);
+    const third = await cli([...args, '--idempotency-key', 'order-77']);
+    expect(third.out).toMatch(/^Created before/);
+  });
+
+  test('show: prints exactly the API’s JSON, or a table of who said what', async () => {
+    const payload = verdictPayload({ reference_id: 'user-2\u001b[31m' });
+    await together.service.deliver(payload);
+    await together.service.settled();
+    const id = payload.session_id;
+    const direct = await fetch(`${together.service.url}/v1/sessions/${id}`, {
+      headers: { authorization: `Bearer ${apiKey}` },
+    });
+    const json = await cli(['sessions', 'show', id, '--json']);
+    expect(json).toEqual({ ...ok, out: `${await direct.text()}\n` });
+    const shown = await cli(['sessions', 'show', id, '--account', 'default']);
+    expect(shown).toMatchObject(ok);
+    expect(shown.out).toMatch(/^state +settled$/m);
+    expect(shown.out).toMatch(/^verdict +pass \(confidence 0\.8732\)$/m);
+    expect(shown.out).toMatch(
+      /^source +verdict +confidence .*\nwebhook +pass +0\.8732 +2026-04-11T09:30:12Z /m,
+    );
+    expect(shown.out).toContain('user-2\\u{1b}[31m');
+    expect(shown.out).not.toContain('\u001b'); // no colours either: this is no terminal
+  });
+
+  test('register: takes the token from a file or the standard input, and shows it nowhere', async () => {
+    const canary = `canary-${randomUUID()}`;
+    const file = path.join(folder, 'token');
+    await writeFile(file, `${canary}\n`);
+    const args = ['sessions', 'register', `s-${randomUUID()}`, '--expires-at', '2100-01-01T00:00:00Z'];
+    const first = await cli([...args, '--reference', 'user-3', '--token-stdin'], {}, `${canary}\n`);
+    expect(first).toMatchObject(ok);
+    expect(first.out).toMatch(/^Registered\.\nsession +s-\S+\naccount +default\nreference +user-3\n/);
+    const second = await cli([...args, '--token-file', file, '--account', 'default']);
+    expect(second.out).toMatch(/^Known already\./);
+    expect(JSON.stringify([first, second])).not.toContain(canary);
+    const [row] = await together.service.db.query<{ has: boolean }>({
+      text: 'select token is not null as has from sessions where session_id = $1',
+      values: [args[2]],
+    });
+    expect(row?.has).toBe(true);
+  });
+});
+
+test('completeness: counts, adds up, and says so by its exit code', async () => {
+  const shown = await cli(['completeness']);
+  expect(shown).toMatchObject(ok);
+  expect(shown.out).toMatch(/^settled by webhook +\d+ +[\d.]+ %$/m);
+  expect(shown.out).toMatch(/^expected +\d+$/m);
+  expect(shown.out).toMatch(/It adds up\.\n$/);
+  const span = ['--from', '2020-01-01T00:00:00Z', '--to', '2020-01-02T00:00:00Z'];
+  const json = await cli(['completeness', ...span, '--json']);
+  expect(json.code).toBe(0);
+  expect(JSON.parse(json.out)).toMatchObject({
+    from: '2020-01-01T00:00:00.000Z',
+    expected: 0,
+    adds_up: true,
+  });
+});
+
+describe('what goes wrong is one sentence that says what to do', () => {
+  const backwards = ['completeness', '--from', '2026-01-02T00:00:00Z', '--to', '2026-01-01T00:00:00Z'];
+  test.each<[string, string[], Record<string, string>, number, string]>([
+    [
+      'no service',
+      ['completeness', '--url', 'http://127.0.0.1:1'],
+      {},
+      1,
+      'Start one with "ilive-webhooks start"',
+    ],
+    ['no key', ['completeness'], { ILIVE_WEBHOOKS_API_KEY: '' }, 2, 'set ILIVE_WEBHOOKS_API_KEY'],
+    ['a wrong key', ['completeness'], { ILIVE_WEBHOOKS_API_KEY: 'canary' }, 1, 'refused the API key (401)'],
+    [
+      'a broken key',
+      ['completeness'],
+      { ILIVE_WEBHOOKS_API_KEY: 'can\nary' },
+      2,
+      'characters that no key has',
+    ],
+    [
+      'an unknown session',
+      ['sessions', 'show', 'nobody'],
+      {},
+      1,
+      'No session with this id has been heard of.',
+    ],
+    [
+      'what the API refuses',
+      backwards,
+      {},
+      1,
+      'refused this (400): query parameter "from" must be before "to".',
+    ],
+    ['an unknown command', ['completness'], {}, 2, 'Did you mean "completeness"?'],
+    ['an unknown flag', ['completeness', '--form', 'x'], {}, 2, 'Did you mean --from?'],
+    [
+      'an empty token',
+      ['sessions', 'register', 'x', '--token-stdin'],
+      {},
+      2,
+      'nothing in the standard input',
+    ],
+  ])('%s', async (_what, args, env, code, sentence) => {
+    const ran = await cli(args, env);
+    expect(ran).toMatchObject({ code, out: '' });
+    expect(ran.err).toMatch(/^[^\n]+\n$/);
+    expect(ran.err).toContain(sentence);
+    expect(ran.err).not.toContain('canary');
+  });
+
+  test('another service at that address', async () => {
+    const ran = await cli(['completeness', '--url', together.vendor.url]);
+    expect(ran).toMatchObject({ code: 1, out: '' });
+    expect(ran.err).toContain('is not ilive-webhooks (status 404)');
+  });
+
+  test('a key can stand in a file', async () => {
+    await writeFile(path.join(folder, 'key'), `${apiKey}\n`);
+    const args = ['completeness', '--api-key-file', 'key'];
+    expect(await cli(args, { ILIVE_WEBHOOKS_API_KEY: 'wrong' })).toMatchObject(ok);
+  });
+});
+
+test('--version and --help need neither key nor service', async () => {
+  expect(await runCli(['--version'])).toMatchObject({
+    ...ok,
+    out: expect.stringMatching(/^\d+\.\d+\.\d+\n$/),
+  });
+  expect((await runCli(['--help'])).out).toContain('Usage: ilive-webhooks COMMAND');
+  expect((await runCli(['faces', 'compare', '--help'])).out).toContain('Examples:');
+  expect(await runCli([])).toMatchObject({ code: 2, out: '' });
+});
+
+describe('start', () => {
+  test('runs the service until SIGTERM, and ends with its exit code', async () => {
+    const database = await createTestDatabase(inject('postgresUrl'));
+    const env = {
+      DATABASE_URL: database.url,
+      HOST: '127.0.0.1',
+      PORT: '0',
+      ILIVE_WEBHOOK_SECRETS: secret,
+      BOOTSTRAP_API_KEY: apiKey,
+    };
+    const child = startCli(['start'], env, folder);
+    const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
+    try {
+      let log = '';
+      child.stdout?.on('data', (chunk) => {
+        log += chunk;
+      });
+      const address = await until(() => /"address":"([^"]+)"/.exec(log)?.[1], { deadlineMs: 30_000 });
+      const counted = await cli(['completeness', '--url', address]);
+      expect(counted).toMatchObject(ok);
+      child.kill('SIGTERM');
+      expect(await ended).toBe(0);
+    } finally {
+      child.kill('SIGTERM'); // not harder: it would leave the service behind
+      await ended;
+      await database.drop();
+    }
+  });
+
+  test('tells what is wrong with the configuration, and exits as the service does', async () => {
+    const ran = await runCli(['start'], { cwd: folder });
+    expect(ran).toMatchObject({ code: 78, out: '' });
+    expect(ran.err).toContain('ILIVE_WEBHOOK_SECRETS: a receiver needs at least one signing secret');
+  });
+});
