@@ -1,20 +1,9 @@
 // The experiment about silence in lines that a person reads, and what in them is not as it should be.
+import type { Completeness } from '../src/simulator/completeness.ts';
 import type { Figures, Quantiles } from './silence-figures.ts';
 import { quantilesOf } from './silence-figures.ts';
 import type { Load } from './silence-load.ts';
 import { limits, type SilenceOptions } from './silence-options.ts';
-
-/** The counts of `GET /v1/completeness`. */
-export interface Completeness {
-  readonly expected: number;
-  readonly settled_by_webhook: number;
-  readonly settled_by_pull: number;
-  readonly disputed: number;
-  readonly expired: number;
-  readonly unrecoverable: number;
-  readonly open: number;
-  readonly adds_up: boolean;
-}
 
 export interface Run {
   readonly options: SilenceOptions;

@@ -2,12 +2,13 @@
 // share of the webhooks lost, a share of the sessions abandoned. The clock is simulated, everything else is real: HTTP,
 // Postgres, queue, workers. It runs until every session is closed, and fails when a verdict is missing, wrong or late.
 import { setTimeout as wait } from 'node:timers/promises';
+import type { Completeness } from '../src/simulator/completeness.ts';
 import { describeMachine } from './machine.ts';
 import { writeMachine } from './report.ts';
 import { readFigures } from './silence-figures.ts';
 import { createSessions, otherAgent } from './silence-load.ts';
 import { readSilenceOptions, type SilenceOptions, silenceHelp } from './silence-options.ts';
-import { type Completeness, doubtMachine, findFaults, type Run, writeRun } from './silence-report.ts';
+import { doubtMachine, findFaults, type Run, writeRun } from './silence-report.ts';
 import { type Stage, setStage, type Undo } from './silence-stage.ts';
 
 const exitCodes = { ok: 0, failed: 1, usage: 2, interrupted: 130 } as const;

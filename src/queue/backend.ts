@@ -117,7 +117,7 @@ function openRedis(url: string): Redis | Cluster {
     maxRetriesPerRequest: null,
     connectTimeout: connectTimeoutMs,
     keepAlive: 10_000,
-    retryStrategy: (times: number) => Math.min(50 * 2 ** Math.min(times, 10), reconnectDelayMaxMs),
+    retryStrategy: reconnectDelayMs,
   };
   const cluster = /^(rediss?)-cluster:\/\/(?:([^:@]*):([^@]*)@)?(.+)$/.exec(url);
   if (cluster === null) return new Redis(url, options);
@@ -127,7 +127,7 @@ function openRedis(url: string): Redis | Cluster {
     return { host: hostname, port: Number(port || 6379) };
   });
   return new Cluster(nodes, {
-    clusterRetryStrategy: (times) => Math.min(50 * 2 ** Math.min(times, 10), reconnectDelayMaxMs),
+    clusterRetryStrategy: reconnectDelayMs,
     redisOptions: {
       maxRetriesPerRequest: options.maxRetriesPerRequest,
       connectTimeout: options.connectTimeout,
@@ -137,6 +137,10 @@ function openRedis(url: string): Redis | Cluster {
       ...(scheme === 'rediss' ? { tls: {} } : {}),
     },
   });
+}
+
+function reconnectDelayMs(times: number): number {
+  return Math.min(50 * 2 ** Math.min(times, 10), reconnectDelayMaxMs);
 }
 
 function createOnPostgres({ databaseUrl, prefix, log }: QueueBackendOptions): QueueBackend {
