@@ -12,9 +12,10 @@ export interface EncryptionKey {
 }
 
 export interface Cipher {
-  seal(plain: string, context: string): Buffer;
+  /** Text is sealed as its UTF-8 bytes. */
+  seal(plain: string | Buffer, context: string): Buffer;
   /** Throws when no key of ours opens it, or when it was changed or moved. */
-  open(sealed: Buffer, context: string): string;
+  open(sealed: Buffer, context: string): Buffer;
 }
 
 export const keyBytes = 32;
@@ -30,7 +31,10 @@ export function createCipher(keys: readonly EncryptionKey[]): Cipher | undefined
     seal: (plain, context) => {
       const iv = randomBytes(ivBytes);
       const cipher = createCipheriv('aes-256-gcm', bytesOf(first), iv).setAAD(Buffer.from(context));
-      const sealed = Buffer.concat([cipher.update(plain, 'utf8'), cipher.final()]);
+      const sealed = Buffer.concat([
+        cipher.update(typeof plain === 'string' ? Buffer.from(plain) : plain),
+        cipher.final(),
+      ]);
       const id = Buffer.from(first.id);
       return Buffer.concat([Buffer.from([id.length]), id, iv, cipher.getAuthTag(), sealed]);
     },
@@ -43,7 +47,7 @@ export function createCipher(keys: readonly EncryptionKey[]): Cipher | undefined
       const decipher = createDecipheriv('aes-256-gcm', bytesOf(key), sealed.subarray(idEnd, ivEnd))
         .setAAD(Buffer.from(context))
         .setAuthTag(sealed.subarray(ivEnd, tagEnd));
-      return Buffer.concat([decipher.update(sealed.subarray(tagEnd)), decipher.final()]).toString('utf8');
+      return Buffer.concat([decipher.update(sealed.subarray(tagEnd)), decipher.final()]);
     },
   };
 }

@@ -2,6 +2,7 @@
 // would change it. `config.ts` reads them; `.env.example` and the README's table are generated from them. No secret has a
 // default, and nothing hangs on NODE_ENV.
 import { z } from 'zod';
+import { operationKeys } from './config-keys-operations.ts';
 import {
   encryptionKeys,
   jsonObject,
@@ -16,7 +17,6 @@ import {
 } from './config-schemas.ts';
 import { confirmPolicies } from './events/session.ts';
 import { defaultTemplate, defaultToleranceSeconds, secretEncodings } from './ilive/signature.ts';
-import { logLevels } from './log.ts';
 import { Secret } from './secret.ts';
 
 export const roles = ['all', 'receiver', 'worker'] as const;
@@ -220,23 +220,5 @@ export const keys = {
     '10',
     'How long a delivery may be owed before the sweep looks after it.',
   ),
-  SHUTDOWN_GRACE_SECONDS: key(
-    wholeNumber(1, 600),
-    '20',
-    'Time for work in flight when the service stops; keep it below what your platform waits before it kills.',
-  ),
-  BOOTSTRAP_API_KEY: key(
-    z
-      .string()
-      .min(16, 'must be at least 16 characters')
-      .transform((text) => new Secret(text)),
-    null,
-    'A key that always works for the API, for machines to set. Unset: the API answers nobody.',
-    { example: 'a-long-random-text', isSecret: true },
-  ),
-  LOG_LEVEL: key(
-    z.enum(logLevels, `must be one of ${logLevels.join(', ')}`),
-    'info',
-    'How much is logged; debug shows the queue’s connection troubles.',
-  ),
+  ...operationKeys,
 };

@@ -115,7 +115,28 @@ function nest(values: Values) {
       sweepIntervalMs: seconds(values.SWEEP_INTERVAL_SECONDS),
       sweepOverdueMs: seconds(values.SWEEP_OVERDUE_SECONDS),
     },
+    ...nestOperating(values),
+    secretQuietMs: seconds(values.SECRET_QUIET_SECONDS),
   });
+}
+
+function nestOperating(values: Values) {
+  return {
+    refusals: {
+      maxCount: values.REFUSALS_MAX_COUNT,
+      maxBytes: values.REFUSALS_MAX_BYTES,
+      maxPerSecond: values.REFUSALS_MAX_PER_SECOND,
+      maxBytesPerSecond: values.REFUSALS_MAX_BYTES_PER_SECOND,
+      bufferBytes: values.REFUSALS_BUFFER_BYTES,
+      keepMs: values.REFUSALS_KEEP_DAYS * 86_400_000,
+    },
+    replay: {
+      maxPerSecond: values.REPLAY_MAX_PER_SECOND,
+      batchDeliveries: values.REPLAY_BATCH_DELIVERIES,
+      confirmAbove: values.REPLAY_CONFIRM_ABOVE,
+      dryRunMax: values.REPLAY_DRY_RUN_MAX,
+    },
+  };
 }
 
 interface SigningSecrets {

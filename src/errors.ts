@@ -10,6 +10,7 @@ export const errorCodes = [
   'schema_mismatch', // the database was migrated by a newer version of the service
   'invalid_request', // the caller's request cannot be understood; the message names what and why
   'unauthorized', // no key, or not a key of ours
+  'forbidden', // a key of ours, whose role does not reach this far
   'not_found', // no such thing
   'conflict', // the request fits more than one thing; the message says how to choose
   'internal', // anything that nobody foresaw

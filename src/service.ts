@@ -6,8 +6,8 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { Config } from './config.ts';
 import { connect, type Database } from './db/connect.ts';
 import { openDatabase } from './db/open.ts';
+import type { ApiDependencies } from './http/api.ts';
 import { createApp } from './http/app.ts';
-import type { ExpectDependencies } from './http/expect-session.ts';
 import { listen } from './http/listen.ts';
 import type { ReceiveDependencies } from './http/receive-webhook.ts';
 import { createLog } from './log.ts';
@@ -16,6 +16,7 @@ import { createAnnouncer } from './queue/announce.ts';
 import { createQueueBackend } from './queue/backend.ts';
 import { consume } from './queue/consume.ts';
 import type { Overrides, Running } from './running.ts';
+import { createApi } from './service-operator.ts';
 import { createExpectation, createReceiver } from './service-receiver.ts';
 import { createVendorClient } from './service-vendor.ts';
 import { startWork } from './service-worker.ts';
@@ -32,6 +33,7 @@ export interface Service {
 
 const connectTimeoutMs = 5_000;
 const workStatementTimeoutMs = 30_000;
+const operateStatementTimeoutMs = 60_000;
 const queueOpenDeadlineMs = 1_000;
 
 export function createService(config: Config, overrides: Overrides = {}): Service {
@@ -130,7 +132,15 @@ async function startAll(running: Running): Promise<void> {
   const client = createVendorClient(running, readDb);
   if (client === undefined)
     log.warn('ILIVE_API_KEY is not set: a verdict whose webhook is lost cannot be pulled');
-  await openDoor(running, readDb, createExpectation(running, readDb, client), receive, backend.kind);
+  const api =
+    config.role === 'worker'
+      ? undefined
+      : await createApi(running, {
+          db: readDb,
+          operatorDb: connectPool('operate', operateStatementTimeoutMs),
+          expect: createExpectation(running, readDb, client),
+        });
+  await openDoor(running, readDb, api, receive, backend.kind);
   if (config.role !== 'receiver') {
     startWork(running, connectPool('work', workStatementTimeoutMs), client, announcer, (handler) => {
       const consumer = consume(backend, handler, { concurrency: config.work.concurrency, log });
@@ -143,19 +153,14 @@ async function startAll(running: Running): Promise<void> {
 async function openDoor(
   running: Running,
   db: Database,
-  expect: ExpectDependencies,
+  api: ApiDependencies | undefined,
   receive: ReceiveDependencies | undefined,
   queue: 'redis' | 'postgres',
 ): Promise<void> {
   const { config, log, metrics, undo } = running;
-  if (receive !== undefined && config.http.apiKeys.length === 0) {
-    log.warn('BOOTSTRAP_API_KEY is not set: the API answers nobody');
-  }
   const app = createApp({
     receive,
-    db,
-    expect,
-    apiKeys: config.http.apiKeys,
+    api,
     health: { db, isStopping: () => running.isStopping, role: config.role, queue },
     registry: metrics.registry,
     log,

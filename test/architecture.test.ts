@@ -8,14 +8,14 @@ import { type Breach, graphRules, type House, isSource, type Tree } from './supp
 import { readSources } from './support/source-facts.ts';
 import { readSourceTree } from './support/source-tree.ts';
 
-const workRooms = ['events', 'ilive', 'db', 'queue', 'reconcile', 'http', 'workers'];
+const workRooms = ['events', 'ilive', 'db', 'queue', 'reconcile', 'operations', 'http', 'workers'];
 const groundReason = 'a ground file is under every room, so it can stand on none';
 const bundledPostgres =
   'the bundled Postgres of a platform; found by the name of the platform, absent elsewhere';
 const bundledNode =
   'the Node that scripts/run.mjs runs on; found by the name of the platform, absent elsewhere';
 
-const serviceParts = ['running', 'service-receiver', 'service-worker', 'service-vendor'];
+const serviceParts = ['running', 'service-operator', 'service-receiver', 'service-worker', 'service-vendor'];
 
 const house: House = {
   rooms: {
@@ -34,8 +34,12 @@ const house: House = {
       mayImport: ['ilive', 'db', 'events'],
       reason: 'silence is repaired without a queue or a request',
     },
+    operations: {
+      mayImport: ['workers', 'reconcile', 'ilive', 'db', 'events'],
+      reason: 'what an operator does is a plain function; who asked and how it is shown is http’s',
+    },
     http: {
-      mayImport: ['ilive', 'db', 'events'],
+      mayImport: ['operations', 'ilive', 'db', 'events'],
       reason: 'the request path stores and answers; the service hands it announce',
     },
     workers: {
@@ -62,6 +66,10 @@ const house: House = {
       mayImport: [...serviceParts, 'config', ...workRooms],
       reason: 'the worker’s part of the composition root',
     },
+    'service-operator': {
+      mayImport: [...serviceParts, 'config', ...workRooms],
+      reason: 'the operator’s part of the composition root',
+    },
     'service-vendor': {
       mayImport: [...serviceParts, 'config', ...workRooms],
       reason: 'the vendor’s client, as both parts use it',
@@ -73,8 +81,12 @@ const house: House = {
       reason: 'the configuration is pure; only main, service and cli see the whole',
     },
     'config-keys': {
-      mayImport: ['config-schemas', 'events', 'ilive'],
+      mayImport: ['config-keys-operations', 'config-schemas', 'events', 'ilive'],
       reason: 'it names what a key may hold; only config reads it',
+    },
+    'config-keys-operations': {
+      mayImport: ['config-schemas'],
+      reason: 'the keys of operating; config-keys takes them in',
     },
     'config-schemas': { mayImport: ['ilive'], reason: 'it reads texts, and knows no key' },
     errors: { mayImport: [], reason: groundReason },

@@ -5,7 +5,6 @@ import { sql } from 'drizzle-orm';
 import {
   boolean,
   check,
-  customType,
   doublePrecision,
   index,
   integer,
@@ -19,9 +18,9 @@ import {
   uuid,
 } from 'drizzle-orm/pg-core';
 import type { DeliveryId, EventKind, SessionId, Source, Verdict } from '../events/event.ts';
-import type { Instant } from '../events/instant.ts';
 import type { Confirmation, SessionState } from '../events/session.ts';
-import { readTimestamp } from './timestamp.ts';
+import { bytea, instant } from './columns.ts';
+import type { Admission } from './schema-operations.ts';
 
 export const deliveryStates = ['received', 'done', 'ignored', 'parked'] as const;
 export type DeliveryState = (typeof deliveryStates)[number];
@@ -38,13 +37,6 @@ export const endedReasons = [
 export type EndedReason = (typeof endedReasons)[number];
 
 export type Dialect = 'reference' | 'managed';
-
-const bytea = customType<{ data: Buffer; driverData: Buffer }>({ dataType: () => 'bytea' });
-
-const instant = customType<{ data: Instant; driverData: string }>({
-  dataType: () => 'timestamp (6) with time zone',
-  fromDriver: readTimestamp,
-});
 
 /** One thing that we were told and stored. Slim: its bytes are in `delivery_bodies`. */
 export const deliveries = pgTable(
@@ -68,6 +60,8 @@ export const deliveries = pgTable(
     traceId: text('trace_id'),
     /** False for one that came unsigned: a hint, which only a pull can settle. */
     isProven: boolean('is_proven').notNull().default(true),
+    /** What let it in after it had been refused; null for one that came in by the front door. */
+    admission: text().$type<Admission>(),
   },
   (table) => [
     // Deduplication: the same bytes under the same webhook id (or under none) are one delivery.

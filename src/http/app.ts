@@ -2,26 +2,21 @@
 // logger, no session. Health and metrics follow; everything under /v1 is behind the gate.
 import express, { type Express, type Request, type Response } from 'express';
 import type { Registry } from 'prom-client';
-import type { Database } from '../db/connect.ts';
 import { ServiceError } from '../errors.ts';
 import type { Log } from '../log.ts';
-import type { Secret } from '../secret.ts';
-import { showCompleteness } from './completeness.ts';
-import { showDeliveries, showDelivery } from './deliveries.ts';
+import type { ApiDependencies } from './api.ts';
 import { problemOf, requestIdOf, sendProblem } from './error-response.ts';
-import { createSession, type ExpectDependencies, registerKnownSession } from './expect-session.ts';
-import { showComplianceAlerts, showFaceMatches } from './facts.ts';
 import { createGate } from './gate.ts';
 import { type HealthDependencies, showHealth, showReadiness } from './health.ts';
 import { type ReceiveDependencies, receiveWebhook } from './receive-webhook.ts';
-import { showSession, showSessions } from './sessions.ts';
+import { refuseMethod } from './refuse-method.ts';
+import { mountRoutes } from './routes.ts';
 
 export interface AppDependencies {
-  /** Undefined for a process that takes no deliveries and answers no questions, a worker. */
+  /** Undefined for a process that takes no deliveries, a worker. */
   readonly receive: ReceiveDependencies | undefined;
-  readonly db: Database;
-  readonly expect: ExpectDependencies;
-  readonly apiKeys: readonly Secret[];
+  /** Undefined for a process that answers no questions, a worker. */
+  readonly api: ApiDependencies | undefined;
   readonly health: HealthDependencies;
   readonly registry: Registry;
   readonly log: Log;
@@ -45,7 +40,10 @@ export function createApp(deps: AppDependencies): Express {
   mount(app, '/metrics', async (_req, res) => {
     res.type(deps.registry.contentType).send(await deps.registry.metrics());
   });
-  if (deps.receive !== undefined) mountApi(app, deps);
+  if (deps.api !== undefined) {
+    app.use('/v1', createGate(deps.api.keyRing));
+    mountRoutes(app, deps.api);
+  }
   app.use(() => {
     throw new ServiceError('not_found', 'There is nothing at this path.');
   });
@@ -64,30 +62,11 @@ function mountFrontDoor(app: Express, receive: ReceiveDependencies): void {
   app.all(paths, (req, res) => refuseMethod(req, res, 'POST'));
 }
 
-function mountApi(app: Express, { db, apiKeys, expect }: AppDependencies): void {
-  app.use('/v1', createGate(apiKeys));
-  app.post('/v1/sessions', (req, res) => createSession(expect, req, res));
-  mount(app, '/v1/sessions', (req, res) => showSessions(db, req, res), ['POST']);
-  app.put('/v1/sessions/:session_id', (req, res) => registerKnownSession(expect, req, res));
-  mount(app, '/v1/sessions/:session_id', (req, res) => showSession(db, req, res), ['PUT']);
-  mount(app, '/v1/completeness', (req, res) => showCompleteness(db, req, res, expect.now));
-  mount(app, '/v1/face-matches', (req, res) => showFaceMatches(db, req, res));
-  mount(app, '/v1/compliance-alerts', (req, res) => showComplianceAlerts(db, req, res));
-  mount(app, '/v1/deliveries', (req, res) => showDeliveries(db, req, res));
-  mount(app, '/v1/deliveries/:delivery_id', (req, res) => showDelivery(db, req, res));
-}
-
 function mount(
   app: Express,
   path: string,
   show: (req: Request, res: Response) => void | Promise<void>,
-  others: readonly string[] = [],
 ): void {
   app.get(path, show);
-  app.all(path, (req, res) => refuseMethod(req, res, ['GET', 'HEAD', ...others].join(', ')));
-}
-
-function refuseMethod(req: Request, res: Response, allow: string): void {
-  const detail = `${req.method} is not allowed here; allowed: ${allow}.`;
-  sendProblem(req, res, { status: 405, code: 'method_not_allowed', detail, headers: { allow } });
+  app.all(path, (req, res) => refuseMethod(req, res, 'GET, HEAD'));
 }

@@ -1,30 +1,22 @@
 // `GET /v1/completeness?from=&to=`: every verdict that should exist, does exist, and here is the count.
 import type { Request, Response } from 'express';
-import { z } from 'zod';
 import { countCompleteness, findRepaired } from '../db/completeness.ts';
-import type { Database } from '../db/connect.ts';
 import { ServiceError } from '../errors.ts';
-import { parseInstant } from '../events/instant.ts';
-import { readQuery } from './query.ts';
+import type { ApiDependencies } from './api.ts';
+import { readQuery, timeText } from './query.ts';
 
 // The newest of them; all are in GET /v1/sessions?settled_source=pull.
 const repairedMax = 100;
 
 const dayMs = 24 * 60 * 60 * 1000;
 
-const time = z
-  .string()
-  .refine((text) => parseInstant(text) !== undefined, 'must be a time such as 2026-11-23T00:00:00Z')
-  .transform((text) => new Date(parseInstant(text) ?? text));
-
 /** Answers for sessions expected from `from` (default: a day before `to`) until before `to` (default: now). */
 export async function showCompleteness(
-  db: Database,
+  { db, now }: ApiDependencies,
   req: Request,
   res: Response,
-  now: () => Date,
 ): Promise<void> {
-  const query = readQuery(req, { from: time.optional(), to: time.optional() });
+  const query = readQuery(req, { from: timeText.optional(), to: timeText.optional() });
   const to = query.to ?? now();
   const from = query.from ?? new Date(to.getTime() - dayMs);
   if (from >= to) throw new ServiceError('invalid_request', 'query parameter "from" must be before "to".');

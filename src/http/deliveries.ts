@@ -2,15 +2,15 @@
 // data, so it is shown only to those who ask for it by name.
 import type { Request, Response } from 'express';
 import { z } from 'zod';
-import type { Database } from '../db/connect.ts';
 import { type DeliveryRow, findDelivery, findDeliveryBody, listDeliveries } from '../db/find-deliveries.ts';
 import { deliveryStates } from '../db/schema.ts';
 import { ServiceError } from '../errors.ts';
 import type { DeliveryId } from '../events/event.ts';
+import type { ApiDependencies } from './api.ts';
 import { pageOf, pageParameters, readCursor, readPath, readQuery } from './query.ts';
 
 /** Answers one delivery; with `?include=body` also its stored headers and exact bytes, in base64. */
-export async function showDelivery(db: Database, req: Request, res: Response): Promise<void> {
+export async function showDelivery({ db }: ApiDependencies, req: Request, res: Response): Promise<void> {
   const id = readPath(req, 'delivery_id', z.uuid('must be a delivery id (a UUID)')) as DeliveryId;
   const { include } = readQuery(req, { include: z.literal('body', 'can only be "body"').optional() });
   const delivery = await findDelivery(db, id);
@@ -28,7 +28,7 @@ export async function showDelivery(db: Database, req: Request, res: Response): P
 }
 
 /** Answers a page of deliveries, newest first, of one state with `?state=`. */
-export async function showDeliveries(db: Database, req: Request, res: Response): Promise<void> {
+export async function showDeliveries({ db }: ApiDependencies, req: Request, res: Response): Promise<void> {
   const query = readQuery(req, {
     state: z.enum(deliveryStates, `must be one of ${deliveryStates.join(', ')}`).optional(),
     ...pageParameters,
@@ -53,6 +53,7 @@ function show(delivery: DeliveryRow) {
     reason: delivery.reason,
     detail: delivery.detail,
     attempts: delivery.attempts,
+    admission: delivery.admission,
     received_at: delivery.receivedAt,
     finished_at: delivery.finishedAt,
     trace_id: delivery.traceId,

@@ -17,10 +17,9 @@ import { registerSession } from '../db/ledger.ts';
 import { type SessionKey, sessionKeyText } from '../db/sessions.ts';
 import { ServiceError } from '../errors.ts';
 import type { SessionId } from '../events/event.ts';
-import { parseInstant } from '../events/instant.ts';
 import type { IliveClient } from '../ilive/client.ts';
 import { ApiError } from '../ilive/errors.ts';
-import { readPath, readQuery, searchText } from './query.ts';
+import { readPath, readQuery, searchText, timeText } from './query.ts';
 import { readJson } from './read-json.ts';
 
 export interface ExpectDependencies {
@@ -40,10 +39,6 @@ export interface ExpectDependencies {
 const text = searchText;
 const token = z.string().min(1, 'must not be empty').max(4_096, 'must be at most 4096 characters');
 const webUrl = z.url('must be an address').max(2_048);
-const timeOf = z
-  .string()
-  .refine((value) => parseInstant(value) !== undefined, 'must be a time such as 2026-11-23T10:00:00Z')
-  .transform((value) => new Date(parseInstant(value) ?? value));
 
 const creation = z.strictObject({
   reference_id: text,
@@ -54,12 +49,16 @@ const creation = z.strictObject({
 const registration = z.strictObject({
   reference_id: text.optional(),
   token: token.optional(),
-  expires_at: timeOf.optional(),
+  expires_at: timeText.optional(),
   account: text.optional(),
 });
 
 /** Creates a session at iLive and expects it; the same `Idempotency-Key` gives the same session again. */
-export async function createSession(deps: ExpectDependencies, req: Request, res: Response): Promise<void> {
+export async function createSession(
+  { expect: deps }: { readonly expect: ExpectDependencies },
+  req: Request,
+  res: Response,
+): Promise<void> {
   readQuery(req, {});
   const wanted = await readJson(req, creation);
   const { client, db } = deps;
@@ -88,7 +87,7 @@ export async function createSession(deps: ExpectDependencies, req: Request, res:
     await db.transaction(async (tx) => {
       // The reference dialect answers to the API key: there a token that cannot be sealed is not needed either.
       const token = deps.cipher === undefined ? undefined : (created.token ?? undefined);
-      await expect(deps, tx, key, { ...wanted, token, startedAt, expiresAt });
+      await expectSession(deps, tx, key, { ...wanted, token, startedAt, expiresAt });
       if (idempotencyKey !== undefined) {
         await finishIdempotencyKey(tx, idempotencyKey, { ...key, sessionUrl });
       }
@@ -108,7 +107,7 @@ export async function createSession(deps: ExpectDependencies, req: Request, res:
 
 /** Registers a session that another service created: 201 for a new one, 200 for one that was known. */
 export async function registerKnownSession(
-  deps: ExpectDependencies,
+  { expect: deps }: { readonly expect: ExpectDependencies },
   req: Request,
   res: Response,
 ): Promise<void> {
@@ -118,7 +117,7 @@ export async function registerKnownSession(
   const startedAt = deps.now();
   const expiresAt = given.expires_at ?? new Date(startedAt.getTime() + deps.sessionTtlMs);
   const key = { sessionId, account: given.account ?? deps.defaultAccount };
-  const { isNew } = await expect(deps, deps.db, key, { ...given, startedAt, expiresAt });
+  const { isNew } = await expectSession(deps, deps.db, key, { ...given, startedAt, expiresAt });
   res.status(isNew ? 201 : 200).json({
     session_id: sessionId,
     account: key.account,
@@ -127,7 +126,7 @@ export async function registerKnownSession(
   });
 }
 
-function expect(
+function expectSession(
   deps: ExpectDependencies,
   db: Queries,
   key: SessionKey,

@@ -1,7 +1,6 @@
 // `GET /v1/face-matches` and `GET /v1/compliance-alerts`: what the vendor told beside verdicts.
 import type { Request, Response } from 'express';
 import { z } from 'zod';
-import type { Database } from '../db/connect.ts';
 import {
   type ComplianceAlertRow,
   type FaceMatchRow,
@@ -11,15 +10,16 @@ import {
   type Page,
 } from '../db/find-facts.ts';
 import type { DeliveryId, SessionId } from '../events/event.ts';
+import type { ApiDependencies } from './api.ts';
 import { pageOf, pageParameters, readCursor, readQuery, searchText } from './query.ts';
 
 /** Answers a page of face matches, newest first. */
-export function showFaceMatches(db: Database, req: Request, res: Response): Promise<void> {
+export function showFaceMatches({ db }: ApiDependencies, req: Request, res: Response): Promise<void> {
   return showPage(req, res, (filter, page) => listFaceMatches(db, filter, page), showFaceMatch);
 }
 
 /** Answers a page of compliance alerts, newest first. */
-export function showComplianceAlerts(db: Database, req: Request, res: Response): Promise<void> {
+export function showComplianceAlerts({ db }: ApiDependencies, req: Request, res: Response): Promise<void> {
   return showPage(req, res, (filter, page) => listComplianceAlerts(db, filter, page), showComplianceAlert);
 }
 

@@ -1,17 +1,52 @@
-// The gate in front of everything under /v1. It stands before the routes and not in them, so that no route can forget it.
+// The gate in front of everything under /v1. It stands before the routes and not in them, so that no route can forget it;
+// what a role may do stands in the table of routes, and a route without a role cannot be written.
 import type { NextFunction, Request, Response } from 'express';
+import { type RoleName, roleNames } from '../db/schema-operations.ts';
 import { ServiceError } from '../errors.ts';
-import type { Secret } from '../secret.ts';
+import type { Actor } from '../operations/action.ts';
+import { type Identity, isWholeKey, type KeyRing, keyPrefix } from '../operations/api-keys.ts';
 
-/** Lets a request through whose bearer key is one of `keys`; compares with each, in constant time. */
-export function createGate(keys: readonly Secret[]) {
+const identities = new WeakMap<Request, Identity>();
+
+/** Lets a request through whose bearer key is known, and remembers whose it is. */
+export function createGate(keyRing: Pick<KeyRing, 'identify'>) {
   return (req: Request, _res: Response, next: NextFunction): void => {
     const given = /^Bearer +(\S+) *$/i.exec(req.headers.authorization ?? '')?.[1];
     if (given === undefined) {
       throw new ServiceError('unauthorized', 'Send an API key: "Authorization: Bearer <key>".');
     }
-    const matches = keys.filter((key) => key.isEqualTo(given));
-    if (matches.length === 0) throw new ServiceError('unauthorized', 'This API key is not known here.');
+    const identity = keyRing.identify(given);
+    if (identity === undefined) throw new ServiceError('unauthorized', explain(given));
+    identities.set(req, identity);
     next();
   };
+}
+
+/** Throws `forbidden` for a key whose role does not reach as far as `role`. */
+export function requireRole(req: Request, role: RoleName): void {
+  const identity = identityOf(req);
+  if (roleNames.indexOf(identity.role) >= roleNames.indexOf(role)) return;
+  throw new ServiceError(
+    'forbidden',
+    `This needs a key of role ${role}; this one's role is ${identity.role}.`,
+  );
+}
+
+/** Who sent this request; only for one that came through the gate. */
+export function actorOf(req: Request): Actor {
+  const { name, role } = identityOf(req);
+  return { name, role, address: req.socket.remoteAddress ?? 'unknown' };
+}
+
+function identityOf(req: Request): Identity {
+  const identity = identities.get(req);
+  if (identity === undefined) throw new Error('a route under /v1 was reached without the gate');
+  return identity;
+}
+
+function explain(given: string): string {
+  if (given.startsWith(keyPrefix) && !isWholeKey(given)) {
+    return 'This API key is not whole: a character is missing or wrong.';
+  }
+  return 'This API key is not known here, or it is revoked or expired.';
 }

@@ -3,6 +3,7 @@
 import type { Request } from 'express';
 import { z } from 'zod';
 import { ServiceError } from '../errors.ts';
+import { parseInstant } from '../events/instant.ts';
 
 export const limitDefault = 50;
 export const limitMax = 200;
@@ -13,6 +14,15 @@ export const searchText = z
   .min(1, 'must not be empty')
   .max(512, 'must be at most 512 characters')
   .refine((text) => !text.includes('\0') && text.isWellFormed(), 'must not hold NUL or broken characters');
+
+/** A time with an offset, such as 2026-11-23T00:00:00Z, as a Date. */
+export const timeText = z
+  .string()
+  .refine((text) => parseInstant(text) !== undefined, 'must be a time such as 2026-11-23T00:00:00Z')
+  .transform((text) => new Date(parseInstant(text) ?? text));
+
+/** Why an operator does something; it goes into the audit. */
+export const whyText = searchText;
 
 export const pageParameters = {
   limit: z

@@ -1,18 +1,18 @@
 // `GET /v1/sessions` and `GET /v1/sessions/{session_id}`: is this person verified, since when, and who says so.
 import type { Request, Response } from 'express';
 import { z } from 'zod';
-import type { Database } from '../db/connect.ts';
 import { findObservations, findSessions, listSessions, type SessionRow } from '../db/find-sessions.ts';
 import { ServiceError } from '../errors.ts';
 import { type SessionId, sources } from '../events/event.ts';
 import { sessionStates } from '../events/session.ts';
+import type { ApiDependencies } from './api.ts';
 import { pageOf, pageParameters, readCursor, readPath, readQuery, searchText } from './query.ts';
 
 const timestampText = z.string().regex(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{6}Z$/);
 const place = z.tuple([timestampText, searchText, searchText]);
 
 /** Answers one session with its observations; 404 for one that we have never heard of. */
-export async function showSession(db: Database, req: Request, res: Response): Promise<void> {
+export async function showSession({ db }: ApiDependencies, req: Request, res: Response): Promise<void> {
   const sessionId = readPath(req, 'session_id', searchText) as SessionId;
   const { account } = readQuery(req, { account: searchText.optional() });
   const [session, ...others] = await findSessions(db, sessionId, account);
@@ -41,7 +41,7 @@ export async function showSession(db: Database, req: Request, res: Response): Pr
 }
 
 /** Answers a page of sessions, newest first, of one person with `?reference_id=`. */
-export async function showSessions(db: Database, req: Request, res: Response): Promise<void> {
+export async function showSessions({ db }: ApiDependencies, req: Request, res: Response): Promise<void> {
   const query = readQuery(req, {
     reference_id: searchText.optional(),
     account: searchText.optional(),

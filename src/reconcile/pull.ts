@@ -109,7 +109,7 @@ async function ask(deps: PullDependencies, session: DueSession, signal: AbortSig
 
 function openToken(cipher: Cipher | undefined, token: Buffer, session: DueSession): string {
   if (cipher === undefined) throw new Error('ENCRYPTION_KEYS is not set, and the session has a token');
-  return cipher.open(token, sessionKeyText(session));
+  return cipher.open(token, sessionKeyText(session)).toString();
 }
 
 // Whatever keeps us from asking may be mended, so the session stays open; but not for ever.

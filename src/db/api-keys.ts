@@ -1,0 +1,75 @@
+// The keys to our own API, as hashes. A revoked key's row stays: the audit names it.
+import { and, desc, eq, gt, isNull, lt, or } from 'drizzle-orm';
+import { type Instant, instantOf } from '../events/instant.ts';
+import type { Queries } from './connect.ts';
+import { apiKeys, type RoleName } from './schema-operations.ts';
+
+export type ApiKeyRow = typeof apiKeys.$inferSelect;
+
+export interface NewApiKey {
+  readonly id: string;
+  readonly name: string;
+  readonly role: RoleName;
+  readonly sha256: Buffer;
+  readonly createdBy: string;
+  readonly expiresAt: Instant | null;
+}
+
+export async function recordApiKey(db: Queries, key: NewApiKey, now: Date): Promise<void> {
+  await db.orm((orm) => orm.insert(apiKeys).values({ ...key, createdAt: instantOf(now) }));
+}
+
+/** The keys that are neither revoked nor expired. */
+export function loadUsableKeys(db: Queries, now: Date): Promise<ApiKeyRow[]> {
+  const isCurrent = or(isNull(apiKeys.expiresAt), gt(apiKeys.expiresAt, instantOf(now)));
+  return db.orm((orm) =>
+    orm
+      .select()
+      .from(apiKeys)
+      .where(and(isNull(apiKeys.revokedAt), isCurrent)),
+  );
+}
+
+/** At most `limit` keys behind `before`, in the order newest first; revoked ones too. */
+export function listApiKeys(
+  db: Queries,
+  { before, limit }: { before: { createdAt: string; id: string } | undefined; limit: number },
+): Promise<ApiKeyRow[]> {
+  const { createdAt, id } = apiKeys;
+  const isBehind =
+    before === undefined
+      ? undefined
+      : or(
+          lt(createdAt, before.createdAt as Instant),
+          and(eq(createdAt, before.createdAt as Instant), lt(id, before.id)),
+        );
+  return db.orm((orm) =>
+    orm.select().from(apiKeys).where(isBehind).orderBy(desc(createdAt), desc(id)).limit(limit),
+  );
+}
+
+/** Revokes a key; undefined where there is none, and the row as it is where it was revoked before. */
+export async function revokeApiKey(db: Queries, id: string, now: Date): Promise<ApiKeyRow | undefined> {
+  const revoked = await db.orm((orm) =>
+    orm
+      .update(apiKeys)
+      .set({ revokedAt: instantOf(now) })
+      .where(and(eq(apiKeys.id, id), isNull(apiKeys.revokedAt)))
+      .returning(),
+  );
+  if (revoked[0] !== undefined) return revoked[0];
+  const [row] = await db.orm((orm) => orm.select().from(apiKeys).where(eq(apiKeys.id, id)));
+  return row;
+}
+
+/** Writes down when keys were last used; never back in time. */
+export async function noteKeysUsed(db: Queries, used: readonly (readonly [string, Date])[]): Promise<void> {
+  if (used.length === 0) return;
+  await db.query({
+    text: `
+      update api_keys k set last_used_at = u.at
+      from unnest($1::text[], $2::timestamptz[]) as u (id, at)
+      where k.id = u.id and (k.last_used_at is null or k.last_used_at < u.at)`,
+    values: [used.map(([id]) => id), used.map(([, at]) => at.toISOString())],
+  });
+}

@@ -1,0 +1,11 @@
+// The column types that drizzle has not, or has otherwise: bytes, and times as exact texts.
+import { customType } from 'drizzle-orm/pg-core';
+import type { Instant } from '../events/instant.ts';
+import { readTimestamp } from './timestamp.ts';
+
+export const bytea = customType<{ data: Buffer; driverData: Buffer }>({ dataType: () => 'bytea' });
+
+export const instant = customType<{ data: Instant; driverData: string }>({
+  dataType: () => 'timestamp (6) with time zone',
+  fromDriver: readTimestamp,
+});

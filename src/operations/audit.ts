@@ -1,0 +1,146 @@
+// The audit: what operators did, each entry chained to the one before by its hash, so that one that was changed, taken
+// out or moved shows. Where an encryption key is configured the hashes hang on it, and who can write to the database
+// alone cannot make them anew.
+import { createHash, createHmac, hkdfSync } from 'node:crypto';
+import type { EncryptionKey } from '../cipher.ts';
+import {
+  type AuditEntry,
+  type AuditHead,
+  insertAuditEntry,
+  listAuditPage,
+  lockAuditHead,
+  readAuditHead,
+} from '../db/audit.ts';
+import type { Queries, Transaction } from '../db/connect.ts';
+import { instantOf } from '../events/instant.ts';
+import type { Action } from './action.ts';
+
+export interface NewEntry extends Action {
+  readonly rows: number;
+  /** `done`, or the code of what went wrong. */
+  readonly outcome: string;
+  readonly at: Date;
+}
+
+/** Appends one entry. It waits for every other that is being appended, so it stands last in its transaction. */
+export async function appendAudit(
+  tx: Transaction,
+  { actor, name, why, details, rows, outcome, at }: NewEntry,
+  key: EncryptionKey | undefined,
+): Promise<void> {
+  const head = await lockAuditHead(tx);
+  const entry: Unhashed = {
+    seq: head.seq + 1,
+    at: instantOf(at),
+    actor: actor.name,
+    role: actor.role,
+    address: actor.address,
+    action: name,
+    why,
+    details: JSON.stringify(details),
+    rows,
+    outcome,
+    keyId: key?.id ?? null,
+    previousHash: head.hash,
+  };
+  await insertAuditEntry(tx, { ...entry, hash: hashOf(entry, key) });
+}
+
+export const auditFlaws = [
+  'missing', // there is no entry with this number; 0 is the row that names the newest
+  'changed', // it says something else than when it was written
+  'out_of_order', // the entry before it is not the one that it was written behind
+  'unknown_key', // its hash hangs on an encryption key that is not configured
+] as const;
+
+export interface AuditFlaw {
+  readonly seq: number;
+  readonly flaw: (typeof auditFlaws)[number];
+}
+
+export interface AuditVerification {
+  readonly entries: number;
+  /** The first of them, in order. */
+  readonly flaws: readonly AuditFlaw[];
+  /** The newest entry: noted elsewhere, it later proves that nothing before it was rewritten. */
+  readonly head: { readonly seq: number; readonly hash: string };
+}
+
+const pageEntries = 1_000;
+const shownFlaws = 100;
+
+/** Reads the whole audit and names what is wrong with it. `keys` are all encryption keys that are configured. */
+export async function verifyAudit(db: Queries, keys: readonly EncryptionKey[]): Promise<AuditVerification> {
+  const { head, newestSeq } = await readAuditHead(db);
+  const flaws: AuditFlaw[] = [];
+  let before: AuditHead = { seq: 0, hash: Buffer.alloc(0) };
+  let entries = 0;
+  let isKeyed = false;
+  for (;;) {
+    const page = await listAuditPage(db, { after: before.seq, upTo: newestSeq, limit: pageEntries });
+    for (const entry of page) {
+      for (let seq = before.seq + 1; seq < entry.seq; seq += 1) note(flaws, seq, 'missing');
+      const flaw = flawOf(entry, before, keys, isKeyed);
+      if (flaw !== undefined) note(flaws, entry.seq, flaw);
+      isKeyed ||= entry.keyId !== null;
+      before = entry;
+      entries += 1;
+    }
+    if (page.length < pageEntries) break;
+  }
+  if (head === undefined) note(flaws, 0, 'missing');
+  for (let seq = before.seq + 1; seq <= (head?.seq ?? 0); seq += 1) note(flaws, seq, 'missing');
+  const isHeadBehind = head !== undefined && (head.seq < before.seq || !endsAt(before, head));
+  if (isHeadBehind) note(flaws, before.seq, 'changed');
+  const { seq, hash } = head ?? before;
+  return { entries, flaws, head: { seq, hash: hash.toString('hex') } };
+}
+
+function endsAt(last: AuditHead, head: AuditHead): boolean {
+  return last.seq < head.seq || last.hash.equals(head.hash);
+}
+
+type Unhashed = Omit<AuditEntry, 'hash'>;
+
+function flawOf(
+  entry: AuditEntry,
+  before: AuditHead,
+  keys: readonly EncryptionKey[],
+  isKeyed: boolean,
+): AuditFlaw['flaw'] | undefined {
+  const key = keys.find(({ id }) => id === entry.keyId);
+  if (entry.keyId !== null && key === undefined) return 'unknown_key';
+  // Once the hashes hang on a key, one that hangs on none was made by somebody who has no key.
+  if (entry.keyId === null && isKeyed) return 'changed';
+  if (!hashOf(entry, key).equals(entry.hash)) return 'changed';
+  if (before.seq === entry.seq - 1 && !before.hash.equals(entry.previousHash)) return 'out_of_order';
+  return undefined;
+}
+
+function hashOf(entry: Unhashed, key: EncryptionKey | undefined): Buffer {
+  const { seq, at, actor, role, address, action, why, details, rows, outcome, keyId, previousHash } = entry;
+  const covered = [
+    seq,
+    at,
+    actor,
+    role,
+    address,
+    action,
+    why,
+    details,
+    rows,
+    outcome,
+    keyId,
+    previousHash.toString('hex'),
+  ];
+  const text = JSON.stringify(covered);
+  if (key === undefined) return createHash('sha256').update(text).digest();
+  const bytes = Buffer.from(key.key.reveal(), 'base64');
+  const derived = Buffer.from(hkdfSync('sha256', bytes, '', 'ilive-webhooks audit', 32));
+  return createHmac('sha256', derived).update(text).digest();
+}
+
+function note(flaws: AuditFlaw[], seq: number, flaw: AuditFlaw['flaw']): void {
+  const isNoted = flaws.some((noted) => noted.seq === seq);
+  if (!isNoted && flaws.length < shownFlaws) flaws.push({ seq, flaw });
+}

@@ -1,0 +1,47 @@
+// The operator's part of the composition root: the keys to the API, and what the routes under /v1 need.
+import type { Database } from './db/connect.ts';
+import type { ApiDependencies } from './http/api.ts';
+import type { ExpectDependencies } from './http/expect-session.ts';
+import { createKeyRing, type KeyRing } from './operations/api-keys.ts';
+import { schedule } from './queue/schedule.ts';
+import type { Running } from './running.ts';
+
+// A revoked key stops within this time in every process, and the time of one statement.
+const keysRefreshMs = 1_000;
+
+/** The keys that work, read anew every second; resolves with the first reading. */
+export async function startKeyRing(running: Running, db: Database): Promise<KeyRing> {
+  const { config, log, now, undo } = running;
+  const keyRing = createKeyRing({ db, fixed: config.http.apiKeys, now, log });
+  await keyRing.refresh();
+  if (config.http.apiKeys.length === 0 && !keyRing.hasKeys()) {
+    log.warn('BOOTSTRAP_API_KEY is not set and no key has been made: the API answers nobody');
+  }
+  const task = schedule('keys', keysRefreshMs, () => keyRing.refresh(), log);
+  undo.push({ name: 'keys', run: () => task.stop() });
+  return keyRing;
+}
+
+export interface ApiParts {
+  readonly db: Database;
+  /** A pool of the operator's own: a long action holds up no question. */
+  readonly operatorDb: Database;
+  readonly expect: ExpectDependencies;
+}
+
+/** What the routes under /v1 need. */
+export async function createApi(
+  running: Running,
+  { db, operatorDb, expect }: ApiParts,
+): Promise<ApiDependencies> {
+  const { config, log, now } = running;
+  const { encryptionKeys } = config.ledger;
+  return {
+    db,
+    expect,
+    operate: { db: operatorDb, auditKey: encryptionKeys[0], log, now },
+    keyRing: await startKeyRing(running, operatorDb),
+    encryptionKeys,
+    now,
+  };
+}
