@@ -81,6 +81,7 @@ function nest(values: Values) {
     },
     receive: {
       signingKeys: signingKeysOf(values),
+      secretEncoding: values.ILIVE_SECRET_ENCODING,
       template: values.ILIVE_SIGNATURE_TEMPLATE,
       toleranceSeconds: values.ILIVE_SIGNATURE_TOLERANCE_SECONDS,
       bodyLimitBytes: values.BODY_LIMIT_BYTES,

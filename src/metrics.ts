@@ -24,6 +24,11 @@ export function createMetrics() {
       labelNames: ['reason'] as const,
       registers,
     }),
+    refusalsDropped: new Counter({
+      name: 'ilive_refusals_dropped_total',
+      help: 'Refused requests that were not kept because the buffer was full.',
+      registers,
+    }),
     groupDeliveries: new Histogram({
       name: 'ilive_group_deliveries',
       help: 'Deliveries in one group commit.',

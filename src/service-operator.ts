@@ -1,13 +1,17 @@
 // The operator's part of the composition root: the keys to the API, and what the routes under /v1 need.
 import type { Database } from './db/connect.ts';
-import type { ApiDependencies } from './http/api.ts';
+import type { ApiDependencies, RefusalDependencies } from './http/api.ts';
 import type { ExpectDependencies } from './http/expect-session.ts';
+import { signingKey } from './ilive/signature.ts';
+import { catalogueKinds } from './ilive/translate.ts';
 import { createKeyRing, type KeyRing } from './operations/api-keys.ts';
+import { diagnoseRefusals } from './operations/diagnose-refusals.ts';
 import { schedule } from './queue/schedule.ts';
 import type { Running } from './running.ts';
 
 // A revoked key stops within this time in every process, and the time of one statement.
 const keysRefreshMs = 1_000;
+const diagnosisIntervalMs = 2_000;
 
 /** The keys that work, read anew every second; resolves with the first reading. */
 export async function startKeyRing(running: Running, db: Database): Promise<KeyRing> {
@@ -27,21 +31,52 @@ export interface ApiParts {
   /** A pool of the operator's own: a long action holds up no question. */
   readonly operatorDb: Database;
   readonly expect: ExpectDependencies;
+  readonly announce: (ids: readonly string[]) => Promise<boolean>;
 }
 
 /** What the routes under /v1 need. */
-export async function createApi(
-  running: Running,
-  { db, operatorDb, expect }: ApiParts,
-): Promise<ApiDependencies> {
-  const { config, log, now } = running;
+export async function createApi(running: Running, parts: ApiParts): Promise<ApiDependencies> {
+  const { db, operatorDb, expect } = parts;
+  const { config, log, now, undo } = running;
   const { encryptionKeys } = config.ledger;
+  const refusals = createRefusalDependencies(running, parts);
+  const diagnosis = schedule('diagnosis', diagnosisIntervalMs, () => diagnoseRefusals(refusals), log);
+  undo.push({ name: 'diagnosis', run: () => diagnosis.stop() });
   return {
     db,
     expect,
     operate: { db: operatorDb, auditKey: encryptionKeys[0], log, now },
     keyRing: await startKeyRing(running, operatorDb),
+    refusals,
     encryptionKeys,
+    now,
+  };
+}
+
+function createRefusalDependencies(
+  running: Running,
+  { operatorDb, expect, announce }: ApiParts,
+): RefusalDependencies {
+  const { config, now } = running;
+  const { signingKeys, template, toleranceSeconds } = config.receive;
+  const keysByAccount = new Map(
+    signingKeys.map(({ account, secrets, encoding }) => [
+      account,
+      secrets.map((secret) => signingKey(secret.reveal(), encoding)),
+    ]),
+  );
+  return {
+    db: operatorDb,
+    cipher: expect.cipher,
+    keysOf: (account) => keysByAccount.get(account) ?? [],
+    knownSecrets: () => [],
+    template,
+    encoding: config.receive.secretEncoding,
+    toleranceSeconds,
+    client: expect.client,
+    dialect: config.vendor.dialect,
+    catalogue: catalogueKinds(config.work.kindAliases, config.work.ignoredKinds),
+    announce: (ids) => void announce(ids),
     now,
   };
 }

@@ -8,12 +8,20 @@ import { createGroupCommit, type GroupCommit } from './http/group-commit.ts';
 import type { ReceiveDependencies } from './http/receive-webhook.ts';
 import type { IliveClient } from './ilive/client.ts';
 import { signingKey } from './ilive/signature.ts';
+import { createRefusalKeeper } from './operations/keep-refusals.ts';
 import type { Announcer } from './queue/announce.ts';
+import { schedule } from './queue/schedule.ts';
 import { firstPullAt } from './reconcile/overdue.ts';
 import type { Running } from './running.ts';
 import { createTokenCipher, ledgerRulesOf } from './service-vendor.ts';
 
-export function createReceiver(running: Running, db: Database, announcer: Announcer): ReceiveDependencies {
+const refusalsIntervalMs = 1_000;
+
+export function createReceiver(
+  running: Running,
+  { db, refusalDb }: { readonly db: Database; readonly refusalDb: Database },
+  announcer: Announcer,
+): ReceiveDependencies {
   const { config, log, metrics, now, undo } = running;
   const group: GroupCommit = createGroupCommit({
     record: (deliveries) => recordDeliveries(db, deliveries),
@@ -39,11 +47,33 @@ export function createReceiver(running: Running, db: Database, announcer: Announ
     toleranceSeconds: config.receive.toleranceSeconds,
     bodyLimitBytes: config.receive.bodyLimitBytes,
     store: (delivery) => group.store(delivery),
+    keepRefusal: startRefusals(running, refusalDb),
     now,
     log,
     onReceived: (isRepeat) => metrics.received.inc({ result: isRepeat ? 'repeat' : 'new' }),
     onRefused: (reason) => metrics.refused.inc({ reason }),
   };
+}
+
+// A connection of its own, and never the request's turn: what is refused must not slow what is signed.
+function startRefusals(running: Running, db: Database): ReceiveDependencies['keepRefusal'] {
+  const { config, log, metrics, undo } = running;
+  const keeper = createRefusalKeeper({
+    ...config.refusals,
+    db,
+    cipher: createTokenCipher(running),
+    log,
+    onDropped: (count) => metrics.refusalsDropped.inc(count),
+  });
+  const task = schedule('refusals', refusalsIntervalMs, async () => void (await keeper.store()), log);
+  undo.push({
+    name: 'refusals',
+    run: async () => {
+      await task.stop();
+      while (await keeper.store());
+    },
+  });
+  return (request) => keeper.keep(request);
 }
 
 export function createExpectation(

@@ -50,7 +50,12 @@ export function startWork(
   const tasks = [
     schedule('sweep', sweepIntervalMs, sweep, log),
     schedule('pull', config.ledger.pullIntervalMs, () => pull(stopping.signal), log),
-    schedule('upkeep', upkeepIntervalMs, () => keepUp({ db, log, now }), log),
+    schedule(
+      'upkeep',
+      upkeepIntervalMs,
+      () => keepUp({ db, refusalsKeepMs: config.refusals.keepMs, log, now }),
+      log,
+    ),
   ];
   undo.push({
     name: 'scheduled tasks',

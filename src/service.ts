@@ -33,6 +33,7 @@ export interface Service {
 
 const connectTimeoutMs = 5_000;
 const workStatementTimeoutMs = 30_000;
+const refusalConnections = 1;
 const operateStatementTimeoutMs = 60_000;
 const queueOpenDeadlineMs = 1_000;
 
@@ -85,9 +86,12 @@ async function startAll(running: Running): Promise<void> {
     isGivenUp: () => running.isStopping,
   });
   undo.push({ name: 'database', run: closeDatabase });
-  const connectPool = (name: string, statementTimeoutMs: number): Database => {
+  const connectPool = (
+    name: string,
+    statementTimeoutMs: number,
+    maxConnections = config.database.poolMax,
+  ) => {
     const applicationName = `ilive-webhooks ${name}`;
-    const maxConnections = config.database.poolMax;
     const db = connect({
       url: databaseUrl,
       applicationName,
@@ -117,18 +121,26 @@ async function startAll(running: Running): Promise<void> {
 
   const readDb = connectPool('read', workStatementTimeoutMs);
   // Before the door opens: a day's partition that is made while that day's rows come in refuses some of them.
-  await keepUp({ db: readDb, log, now: running.now }).catch((error: unknown) =>
-    log.warn(
-      { err: error },
-      'the partitions of the coming days could not be made; the default one takes their rows',
-    ),
+  await keepUp({ db: readDb, refusalsKeepMs: config.refusals.keepMs, log, now: running.now }).catch(
+    (error: unknown) =>
+      log.warn(
+        { err: error },
+        'the partitions of the coming days could not be made; the default one takes their rows',
+      ),
   );
   // A door that opens before the bell hangs leaves its first deliveries to the sweep; a queue that is away is not waited for.
   await Promise.race([announcer.opened, wait(queueOpenDeadlineMs, undefined, { ref: false })]);
   const receive =
     config.role === 'worker'
       ? undefined
-      : createReceiver(running, connectPool('receive', config.receive.commitTimeoutMs), announcer);
+      : createReceiver(
+          running,
+          {
+            db: connectPool('receive', config.receive.commitTimeoutMs),
+            refusalDb: connectPool('refusals', workStatementTimeoutMs, refusalConnections),
+          },
+          announcer,
+        );
   const client = createVendorClient(running, readDb);
   if (client === undefined)
     log.warn('ILIVE_API_KEY is not set: a verdict whose webhook is lost cannot be pulled');
@@ -139,6 +151,7 @@ async function startAll(running: Running): Promise<void> {
           db: readDb,
           operatorDb: connectPool('operate', operateStatementTimeoutMs),
           expect: createExpectation(running, readDb, client),
+          announce: announcer.announce,
         });
   await openDoor(running, readDb, api, receive, backend.kind);
   if (config.role !== 'receiver') {

@@ -1,15 +1,25 @@
 // What the routes under /v1 need, all of them together.
 import type { EncryptionKey } from '../cipher.ts';
 import type { Database } from '../db/connect.ts';
+import type { DeliveryId } from '../events/event.ts';
+import type { AdmitDependencies } from '../operations/admit-by-pull.ts';
+import type { ReverifyDependencies } from '../operations/admit-refusals.ts';
 import type { KeyRing } from '../operations/api-keys.ts';
+import type { DiagnoseDependencies } from '../operations/diagnose-refusals.ts';
 import type { OperateDependencies } from '../operations/operate.ts';
 import type { ExpectDependencies } from './expect-session.ts';
+
+export interface RefusalDependencies extends ReverifyDependencies, AdmitDependencies, DiagnoseDependencies {
+  /** Rings for the deliveries that were let in. */
+  readonly announce: (ids: readonly DeliveryId[]) => void;
+}
 
 export interface ApiDependencies {
   readonly db: Database;
   readonly expect: ExpectDependencies;
   readonly operate: OperateDependencies;
   readonly keyRing: KeyRing;
+  readonly refusals: RefusalDependencies;
   /** All that are configured; the first one encrypts. */
   readonly encryptionKeys: readonly EncryptionKey[];
   readonly now: () => Date;

@@ -1,7 +1,6 @@
 // The front door: `POST /webhooks/ilive` and `/webhooks/ilive/:account`. Reads the raw bytes itself, verifies them before
 // anything parses them (guarantee 3), has them stored, and answers 202. After a good signature the only other answer is
 // 503 (guarantee 4): the vendor retries on 5xx and network failure alone, so a 4xx would destroy the event.
-import { createHash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { v7 as uuidV7 } from 'uuid';
 import type { NewDelivery, RecordedDelivery } from '../db/deliveries.ts';
@@ -17,6 +16,8 @@ import {
   webhookIdHeader,
 } from '../ilive/signature.ts';
 import type { Log } from '../log.ts';
+import type { RefusedRequest } from '../operations/refusal-buffer.ts';
+import { describeDelivery, storedHeaders } from '../operations/webhook-delivery.ts';
 import { sendProblem } from './error-response.ts';
 import { readBody } from './read-body.ts';
 
@@ -31,26 +32,23 @@ export interface ReceiveDependencies {
   readonly toleranceSeconds: number;
   readonly bodyLimitBytes: number;
   readonly store: (delivery: NewDelivery) => Promise<RecordedDelivery>;
+  /** Takes what was refused, so that a wrong refusal can be undone; never waits, never throws. */
+  readonly keepRefusal: (request: RefusedRequest) => void;
   readonly now: () => Date;
   readonly log: Log;
   readonly onReceived: (isRepeat: boolean) => void;
   readonly onRefused: (reason: string) => void;
 }
 
-// Kept beside the bytes because they prove or explain them. No other header is stored: cookies and tokens of proxies
-// are nobody's business here.
-const storedHeaders = [
-  signatureHeader,
-  timestampHeader,
-  webhookIdHeader,
-  'content-type',
-  'content-encoding',
-  'user-agent',
-  'traceparent',
+// What explains a refusal: what may have changed the bytes on their way. Never a cookie or an authorization.
+const refusedHeaders = [
+  ...storedHeaders,
+  'content-length',
+  'transfer-encoding',
+  'host',
+  'via',
+  'x-forwarded-for',
 ];
-
-// Postgres refuses index entries past 2,700 bytes; an id as long as that is replaced by its hash and stays unique.
-const webhookIdLimitChars = 200;
 
 /** Answers one request. `account` is the one that the path names. Never rejects. */
 export async function receiveWebhook(
@@ -77,10 +75,9 @@ export async function receiveWebhook(
   const isHint = isUnsigned && deps.takesUnsigned && deps.keysByAccount.has(account);
   if (!verification.ok && !isHint) {
     deps.onRefused(verification.reason);
-    deps.log.warn(
-      { account, reason: verification.reason, bytes: body.length },
-      'refused a request on the webhook route',
-    );
+    const address = req.socket.remoteAddress ?? 'unknown';
+    const headers = headersOf(req, refusedHeaders);
+    deps.keepRefusal({ account, reason: verification.reason, address, receivedAt, headers, body });
     return sendProblem(req, res, {
       status: 401,
       code: verification.reason,
@@ -88,7 +85,16 @@ export async function receiveWebhook(
     });
   }
   try {
-    const { id, isRepeat } = await deps.store(describe(account, req, body, receivedAt, verification.ok));
+    const { id, isRepeat } = await deps.store(
+      describeDelivery({
+        id: uuidV7() as DeliveryId,
+        account,
+        headers: headersOf(req, storedHeaders),
+        body,
+        receivedAt,
+        isProven: verification.ok,
+      }),
+    );
     deps.onReceived(isRepeat);
     const answer = `{"delivery_id":"${id}","repeat":${isRepeat}}`;
     res.writeHead(202, { 'content-type': 'application/json', 'content-length': answer.length });
@@ -119,33 +125,6 @@ function verifyRequest(
   });
 }
 
-function describe(
-  account: string,
-  req: IncomingMessage,
-  body: Buffer,
-  receivedAt: Date,
-  isProven: boolean,
-): NewDelivery {
-  const headers: Record<string, string> = {};
-  for (const name of storedHeaders) {
-    const value = headerOf(req, name);
-    if (value !== undefined) headers[name] = value;
-  }
-  const webhookId = headerOf(req, webhookIdHeader);
-  return {
-    id: uuidV7() as DeliveryId,
-    account,
-    source: 'webhook',
-    webhookId: webhookId === undefined || webhookId === '' ? null : shortened(webhookId),
-    bodySha256: createHash('sha256').update(body).digest(),
-    body,
-    headers,
-    receivedAt,
-    traceId: /^[0-9a-f]{2}-([0-9a-f]{32})-/.exec(headers.traceparent ?? '')?.[1] ?? null,
-    isProven,
-  };
-}
-
 function answerUnavailable(
   deps: ReceiveDependencies,
   req: IncomingMessage,
@@ -168,9 +147,13 @@ function explain(reason: string): string {
   return `The request did not prove that it comes from iLive: ${reason.replaceAll('_', ' ')}.`;
 }
 
-function shortened(webhookId: string): string {
-  if (webhookId.length <= webhookIdLimitChars) return webhookId;
-  return `sha256:${createHash('sha256').update(webhookId).digest('hex')}`;
+function headersOf(req: IncomingMessage, names: readonly string[]): Record<string, string> {
+  const headers: Record<string, string> = {};
+  for (const name of names) {
+    const value = headerOf(req, name);
+    if (value !== undefined) headers[name] = value;
+  }
+  return headers;
 }
 
 function headerOf(req: IncomingMessage, name: string): string | undefined {

@@ -8,8 +8,10 @@ import { showDeliveries, showDelivery } from './deliveries.ts';
 import { createSession, registerKnownSession } from './expect-session.ts';
 import { showComplianceAlerts, showFaceMatches } from './facts.ts';
 import { requireRole } from './gate.ts';
+import { admitOnPull, purgeRefusals, reverify } from './ops/admit-refusals.ts';
 import { showAuditEntries, showAuditVerification } from './ops/audit.ts';
 import { createApiKey, revokeKey, showApiKeys } from './ops/keys.ts';
+import { showRefusal, showRefusalBody, showRefusals } from './ops/refusals.ts';
 import { refuseMethod } from './refuse-method.ts';
 import { showSession, showSessions } from './sessions.ts';
 
@@ -50,6 +52,12 @@ export const routes: readonly Route[] = [
   get('/v1/compliance-alerts', 'reader', showComplianceAlerts),
   get('/v1/deliveries', 'reader', showDeliveries),
   get('/v1/deliveries/:delivery_id', 'reader', showDelivery),
+  get('/v1/ops/refusals', 'operator', showRefusals),
+  post('/v1/ops/refusals/reverify', 'operator', reverify),
+  post('/v1/ops/refusals/admit', 'operator', admitOnPull),
+  post('/v1/ops/refusals/purge', 'admin', purgeRefusals),
+  get('/v1/ops/refusals/:refusal_id', 'operator', showRefusal),
+  get('/v1/ops/refusals/:refusal_id/body', 'operator', showRefusalBody),
   get('/v1/ops/audit', 'operator', showAuditEntries),
   get('/v1/ops/audit/verification', 'operator', showAuditVerification),
   get('/v1/ops/keys', 'admin', showApiKeys),

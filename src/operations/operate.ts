@@ -22,14 +22,25 @@ export interface Done<T> {
 }
 
 /** Does `work` and puts it into the audit with it. Throws what `work` throws, after that is in the audit. */
-export async function operate<T>(
+export function operate<T>(
   deps: OperateDependencies,
   action: Action,
   work: (tx: Transaction) => Promise<Done<T>>,
 ): Promise<T> {
+  return operateAfter(deps, action, async () => undefined, work);
+}
+
+/** As `operate`, with what has to be found out before the transaction, such as by asking iLive. */
+export async function operateAfter<P, T>(
+  deps: OperateDependencies,
+  action: Action,
+  prepare: () => Promise<P>,
+  work: (tx: Transaction, prepared: P) => Promise<Done<T>>,
+): Promise<T> {
   try {
+    const prepared = await prepare();
     return await deps.db.transaction(async (tx) => {
-      const { rows, result } = await work(tx);
+      const { rows, result } = await work(tx, prepared);
       await appendAudit(tx, { ...action, rows, outcome: 'done', at: deps.now() }, deps.auditKey);
       return result;
     });

@@ -1,19 +1,17 @@
 // Asks iLive about sessions that stay silent. The answer is recorded as just another delivery (source `pull`) and goes
 // through the one write path; this file never writes a verdict. A session that iLive no longer answers for is ended with
 // the reason. While iLive itself is away nothing is ended and nothing counts: the sessions are asked again when it is back.
-import { createHash } from 'node:crypto';
-import { v7 as uuidV7 } from 'uuid';
 import type { Cipher } from '../cipher.ts';
 import type { Database } from '../db/connect.ts';
-import { pulledSessionHeader, recordDeliveries } from '../db/deliveries.ts';
+import { recordDeliveries } from '../db/deliveries.ts';
 import { type DueSession, endSession, endUnaskable, releaseSession, takeDueSessions } from '../db/ledger.ts';
 import type { EndedReason } from '../db/schema.ts';
 import { sessionKeyText } from '../db/sessions.ts';
-import type { DeliveryId } from '../events/event.ts';
 import type { IliveClient } from '../ilive/client.ts';
 import { AuthenticationError, NotFoundError, ResponseError } from '../ilive/errors.ts';
 import type { Log } from '../log.ts';
 import { lastChanceMs, nextPullAt } from './overdue.ts';
+import { describePulled } from './pulled-delivery.ts';
 
 export interface PullDependencies {
   readonly db: Database;
@@ -133,21 +131,7 @@ function refusalOf(error: unknown, dialect: 'reference' | 'managed'): EndedReaso
 async function recordAnswer(deps: PullDependencies, session: DueSession, body: Buffer): Promise<PullOutcome> {
   const { db, announce, now } = deps;
   const receivedAt = now();
-  const [recorded] = await recordDeliveries(db, [
-    {
-      id: uuidV7() as DeliveryId,
-      account: session.account,
-      source: 'pull',
-      // The same answer to the same question is the same delivery, however often we ask.
-      webhookId: `pull:${session.sessionId}`.slice(0, 200),
-      bodySha256: createHash('sha256').update(body).digest(),
-      body,
-      headers: { [pulledSessionHeader]: session.sessionId },
-      receivedAt,
-      traceId: null,
-      isProven: true,
-    },
-  ]);
+  const [recorded] = await recordDeliveries(db, [describePulled(session, body, receivedAt)]);
   // Released before the ring: processing ends the schedule, and must not be overtaken by us.
   const isKnown = (recorded?.isRepeat ?? false) && session.state !== 'expected';
   const recheckAt = isKnown ? null : new Date(receivedAt.getTime() + recheckMs);

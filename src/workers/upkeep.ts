@@ -3,19 +3,25 @@
 import type { Database } from '../db/connect.ts';
 import { dropOldIdempotencyKeys } from '../db/idempotency-keys.ts';
 import { createBodyPartitions } from '../db/partitions.ts';
+import { dropOldRefusals } from '../db/refusals.ts';
 import type { Log } from '../log.ts';
 
 const partitionDaysAhead = 7;
 
 export interface UpkeepDependencies {
   readonly db: Database;
+  /** How long a refused request is kept. */
+  readonly refusalsKeepMs: number;
   readonly log: Log;
   readonly now: () => Date;
 }
 
-/** Makes the coming days' partitions of the stored bodies, and forgets idempotency keys that are a day old. */
-export async function keepUp({ db, log, now }: UpkeepDependencies): Promise<void> {
+/** Makes the coming days' partitions of the stored bodies, and forgets idempotency keys and refusals that are old. */
+export async function keepUp({ db, refusalsKeepMs, log, now }: UpkeepDependencies): Promise<void> {
   const partitions = await createBodyPartitions(db, now(), partitionDaysAhead);
   await dropOldIdempotencyKeys(db, now());
+  const refusals = await dropOldRefusals(db, new Date(now().getTime() - refusalsKeepMs));
+  if (refusals > 0)
+    log.info({ count: refusals }, 'let go of refusals that are older than REFUSALS_KEEP_DAYS');
   if (partitions.length > 0) log.info({ partitions }, 'made partitions for the coming days');
 }

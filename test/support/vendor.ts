@@ -22,6 +22,8 @@ export interface TogetherOptions {
   readonly dialect?: 'reference' | 'managed';
   /** How many times faster than the wall's their time runs. */
   readonly speed?: number;
+  /** What stands between the vendor's webhooks and the route; default: nothing. */
+  readonly between?: (route: URL) => Promise<URL>;
 }
 
 /** Starts both; the service's webhook route is where the vendor's webhooks go. */
@@ -54,7 +56,8 @@ export async function startTogether(options: TogetherOptions = {}): Promise<Toge
     ...options.service?.env,
   };
   const service = await startTestService({ ...options.service, env, overrides });
-  front = new URL(`${service.url}/webhooks/ilive`);
+  const route = new URL(`${service.url}/webhooks/ilive`);
+  front = (await options.between?.(route)) ?? route;
   return {
     vendor,
     service,

@@ -1,0 +1,283 @@
+// The refused requests that are kept. What bounds them stands in one place, `recordRefusals`: it adds and makes room in
+// one transaction, one receiver at a time, so that the limits hold whatever comes. Headers and bodies arrive here as
+// they are to be stored, sealed or not.
+import {
+  and,
+  asc,
+  desc,
+  eq,
+  getTableColumns,
+  gt,
+  gte,
+  inArray,
+  isNotNull,
+  isNull,
+  lt,
+  type SQL,
+  sql,
+} from 'drizzle-orm';
+import type { DeliveryId } from '../events/event.ts';
+import { type Instant, instantOf } from '../events/instant.ts';
+import type { Database, Queries, Transaction } from './connect.ts';
+import { type Admission, refusals } from './schema-operations.ts';
+
+export type RefusalRow = typeof refusals.$inferSelect;
+/** What lists show: everything but the bytes. */
+export type ListedRefusal = Omit<RefusalRow, 'headers' | 'body' | 'requestSha256'>;
+
+export interface NewRefusal {
+  readonly id: string;
+  readonly account: string;
+  readonly reason: string;
+  readonly address: string;
+  readonly receivedAt: Date;
+  readonly lastReceivedAt: Date;
+  readonly requestSha256: Buffer;
+  readonly times: number;
+  readonly headers: Buffer;
+  readonly body: Buffer;
+  readonly isSealed: boolean;
+  readonly bodyBytes: number;
+}
+
+export interface RefusalLimits {
+  readonly maxCount: number;
+  readonly maxBytes: number;
+}
+
+// Room is made for more than is needed, so that a flood has it made every few seconds and not with every group.
+const keptShare = 0.95;
+// What a row takes beside its bytes, when sources are compared: many small requests fill the store as well.
+const rowBytes = 1_024;
+
+/** Keeps the group, and lets go of what is past the limits: of the source with the most its oldest, one after another. */
+export async function recordRefusals(
+  db: Database,
+  group: readonly NewRefusal[],
+  limits: RefusalLimits,
+): Promise<void> {
+  await db.transaction(async (tx) => {
+    await tx.query({ text: `select pg_advisory_xact_lock(hashtext('refusals'))` });
+    await insertRefusals(tx, group);
+    const [held] = await tx.query<{ count: string; bytes: string | null }>({
+      name: 'measure-refusals',
+      text: `select count(*), sum(stored_bytes) as bytes from refusals`,
+    });
+    const isOver = Number(held?.count) > limits.maxCount || Number(held?.bytes) > limits.maxBytes;
+    if (isOver) await makeRoom(tx, limits);
+  });
+}
+
+async function insertRefusals(tx: Transaction, group: readonly NewRefusal[]): Promise<void> {
+  await tx.orm((orm) =>
+    orm
+      .insert(refusals)
+      .values(
+        group.map((refusal) => ({
+          ...refusal,
+          receivedAt: instantOf(refusal.receivedAt),
+          lastReceivedAt: instantOf(refusal.lastReceivedAt),
+          storedBytes: refusal.headers.length + refusal.body.length,
+        })),
+      )
+      .onConflictDoUpdate({
+        target: [refusals.account, refusals.requestSha256],
+        set: {
+          times: sql`${refusals.times} + excluded.times`,
+          lastReceivedAt: sql`greatest(${refusals.lastReceivedAt}, excluded.last_received_at)`,
+        },
+      }),
+  );
+}
+
+// Each source keeps its newest, all sources up to one level, and the level falls until everything fits: the source with
+// the most gives first. What was admitted is a delivery by now and goes before all else.
+async function makeRoom(tx: Transaction, { maxCount, maxBytes }: RefusalLimits): Promise<void> {
+  await tx.query({
+    text: `
+      with leveled as (
+        select id, stored_bytes, delivery_id,
+               sum(stored_bytes + $3) over (partition by account, reason, address order by id desc) as level
+        from refusals
+      ), filled as (
+        select id, sum(stored_bytes) over place as bytes, row_number() over place as count
+        from leveled window place as (order by delivery_id is not null, level, id desc)
+      )
+      delete from refusals r using filled f where r.id = f.id and (f.bytes > $1 or f.count > $2)`,
+    values: [Math.floor(maxBytes * keptShare), Math.floor(maxCount * keptShare), rowBytes],
+  });
+}
+
+/** Lets go of what is older than `before`; answers how many. */
+export async function dropOldRefusals(db: Queries, before: Date): Promise<number> {
+  const rows = await db.query({
+    text: `delete from refusals where received_at < $1 returning id`,
+    values: [before.toISOString()],
+  });
+  return rows.length;
+}
+
+export interface RefusalFilter {
+  readonly ids?: readonly string[] | undefined;
+  readonly isAdmitted?: boolean | undefined;
+  readonly reason?: string | undefined;
+  readonly account?: string | undefined;
+  readonly address?: string | undefined;
+  readonly from?: Date | undefined;
+  readonly to?: Date | undefined;
+}
+
+const { headers: _headers, body: _body, requestSha256: _hash, ...listed } = getTableColumns(refusals);
+
+/** At most `limit` refusals behind `before`, newest first, without their bytes. */
+export function listRefusals(
+  db: Queries,
+  filter: RefusalFilter,
+  { before, limit }: { before: string | undefined; limit: number },
+): Promise<ListedRefusal[]> {
+  const isBehind = before === undefined ? undefined : lt(refusals.id, before);
+  return db.orm((orm) =>
+    orm
+      .select(listed)
+      .from(refusals)
+      .where(and(conditionOf(filter), isBehind))
+      .orderBy(desc(refusals.id))
+      .limit(limit),
+  );
+}
+
+export async function findRefusal(db: Queries, id: string): Promise<RefusalRow | undefined> {
+  const [row] = await db.orm((orm) => orm.select().from(refusals).where(eq(refusals.id, id)));
+  return row;
+}
+
+export interface RefusalPage {
+  readonly after: string | undefined;
+  readonly limit: number;
+}
+
+/** At most `limit` of the still refused behind `after`, oldest first, with their bytes. */
+export function loadRefusals(
+  db: Queries,
+  filter: RefusalFilter,
+  { after, limit }: RefusalPage,
+): Promise<RefusalRow[]> {
+  const isBehind = after === undefined ? undefined : gt(refusals.id, after);
+  return db.orm((orm) =>
+    orm
+      .select()
+      .from(refusals)
+      .where(and(conditionOf({ ...filter, isAdmitted: false }), isBehind))
+      .orderBy(asc(refusals.id))
+      .limit(limit),
+  );
+}
+
+/** Holds those of the ids that are still refused until the transaction ends, and answers which. */
+export async function takeRefusals(tx: Transaction, ids: readonly string[]): Promise<Set<string>> {
+  const rows = await tx.query<{ id: string }>({
+    text: `select id from refusals where id = any($1::uuid[]) and delivery_id is null order by id for update`,
+    values: [ids],
+  });
+  return new Set(rows.map(({ id }) => id));
+}
+
+/** The newest `limit` of the still refused that have no diagnosis. */
+export function findUndiagnosed(db: Queries, limit: number): Promise<RefusalRow[]> {
+  return db.orm((orm) =>
+    orm
+      .select()
+      .from(refusals)
+      .where(and(isNull(refusals.diagnosedAt), isNull(refusals.deliveryId)))
+      .orderBy(desc(refusals.id))
+      .limit(limit),
+  );
+}
+
+export async function recordDiagnosis(db: Queries, id: string, diagnosis: unknown, now: Date): Promise<void> {
+  await db.orm((orm) =>
+    orm
+      .update(refusals)
+      .set({ diagnosis, diagnosedAt: instantOf(now) })
+      .where(eq(refusals.id, id)),
+  );
+}
+
+export interface AdmittedRefusal {
+  readonly id: string;
+  readonly deliveryId: DeliveryId;
+}
+
+/** Marks refusals as admitted, and the deliveries that they have become with what proved them. */
+export async function markAdmitted(
+  tx: Transaction,
+  admitted: readonly AdmittedRefusal[],
+  { admission, now }: { readonly admission: Admission; readonly now: Date },
+): Promise<void> {
+  if (admitted.length === 0) return;
+  await tx.query({
+    text: `
+      update refusals r set delivery_id = a.delivery_id, admission = $3, admitted_at = $4
+      from unnest($1::uuid[], $2::uuid[]) as a (id, delivery_id) where r.id = a.id`,
+    values: [
+      admitted.map(({ id }) => id),
+      admitted.map(({ deliveryId }) => deliveryId),
+      admission,
+      now.toISOString(),
+    ],
+  });
+}
+
+/** Writes down on new deliveries that they were refused at first, and what let them in. */
+export async function markDeliveriesAdmitted(
+  tx: Transaction,
+  ids: readonly DeliveryId[],
+  admission: Admission,
+): Promise<void> {
+  if (ids.length === 0) return;
+  await tx.query({
+    text: `update deliveries set admission = $2 where id = any($1::uuid[])`,
+    values: [ids, admission],
+  });
+}
+
+/** How many match. */
+export async function countRefusals(db: Queries, filter: RefusalFilter): Promise<number> {
+  const [row] = await db.orm((orm) =>
+    orm.select({ count: sql<string>`count(*)` }).from(refusals).where(conditionOf(filter)),
+  );
+  return Number(row?.count);
+}
+
+/** Removes what matches; answers how many. */
+export async function dropRefusals(db: Queries, filter: RefusalFilter): Promise<number> {
+  const rows = await db.orm((orm) =>
+    orm.delete(refusals).where(conditionOf(filter)).returning({ id: refusals.id }),
+  );
+  return rows.length;
+}
+
+function conditionOf({
+  ids,
+  isAdmitted,
+  reason,
+  account,
+  address,
+  from,
+  to,
+}: RefusalFilter): SQL | undefined {
+  const at = (date: Date): Instant => instantOf(date);
+  return and(
+    ids === undefined ? undefined : inArray(refusals.id, [...ids]),
+    isAdmitted === undefined
+      ? undefined
+      : isAdmitted
+        ? isNotNull(refusals.deliveryId)
+        : isNull(refusals.deliveryId),
+    reason === undefined ? undefined : eq(refusals.reason, reason),
+    account === undefined ? undefined : eq(refusals.account, account),
+    address === undefined ? undefined : eq(refusals.address, address),
+    from === undefined ? undefined : gte(refusals.receivedAt, at(from)),
+    to === undefined ? undefined : lt(refusals.receivedAt, at(to)),
+  );
+}

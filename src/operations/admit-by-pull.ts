@@ -1,0 +1,156 @@
+// Admits refusals on iLive's own word: what a refused request says about a session is what iLive answers when it is asked
+// about that session. An answer that we have already is enough; else iLive is asked now, and its answer is recorded as a
+// delivery like every pull. What no pull can confirm, a face match or an alert, stays refused.
+import type { Cipher } from '../cipher.ts';
+import type { Database, Transaction } from '../db/connect.ts';
+import { type NewDelivery, recordDeliveries } from '../db/deliveries.ts';
+import { findObservations, findSessions, type SessionRow } from '../db/find-sessions.ts';
+import { loadRefusals, type RefusalRow } from '../db/refusals.ts';
+import { type SessionKey, sessionKeyText } from '../db/sessions.ts';
+import { ServiceError } from '../errors.ts';
+import type { SessionCompleted, Verdict } from '../events/event.ts';
+import type { IliveClient } from '../ilive/client.ts';
+import { ApiError, AuthenticationError, NotFoundError } from '../ilive/errors.ts';
+import { timestampHeader } from '../ilive/signature.ts';
+import { type KindCatalogue, translate } from '../ilive/translate.ts';
+import { describePulled } from '../reconcile/pulled-delivery.ts';
+import { type AdmitRequest, type Admitted, admit, deliveryOf, type Judged } from './admit-refusals.ts';
+import { openRefusal } from './open-refusal.ts';
+
+export const unprovenReasons = [
+  'not_a_verdict', // it says something that no pull can confirm
+  'unreadable', // it says nothing that could be compared
+  'contradicted', // iLive says otherwise
+  'reference_unproven', // it says whom the session is about, and neither iLive's answer nor our ledger does
+  'no_answer', // iLive has no verdict for the session, or does not know it any more
+  'vendor_away', // iLive could not be asked; try again
+] as const;
+type UnprovenReason = (typeof unprovenReasons)[number];
+
+export interface AdmitDependencies {
+  readonly db: Database;
+  readonly cipher: Cipher | undefined;
+  /** Undefined where no API key is configured. */
+  readonly client: IliveClient | undefined;
+  readonly dialect: 'reference' | 'managed';
+  readonly catalogue: KindCatalogue;
+  readonly now: () => Date;
+}
+
+type Evidence =
+  | {
+      readonly verdict: Verdict;
+      readonly confidence: number | null;
+      readonly referenceId: string | null;
+      /** The answer, where it was asked for now. */
+      readonly pulled: NewDelivery | undefined;
+    }
+  | { readonly reason: UnprovenReason };
+
+/** A refusal, judged, and the answer of iLive's that it was judged by where that is new to us. */
+export type JudgedByPull = Judged & { readonly pulled?: NewDelivery | undefined };
+
+const concurrency = 8;
+
+/** Judges the refusals that `request` names by iLive's word. Asks iLive, so it stands in no transaction. */
+export async function judgeByPull(
+  deps: AdmitDependencies,
+  { filter, after, limit }: AdmitRequest,
+): Promise<JudgedByPull[]> {
+  const rows = await loadRefusals(deps.db, filter, { after, limit });
+  const judged: JudgedByPull[] = [];
+  for (let start = 0; start < rows.length; start += concurrency) {
+    judged.push(
+      ...(await Promise.all(rows.slice(start, start + concurrency).map((row) => judge(deps, row)))),
+    );
+  }
+  return judged;
+}
+
+/** Admits what was judged to be true, and records the answers that proved it. */
+export async function admitJudged(
+  tx: Transaction,
+  judged: readonly JudgedByPull[],
+  { limit, now }: { readonly limit: number; readonly now: Date },
+): Promise<Admitted> {
+  const admitted = await admit(tx, judged, { admission: 'pull', limit, now });
+  const pulled = judged.flatMap((each) => (each.pulled === undefined ? [] : [each.pulled]));
+  const recorded = pulled.length === 0 ? [] : await recordDeliveries(tx, pulled);
+  return { ...admitted, deliveryIds: [...admitted.deliveryIds, ...recorded.map(({ id }) => id)] };
+}
+
+async function judge(deps: AdmitDependencies, row: RefusalRow): Promise<JudgedByPull> {
+  const opened = openRefusal(row, deps.cipher);
+  const delivery = deliveryOf(row, opened, new Date(row.receivedAt));
+  const event = readEvent(deps, delivery);
+  if (typeof event === 'string') return { row, reason: event };
+  const key = { sessionId: event.sessionId, account: row.account };
+  const [session] = await findSessions(deps.db, key.sessionId, key.account);
+  const evidence = await findEvidence(deps, key, session);
+  if ('reason' in evidence) return { row, reason: evidence.reason };
+  const { pulled } = evidence;
+  const knownReference = evidence.referenceId ?? (session?.registeredAt ? session.referenceId : null);
+  const reason = contradictionOf(event, { ...evidence, referenceId: knownReference });
+  return reason === undefined ? { row, delivery, pulled } : { row, reason, pulled };
+}
+
+function readEvent(
+  { catalogue }: AdmitDependencies,
+  delivery: NewDelivery,
+): SessionCompleted | UnprovenReason {
+  const seconds = delivery.headers[timestampHeader] ?? '';
+  const signedAtSeconds = /^\d{1,11}$/.test(seconds) ? Number(seconds) : undefined;
+  const translation = translate({ ...delivery, signedAtSeconds, pulledSessionId: null }, catalogue);
+  if (!translation.ok) return 'unreadable';
+  return translation.event.kind === 'session_completed' ? translation.event : 'not_a_verdict';
+}
+
+async function findEvidence(
+  deps: AdmitDependencies,
+  key: SessionKey,
+  session: SessionRow | undefined,
+): Promise<Evidence> {
+  if (session !== undefined) {
+    const pulls = (await findObservations(deps.db, session)).filter(({ source }) => source === 'pull');
+    const latest = pulls.at(-1);
+    if (latest !== undefined) return { ...latest, pulled: undefined };
+  }
+  return ask(deps, key, session);
+}
+
+async function ask(
+  { client, cipher, dialect, now }: AdmitDependencies,
+  key: SessionKey,
+  session: SessionRow | undefined,
+): Promise<Evidence> {
+  if (client === undefined) {
+    throw new ServiceError('conflict', 'iLive cannot be asked: ILIVE_API_KEY is not set.');
+  }
+  const sealed = session?.token ?? null;
+  if (sealed === null && (session?.dialect ?? dialect) === 'managed') return { reason: 'no_answer' };
+  try {
+    const token = sealed === null ? undefined : cipher?.open(sealed, sessionKeyText(key)).toString();
+    const { sessionId } = key;
+    const { verdict, confidence, referenceId, body } = await client.fetchResult(
+      token === undefined ? { sessionId } : { sessionId, token },
+    );
+    if (verdict === null) return { reason: 'no_answer' };
+    return { verdict, confidence, referenceId, pulled: describePulled(key, body, now()) };
+  } catch (error) {
+    if (error instanceof NotFoundError || error instanceof AuthenticationError)
+      return { reason: 'no_answer' };
+    if (error instanceof ApiError) return { reason: 'vendor_away' };
+    throw error;
+  }
+}
+
+function contradictionOf(
+  said: SessionCompleted,
+  known: { verdict: Verdict; confidence: number | null; referenceId: string | null },
+): UnprovenReason | undefined {
+  const differs = <T>(a: T | null, b: T | null) => a !== null && b !== null && a !== b;
+  if (said.verdict !== known.verdict) return 'contradicted';
+  if (differs(said.confidence, known.confidence)) return 'contradicted';
+  if (differs(said.referenceId, known.referenceId)) return 'contradicted';
+  return said.referenceId !== null && known.referenceId === null ? 'reference_unproven' : undefined;
+}

@@ -1,0 +1,64 @@
+// A request on the webhook route as the delivery that it becomes: at the front door, and when a refused one is admitted.
+// Of its headers only those are kept that prove or explain the bytes.
+import { createHash } from 'node:crypto';
+import type { NewDelivery } from '../db/deliveries.ts';
+import type { DeliveryId } from '../events/event.ts';
+import { signatureHeader, timestampHeader, webhookIdHeader } from '../ilive/signature.ts';
+
+// No other header is stored: cookies and tokens of proxies are nobody's business here.
+export const storedHeaders = [
+  signatureHeader,
+  timestampHeader,
+  webhookIdHeader,
+  'content-type',
+  'content-encoding',
+  'user-agent',
+  'traceparent',
+];
+
+// Postgres refuses index entries past 2,700 bytes; an id as long as that is replaced by its hash and stays unique.
+const webhookIdLimitChars = 200;
+
+export interface WebhookRequest {
+  /** A uuid v7 of the time of receipt, so that ids sort by it. */
+  readonly id: DeliveryId;
+  readonly account: string;
+  /** By their lower-case names; those that are not to be stored are left out here. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Buffer;
+  readonly receivedAt: Date;
+  readonly isProven: boolean;
+}
+
+export function describeDelivery({
+  id,
+  account,
+  headers,
+  body,
+  receivedAt,
+  isProven,
+}: WebhookRequest): NewDelivery {
+  const kept: Record<string, string> = {};
+  for (const name of storedHeaders) {
+    const value = headers[name];
+    if (value !== undefined) kept[name] = value;
+  }
+  const webhookId = kept[webhookIdHeader];
+  return {
+    id,
+    account,
+    source: 'webhook',
+    webhookId: webhookId === undefined || webhookId === '' ? null : shortened(webhookId),
+    bodySha256: createHash('sha256').update(body).digest(),
+    body,
+    headers: kept,
+    receivedAt,
+    traceId: /^[0-9a-f]{2}-([0-9a-f]{32})-/.exec(kept.traceparent ?? '')?.[1] ?? null,
+    isProven,
+  };
+}
+
+function shortened(webhookId: string): string {
+  if (webhookId.length <= webhookIdLimitChars) return webhookId;
+  return `sha256:${createHash('sha256').update(webhookId).digest('hex')}`;
+}

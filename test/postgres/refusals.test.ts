@@ -1,0 +1,202 @@
+// What is refused is kept within its limits, whatever comes, and the fullest source gives first.
+import { randomBytes, randomUUID } from 'node:crypto';
+import { v7 as uuidV7 } from 'uuid';
+import { beforeEach, expect, test } from 'vitest';
+import { createCipher } from '../../src/cipher.ts';
+import { dropOldRefusals, findRefusal, type NewRefusal, recordRefusals } from '../../src/db/refusals.ts';
+import { createRefusalKeeper } from '../../src/operations/keep-refusals.ts';
+import { openRefusal } from '../../src/operations/open-refusal.ts';
+import { Secret } from '../../src/secret.ts';
+import { silent } from '../support/service.ts';
+import { useTestDatabase } from '../support/test-database.ts';
+
+const testDatabase = useTestDatabase();
+beforeEach(() => testDatabase.db.query({ text: 'truncate refusals' }));
+
+const limits = { maxCount: 100, maxBytes: 100_000 };
+let clock = Date.parse('2026-11-01T00:00:00Z');
+
+function refusal(address: string, bodyBytes: number, changes: Partial<NewRefusal> = {}): NewRefusal {
+  clock += 1;
+  const receivedAt = new Date(clock);
+  return {
+    id: uuidV7({ msecs: clock }),
+    account: 'default',
+    reason: 'signature_mismatch',
+    address,
+    receivedAt,
+    lastReceivedAt: receivedAt,
+    requestSha256: randomBytes(32),
+    times: 1,
+    headers: Buffer.from('{}'),
+    body: randomBytes(bodyBytes),
+    isSealed: false,
+    bodyBytes,
+    ...changes,
+  };
+}
+
+async function held() {
+  const rows = await testDatabase.db.query<{ address: string; count: string; bytes: string; oldest: string }>(
+    {
+      text: `select address, count(*), sum(stored_bytes) as bytes, min(id::text) as oldest from refusals group by 1 order by 1`,
+    },
+  );
+  return rows.map(({ address, count, bytes, oldest }) => ({
+    address,
+    count: Number(count),
+    bytes: Number(bytes),
+    oldest,
+  }));
+}
+
+const many = (address: string, count: number, bodyBytes: number) =>
+  Array.from({ length: count }, () => refusal(address, bodyBytes));
+
+test('a flood of large ones stays within the bytes and leaves the few of another source alone', async () => {
+  const { db } = testDatabase;
+  await recordRefusals(db, many('192.0.2.1', 20, 400), limits);
+  for (let turn = 0; turn < 12; turn += 1) {
+    await recordRefusals(db, many('198.51.100.9', 5, 9_000), limits);
+    const total = (await held()).reduce((sum, { bytes }) => sum + bytes, 0);
+    expect(total).toBeLessThanOrEqual(limits.maxBytes);
+  }
+  const [genuine, flood] = await held();
+  expect(genuine).toMatchObject({ address: '192.0.2.1', count: 20 });
+  expect(flood?.count).toBeGreaterThan(5);
+});
+
+test('a flood of small ones stays within the count, and its oldest go first', async () => {
+  const { db } = testDatabase;
+  const first = many('192.0.2.1', 60, 10);
+  await recordRefusals(db, first, limits);
+  const newest = many('192.0.2.1', 70, 10);
+  await recordRefusals(db, newest, limits);
+  const [source] = await held();
+  expect(source?.count).toBeLessThanOrEqual(limits.maxCount);
+  expect(source?.count).toBeGreaterThan(limits.maxCount * 0.9);
+  const kept = await db.query<{ id: string }>({ text: 'select id from refusals order by id' });
+  const expected = [...first, ...newest].map(({ id }) => id).slice(-kept.length);
+  expect(kept.map(({ id }) => id)).toEqual(expected);
+});
+
+test('what was admitted goes before what is still refused', async () => {
+  const { db } = testDatabase;
+  const old = many('192.0.2.1', 50, 10);
+  await recordRefusals(db, old, limits);
+  const young = many('192.0.2.2', 40, 10);
+  await recordRefusals(db, young, limits);
+  await db.query({
+    text: `update refusals set delivery_id = $1, admission = 'signature' where address = '192.0.2.2'`,
+    values: [randomUUID()],
+  });
+  await recordRefusals(db, many('192.0.2.3', 40, 10), limits);
+  const counts = Object.fromEntries((await held()).map(({ address, count }) => [address, count]));
+  expect(counts).toMatchObject({ '192.0.2.1': 50, '192.0.2.3': 40 });
+  expect(counts['192.0.2.2']).toBeLessThan(10);
+});
+
+test('two receivers that store at once do not exceed the limits together', async () => {
+  const { db } = testDatabase;
+  await Promise.all(
+    Array.from({ length: 8 }, (_, index) => recordRefusals(db, many(`192.0.2.${index}`, 40, 100), limits)),
+  );
+  const total = (await held()).reduce((sum, { count }) => sum + count, 0);
+  expect(total).toBeLessThanOrEqual(limits.maxCount);
+});
+
+test('what is older than its time goes', async () => {
+  const { db } = testDatabase;
+  const [old, young] = [refusal('192.0.2.1', 10), refusal('192.0.2.1', 10)];
+  await recordRefusals(db, [old, young], limits);
+  expect(await dropOldRefusals(db, young.receivedAt)).toBe(1);
+  expect(await findRefusal(db, old.id)).toBeUndefined();
+  expect(await findRefusal(db, young.id)).toBeDefined();
+});
+
+const cipher = createCipher([{ id: 'k1', key: new Secret(randomBytes(32).toString('base64')) }]);
+
+function keeper(options: { maxPerSecond?: number; bufferBytes?: number; maxCount?: number } = {}) {
+  let dropped = 0;
+  const kept = createRefusalKeeper({
+    db: testDatabase.db,
+    cipher,
+    maxCount: 1_000,
+    maxBytes: 10_000_000,
+    maxPerSecond: 1_000,
+    maxBytesPerSecond: 1_000_000,
+    bufferBytes: 1_000_000,
+    log: silent,
+    onDropped: (count) => {
+      dropped += count;
+    },
+    ...options,
+  });
+  return { ...kept, dropped: () => dropped };
+}
+
+const refused = (body: string, at = new Date('2026-11-02T00:00:00Z')) => ({
+  account: 'default',
+  reason: 'signature_mismatch',
+  address: '192.0.2.7',
+  receivedAt: at,
+  headers: { 'x-ilive-signature': 'sha256=00', 'content-type': 'application/json' },
+  body: Buffer.from(body),
+});
+
+test('it is sealed where there is a key, opens to the very bytes, and not in another row', async () => {
+  const { keep, store } = keeper();
+  keep(refused('{"session_id":"a-person"}'));
+  keep(refused('{"session_id":"another"}'));
+  await store();
+  const rows = await testDatabase.db.query<{ id: string; body: Buffer; headers: Buffer }>({
+    text: 'select id, body, headers from refusals',
+  });
+  expect(Buffer.concat(rows.flatMap(({ body, headers }) => [body, headers])).toString('latin1')).not.toMatch(
+    /a-person|another|sha256/,
+  );
+  const [one, two] = await Promise.all(rows.map(({ id }) => findRefusal(testDatabase.db, id)));
+  if (one === undefined || two === undefined) throw new Error('two were stored');
+  const bodies = [one, two].map((row) => openRefusal(row, cipher).body.toString());
+  expect(bodies.sort()).toEqual(['{"session_id":"a-person"}', '{"session_id":"another"}']);
+  expect(openRefusal(one, cipher).headers).toEqual(refused('').headers);
+  expect(() => openRefusal({ ...one, body: two.body }, cipher)).toThrow('ENCRYPTION_KEYS');
+  expect(() => openRefusal(one, undefined)).toThrow('ENCRYPTION_KEYS');
+});
+
+test('the very same request is one row that counts; in one group and in two', async () => {
+  const { keep, store } = keeper();
+  for (let time = 0; time < 3; time += 1) keep(refused('same', new Date(clock + time)));
+  await store();
+  keep(refused('same', new Date(clock + 10)));
+  await store();
+  const rows = await testDatabase.db.query<{ times: number; last: string }>({
+    text: 'select times, last_received_at as last from refusals',
+  });
+  expect(rows).toHaveLength(1);
+  expect(rows[0]).toMatchObject({ times: 4 });
+  expect(Date.parse(rows[0]?.last ?? '')).toBe(clock + 10);
+});
+
+test('no more is stored at once than the limit says; the rest waits', async () => {
+  const { keep, store } = keeper({ maxPerSecond: 10 });
+  for (let index = 0; index < 25; index += 1) keep(refused(`body ${index}`));
+  const counts: unknown[] = [];
+  for (let turn = 0; turn < 3; turn += 1) counts.push(await store());
+  expect(counts).toEqual([true, true, false]);
+  expect((await held())[0]).toMatchObject({ count: 25 });
+});
+
+test('with a limit of none nothing is kept', async () => {
+  const { keep, store, dropped } = keeper({ maxCount: 0 });
+  keep(refused('body'));
+  expect(await store()).toBe(false);
+  expect(dropped()).toBe(0);
+  expect(await held()).toEqual([]);
+});
+
+test('what does not fit into the buffer is counted', () => {
+  const { keep, dropped } = keeper({ bufferBytes: 10_000 });
+  for (let index = 0; index < 20; index += 1) keep(refused('x'.repeat(1_000)));
+  expect(dropped()).toBeGreaterThan(10);
+});
