@@ -12,35 +12,7 @@ export function createMetrics() {
   const registers = [registry];
   return {
     registry,
-    received: new Counter({
-      name: 'ilive_deliveries_received_total',
-      help: 'Deliveries answered with 202, by whether the same bytes were stored before.',
-      labelNames: ['result'] as const,
-      registers,
-    }),
-    refused: new Counter({
-      name: 'ilive_deliveries_refused_total',
-      help: 'Requests on the webhook route that were not accepted, by reason.',
-      labelNames: ['reason'] as const,
-      registers,
-    }),
-    refusalsDropped: new Counter({
-      name: 'ilive_refusals_dropped_total',
-      help: 'Refused requests that were not kept because the buffer was full.',
-      registers,
-    }),
-    groupDeliveries: new Histogram({
-      name: 'ilive_group_deliveries',
-      help: 'Deliveries in one group commit.',
-      buckets: [1, 2, 4, 8, 16, 32, 64, 128, 256, 512],
-      registers,
-    }),
-    commitSeconds: new Histogram({
-      name: 'ilive_group_commit_seconds',
-      help: 'Time that one group commit took.',
-      buckets: secondsBuckets,
-      registers,
-    }),
+    ...createReceiverMetrics(registers),
     ringsFailed: new Counter({
       name: 'ilive_rings_failed_total',
       help: 'Announcements that the queue did not take in time.',
@@ -73,6 +45,40 @@ export function createMetrics() {
     swept: new Counter({
       name: 'ilive_deliveries_swept_total',
       help: 'Deliveries that the sweep found overdue.',
+      registers,
+    }),
+  };
+}
+
+function createReceiverMetrics(registers: Registry[]) {
+  return {
+    received: new Counter({
+      name: 'ilive_deliveries_received_total',
+      help: 'Deliveries answered with 202, by whether the same bytes were stored before.',
+      labelNames: ['result'] as const,
+      registers,
+    }),
+    refused: new Counter({
+      name: 'ilive_deliveries_refused_total',
+      help: 'Requests on the webhook route that were not accepted, by reason.',
+      labelNames: ['reason'] as const,
+      registers,
+    }),
+    refusalsDropped: new Counter({
+      name: 'ilive_refusals_dropped_total',
+      help: 'Refused requests that were not kept because the buffer was full.',
+      registers,
+    }),
+    groupDeliveries: new Histogram({
+      name: 'ilive_group_deliveries',
+      help: 'Deliveries in one group commit.',
+      buckets: [1, 2, 4, 8, 16, 32, 64, 128, 256, 512],
+      registers,
+    }),
+    commitSeconds: new Histogram({
+      name: 'ilive_group_commit_seconds',
+      help: 'Time that one group commit took.',
+      buckets: secondsBuckets,
       registers,
     }),
   };

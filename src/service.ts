@@ -10,10 +10,11 @@ import type { ApiDependencies } from './http/api.ts';
 import { createApp } from './http/app.ts';
 import { listen } from './http/listen.ts';
 import type { ReceiveDependencies } from './http/receive-webhook.ts';
+import type { IliveClient } from './ilive/client.ts';
 import { createLog } from './log.ts';
 import { createMetrics } from './metrics.ts';
-import { createAnnouncer } from './queue/announce.ts';
-import { createQueueBackend } from './queue/backend.ts';
+import { type Announcer, createAnnouncer } from './queue/announce.ts';
+import { createQueueBackend, type QueueBackend } from './queue/backend.ts';
 import { consume } from './queue/consume.ts';
 import type { Overrides, Running } from './running.ts';
 import { createApi } from './service-operator.ts';
@@ -77,6 +78,44 @@ export function createService(config: Config, overrides: Overrides = {}): Servic
 }
 
 async function startAll(running: Running): Promise<void> {
+  const { config, log } = running;
+  const stores = await openStores(running);
+  const { connectPool, backend, announcer } = stores;
+  const readDb = connectPool('read', workStatementTimeoutMs);
+  // Before the door opens: a day's partition that is made while that day's rows come in refuses some of them.
+  const upkeep = { db: readDb, refusalsKeepMs: config.refusals.keepMs, log, now: running.now };
+  await keepUp(upkeep).catch((error: unknown) =>
+    log.warn(
+      { err: error },
+      'the partitions of the coming days could not be made; the default one takes their rows',
+    ),
+  );
+  // A door that opens before the bell hangs leaves its first deliveries to the sweep; a queue that is away is not waited for.
+  await Promise.race([announcer.opened, wait(queueOpenDeadlineMs, undefined, { ref: false })]);
+  const client = createVendorClient(running, readDb);
+  if (client === undefined)
+    log.warn('ILIVE_API_KEY is not set: a verdict whose webhook is lost cannot be pulled');
+  const { receive, api } =
+    config.role === 'worker'
+      ? { receive: undefined, api: undefined }
+      : await createFront(running, stores, readDb, client);
+  await openDoor(running, readDb, api, receive, backend.kind);
+  if (config.role !== 'receiver') {
+    startWork(running, connectPool('work', workStatementTimeoutMs), client, announcer, (handler) => {
+      const consumer = consume(backend, handler, { concurrency: config.work.concurrency, log });
+      running.undo.push({ name: 'consumer', run: () => consumer.close() });
+    });
+  }
+  log.info({ address: running.address, role: config.role, queue: backend.kind }, 'listening');
+}
+
+interface Stores {
+  readonly connectPool: (name: string, statementTimeoutMs: number, maxConnections?: number) => Database;
+  readonly backend: QueueBackend;
+  readonly announcer: Announcer;
+}
+
+async function openStores(running: Running): Promise<Stores> {
   const { config, log, metrics, undo } = running;
   const { url: databaseUrl, close: closeDatabase } = await openDatabase({
     url: config.database.url?.reveal(),
@@ -86,16 +125,11 @@ async function startAll(running: Running): Promise<void> {
     isGivenUp: () => running.isStopping,
   });
   undo.push({ name: 'database', run: closeDatabase });
-  const connectPool = (
-    name: string,
-    statementTimeoutMs: number,
-    maxConnections = config.database.poolMax,
-  ) => {
-    const applicationName = `ilive-webhooks ${name}`;
+  const connectPool: Stores['connectPool'] = (name, statementTimeoutMs, maxConnections) => {
     const db = connect({
       url: databaseUrl,
-      applicationName,
-      maxConnections,
+      applicationName: `ilive-webhooks ${name}`,
+      maxConnections: maxConnections ?? config.database.poolMax,
       connectTimeoutMs,
       statementTimeoutMs,
       log,
@@ -103,7 +137,6 @@ async function startAll(running: Running): Promise<void> {
     undo.push({ name: `${name} database pool`, run: () => db.close() });
     return db;
   };
-
   const backend = createQueueBackend({
     redisUrl: config.queue.redisUrl?.reveal(),
     databaseUrl,
@@ -118,49 +151,28 @@ async function startAll(running: Running): Promise<void> {
     onFailure: () => metrics.ringsFailed.inc(),
   });
   undo.push({ name: 'announcer', run: () => announcer.close() });
+  return { connectPool, backend, announcer };
+}
 
-  const readDb = connectPool('read', workStatementTimeoutMs);
-  // Before the door opens: a day's partition that is made while that day's rows come in refuses some of them.
-  await keepUp({ db: readDb, refusalsKeepMs: config.refusals.keepMs, log, now: running.now }).catch(
-    (error: unknown) =>
-      log.warn(
-        { err: error },
-        'the partitions of the coming days could not be made; the default one takes their rows',
-      ),
-  );
-  // A door that opens before the bell hangs leaves its first deliveries to the sweep; a queue that is away is not waited for.
-  await Promise.race([announcer.opened, wait(queueOpenDeadlineMs, undefined, { ref: false })]);
-  const receive =
-    config.role === 'worker'
-      ? undefined
-      : createReceiver(
-          running,
-          {
-            db: connectPool('receive', config.receive.commitTimeoutMs),
-            refusalDb: connectPool('refusals', workStatementTimeoutMs, refusalConnections),
-          },
-          announcer,
-        );
-  const client = createVendorClient(running, readDb);
-  if (client === undefined)
-    log.warn('ILIVE_API_KEY is not set: a verdict whose webhook is lost cannot be pulled');
-  const api =
-    config.role === 'worker'
-      ? undefined
-      : await createApi(running, {
-          db: readDb,
-          operatorDb: connectPool('operate', operateStatementTimeoutMs),
-          expect: createExpectation(running, readDb, client),
-          announce: announcer.announce,
-        });
-  await openDoor(running, readDb, api, receive, backend.kind);
-  if (config.role !== 'receiver') {
-    startWork(running, connectPool('work', workStatementTimeoutMs), client, announcer, (handler) => {
-      const consumer = consume(backend, handler, { concurrency: config.work.concurrency, log });
-      undo.push({ name: 'consumer', run: () => consumer.close() });
-    });
-  }
-  log.info({ address: running.address, role: config.role, queue: backend.kind }, 'listening');
+// What takes deliveries and answers questions.
+async function createFront(
+  running: Running,
+  { connectPool, announcer }: Stores,
+  readDb: Database,
+  client: IliveClient | undefined,
+): Promise<{ receive: ReceiveDependencies; api: ApiDependencies }> {
+  const pools = {
+    db: connectPool('receive', running.config.receive.commitTimeoutMs),
+    refusalDb: connectPool('refusals', workStatementTimeoutMs, refusalConnections),
+  };
+  const receive = createReceiver(running, pools, announcer);
+  const api = await createApi(running, {
+    db: readDb,
+    operatorDb: connectPool('operate', operateStatementTimeoutMs),
+    expect: createExpectation(running, readDb, client),
+    announce: announcer.announce,
+  });
+  return { receive, api };
 }
 
 async function openDoor(

@@ -32,7 +32,7 @@ test('9 — a day of accidents at the lowest log level shows none of the canarie
   } finally {
     await service.stop();
   }
-  expect(written).toContain('refused a request');
+  expect(written).toContain('refused requests on the webhook route');
   expect(written).toContain('could not be processed');
   expect(written).toContain('nobody foresaw');
   expect(written).not.toContain('canary');
