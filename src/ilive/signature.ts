@@ -70,7 +70,7 @@ export function verify(headers: SignatureHeaders, body: Buffer, options: VerifyO
   const claimedDigest = Buffer.from(claimed, 'hex');
   let keyIndex = -1;
   for (const [index, key] of options.keys.entries()) {
-    if (timingSafeEqual(digest(key, options.template, fields, body), claimedDigest)) keyIndex = index;
+    if (timingSafeEqual(digestOf(key, options.template, fields, body), claimedDigest)) keyIndex = index;
   }
   if (keyIndex === -1) return refuse('signature_mismatch');
 
@@ -93,7 +93,7 @@ export function sign(
   body: Buffer,
   { key, template, timestamp, webhookId }: SignOptions,
 ): Record<string, string> {
-  const hex = digest(key, template, { id: webhookId, timestamp: String(timestamp) }, body).toString('hex');
+  const hex = digestOf(key, template, { id: webhookId, timestamp: String(timestamp) }, body).toString('hex');
   return {
     [signatureHeader]: `sha256=${hex}`,
     [timestampHeader]: String(timestamp),
@@ -119,7 +119,8 @@ export function parseTemplate(text: string): Template | string {
   return bodyCount === 1 ? parts : '{body} must occur exactly once';
 }
 
-function digest(
+/** The HMAC of what the template makes of the fields and the body. */
+export function digestOf(
   key: SigningKey,
   template: Template,
   fields: { id: string; timestamp: string },

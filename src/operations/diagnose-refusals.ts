@@ -39,7 +39,6 @@ export function diagnoseRefusal(deps: DiagnoseDependencies, row: RefusalRow): Di
       account: row.account,
       reason: row.reason as SignatureFailure,
       headers: signatureHeadersOf(opened),
-      contentEncoding: opened.headers['content-encoding'],
       body: opened.body,
       receivedAt: new Date(row.receivedAt),
     },

@@ -102,5 +102,5 @@ function show(row: ListedRefusal, diagnosis: Diagnosis | undefined) {
 }
 
 function showDiagnosis({ findings, isComplete }: Diagnosis) {
-  return { findings: findings.map(({ text }) => text), is_complete: isComplete };
+  return { findings, is_complete: isComplete };
 }
