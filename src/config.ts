@@ -6,7 +6,7 @@ import { keys } from './config-keys.ts';
 import type { Key } from './config-schemas.ts';
 import { ServiceError } from './errors.ts';
 import { documentedKinds } from './ilive/payload.ts';
-import type { SecretEncoding } from './ilive/signature.ts';
+import { isEncoded, type SecretEncoding } from './ilive/signature.ts';
 import type { Secret } from './secret.ts';
 
 type Keys = typeof keys;
@@ -187,11 +187,6 @@ function contradictions({ role, database, receive, work, vendor, ledger }: Confi
     problems.push(`ILIVE_KIND_ALIASES: "${alias}" stands for "${name}", which is none of ${known}`);
   }
   return problems;
-}
-
-function isEncoded(secret: string, encoding: SecretEncoding): boolean {
-  if (encoding === 'utf8') return true;
-  return encoding === 'hex' ? /^([0-9a-f]{2})+$/i.test(secret) : /^[A-Za-z0-9+/_-]+={0,2}$/.test(secret);
 }
 
 // A misspelt key would be ignored without a word; within the prefix that is ours alone it is an error.

@@ -1,16 +1,19 @@
 // The operator's part of the composition root: the keys to the API, and what the routes under /v1 need.
+import { defaultAccount } from './config.ts';
 import type { Database } from './db/connect.ts';
-import type { ApiDependencies, RefusalDependencies } from './http/api.ts';
+import type { ApiDependencies, RefusalDependencies, SecretDependencies } from './http/api.ts';
 import type { ExpectDependencies } from './http/expect-session.ts';
-import { signingKey } from './ilive/signature.ts';
 import { catalogueKinds } from './ilive/translate.ts';
 import { createKeyRing, type KeyRing } from './operations/api-keys.ts';
 import { diagnoseRefusals } from './operations/diagnose-refusals.ts';
+import { createSecretRing, type SecretRing } from './operations/signing-secrets.ts';
 import { schedule } from './queue/schedule.ts';
 import type { Running } from './running.ts';
+import { createTokenCipher } from './service-vendor.ts';
 
 // A revoked key stops within this time in every process, and the time of one statement.
 const keysRefreshMs = 1_000;
+const secretsRefreshMs = 1_000;
 const diagnosisIntervalMs = 2_000;
 
 /** The keys that work, read anew every second; resolves with the first reading. */
@@ -26,12 +29,25 @@ export async function startKeyRing(running: Running, db: Database): Promise<KeyR
   return keyRing;
 }
 
+/** The signing secrets that count, read anew every second; those of the environment count at once. */
+export async function startSecretRing(running: Running, db: Database): Promise<SecretRing> {
+  const { config, log, now, undo } = running;
+  const { signingKeys: environment, secretEncoding: encoding } = config.receive;
+  const cipher = createTokenCipher(running);
+  const ring = createSecretRing({ db, environment, encoding, cipher, now, log });
+  await ring.refresh();
+  const task = schedule('secrets', secretsRefreshMs, () => ring.refresh(), log);
+  undo.push({ name: 'secrets', run: () => task.stop() });
+  return ring;
+}
+
 export interface ApiParts {
   readonly db: Database;
   /** A pool of the operator's own: a long action holds up no question. */
   readonly operatorDb: Database;
   readonly expect: ExpectDependencies;
   readonly announce: (ids: readonly string[]) => Promise<boolean>;
+  readonly ring: SecretRing;
 }
 
 /** What the routes under /v1 need. */
@@ -48,6 +64,7 @@ export async function createApi(running: Running, parts: ApiParts): Promise<ApiD
     operate: { db: operatorDb, auditKey: encryptionKeys[0], log, now },
     keyRing: await startKeyRing(running, operatorDb),
     refusals,
+    secrets: createSecretDependencies(running, parts),
     encryptionKeys,
     now,
   };
@@ -55,21 +72,15 @@ export async function createApi(running: Running, parts: ApiParts): Promise<ApiD
 
 function createRefusalDependencies(
   running: Running,
-  { operatorDb, expect, announce }: ApiParts,
+  { operatorDb, expect, announce, ring }: ApiParts,
 ): RefusalDependencies {
   const { config, now } = running;
-  const { signingKeys, template, toleranceSeconds } = config.receive;
-  const keysByAccount = new Map(
-    signingKeys.map(({ account, secrets, encoding }) => [
-      account,
-      secrets.map((secret) => signingKey(secret.reveal(), encoding)),
-    ]),
-  );
+  const { template, toleranceSeconds } = config.receive;
   return {
     db: operatorDb,
     cipher: expect.cipher,
-    keysOf: (account) => keysByAccount.get(account) ?? [],
-    knownSecrets: () => [],
+    keysOf: ring.keysOf,
+    knownSecrets: ring.knownSecrets,
     template,
     encoding: config.receive.secretEncoding,
     toleranceSeconds,
@@ -79,4 +90,27 @@ function createRefusalDependencies(
     announce: (ids) => void announce(ids),
     now,
   };
+}
+
+function createSecretDependencies(
+  running: Running,
+  { operatorDb, expect, ring }: ApiParts,
+): SecretDependencies {
+  const { config, now } = running;
+  return {
+    db: operatorDb,
+    ring,
+    cipher: expect.cipher,
+    encoding: config.receive.secretEncoding,
+    template: config.receive.template,
+    webhookUrl: () => config.vendor.webhookUrl ?? `${reachable(running.address ?? '')}/webhooks/ilive`,
+    defaultAccount,
+    quietMs: config.secretQuietMs,
+    now,
+  };
+}
+
+// The address that is listened on may stand for every address, which nobody can call.
+function reachable(address: string): string {
+  return address.replace('//0.0.0.0:', '//127.0.0.1:').replace('//[::]:', '//[::1]:');
 }

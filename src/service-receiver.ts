@@ -7,8 +7,8 @@ import type { ExpectDependencies } from './http/expect-session.ts';
 import { createGroupCommit, type GroupCommit } from './http/group-commit.ts';
 import type { ReceiveDependencies } from './http/receive-webhook.ts';
 import type { IliveClient } from './ilive/client.ts';
-import { signingKey } from './ilive/signature.ts';
 import { createRefusalKeeper } from './operations/keep-refusals.ts';
+import type { SecretRing } from './operations/signing-secrets.ts';
 import type { Announcer } from './queue/announce.ts';
 import { schedule } from './queue/schedule.ts';
 import { firstPullAt } from './reconcile/overdue.ts';
@@ -19,7 +19,7 @@ const refusalsIntervalMs = 1_000;
 
 export function createReceiver(
   running: Running,
-  { db, refusalDb }: { readonly db: Database; readonly refusalDb: Database },
+  { db, refusalDb, ring }: { readonly db: Database; readonly refusalDb: Database; readonly ring: SecretRing },
   announcer: Announcer,
 ): ReceiveDependencies {
   const { config, log, metrics, now, undo } = running;
@@ -35,12 +35,8 @@ export function createReceiver(
   });
   undo.push({ name: 'group commit', run: () => group.drain() });
   return {
-    keysByAccount: new Map(
-      config.receive.signingKeys.map(({ account, secrets, encoding }) => [
-        account,
-        secrets.map((secret) => signingKey(secret.reveal(), encoding)),
-      ]),
-    ),
+    keysOf: ring.keysOf,
+    onMatched: ring.noteMatch,
     defaultAccount,
     takesUnsigned: config.ledger.confirm === 'unsigned',
     template: config.receive.template,

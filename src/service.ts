@@ -17,7 +17,7 @@ import { type Announcer, createAnnouncer } from './queue/announce.ts';
 import { createQueueBackend, type QueueBackend } from './queue/backend.ts';
 import { consume } from './queue/consume.ts';
 import type { Overrides, Running } from './running.ts';
-import { createApi } from './service-operator.ts';
+import { createApi, startSecretRing } from './service-operator.ts';
 import { createExpectation, createReceiver } from './service-receiver.ts';
 import { createVendorClient } from './service-vendor.ts';
 import { startWork } from './service-worker.ts';
@@ -161,14 +161,18 @@ async function createFront(
   readDb: Database,
   client: IliveClient | undefined,
 ): Promise<{ receive: ReceiveDependencies; api: ApiDependencies }> {
-  const pools = {
+  const operatorDb = connectPool('operate', operateStatementTimeoutMs);
+  const ring = await startSecretRing(running, operatorDb);
+  const parts = {
+    ring,
     db: connectPool('receive', running.config.receive.commitTimeoutMs),
     refusalDb: connectPool('refusals', workStatementTimeoutMs, refusalConnections),
   };
-  const receive = createReceiver(running, pools, announcer);
+  const receive = createReceiver(running, parts, announcer);
   const api = await createApi(running, {
     db: readDb,
-    operatorDb: connectPool('operate', operateStatementTimeoutMs),
+    operatorDb,
+    ring,
     expect: createExpectation(running, readDb, client),
     announce: announcer.announce,
   });

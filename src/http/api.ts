@@ -7,11 +7,18 @@ import type { ReverifyDependencies } from '../operations/admit-refusals.ts';
 import type { KeyRing } from '../operations/api-keys.ts';
 import type { DiagnoseDependencies } from '../operations/diagnose-refusals.ts';
 import type { OperateDependencies } from '../operations/operate.ts';
+import type { RotateDependencies } from '../operations/rotate-secrets.ts';
+import type { ProbeDependencies } from '../operations/send-probe.ts';
 import type { ExpectDependencies } from './expect-session.ts';
 
 export interface RefusalDependencies extends ReverifyDependencies, AdmitDependencies, DiagnoseDependencies {
   /** Rings for the deliveries that were let in. */
   readonly announce: (ids: readonly DeliveryId[]) => void;
+}
+
+export interface SecretDependencies extends RotateDependencies, ProbeDependencies {
+  /** How long an old secret must not have matched before it is retired. */
+  readonly quietMs: number;
 }
 
 export interface ApiDependencies {
@@ -20,6 +27,7 @@ export interface ApiDependencies {
   readonly operate: OperateDependencies;
   readonly keyRing: KeyRing;
   readonly refusals: RefusalDependencies;
+  readonly secrets: SecretDependencies;
   /** All that are configured; the first one encrypts. */
   readonly encryptionKeys: readonly EncryptionKey[];
   readonly now: () => Date;

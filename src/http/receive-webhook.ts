@@ -6,6 +6,7 @@ import { v7 as uuidV7 } from 'uuid';
 import type { NewDelivery, RecordedDelivery } from '../db/deliveries.ts';
 import { ServiceError } from '../errors.ts';
 import type { DeliveryId } from '../events/event.ts';
+import { probeUserAgent } from '../ilive/payload.ts';
 import {
   type SigningKey,
   signatureHeader,
@@ -22,8 +23,10 @@ import { sendProblem } from './error-response.ts';
 import { readBody } from './read-body.ts';
 
 export interface ReceiveDependencies {
-  /** The signing keys by account; an account that is absent has none. */
-  readonly keysByAccount: ReadonlyMap<string, readonly SigningKey[]>;
+  /** The signing keys of an account; none for one that has no secrets. */
+  readonly keysOf: (account: string) => readonly SigningKey[];
+  /** Told which of them a delivery of iLive's matched. */
+  readonly onMatched: (account: string, keyIndex: number) => void;
   /** The account of a request whose path names none. */
   readonly defaultAccount: string;
   /** Takes unsigned requests in, as hints that prove nothing. Off unless a pull is to settle what they say. */
@@ -72,7 +75,7 @@ export async function receiveWebhook(
   const receivedAt = deps.now();
   const verification = verifyRequest(deps, account, req, body, receivedAt);
   const isUnsigned = !verification.ok && verification.reason === 'missing_signature';
-  const isHint = isUnsigned && deps.takesUnsigned && deps.keysByAccount.has(account);
+  const isHint = isUnsigned && deps.takesUnsigned && deps.keysOf(account).length > 0;
   if (!verification.ok && !isHint) {
     deps.onRefused(verification.reason);
     const address = req.socket.remoteAddress ?? 'unknown';
@@ -84,6 +87,8 @@ export async function receiveWebhook(
       detail: explain(verification.reason),
     });
   }
+  const isProbe = req.headers['user-agent'] === probeUserAgent;
+  if (verification.ok && !isProbe) deps.onMatched(account, verification.keyIndex);
   try {
     const { id, isRepeat } = await deps.store(
       describeDelivery({
@@ -118,7 +123,7 @@ function verifyRequest(
   };
   const { template, toleranceSeconds } = deps;
   return verify(headers, body, {
-    keys: deps.keysByAccount.get(account) ?? [],
+    keys: deps.keysOf(account),
     template,
     toleranceSeconds,
     now,

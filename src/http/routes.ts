@@ -12,6 +12,7 @@ import { admitOnPull, purgeRefusals, reverify } from './ops/admit-refusals.ts';
 import { showAuditEntries, showAuditVerification } from './ops/audit.ts';
 import { createApiKey, revokeKey, showApiKeys } from './ops/keys.ts';
 import { showRefusal, showRefusalBody, showRefusals } from './ops/refusals.ts';
+import { beginSecretRotation, finishSecretRotation, showSecrets, testSecret } from './ops/secrets.ts';
 import { refuseMethod } from './refuse-method.ts';
 import { showSession, showSessions } from './sessions.ts';
 
@@ -58,6 +59,10 @@ export const routes: readonly Route[] = [
   post('/v1/ops/refusals/purge', 'admin', purgeRefusals),
   get('/v1/ops/refusals/:refusal_id', 'operator', showRefusal),
   get('/v1/ops/refusals/:refusal_id/body', 'operator', showRefusalBody),
+  get('/v1/ops/secrets', 'operator', showSecrets),
+  post('/v1/ops/secrets/begin-rotation', 'admin', beginSecretRotation),
+  post('/v1/ops/secrets/finish-rotation', 'admin', finishSecretRotation),
+  post('/v1/ops/secrets/test', 'operator', testSecret),
   get('/v1/ops/audit', 'operator', showAuditEntries),
   get('/v1/ops/audit/verification', 'operator', showAuditVerification),
   get('/v1/ops/keys', 'admin', showApiKeys),

@@ -7,6 +7,7 @@ import type { Secret } from '../secret.ts';
 import { bodyVariantsOf } from './body-variants.ts';
 import {
   digestOf,
+  isEncoded,
   parseTemplate,
   type SecretEncoding,
   type SignatureFailure,
@@ -70,6 +71,7 @@ const plausibleTemplates = [
 ];
 
 const maxDeviations = 3;
+const keyMinChars = 16;
 const maxFindings = 5;
 
 interface Option<T> {
@@ -151,7 +153,8 @@ function keysOf(
   return secrets.flatMap((secret) =>
     encodings.flatMap((each) => {
       const text = secret.secret.reveal();
-      if (!isEncodedAs(text, each)) return [];
+      // Any word is base64; only a text that is long enough to be a key is read in another encoding.
+      if (each !== encoding && (text.length < keyMinChars || !isEncoded(text, each))) return [];
       const whose = whoseText(secret, account);
       const how =
         each === encoding ? undefined : `with the secret read as ${each}: set ILIVE_SECRET_ENCODING=${each}`;
@@ -164,13 +167,6 @@ function whoseText({ account, name, state }: KnownSecret, asked: string): string
   if (account !== asked)
     return `the secret "${name}" of the account "${account}": the path names the wrong account`;
   return state === 'retired' ? `the previous secret "${name}", which no longer counts` : undefined;
-}
-
-// Only a text that is long enough to be a key in that encoding is read in it: any word is base64.
-function isEncodedAs(text: string, encoding: SecretEncoding): boolean {
-  if (encoding === 'utf8') return true;
-  if (encoding === 'hex') return /^([0-9a-f]{2}){8,}$/i.test(text);
-  return /^[A-Za-z0-9+/_-]{16,}={0,2}$/.test(text);
 }
 
 function templatesOf(headers: SignatureHeaders, configured: Template): Option<Template>[] {

@@ -79,3 +79,9 @@ export const defaultAliases: Readonly<Record<string, string>> = {
   'compliance-alert': 'compliance.alert',
   compliance_alert: 'compliance.alert',
 };
+
+/** The kind of the deliveries that we send ourselves, to see whether they arrive; always ignored. */
+export const probeKind = 'ilive-webhooks.probe';
+
+/** What they call themselves, so that they are not taken for a sign of iLive. */
+export const probeUserAgent = 'ilive-webhooks-probe';

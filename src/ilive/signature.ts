@@ -106,6 +106,12 @@ export function signingKey(secret: string, encoding: SecretEncoding): KeyObject 
   return createSecretKey(Buffer.from(secret, encoding));
 }
 
+/** Whether the secret can be read in that encoding without losing a character. */
+export function isEncoded(secret: string, encoding: SecretEncoding): boolean {
+  if (encoding === 'utf8') return true;
+  return encoding === 'hex' ? /^([0-9a-f]{2})+$/i.test(secret) : /^[A-Za-z0-9+/_-]+={0,2}$/.test(secret);
+}
+
 /** Reads a template such as `{timestamp}.{body}`; a text is the reason why it is none. `{body}` must occur once. */
 export function parseTemplate(text: string): Template | string {
   const parts: TemplatePart[] = [];

@@ -19,6 +19,7 @@ import {
   faceMatched,
   kindField,
   livenessVerdict,
+  probeKind,
 } from './payload.ts';
 import { readResult } from './results.ts';
 
@@ -67,7 +68,7 @@ export function catalogueKinds(
   for (const [alias, name] of Object.entries({ ...defaultAliases, ...aliases })) {
     catalogue.set(alias, catalogue.get(name) ?? 'unknown');
   }
-  for (const name of ignored) catalogue.set(name, 'ignored');
+  for (const name of [...ignored, probeKind]) catalogue.set(name, 'ignored');
   return catalogue;
 }
 

@@ -1,0 +1,114 @@
+// Signing secrets: those that operators have put into the database, sealed, and what is known of those of the environment.
+// Rows are never deleted: a retired secret still explains what is signed with it.
+import { and, asc, eq, inArray, isNull } from 'drizzle-orm';
+import { instantOf } from '../events/instant.ts';
+import type { Queries, Transaction } from './connect.ts';
+import { webhookSecrets } from './schema-operations.ts';
+
+export type SecretRow = typeof webhookSecrets.$inferSelect;
+
+export interface NewSecret {
+  readonly account: string;
+  readonly fingerprint: string;
+  readonly name: string;
+  readonly origin: 'environment' | 'database';
+  /** Null where no encryption key is configured. */
+  readonly sealed: Buffer | null;
+}
+
+/** All secrets that were ever known, oldest first. */
+export function listSecrets(db: Queries): Promise<SecretRow[]> {
+  const { account, addedAt, name } = webhookSecrets;
+  return db.orm((orm) => orm.select().from(webhookSecrets).orderBy(asc(account), asc(addedAt), asc(name)));
+}
+
+/** Writes down secrets of the environment; one that is known keeps its row, and is sealed if it was not. */
+export async function recordSecrets(db: Queries, secrets: readonly NewSecret[], now: Date): Promise<void> {
+  if (secrets.length === 0) return;
+  await db.query({
+    text: `
+      insert into webhook_secrets as s (account, fingerprint, name, origin, sealed, added_at)
+      select g.*, $6::timestamptz from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bytea[]) g
+      order by 1, 2
+      on conflict (account, fingerprint) do update set sealed = excluded.sealed
+      where s.sealed is null and excluded.sealed is not null`,
+    values: [
+      secrets.map(({ account }) => account),
+      secrets.map(({ fingerprint }) => fingerprint),
+      secrets.map(({ name }) => name),
+      secrets.map(({ origin }) => origin),
+      secrets.map(({ sealed }) => sealed),
+      now.toISOString(),
+    ],
+  });
+}
+
+export async function insertSecret(tx: Transaction, secret: NewSecret, now: Date): Promise<SecretRow> {
+  const [row] = await tx.orm((orm) =>
+    orm
+      .insert(webhookSecrets)
+      .values({ ...secret, addedAt: instantOf(now) })
+      .returning(),
+  );
+  if (row === undefined) throw new Error('an inserted secret is always answered');
+  return row;
+}
+
+/** The account's secrets that are not retired, held until the transaction ends. */
+export async function lockSecrets(tx: Transaction, account: string): Promise<SecretRow[]> {
+  await tx.query({
+    text: `select pg_advisory_xact_lock(hashtextextended($1, 0))`,
+    values: [`webhook_secrets ${account}`],
+  });
+  return tx.orm((orm) =>
+    orm.select().from(webhookSecrets).where(eq(webhookSecrets.account, account)).for('update'),
+  );
+}
+
+/** Says that secrets are to go, or that they no longer count. */
+export async function markSecrets(
+  tx: Transaction,
+  account: string,
+  fingerprints: readonly string[],
+  mark: { readonly retiringAt: Date } | { readonly retiredAt: Date },
+): Promise<void> {
+  const set =
+    'retiringAt' in mark
+      ? { retiringAt: instantOf(mark.retiringAt) }
+      : { retiredAt: instantOf(mark.retiredAt) };
+  await tx.orm((orm) =>
+    orm
+      .update(webhookSecrets)
+      .set(set)
+      .where(
+        and(
+          eq(webhookSecrets.account, account),
+          inArray(webhookSecrets.fingerprint, [...fingerprints]),
+          isNull(webhookSecrets.retiredAt),
+        ),
+      ),
+  );
+}
+
+export interface Match {
+  readonly account: string;
+  readonly fingerprint: string;
+  readonly at: Date;
+}
+
+/** Writes down when secrets last matched; never back in time. */
+export async function noteMatches(db: Queries, matches: readonly Match[]): Promise<void> {
+  if (matches.length === 0) return;
+  await db.query({
+    text: `
+      update webhook_secrets s set last_matched_at = m.at
+      from unnest($1::text[], $2::text[], $3::timestamptz[]) as m (account, fingerprint, at)
+      where s.account = m.account and s.fingerprint = m.fingerprint
+        and (s.last_matched_at is null or s.last_matched_at < m.at)`,
+    values: [
+      matches.map(({ account }) => account),
+      matches.map(({ fingerprint }) => fingerprint),
+      matches.map(({ at }) => at.toISOString()),
+    ],
+  });
+}

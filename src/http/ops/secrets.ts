@@ -1,0 +1,104 @@
+// `/v1/ops/secrets`: the signing secrets by name, when each last matched, and how one is exchanged for another. No answer
+// holds a secret.
+import type { Request, Response } from 'express';
+import { z } from 'zod';
+import type { SecretRow } from '../../db/webhook-secrets.ts';
+import { operate, operateAfter } from '../../operations/operate.ts';
+import { beginRotation, finishRotation } from '../../operations/rotate-secrets.ts';
+import { sendProbe } from '../../operations/send-probe.ts';
+import { fingerprintOf } from '../../operations/signing-secrets.ts';
+import { Secret } from '../../secret.ts';
+import type { ApiDependencies } from '../api.ts';
+import { actorOf } from '../gate.ts';
+import { readQuery, whyText } from '../query.ts';
+import { readJson } from '../read-json.ts';
+
+const quietMaxSeconds = 2_592_000;
+
+const word = z.string().regex(/^[\w.-]{1,64}$/, 'must be 1 to 64 letters, digits, ".", "-" or "_"');
+const beginning = z.strictObject({
+  account: word.optional(),
+  name: word,
+  secret: z.string().regex(/^[\x21-\x7e]{8,512}$/, 'must be 8 to 512 visible ASCII characters'),
+  why: whyText,
+});
+const finishing = z.strictObject({
+  account: word.optional(),
+  quiet_seconds: z.int().min(1).max(quietMaxSeconds).optional(),
+  why: whyText,
+});
+const testing = z.strictObject({ account: word.optional(), name: word.optional(), why: whyText });
+
+/** Answers all secrets that were ever known. */
+export async function showSecrets({ secrets }: ApiDependencies, req: Request, res: Response): Promise<void> {
+  readQuery(req, {});
+  const listed = await secrets.ring.list();
+  res.json({ data: listed.map((row) => show(row, row.state)), next_cursor: null });
+}
+
+/** Puts a new secret beside those that count; receivers take it within two seconds. */
+export async function beginSecretRotation(deps: ApiDependencies, req: Request, res: Response): Promise<void> {
+  readQuery(req, {});
+  const { secrets } = deps;
+  const { account = secrets.defaultAccount, name, secret: text, why } = await readJson(req, beginning);
+  const secret = new Secret(text);
+  const details = { account, name, fingerprint: fingerprintOf(account, secret) };
+  const action = { actor: actorOf(req), name: 'secrets.begin_rotation', why, details };
+  const row = await operate(deps.operate, action, async (tx) => ({
+    rows: 1,
+    result: await beginRotation(tx, secrets, { account, name, secret }),
+  }));
+  await secrets.ring.refresh();
+  res.status(201).json(show(row, 'active'));
+}
+
+/** Retires the old secrets, once they are quiet. */
+export async function finishSecretRotation(
+  deps: ApiDependencies,
+  req: Request,
+  res: Response,
+): Promise<void> {
+  readQuery(req, {});
+  const { secrets } = deps;
+  const {
+    account = secrets.defaultAccount,
+    quiet_seconds: quietSeconds,
+    why,
+  } = await readJson(req, finishing);
+  const quietMs = quietSeconds === undefined ? secrets.quietMs : quietSeconds * 1_000;
+  const details = { account, quiet_seconds: quietMs / 1_000 };
+  const action = { actor: actorOf(req), name: 'secrets.finish_rotation', why, details };
+  const refresh = () => secrets.ring.refresh();
+  const retired = await operateAfter(deps.operate, action, refresh, async (tx) => {
+    const result = await finishRotation(tx, secrets, { account, quietMs });
+    return { rows: result.length, result };
+  });
+  await secrets.ring.refresh();
+  res.json({ retired });
+}
+
+/** Sends a probe that is signed with a secret through the front door; 200 whatever came of it, `ok` says which. */
+export async function testSecret(deps: ApiDependencies, req: Request, res: Response): Promise<void> {
+  readQuery(req, {});
+  const { secrets } = deps;
+  const { account = secrets.defaultAccount, name, why } = await readJson(req, testing);
+  const action = { actor: actorOf(req), name: 'secrets.test', why, details: { account, name } };
+  const send = () => sendProbe(secrets, { account, secretName: name });
+  const probe = await operateAfter(deps.operate, action, send, async (_tx, result) => ({ rows: 1, result }));
+  const { isOk, secret, url, status, deliveryId, state, ms, problem } = probe;
+  res.json({ ok: isOk, secret, url, status, delivery_id: deliveryId, state, ms, problem });
+}
+
+function show(row: SecretRow, state: string) {
+  return {
+    account: row.account,
+    name: row.name,
+    fingerprint: row.fingerprint,
+    origin: row.origin,
+    state,
+    added_at: row.addedAt,
+    retiring_at: row.retiringAt,
+    retired_at: row.retiredAt,
+    last_matched_at: row.lastMatchedAt,
+  };
+}

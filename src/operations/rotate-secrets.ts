@@ -1,0 +1,104 @@
+// Changing a signing secret with evidence: the new one is put beside the old, and the old one is retired only once it has
+// stopped matching and the new one has begun to. Each runs in the transaction of its action.
+import type { Cipher } from '../cipher.ts';
+import type { Transaction } from '../db/connect.ts';
+import { insertSecret, lockSecrets, markSecrets, type SecretRow } from '../db/webhook-secrets.ts';
+import { ServiceError } from '../errors.ts';
+import { isEncoded, type SecretEncoding } from '../ilive/signature.ts';
+import type { Secret } from '../secret.ts';
+import { fingerprintOf, type SecretRing, secretContext } from './signing-secrets.ts';
+
+export interface RotateDependencies {
+  readonly ring: SecretRing;
+  readonly cipher: Cipher | undefined;
+  readonly encoding: SecretEncoding;
+  readonly now: () => Date;
+}
+
+export interface RotationToBegin {
+  readonly account: string;
+  readonly name: string;
+  readonly secret: Secret;
+}
+
+// Every process writes down its matches once a second.
+const notingLagMs = 2_000;
+
+/** Puts a new secret beside those that count; these are to go. Throws `conflict` where that cannot be. */
+export async function beginRotation(
+  tx: Transaction,
+  { ring, cipher, encoding, now }: RotateDependencies,
+  { account, name, secret }: RotationToBegin,
+): Promise<SecretRow> {
+  if (cipher === undefined) {
+    throw new ServiceError('conflict', 'Secrets cannot be kept here: ENCRYPTION_KEYS is not set.');
+  }
+  if (!isEncoded(secret.reveal(), encoding)) {
+    throw new ServiceError('invalid_request', `field "secret" must be ${encoding} (ILIVE_SECRET_ENCODING).`);
+  }
+  const fingerprint = fingerprintOf(account, secret);
+  const rows = await lockSecrets(tx, account);
+  const usable = new Set(ring.secretsOf(account).map((held) => held.fingerprint));
+  const going = rows.find((row) => row.retiringAt !== null && row.retiredAt === null);
+  if (going !== undefined) {
+    const message = `A rotation of this account is going on: "${going.name}" is to go. Finish it first.`;
+    throw new ServiceError('conflict', message);
+  }
+  const same = rows.find((row) => row.fingerprint === fingerprint);
+  if (same !== undefined) {
+    throw new ServiceError('conflict', `This secret is known already, as "${same.name}". Use a new one.`);
+  }
+  if (rows.some((row) => row.name === name)) {
+    throw new ServiceError('conflict', `This account has a secret named "${name}" already.`);
+  }
+  const sealed = cipher.seal(secret.reveal(), secretContext(account, fingerprint));
+  const row = await insertSecret(tx, { account, fingerprint, name, origin: 'database', sealed }, now());
+  const old = rows.filter((each) => each.retiredAt === null && usable.has(each.fingerprint));
+  const oldOnes = old.map((each) => each.fingerprint);
+  if (oldOnes.length > 0) await markSecrets(tx, account, oldOnes, { retiringAt: now() });
+  return row;
+}
+
+/** Retires the secrets that are to go; answers their names. Throws `conflict` while one of them still matches. */
+export async function finishRotation(
+  tx: Transaction,
+  { now }: RotateDependencies,
+  { account, quietMs }: { readonly account: string; readonly quietMs: number },
+): Promise<string[]> {
+  const rows = (await lockSecrets(tx, account)).filter((row) => row.retiredAt === null);
+  const going = rows.filter((row) => row.retiringAt !== null);
+  if (going.length === 0) {
+    throw new ServiceError('conflict', 'No rotation of this account is going on. Begin one first.');
+  }
+  const staying = rows.filter((row) => row.retiringAt === null);
+  if (staying.every((row) => row.lastMatchedAt === null)) {
+    const names = staying.map(({ name }) => `"${name}"`).join(', ');
+    const message = `The new secret ${names} has never matched a delivery of iLive's: is it set there?`;
+    throw new ServiceError('conflict', message);
+  }
+  for (const row of going) refuseWhileMatching(row, quietMs, now());
+  await markSecrets(
+    tx,
+    account,
+    going.map(({ fingerprint }) => fingerprint),
+    { retiredAt: now() },
+  );
+  return going.map(({ name }) => name);
+}
+
+function refuseWhileMatching(
+  { name, lastMatchedAt, retiringAt }: SecretRow,
+  quietMs: number,
+  now: Date,
+): void {
+  const since = lastMatchedAt ?? '';
+  const lastSign = retiringAt !== null && retiringAt > since ? retiringAt : since;
+  const until = new Date(new Date(lastSign).getTime() + quietMs + notingLagMs);
+  if (until <= now) return;
+  const matched = lastMatchedAt === null ? 'has not matched here' : `matched last at ${lastMatchedAt}`;
+  throw new ServiceError(
+    'conflict',
+    `The secret "${name}" ${matched}, and the rotation began at ${retiringAt}: it must be quiet for ` +
+      `${quietMs / 1000} s. Finish after ${until.toISOString()}, or give a shorter quiet_seconds.`,
+  );
+}
