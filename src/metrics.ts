@@ -24,6 +24,11 @@ export function createMetrics() {
       labelNames: ['decision'] as const,
       registers,
     }),
+    replayed: new Counter({
+      name: 'ilive_deliveries_replayed_total',
+      help: 'Deliveries that replays have processed again.',
+      registers,
+    }),
     batchSeconds: new Histogram({
       name: 'ilive_batch_seconds',
       help: 'Time that one batch took from load to commit.',

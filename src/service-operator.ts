@@ -9,7 +9,7 @@ import { diagnoseRefusals } from './operations/diagnose-refusals.ts';
 import { createSecretRing, type SecretRing } from './operations/signing-secrets.ts';
 import { schedule } from './queue/schedule.ts';
 import type { Running } from './running.ts';
-import { createTokenCipher } from './service-vendor.ts';
+import { createTokenCipher, ledgerRulesOf } from './service-vendor.ts';
 
 // A revoked key stops within this time in every process, and the time of one statement.
 const keysRefreshMs = 1_000;
@@ -65,6 +65,7 @@ export async function createApi(running: Running, parts: ApiParts): Promise<ApiD
     keyRing: await startKeyRing(running, operatorDb),
     refusals,
     secrets: createSecretDependencies(running, parts),
+    replays: { ...config.replay, catalogue: refusals.catalogue, ledger: ledgerRulesOf(running), now },
     encryptionKeys,
     now,
   };

@@ -1,8 +1,10 @@
 // The worker's part of the composition root: the handler of the queue, and the tasks that come round.
+import { setTimeout as wait } from 'node:timers/promises';
 import type { Database } from './db/connect.ts';
 import type { FinishedDelivery } from './db/deliveries.ts';
 import type { IliveClient } from './ilive/client.ts';
 import { catalogueKinds } from './ilive/translate.ts';
+import { runReplays } from './operations/run-replays.ts';
 import type { Announcer } from './queue/announce.ts';
 import { schedule } from './queue/schedule.ts';
 import { createPull, endUnasked } from './reconcile/pull.ts';
@@ -12,12 +14,13 @@ import { createTokenCipher, ledgerRulesOf } from './service-vendor.ts';
 import { processDeliveries } from './workers/process-deliveries.ts';
 import { keepUp } from './workers/upkeep.ts';
 
+const replayIntervalMs = 1_000;
 const upkeepIntervalMs = 60 * 60 * 1000;
 
 /** Starts hearing the queue and the scheduled tasks; everything it starts is in `undo`. */
 export function startWork(
   running: Running,
-  db: Database,
+  { db, replayDb }: { readonly db: Database; readonly replayDb: Database },
   client: IliveClient | undefined,
   { announce }: Announcer,
   consumeWith: (handler: (ids: readonly string[]) => Promise<void>) => void,
@@ -47,9 +50,25 @@ export function startWork(
   });
   const stopping = new AbortController();
   const pull = createPullTask(running, db, client, announce);
+  const replay = (signal: AbortSignal) =>
+    runReplays(
+      {
+        ...config.replay,
+        db: replayDb,
+        catalogue,
+        ledger,
+        isPaused: () => false,
+        wait: (ms, signal) => wait(ms, undefined, { signal }),
+        log,
+        now,
+        onReplayed: (count) => metrics.replayed.inc(count),
+      },
+      signal,
+    );
   const tasks = [
     schedule('sweep', sweepIntervalMs, sweep, log),
     schedule('pull', config.ledger.pullIntervalMs, () => pull(stopping.signal), log),
+    schedule('replay', replayIntervalMs, () => replay(stopping.signal), log),
     schedule(
       'upkeep',
       upkeepIntervalMs,

@@ -35,6 +35,7 @@ export interface Service {
 const connectTimeoutMs = 5_000;
 const workStatementTimeoutMs = 30_000;
 const refusalConnections = 1;
+const replayConnections = 2;
 const operateStatementTimeoutMs = 60_000;
 const queueOpenDeadlineMs = 1_000;
 
@@ -101,7 +102,11 @@ async function startAll(running: Running): Promise<void> {
       : await createFront(running, stores, readDb, client);
   await openDoor(running, readDb, api, receive, backend.kind);
   if (config.role !== 'receiver') {
-    startWork(running, connectPool('work', workStatementTimeoutMs), client, announcer, (handler) => {
+    const pools = {
+      db: connectPool('work', workStatementTimeoutMs),
+      replayDb: connectPool('replay', workStatementTimeoutMs, replayConnections),
+    };
+    startWork(running, pools, client, announcer, (handler) => {
       const consumer = consume(backend, handler, { concurrency: config.work.concurrency, log });
       running.undo.push({ name: 'consumer', run: () => consumer.close() });
     });

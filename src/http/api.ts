@@ -9,6 +9,7 @@ import type { DiagnoseDependencies } from '../operations/diagnose-refusals.ts';
 import type { OperateDependencies } from '../operations/operate.ts';
 import type { RotateDependencies } from '../operations/rotate-secrets.ts';
 import type { ProbeDependencies } from '../operations/send-probe.ts';
+import type { ReplayDependencies } from '../operations/start-replay.ts';
 import type { ExpectDependencies } from './expect-session.ts';
 
 export interface RefusalDependencies extends ReverifyDependencies, AdmitDependencies, DiagnoseDependencies {
@@ -28,6 +29,7 @@ export interface ApiDependencies {
   readonly keyRing: KeyRing;
   readonly refusals: RefusalDependencies;
   readonly secrets: SecretDependencies;
+  readonly replays: ReplayDependencies;
   /** All that are configured; the first one encrypts. */
   readonly encryptionKeys: readonly EncryptionKey[];
   readonly now: () => Date;

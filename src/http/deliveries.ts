@@ -1,25 +1,32 @@
-// `GET /v1/deliveries` and `GET /v1/deliveries/{id}`: what became of one thing that we were told. The body is a person's
-// data, so it is shown only to those who ask for it by name.
+// `GET /v1/deliveries`, `GET /v1/deliveries/{id}` and `GET /v1/ops/deliveries/{id}/body`: what became of one thing that we
+// were told. The body is a person's data, so reading it is an action that the audit keeps.
 import type { Request, Response } from 'express';
 import { z } from 'zod';
+import type { Queries } from '../db/connect.ts';
 import { type DeliveryRow, findDelivery, findDeliveryBody, listDeliveries } from '../db/find-deliveries.ts';
-import { deliveryStates } from '../db/schema.ts';
 import { ServiceError } from '../errors.ts';
 import type { DeliveryId } from '../events/event.ts';
+import { operate } from '../operations/operate.ts';
 import type { ApiDependencies } from './api.ts';
-import { pageOf, pageParameters, readCursor, readPath, readQuery } from './query.ts';
+import { deliveryFilterFields, readDeliveryFilter } from './delivery-filter.ts';
+import { actorOf } from './gate.ts';
+import { pageOf, pageParameters, readCursor, readPath, readQuery, whyText } from './query.ts';
 
-/** Answers one delivery; with `?include=body` also its stored headers and exact bytes, in base64. */
+/** Answers one delivery. */
 export async function showDelivery({ db }: ApiDependencies, req: Request, res: Response): Promise<void> {
-  const id = readPath(req, 'delivery_id', z.uuid('must be a delivery id (a UUID)')) as DeliveryId;
-  const { include } = readQuery(req, { include: z.literal('body', 'can only be "body"').optional() });
-  const delivery = await findDelivery(db, id);
-  if (delivery === undefined) throw new ServiceError('not_found', 'No delivery has this id.');
-  if (include === undefined) {
-    res.json(show(delivery));
-    return;
-  }
-  const stored = await findDeliveryBody(db, delivery);
+  readQuery(req, {});
+  res.json(show(await readDelivery(db, readDeliveryId(req))));
+}
+
+/** Answers one delivery with its stored headers and exact bytes, in base64; null once they were dropped. */
+export async function showDeliveryBody(deps: ApiDependencies, req: Request, res: Response): Promise<void> {
+  const { why } = readQuery(req, { why: whyText });
+  const id = readDeliveryId(req);
+  const action = { actor: actorOf(req), name: 'deliveries.read_body', why, details: { delivery_id: id } };
+  const { delivery, stored } = await operate(deps.operate, action, async (tx) => {
+    const delivery = await readDelivery(tx, id);
+    return { rows: 1, result: { delivery, stored: await findDeliveryBody(tx, delivery) } };
+  });
   res.json({
     ...show(delivery),
     headers: stored?.headers ?? null,
@@ -27,15 +34,22 @@ export async function showDelivery({ db }: ApiDependencies, req: Request, res: R
   });
 }
 
-/** Answers a page of deliveries, newest first, of one state with `?state=`. */
+/** Answers a page of deliveries, newest first. */
 export async function showDeliveries({ db }: ApiDependencies, req: Request, res: Response): Promise<void> {
-  const query = readQuery(req, {
-    state: z.enum(deliveryStates, `must be one of ${deliveryStates.join(', ')}`).optional(),
-    ...pageParameters,
-  });
-  const after = readCursor(query.cursor, z.tuple([z.uuid()]))?.[0] as DeliveryId | undefined;
-  const rows = await listDeliveries(db, { state: query.state }, { after, limit: query.limit + 1 });
-  res.json(pageOf(rows, query.limit, show, (row) => [row.id]));
+  const { cursor, limit, ...fields } = readQuery(req, { ...deliveryFilterFields, ...pageParameters });
+  const after = readCursor(cursor, z.tuple([z.uuid()]))?.[0] as DeliveryId | undefined;
+  const rows = await listDeliveries(db, readDeliveryFilter(fields), { after, limit: limit + 1 });
+  res.json(pageOf(rows, limit, show, (row) => [row.id]));
+}
+
+function readDeliveryId(req: Request): DeliveryId {
+  return readPath(req, 'delivery_id', z.uuid('must be a delivery id (a UUID)')) as DeliveryId;
+}
+
+async function readDelivery(db: Queries, id: DeliveryId): Promise<DeliveryRow> {
+  const delivery = await findDelivery(db, id);
+  if (delivery === undefined) throw new ServiceError('not_found', 'No delivery has this id.');
+  return delivery;
 }
 
 function show(delivery: DeliveryRow) {

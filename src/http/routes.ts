@@ -4,7 +4,7 @@ import type { Express, Request, Response } from 'express';
 import type { RoleName } from '../db/schema-operations.ts';
 import type { ApiDependencies } from './api.ts';
 import { showCompleteness } from './completeness.ts';
-import { showDeliveries, showDelivery } from './deliveries.ts';
+import { showDeliveries, showDelivery, showDeliveryBody } from './deliveries.ts';
 import { createSession, registerKnownSession } from './expect-session.ts';
 import { showComplianceAlerts, showFaceMatches } from './facts.ts';
 import { requireRole } from './gate.ts';
@@ -12,6 +12,14 @@ import { admitOnPull, purgeRefusals, reverify } from './ops/admit-refusals.ts';
 import { showAuditEntries, showAuditVerification } from './ops/audit.ts';
 import { createApiKey, revokeKey, showApiKeys } from './ops/keys.ts';
 import { showRefusal, showRefusalBody, showRefusals } from './ops/refusals.ts';
+import {
+  cancelReplay,
+  createReplay,
+  pauseReplay,
+  resumeReplay,
+  showReplay,
+  showReplays,
+} from './ops/replays.ts';
 import { beginSecretRotation, finishSecretRotation, showSecrets, testSecret } from './ops/secrets.ts';
 import { refuseMethod } from './refuse-method.ts';
 import { showSession, showSessions } from './sessions.ts';
@@ -53,6 +61,13 @@ export const routes: readonly Route[] = [
   get('/v1/compliance-alerts', 'reader', showComplianceAlerts),
   get('/v1/deliveries', 'reader', showDeliveries),
   get('/v1/deliveries/:delivery_id', 'reader', showDelivery),
+  get('/v1/ops/deliveries/:delivery_id/body', 'operator', showDeliveryBody),
+  get('/v1/ops/replays', 'operator', showReplays),
+  post('/v1/ops/replays', 'operator', createReplay),
+  get('/v1/ops/replays/:replay_id', 'operator', showReplay),
+  post('/v1/ops/replays/:replay_id/pause', 'operator', pauseReplay),
+  post('/v1/ops/replays/:replay_id/resume', 'operator', resumeReplay),
+  post('/v1/ops/replays/:replay_id/cancel', 'operator', cancelReplay),
   get('/v1/ops/refusals', 'operator', showRefusals),
   post('/v1/ops/refusals/reverify', 'operator', reverify),
   post('/v1/ops/refusals/admit', 'operator', admitOnPull),

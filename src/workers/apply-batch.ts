@@ -3,40 +3,16 @@
 // "again", and again is harmless (guarantee 5). No network call may ever stand in this file.
 
 import type { Transaction } from '../db/connect.ts';
-import {
-  type FinishedDelivery,
-  finishDeliveries,
-  type OwedDelivery,
-  takeDeliveries,
-} from '../db/deliveries.ts';
-import { loadRecordedFacts, recordComplianceAlerts, recordFaceMatches } from '../db/facts.ts';
-import {
-  applyStandings,
-  loadObservations,
-  lockSessions,
-  recordObservations,
-  type SessionKey,
-  sessionKeyText,
-} from '../db/sessions.ts';
-import { type Decision, decide, type Recorded } from '../events/decide.ts';
+import { type FinishedDelivery, finishDeliveries, takeDeliveries } from '../db/deliveries.ts';
+import { recordComplianceAlerts, recordFaceMatches } from '../db/facts.ts';
+import { applyStandings, recordObservations, type SessionKey, sessionKeyText } from '../db/sessions.ts';
+import { decide } from '../events/decide.ts';
 import { disputeOf } from '../events/dispute.ts';
-import type { ComplianceAlerted, Event, FaceMatched } from '../events/event.ts';
 import { conclude, type Observation } from '../events/session.ts';
-import type { Translation } from '../ilive/translate.ts';
 import { type LedgerRules, type Mentioned, planSession } from '../reconcile/ledger-rules.ts';
-
-export interface TranslatedDelivery {
-  readonly delivery: OwedDelivery;
-  readonly translation: Translation | { readonly ok: false; readonly reason: 'body_missing' };
-}
-
-type Fact = FaceMatched | ComplianceAlerted;
-
-// What the batch knows so far: what the database held when its locks were taken, and what its own deliveries added.
-interface Knowledge {
-  readonly observations: Map<string, Observation[]>;
-  readonly recorded: Map<string, Recorded>;
-}
+import { type Knowledge, loadKnowledge } from './batch-knowledge.ts';
+import { finish, finishHint, finishUnreadable } from './finish-delivery.ts';
+import { type Fact, factKeyText, isFact, sessionOf, type TranslatedDelivery } from './translate-delivery.ts';
 
 export interface ApplyOptions {
   readonly now: Date;
@@ -47,7 +23,7 @@ export interface ApplyOptions {
 export async function applyBatch(
   tx: Transaction,
   batch: readonly TranslatedDelivery[],
-  { now, ledger }: ApplyOptions,
+  options: ApplyOptions,
 ): Promise<FinishedDelivery[]> {
   const taken = await takeDeliveries(
     tx,
@@ -55,8 +31,20 @@ export async function applyBatch(
   );
   const items = batch.filter(({ delivery }) => taken.has(delivery.id));
   if (items.length === 0) return [];
+  const known = await loadKnowledge(tx, items);
+  const finished = await applyItems(tx, items, known, options);
+  await finishDeliveries(tx, finished, options.now);
+  return finished;
+}
+
+/** Decides about each item in order and writes what comes of it; gives the states that the deliveries are to have. */
+export async function applyItems(
+  tx: Transaction,
+  items: readonly TranslatedDelivery[],
+  known: Knowledge,
+  { now, ledger }: ApplyOptions,
+): Promise<FinishedDelivery[]> {
   const mentioned = mentionedSessions(items);
-  const known = await loadKnowledge(tx, items, [...mentioned.values()]);
   const observed: { key: SessionKey; observation: Observation }[] = [];
   const facts = new Map<string, { account: string; event: Fact }>();
 
@@ -99,7 +87,6 @@ export async function applyBatch(
     });
     await recordComplianceAlerts(tx, disputes, now);
   }
-  await finishDeliveries(tx, finished, now);
   return finished;
 }
 
@@ -121,34 +108,6 @@ function mentionedSessions(items: readonly TranslatedDelivery[]): Map<string, Me
   return mentioned;
 }
 
-async function loadKnowledge(
-  tx: Transaction,
-  items: readonly TranslatedDelivery[],
-  mentioned: readonly Mentioned[],
-): Promise<Knowledge> {
-  const keys = mentioned.map(({ key }) => key);
-  if (keys.length > 0) await lockSessions(tx, keys);
-  const observations = keys.length > 0 ? await loadObservations(tx, keys) : new Map<string, Observation[]>();
-  const recorded = new Map<string, Recorded>();
-  for (const kind of ['face_matched', 'compliance_alert'] as const) {
-    const facts = items.flatMap(({ delivery, translation }) =>
-      translation.ok && isFact(translation.event) && translation.event.kind === kind
-        ? [{ account: delivery.account, event: translation.event }]
-        : [],
-    );
-    const rows = await loadRecordedFacts(
-      tx,
-      kind,
-      facts.map(({ account, event }) => ({ account, id: factId(event) })),
-    );
-    for (const [index, { account, event }] of facts.entries()) {
-      const row = rows[index];
-      if (row !== undefined) recorded.set(factKeyText(account, event), row);
-    }
-  }
-  return { observations, recorded };
-}
-
 async function recordFacts(
   tx: Transaction,
   facts: readonly { readonly account: string; readonly event: Fact }[],
@@ -162,80 +121,4 @@ async function recordFacts(
   );
   await recordFaceMatches(tx, matches, now);
   await recordComplianceAlerts(tx, alerts, now);
-}
-
-function finish(
-  { delivery, translation }: TranslatedDelivery,
-  event: Event,
-  decision: Decision,
-  key: SessionKey | undefined,
-): FinishedDelivery {
-  const common = {
-    id: delivery.id,
-    kind: event.kind,
-    vendorKind: 'vendorKind' in translation ? translation.vendorKind : null,
-    sessionId: key?.sessionId ?? null,
-    decision: decision.decision,
-    detail: null,
-  };
-  switch (decision.decision) {
-    case 'settle':
-    case 'confirm':
-    case 'repeat':
-    case 'record':
-      return { ...common, state: 'done', reason: null };
-    case 'ignore':
-      return { ...common, state: 'ignored', reason: null };
-    case 'dispute':
-      return { ...common, state: 'parked', reason: 'disputed' };
-    case 'park':
-      return { ...common, state: 'parked', reason: decision.reason };
-  }
-}
-
-// Unsigned, so it proves nothing; what it says is asked of iLive.
-function finishHint(item: TranslatedDelivery, key: SessionKey | undefined): FinishedDelivery {
-  const finished = finishUnreadable(item);
-  const kind = item.translation.ok ? item.translation.event.kind : 'unknown';
-  const sessionId = key?.sessionId ?? null;
-  if (kind !== 'session_completed') return { ...finished, kind, sessionId, reason: 'unproven' };
-  return {
-    ...finished,
-    state: 'done',
-    decision: 'record',
-    kind,
-    sessionId,
-    detail: 'unsigned: a hint, to be pulled',
-  };
-}
-
-function finishUnreadable({ delivery, translation }: TranslatedDelivery): FinishedDelivery {
-  return {
-    id: delivery.id,
-    state: 'parked',
-    decision: 'park',
-    kind: 'kind' in translation ? translation.kind : 'unknown',
-    vendorKind: 'vendorKind' in translation ? translation.vendorKind : null,
-    sessionId: null,
-    reason: 'reason' in translation ? translation.reason : null,
-    detail: 'detail' in translation ? translation.detail : null,
-  };
-}
-
-function sessionOf({ delivery, translation }: TranslatedDelivery): SessionKey | undefined {
-  if (!translation.ok || translation.event.kind === 'unknown') return undefined;
-  const { sessionId } = translation.event;
-  return sessionId === null ? undefined : { sessionId, account: delivery.account };
-}
-
-function isFact(event: Event): event is Fact {
-  return event.kind === 'face_matched' || event.kind === 'compliance_alert';
-}
-
-function factId(event: Fact): string {
-  return event.kind === 'face_matched' ? event.matchId : event.alertId;
-}
-
-function factKeyText(account: string, event: Fact): string {
-  return JSON.stringify([event.kind, account, factId(event)]);
 }

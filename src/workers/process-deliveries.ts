@@ -7,17 +7,16 @@ import {
   type FinishedDelivery,
   finishDeliveries,
   loadOwedDeliveries,
-  pulledSessionHeader,
   takeDeliveries,
 } from '../db/deliveries.ts';
 import { isDataRefused } from '../db/trouble.ts';
 import { ServiceError } from '../errors.ts';
-import type { DeliveryId, SessionId } from '../events/event.ts';
-import { timestampHeader } from '../ilive/signature.ts';
-import { type KindCatalogue, translate } from '../ilive/translate.ts';
+import type { DeliveryId } from '../events/event.ts';
+import type { KindCatalogue } from '../ilive/translate.ts';
 import type { Log } from '../log.ts';
 import type { LedgerRules } from '../reconcile/ledger-rules.ts';
-import { applyBatch, type TranslatedDelivery } from './apply-batch.ts';
+import { applyBatch } from './apply-batch.ts';
+import { type TranslatedDelivery, translateDelivery } from './translate-delivery.ts';
 
 export interface ProcessDependencies {
   readonly db: Database;
@@ -33,18 +32,7 @@ export interface ProcessDependencies {
 /** Finishes those of the deliveries that are still owed. Throws `unavailable` when the database cannot say. */
 export async function processDeliveries(deps: ProcessDependencies, ids: readonly string[]): Promise<void> {
   const owed = await loadOwedDeliveries(deps.db, ids as readonly DeliveryId[]);
-  const batch = owed.map((delivery): TranslatedDelivery => {
-    const { body, headers, receivedAt } = delivery;
-    if (body === null) return { delivery, translation: { ok: false, reason: 'body_missing' } };
-    const stored = {
-      ...delivery,
-      body,
-      receivedAt: new Date(receivedAt),
-      signedAtSeconds: readSeconds(headers?.[timestampHeader]),
-      pulledSessionId: (headers?.[pulledSessionHeader] ?? null) as SessionId | null,
-    };
-    return { delivery, translation: translate(stored, deps.catalogue) };
-  });
+  const batch = owed.map((delivery) => translateDelivery(delivery, deps.catalogue));
   await applyOrHalve(deps, batch);
 }
 
@@ -95,8 +83,4 @@ async function keepApart(deps: ProcessDependencies, item: TranslatedDelivery, er
     if (taken.has(delivery.id)) await finishDeliveries(tx, [parked], deps.now());
   });
   deps.onFinished([parked], 0);
-}
-
-function readSeconds(text: string | undefined): number | undefined {
-  return text !== undefined && /^\d{1,11}$/.test(text) ? Number(text) : undefined;
 }

@@ -35,7 +35,7 @@ test('1 — while the commit is held up nobody is answered; once it is through, 
   });
   const { status, body } = (await answer) ?? {};
   expect(status).toBe(202);
-  const shown = await service.get(`/v1/deliveries/${body.delivery_id}?include=body`);
+  const shown = await service.get(`/v1/ops/deliveries/${body.delivery_id}/body?why=test`);
   expect(Buffer.from(shown.body.body_base64, 'base64').toString()).toBe(JSON.stringify(payload));
   expect(shown.body.body_sha256).toBe(createHash('sha256').update(JSON.stringify(payload)).digest('hex'));
 });

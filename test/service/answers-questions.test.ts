@@ -160,9 +160,9 @@ describe('bad input gets a clear answer', () => {
     ['/v1/deliveries?state=lost', 400, '"state" must be one of received, done, ignored, parked'],
     ['/v1/deliveries/42', 400, '"delivery_id" in the path must be a delivery id (a UUID)'],
     [
-      '/v1/deliveries/01990000-0000-7000-8000-000000000000?include=secrets',
+      '/v1/ops/deliveries/01990000-0000-7000-8000-000000000000/body',
       400,
-      '"include" can only be "body"',
+      'query parameter "why"',
     ],
     ['/v1/deliveries/01990000-0000-7000-8000-000000000000', 404, 'No delivery has this id'],
     ['/v1/sessions/nobody', 404, 'No session with this id'],

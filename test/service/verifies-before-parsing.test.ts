@@ -82,7 +82,7 @@ test.each([
   const { status, body } = await service.deliver(payload);
   expect(status).toBe(202);
   await service.settled();
-  const shown = await service.get(`/v1/deliveries/${body.delivery_id}?include=body`);
+  const shown = await service.get(`/v1/ops/deliveries/${body.delivery_id}/body?why=test`);
   expect(shown.body).toMatchObject({ state: 'parked', reason });
   const sent = Buffer.isBuffer(payload)
     ? payload

@@ -1,0 +1,127 @@
+// The replays: what was chosen, how far each is, what came of it. A replay is gone on with by one worker at a time, which
+// holds it by a lease; its cursor and its counts move in the transaction of the batch, so that a crash repeats nothing
+// that was counted.
+import { and, desc, eq, lt } from 'drizzle-orm';
+import type { DeliveryId } from '../events/event.ts';
+import { instantOf } from '../events/instant.ts';
+import type { Queries, Transaction } from './connect.ts';
+import { type ReplayState, replays } from './schema-operations.ts';
+
+export type ReplayRow = typeof replays.$inferSelect;
+
+export interface NewReplay {
+  readonly id: string;
+  readonly filter: unknown;
+  readonly createdBy: string;
+  readonly why: string;
+  readonly matching: number;
+  readonly upTo: DeliveryId | null;
+}
+
+export async function recordReplay(tx: Transaction, replay: NewReplay, now: Date): Promise<ReplayRow> {
+  const [row] = await tx.orm((orm) =>
+    orm
+      .insert(replays)
+      .values({ ...replay, state: 'running', createdAt: instantOf(now) })
+      .returning(),
+  );
+  if (row === undefined) throw new Error('an inserted replay is always answered');
+  return row;
+}
+
+export async function findReplay(db: Queries, id: string): Promise<ReplayRow | undefined> {
+  const [row] = await db.orm((orm) => orm.select().from(replays).where(eq(replays.id, id)));
+  return row;
+}
+
+/** At most `limit` replays before `before`, newest first. */
+export function listReplays(
+  db: Queries,
+  state: ReplayState | undefined,
+  { before, limit }: { readonly before: string | undefined; readonly limit: number },
+): Promise<ReplayRow[]> {
+  return db.orm((orm) =>
+    orm
+      .select()
+      .from(replays)
+      .where(
+        and(
+          state === undefined ? undefined : eq(replays.state, state),
+          before === undefined ? undefined : lt(replays.id, before),
+        ),
+      )
+      .orderBy(desc(replays.id))
+      .limit(limit),
+  );
+}
+
+/** The replay, held until the transaction ends; undefined for none. */
+export async function lockReplay(tx: Transaction, id: string): Promise<ReplayRow | undefined> {
+  const [row] = await tx.orm((orm) => orm.select().from(replays).where(eq(replays.id, id)).for('update'));
+  return row;
+}
+
+/** Takes the oldest running replay that nobody holds, for `leaseMs`. */
+export async function takeReplay(
+  db: Queries,
+  { now, leaseMs }: { readonly now: Date; readonly leaseMs: number },
+): Promise<string | undefined> {
+  const [row] = await db.query<{ id: string }>({
+    name: 'take-replay',
+    text: `
+      update replays set lease_until = $2
+      where id = (select id from replays where state = 'running' and (lease_until is null or lease_until < $1)
+                  order by id limit 1 for update skip locked)
+      returning id`,
+    values: [now.toISOString(), new Date(now.getTime() + leaseMs).toISOString()],
+  });
+  return row?.id;
+}
+
+export interface Progress {
+  readonly after: DeliveryId | null;
+  readonly replayed: number;
+  readonly failed: number;
+  readonly changes: unknown;
+  readonly outcomes: unknown;
+  readonly detail: string | null;
+  readonly leaseUntil: Date;
+}
+
+/** Moves a replay on; only for who holds it with `lockReplay`. */
+export async function moveReplay(tx: Transaction, id: string, progress: Progress): Promise<void> {
+  const leaseUntil = instantOf(progress.leaseUntil);
+  await tx.orm((orm) =>
+    orm
+      .update(replays)
+      .set({ ...progress, leaseUntil })
+      .where(eq(replays.id, id)),
+  );
+}
+
+/** Gives a replay another state; only for who holds it with `lockReplay`. */
+export async function changeReplay(
+  tx: Transaction,
+  id: string,
+  state: ReplayState,
+  now: Date,
+): Promise<ReplayRow> {
+  const isOver = state === 'done' || state === 'cancelled';
+  const [row] = await tx.orm((orm) =>
+    orm
+      .update(replays)
+      .set({ state, leaseUntil: null, finishedAt: isOver ? instantOf(now) : null })
+      .where(eq(replays.id, id))
+      .returning(),
+  );
+  if (row === undefined) throw new Error('a replay that is held is there');
+  return row;
+}
+
+/** Lets a replay go, so that the next worker need not wait for the lease. */
+export async function releaseReplay(db: Queries, id: string): Promise<void> {
+  await db.query({
+    text: `update replays set lease_until = null where id = $1 and state = 'running'`,
+    values: [id],
+  });
+}

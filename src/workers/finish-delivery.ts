@@ -1,0 +1,64 @@
+// What a delivery is once it has been decided about: its final state, with what was decided and why.
+import type { FinishedDelivery } from '../db/deliveries.ts';
+import type { SessionKey } from '../db/sessions.ts';
+import type { Decision } from '../events/decide.ts';
+import type { Event } from '../events/event.ts';
+import type { TranslatedDelivery } from './translate-delivery.ts';
+
+export function finish(
+  { delivery, translation }: TranslatedDelivery,
+  event: Event,
+  decision: Decision,
+  key: SessionKey | undefined,
+): FinishedDelivery {
+  const common = {
+    id: delivery.id,
+    kind: event.kind,
+    vendorKind: 'vendorKind' in translation ? translation.vendorKind : null,
+    sessionId: key?.sessionId ?? null,
+    decision: decision.decision,
+    detail: null,
+  };
+  switch (decision.decision) {
+    case 'settle':
+    case 'confirm':
+    case 'repeat':
+    case 'record':
+      return { ...common, state: 'done', reason: null };
+    case 'ignore':
+      return { ...common, state: 'ignored', reason: null };
+    case 'dispute':
+      return { ...common, state: 'parked', reason: 'disputed' };
+    case 'park':
+      return { ...common, state: 'parked', reason: decision.reason };
+  }
+}
+
+/** Unsigned, so it proves nothing; what it says is asked of iLive. */
+export function finishHint(item: TranslatedDelivery, key: SessionKey | undefined): FinishedDelivery {
+  const finished = finishUnreadable(item);
+  const kind = item.translation.ok ? item.translation.event.kind : 'unknown';
+  const sessionId = key?.sessionId ?? null;
+  if (kind !== 'session_completed') return { ...finished, kind, sessionId, reason: 'unproven' };
+  return {
+    ...finished,
+    state: 'done',
+    decision: 'record',
+    kind,
+    sessionId,
+    detail: 'unsigned: a hint, to be pulled',
+  };
+}
+
+export function finishUnreadable({ delivery, translation }: TranslatedDelivery): FinishedDelivery {
+  return {
+    id: delivery.id,
+    state: 'parked',
+    decision: 'park',
+    kind: 'kind' in translation ? translation.kind : 'unknown',
+    vendorKind: 'vendorKind' in translation ? translation.vendorKind : null,
+    sessionId: null,
+    reason: 'reason' in translation ? translation.reason : null,
+    detail: 'detail' in translation ? translation.detail : null,
+  };
+}

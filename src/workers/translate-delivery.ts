@@ -1,0 +1,56 @@
+// A stored delivery with what it says: its bytes as the event that they tell of, or the reason why they cannot be read.
+import { type OwedDelivery, pulledSessionHeader } from '../db/deliveries.ts';
+import { type SessionKey, sessionKeyText } from '../db/sessions.ts';
+import type { ComplianceAlerted, Event, FaceMatched, SessionId } from '../events/event.ts';
+import { timestampHeader } from '../ilive/signature.ts';
+import { type KindCatalogue, type Translation, translate } from '../ilive/translate.ts';
+
+export interface TranslatedDelivery {
+  readonly delivery: OwedDelivery;
+  readonly translation: Translation | { readonly ok: false; readonly reason: 'body_missing' };
+}
+
+export type Fact = FaceMatched | ComplianceAlerted;
+
+export function translateDelivery(delivery: OwedDelivery, catalogue: KindCatalogue): TranslatedDelivery {
+  const { body, headers, receivedAt } = delivery;
+  if (body === null) return { delivery, translation: { ok: false, reason: 'body_missing' } };
+  const stored = {
+    ...delivery,
+    body,
+    receivedAt: new Date(receivedAt),
+    signedAtSeconds: readSeconds(headers?.[timestampHeader]),
+    pulledSessionId: (headers?.[pulledSessionHeader] ?? null) as SessionId | null,
+  };
+  return { delivery, translation: translate(stored, catalogue) };
+}
+
+/** The session that the delivery speaks of, where it speaks of one. */
+export function sessionOf({ delivery, translation }: TranslatedDelivery): SessionKey | undefined {
+  if (!translation.ok || translation.event.kind === 'unknown') return undefined;
+  const { sessionId } = translation.event;
+  return sessionId === null ? undefined : { sessionId, account: delivery.account };
+}
+
+/** The sessions that the deliveries speak of, none twice. */
+export function sessionsOf(items: readonly TranslatedDelivery[]): SessionKey[] {
+  const keys = items.flatMap((item) => sessionOf(item) ?? []);
+  return [...new Map(keys.map((key) => [sessionKeyText(key), key])).values()];
+}
+
+export function isFact(event: Event): event is Fact {
+  return event.kind === 'face_matched' || event.kind === 'compliance_alert';
+}
+
+export function factId(event: Fact): string {
+  return event.kind === 'face_matched' ? event.matchId : event.alertId;
+}
+
+/** One text for one face match or alert, for maps. */
+export function factKeyText(account: string, event: Fact): string {
+  return JSON.stringify([event.kind, account, factId(event)]);
+}
+
+function readSeconds(text: string | undefined): number | undefined {
+  return text !== undefined && /^\d{1,11}$/.test(text) ? Number(text) : undefined;
+}
