@@ -1,9 +1,10 @@
 // Stored deliveries are processed again: what is right stays as it is, what is missing is made, and an operator sees
 // beforehand exactly what would change.
 import { randomUUID } from 'node:crypto';
-import { afterEach, describe, expect, test } from 'vitest';
-import type { Database } from '../../src/db/connect.ts';
+import { afterEach, expect, test } from 'vitest';
+import { deliverAllKinds, dump } from '../support/all-kinds.ts';
 import { operatorOf } from '../support/operator.ts';
+import { ignoring, over, replay, why } from '../support/replay.ts';
 import { startTestService, type TestServiceOptions, verdictPayload } from '../support/service.ts';
 import { until } from '../support/until.ts';
 
@@ -17,80 +18,6 @@ async function start(options: TestServiceOptions = {}) {
   started.push(service);
   return { ...service, ...operatorOf(service.url) };
 }
-type Started = Awaited<ReturnType<typeof start>>;
-
-const why = 'a test';
-const faceMatch = (changes: object = {}) => ({
-  event: 'face.matched',
-  match_id: randomUUID(),
-  session_id: randomUUID(),
-  reference_id: 'user-face',
-  similarity: 0.91,
-  matched: true,
-  timestamp: '2026-04-11T09:31:00.000000+00:00',
-  ...changes,
-});
-const alert = (changes: object = {}) => ({
-  event: 'compliance.alert',
-  alert_id: randomUUID(),
-  reference_id: 'user-alert',
-  severity: 'high',
-  timestamp: '2026-04-11T09:32:00.000000+00:00',
-  ...changes,
-});
-
-/** Everything that a delivery can become. */
-async function deliverAllKinds(service: Started): Promise<void> {
-  const settled = verdictPayload();
-  await service.deliver(settled);
-  await service.deliver(settled); // a repeat under another webhook id
-  const disputed = verdictPayload({ verdict: 'pass' });
-  await service.deliver(disputed);
-  await service.settled();
-  await service.deliver({ ...disputed, verdict: 'fail' });
-  const superseded = faceMatch();
-  await service.deliver({ ...superseded, timestamp: '2026-04-11T09:30:00.000000+00:00' });
-  await service.settled();
-  await service.deliver(superseded);
-  await service.deliver(faceMatch({ session_id: randomUUID() })); // of a session without a verdict
-  await service.deliver(alert());
-  await service.deliver(alert({ session_id: settled.session_id }));
-  await service.deliver('{"event":"liveness.verdict"}'); // unreadable
-  await service.deliver('no JSON');
-  await service.deliver({ event: 'kind.of.tomorrow', session_id: randomUUID() });
-  await service.deliver({ event: 'means.nothing' }); // ignored
-  await service.settled();
-}
-
-const tables = ['deliveries', 'sessions', 'observations', 'face_matches', 'compliance_alerts'];
-
-async function dump(db: Database): Promise<Record<string, unknown[]>> {
-  const contents: Record<string, unknown[]> = {};
-  for (const table of tables) {
-    const rows = await db.query<{ row: string }>({
-      text: `select t::text as row from ${table} t order by 1`,
-    });
-    contents[table] = rows.map(({ row }) => row);
-  }
-  return contents;
-}
-
-const over = (service: Started, id: string) =>
-  until(
-    async () => {
-      const { body } = await service.ops('GET', `/replays/${id}`);
-      return body.state === 'running' ? undefined : body;
-    },
-    { describe: 'the replay is over' },
-  );
-
-async function replay(service: Started, body: object) {
-  const begun = await service.ops('POST', '/replays', { why, ...body });
-  expect({ status: begun.status, detail: begun.body.detail ?? null }).toEqual({ status: 201, detail: null });
-  return over(service, begun.body.replay_id);
-}
-
-const ignoring = { ILIVE_IGNORED_KINDS: 'means.nothing' };
 
 test('replaying everything that is finished changes no row', async () => {
   const service = await start({ env: ignoring });
@@ -208,83 +135,6 @@ test('a dry run on parked deliveries of a kind that is learnt lists exactly what
     );
     expect(rehearsed.sort()).toEqual(rows.map(({ row }) => said(row)).sort());
   }
-});
-
-describe('what is replayed', () => {
-  test('is found by every field of the filter, and by ids', async () => {
-    const service = await start({ env: ignoring });
-    await deliverAllKinds(service);
-    const listed = async (query: string) => {
-      const { status, body } = await service.get(`/v1/deliveries?limit=200&${query}`);
-      expect({ query, status }).toEqual({ query, status: 200 });
-      return body.data as Record<string, string>[];
-    };
-    const all = await listed('');
-    const one = all.find(({ kind }) => kind === 'session_completed');
-    for (const [query, count] of [
-      ['state=parked', 4],
-      ['state=parked&reason=unknown_kind', 1],
-      ['kind=face_matched', 3],
-      ['decision=record', 5],
-      ['source=pull', 0],
-      ['account=default', 13],
-      ['account=acme', 0],
-      ['admission=pull', 0],
-      [`session_id=${one?.session_id}`, undefined],
-      ['reference_id=user-face', 2],
-      ['reference_id=user-alert', 2],
-      ['from=2020-01-01T00:00:00Z&to=2100-01-01T00:00:00Z', 13],
-      ['to=2020-01-01T00:00:00Z', 0],
-    ] as const) {
-      const found = await listed(query);
-      if (count !== undefined) expect({ query, count: found.length }).toEqual({ query, count });
-      const filter = Object.fromEntries(new URLSearchParams(query));
-      const { body } = await service.ops('POST', '/replays', { filter, why, dry_run: true });
-      expect({ query, matching: body.matching }).toEqual({ query, matching: found.length });
-    }
-    const ids = all.slice(0, 2).map(({ delivery_id }) => delivery_id);
-    expect(await replay(service, { ids })).toMatchObject({ matching: 2, replayed: 2 });
-    const unknown = await service.ops('POST', '/replays', { ids: [ids[0], randomUUID()], why });
-    expect(unknown).toMatchObject({ status: 404, body: { detail: "1 of these ids are no delivery's." } });
-  });
-
-  test('above the named size asks for a confirmation, and says of how many', async () => {
-    const service = await start({ env: { REPLAY_CONFIRM_ABOVE: '2' } });
-    for (let count = 0; count < 3; count += 1) await service.deliver(verdictPayload());
-    await service.settled();
-    const refused = await service.ops('POST', '/replays', { filter: {}, why });
-    expect(refused).toMatchObject({ status: 409, body: { code: 'conflict' } });
-    expect(refused.body.detail).toMatch(/^3 deliveries match, more than REPLAY_CONFIRM_ABOVE \(2\)/);
-    expect((await service.ops('POST', '/replays', { filter: {}, why, confirm: 2 })).status).toBe(409);
-    expect(await replay(service, { filter: {}, confirm: 3 })).toMatchObject({ replayed: 3 });
-    for (const body of [{}, { ids: [randomUUID()], filter: {} }, { filter: { colour: 'red' } }]) {
-      expect((await service.ops('POST', '/replays', { why, ...body })).status).toBe(400);
-    }
-  });
-
-  test('says when a dry run has not tried all of it', async () => {
-    const service = await start({ env: { REPLAY_DRY_RUN_MAX: '2' } });
-    for (let count = 0; count < 3; count += 1) await service.deliver(verdictPayload());
-    await service.settled();
-    const { body } = await service.ops('POST', '/replays', { filter: {}, why, dry_run: true });
-    expect(body).toMatchObject({ matching: 3, tried: 2, is_complete: false });
-  });
-
-  test('that breaks is counted alone, and its neighbours go on', async () => {
-    const service = await start();
-    const payloads = Array.from({ length: 20 }, () => verdictPayload());
-    for (const payload of payloads) await service.deliver(payload);
-    await service.settled();
-    await service.db.query({ text: 'delete from observations' });
-    await service.db.query({ text: 'delete from sessions' });
-    await service.db.query({
-      text: `alter table sessions add constraint broken check (session_id <> '${payloads[7]?.session_id}')`,
-    });
-    const done = await replay(service, { filter: {} });
-    expect(done).toMatchObject({ state: 'done', replayed: 19, failed: 1 });
-    expect(done.detail).toMatch(/SQLSTATE 23514$/);
-    expect(done.changes.sessions).toEqual({ created: 19, updated: 0 });
-  });
 });
 
 test('a replay is paused, resumed and cancelled, and the audit has it', async () => {
