@@ -82,24 +82,63 @@ export async function startWhole(
 }
 
 /** The receiver alone: what it takes to make deliveries durable and ring for them, with nobody at work on them. */
-export async function startReceiver(name: string, title: string, options: StartOptions): Promise<Contender> {
-  const dataDir = await createDataDir();
-  const postgres = await startEmbeddedPostgres({ dataDir, log: createLog('silent') });
-  const clearUp = async () => {
-    await postgres.stop();
-    await removeDir(dataDir);
-  };
+export function startReceiver(name: string, title: string, options: StartOptions): Promise<Contender> {
+  return startOnPostgres(name, title, { ROLE: 'receiver' }, options);
+}
+
+/** The service with these settings, on a Postgres of its own whose address we know. */
+export async function startOnPostgres(
+  name: string,
+  title: string,
+  settings: Readonly<Record<string, string>>,
+  options: StartOptions,
+): Promise<Contender & { readonly databaseUrl: string }> {
+  const postgres = await startPostgres();
   try {
-    const settings = { ROLE: 'receiver', DATABASE_URL: postgres.url, DATA_DIR: dataDir };
-    const service = await startService(settings, undefined, options);
-    return await describe(name, title, service, { processes: false, databaseUrl: postgres.url }, clearUp);
+    const service = await startService({ ...postgres.settings, ...settings }, undefined, options);
+    const contender = await describe(
+      name,
+      title,
+      service,
+      { processes: settings.ROLE !== 'receiver' },
+      postgres.stop,
+    );
+    return { ...contender, databaseUrl: postgres.url };
   } catch (error) {
-    await clearUp();
+    await postgres.stop();
     throw error;
   }
 }
 
-function startService(
+export interface OwnPostgres {
+  readonly url: string;
+  /** What tells a service to use it. */
+  readonly settings: Readonly<Record<string, string>>;
+  /** Stops it and takes its data away. */
+  readonly stop: () => Promise<void>;
+}
+
+/** Postgres as the product ships it, with nothing on it yet. */
+export async function startPostgres(): Promise<OwnPostgres> {
+  const dataDir = await createDataDir();
+  const postgres = await startEmbeddedPostgres({ dataDir, log: createLog('silent') }).catch(
+    async (error: unknown) => {
+      await removeDir(dataDir);
+      throw error;
+    },
+  );
+  return {
+    url: postgres.url,
+    settings: { DATABASE_URL: postgres.url, DATA_DIR: dataDir },
+    stop: async () => {
+      await postgres.stop();
+      await removeDir(dataDir);
+    },
+  };
+}
+
+/** `src/main.ts` as a child; `temporaryDir` goes with it when we cannot remove it ourselves any more. */
+export function startService(
   settings: Readonly<Record<string, string>>,
   temporaryDir: string | undefined,
   { secret, signal }: StartOptions,
@@ -117,7 +156,7 @@ async function describe(
   name: string,
   title: string,
   service: ChildService,
-  facts: Pick<Contender, 'processes' | 'databaseUrl'>,
+  facts: Pick<Contender, 'processes'>,
   clearUp: () => Promise<void>,
 ): Promise<Contender> {
   const { pid } = await service.log.listening;

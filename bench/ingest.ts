@@ -8,53 +8,17 @@ import { describeMachine } from './machine.ts';
 import { type Measurement, measure } from './measure.ts';
 import { type BenchOptions, benchHelp, readBenchOptions } from './options.ts';
 import { summarize, writeMachine, writeTables, writeTroubles } from './report.ts';
+import { type Bench, runBench } from './run-bench.ts';
 
-const exitCodes = { ok: 0, failed: 1, usage: 2, interrupted: 130 } as const;
 const ceilingName = 'verify-only';
 
-interface Bench {
+interface IngestBench extends Bench {
   readonly options: BenchOptions;
   readonly secret: string;
-  readonly signal: AbortSignal;
-  /** What is undone at the end, last in first out. */
-  readonly undo: (() => Promise<void>)[];
 }
 
-async function main(): Promise<number> {
-  const options = readOptions();
-  if (typeof options === 'number') return options;
-  const controller = new AbortController();
-  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    process.on(name, () => controller.abort(new Error(`stopped by ${name}`)));
-  }
-  const { signal } = controller;
-  const bench: Bench = { options, secret: randomBytes(24).toString('hex'), signal, undo: [] };
-  try {
-    return await run(bench);
-  } catch (error) {
-    if (!signal.aborted) throw error;
-    return exitCodes.interrupted;
-  } finally {
-    for (let step = bench.undo.pop(); step !== undefined; step = bench.undo.pop()) {
-      await step().catch((error: unknown) => console.error(error));
-    }
-  }
-}
-
-function readOptions(): BenchOptions | number {
-  try {
-    const options = readBenchOptions(process.argv.slice(2));
-    if (options !== 'help') return options;
-    console.log(benchHelp);
-    return exitCodes.ok;
-  } catch (error) {
-    console.error(`${error instanceof Error ? error.message : error}\nSee --help.`);
-    return exitCodes.usage;
-  }
-}
-
-async function run(bench: Bench): Promise<number> {
-  const { options } = bench;
+async function run(options: BenchOptions, { signal, undo }: Bench): Promise<boolean> {
+  const bench: IngestBench = { options, secret: randomBytes(24).toString('hex'), signal, undo };
   console.log('Measuring what the load itself can send …');
   const loadLimit = await measureLoad(bench);
   console.log(`  ${Math.round(loadLimit.acknowledgedPerSecond)}/s against a server that does nothing`);
@@ -81,10 +45,10 @@ async function run(bench: Bench): Promise<number> {
     const everything = { machine, options, loadLimit, summaries, measurements };
     await writeFile(options.jsonFile, `${JSON.stringify(everything, null, 2)}\n`);
   }
-  return troubles === '' ? exitCodes.ok : exitCodes.failed;
+  return troubles === '';
 }
 
-async function measureLoad(bench: Bench): Promise<Measurement> {
+async function measureLoad(bench: IngestBench): Promise<Measurement> {
   const server = await startServer('bare-http', 'load alone', bench);
   try {
     return await measureOne(bench, server, 0);
@@ -93,7 +57,7 @@ async function measureLoad(bench: Bench): Promise<Measurement> {
   }
 }
 
-async function startContenders(bench: Bench): Promise<Contender[]> {
+async function startContenders(bench: IngestBench): Promise<Contender[]> {
   const { only } = bench.options;
   const contenders: Contender[] = [];
   const add = (contender: Contender) => {
@@ -109,7 +73,7 @@ async function startContenders(bench: Bench): Promise<Contender[]> {
   return contenders;
 }
 
-async function findRedis({ options, undo }: Bench): Promise<string | undefined> {
+async function findRedis({ options, undo }: IngestBench): Promise<string | undefined> {
   if (options.redisUrl !== undefined) return options.redisUrl;
   try {
     const { startRedis } = await import('../test/support/redis-server.ts');
@@ -123,7 +87,7 @@ async function findRedis({ options, undo }: Bench): Promise<string | undefined> 
   }
 }
 
-async function runRounds(bench: Bench, contenders: readonly Contender[]): Promise<Measurement[]> {
+async function runRounds(bench: IngestBench, contenders: readonly Contender[]): Promise<Measurement[]> {
   const measurements: Measurement[] = [];
   for (let round = 1; round <= bench.options.rounds; round += 1) {
     console.log(`Round ${round} of ${bench.options.rounds}`);
@@ -151,7 +115,7 @@ function refuseSilence({ contender, acknowledgedCount, otherStatuses, errorCount
 }
 
 function measureOne(
-  { options, secret, signal }: Bench,
+  { options, secret, signal }: IngestBench,
   contender: Contender,
   round: number,
 ): Promise<Measurement> {
@@ -159,12 +123,4 @@ function measureOne(
   return measure(contender, { round, signal, secret, connections, warmUpSeconds, seconds });
 }
 
-main().then(
-  (exitCode) => {
-    process.exitCode = exitCode;
-  },
-  (error: unknown) => {
-    console.error(error);
-    process.exitCode = exitCodes.failed;
-  },
-);
+runBench(benchHelp, readBenchOptions, run);

@@ -4,9 +4,10 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { LoadResult } from './cannon.ts';
 import type { Contender } from './contenders.ts';
 import { type CpuReading, type CpuShares, readCpu, shareCpu } from './cpu-time.ts';
-import type { LoadJob, LoadMessage, LoadResult } from './load.ts';
+import type { LoadJob, LoadMessage } from './load.ts';
 
 export interface Measurement extends LoadResult {
   readonly contender: string;
@@ -28,20 +29,38 @@ export interface MeasureOptions extends Omit<LoadJob, 'url'> {
   readonly signal: AbortSignal;
 }
 
-type Counters = ReadonlyMap<string, number>;
+/** A load's own program, which is handed `job` and the address, and tells of itself as `load.ts` does. */
+export interface LoadProgram {
+  /** In this folder. */
+  readonly file: string;
+  readonly job: object;
+  readonly round: number;
+  readonly signal: AbortSignal;
+}
+
+export type Counters = ReadonlyMap<string, number>;
 
 const drainDeadlineMs = 120_000;
 const drainPollMs = 200;
 
-export async function measure(contender: Contender, options: MeasureOptions): Promise<Measurement> {
+export function measure(contender: Contender, options: MeasureOptions): Promise<Measurement> {
   const { round, signal, ...job } = options;
-  const child = fork(path.join(import.meta.dirname, 'load.ts'), { signal });
+  return measureUnder<LoadResult>(contender, { file: 'load.ts', job, round, signal });
+}
+
+/** The same under a load of another program, whose result may say more. */
+export async function measureUnder<Result extends LoadResult>(
+  contender: Contender,
+  { file, job, round, signal }: LoadProgram,
+): Promise<Measurement & Result> {
+  const child = fork(path.join(import.meta.dirname, file), { signal });
   child.on('error', () => {}); // the abort of `signal`, which `once` below tells as well
-  child.send({ ...job, url: new URL('/webhooks/ilive', contender.address).href } satisfies LoadJob);
+  child.send({ ...job, url: new URL('/webhooks/ilive', contender.address).href });
   await untilTold(child, 'begun', signal);
   const before: CpuReading | undefined = readCpu();
   const countedBefore = await readCounters(contender);
-  const { result } = await untilTold(child, 'ended', signal);
+  const told = await untilTold(child, 'ended', signal);
+  const result = told.result as Result; // what the program of `file` promises
   const after = readCpu();
   const countedAfter = await readCounters(contender);
   const endedAt = performance.now();
@@ -91,7 +110,7 @@ async function drain(
 }
 
 /** The service's own counters, summed over their labels; none for a server that has no metrics. */
-async function readCounters({ address }: Contender): Promise<Counters> {
+export async function readCounters({ address }: Pick<Contender, 'address'>): Promise<Counters> {
   const counters = new Map<string, number>();
   const response = await fetch(new URL('/metrics', address));
   const text = await response.text();

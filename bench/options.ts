@@ -56,8 +56,14 @@ export function readBenchOptions(args: readonly string[]): BenchOptions | 'help'
   };
 }
 
-function readCount(name: string, text: string, max: number): number {
+export function readCount(name: string, text: string, max: number): number {
   const value = Number(text);
-  if (/^\d{1,6}$/.test(text) && value >= 1 && value <= max) return value;
+  if (/^\d{1,9}$/.test(text) && value >= 1 && value <= max) return value;
   throw new Error(`--${name} must be a whole number from 1 to ${max}, not "${text}".`);
+}
+
+export function readNumber(name: string, text: string, min: number, max: number): number {
+  const value = Number(text);
+  if (/^\d{1,10}(\.\d{1,6})?$/.test(text) && value >= min && value <= max) return value;
+  throw new Error(`--${name} must be a number from ${min} to ${max}, not "${text}".`);
 }

@@ -78,7 +78,7 @@ export function writeTables(summaries: readonly Summary[], measurements: readonl
   return `${writeTable(reached)}\n\n${writeTable(spent)}`;
 }
 
-const cpuColumns = [
+export const cpuColumns = [
   ['service', 'Cores: service'],
   ['postgres', 'Postgres'],
   ['redis', 'Redis'],
@@ -111,21 +111,21 @@ export function writeTroubles(measurements: readonly Measurement[]): string {
     .join('\n');
 }
 
-function writeSpread({ median, min, max }: Spread, digits: number): string {
+export function writeSpread({ median, min, max }: Spread, digits: number): string {
   const [middle, low, high] = [median, min, max].map((value) => writeNumber(value, digits));
   return `${middle} (${low}–${high})`;
 }
 
-function writeMedian(values: readonly (number | undefined)[], digits: number): string {
+export function writeMedian(values: readonly (number | undefined)[], digits: number): string {
   const known = values.filter((value) => value !== undefined);
   return known.length === 0 ? '–' : writeNumber(spreadOf(known).median, digits);
 }
 
-function writeNumber(value: number, digits: number): string {
+export function writeNumber(value: number, digits: number): string {
   return value.toLocaleString('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits });
 }
 
-function writeTable(rows: readonly (readonly string[])[]): string {
+export function writeTable(rows: readonly (readonly string[])[]): string {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
   const pad = (row: readonly string[]) =>
     row.map((cell, column) =>

@@ -21,7 +21,7 @@ export interface Requests {
 export function prepareRequests(url: URL, secret: string, count: number): Requests {
   const key = signingKey(secret, 'utf8');
   const template = parseTemplate(defaultTemplate) as Template;
-  const make = () => writeRequest(url, writeBody(), key, template);
+  const make = () => writeRequest(url, Buffer.from(writeBody()), { key, template });
   const ready = Array.from({ length: count }, make);
   let lateCount = 0;
   return {
@@ -36,25 +36,38 @@ export function prepareRequests(url: URL, secret: string, count: number): Reques
   };
 }
 
-function writeRequest(url: URL, body: string, key: SigningKey, template: Template): Buffer {
-  const bytes = Buffer.from(body);
+export interface RequestOptions {
+  readonly key: SigningKey;
+  readonly template: Template;
+  /** One of its own where there is none. */
+  readonly webhookId?: string;
+}
+
+/** One request, signed now. */
+export function writeRequest(
+  url: URL,
+  body: Buffer,
+  { key, template, webhookId = `wh_${randomUUID()}` }: RequestOptions,
+): Buffer {
   const timestamp = Math.floor(Date.now() / 1000);
-  const signed = sign(bytes, { key, template, timestamp, webhookId: `wh_${randomUUID()}` });
+  const signed = sign(body, { key, template, timestamp, webhookId });
   const headers = {
     host: url.host,
     'user-agent': 'iLive-Webhooks/1.0',
     'content-type': 'application/json',
-    'content-length': String(bytes.length),
+    'content-length': String(body.length),
     ...signed,
   };
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
-  return Buffer.from(`POST ${url.pathname} HTTP/1.1\r\n${lines.join('')}\r\n${body}`);
+  const head = `POST ${url.pathname} HTTP/1.1\r\n${lines.join('')}\r\n`;
+  return Buffer.concat([Buffer.from(head), body]);
 }
 
-function writeBody(): string {
+/** A verdict about one session, as iLive would word it now. */
+export function writeBody(sessionId = `sess_${randomUUID()}`): string {
   const statement = {
     kind: 'verdict',
-    sessionId: `sess_${randomUUID()}`,
+    sessionId,
     referenceId: `customer-${randomUUID()}`,
     verdict: verdicts[Math.floor(Math.random() * verdicts.length)] ?? 'pass',
     confidence: Math.round(Math.random() * 10_000) / 10_000,

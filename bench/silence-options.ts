@@ -1,6 +1,7 @@
 // The command line of the experiment about silence. Times are those of the simulation: everybody in it lives by one
 // clock, which runs up to `speed` times as fast as the wall's.
 import { parseArgs } from 'node:util';
+import { readNumber } from './options.ts';
 
 export interface SilenceOptions {
   /** New sessions a simulated second. */
@@ -84,10 +85,4 @@ export function readSilenceOptions(args: readonly string[]): SilenceOptions | 'h
     seed: readNumber('seed', values.seed, 0, 1e9),
     maxP99Seconds: maxP99 === undefined ? undefined : readNumber('max-p99', maxP99, 0, 1e6),
   };
-}
-
-function readNumber(name: string, text: string, min: number, max: number): number {
-  const value = Number(text);
-  if (/^\d{1,10}(\.\d{1,6})?$/.test(text) && value >= min && value <= max) return value;
-  throw new Error(`--${name} must be a number from ${min} to ${max}, not "${text}".`);
 }

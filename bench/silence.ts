@@ -5,52 +5,20 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { Completeness } from '../src/simulator/completeness.ts';
 import { describeMachine } from './machine.ts';
 import { writeMachine } from './report.ts';
+import { type Bench, runBench } from './run-bench.ts';
 import { readFigures } from './silence-figures.ts';
 import { createSessions, otherAgent } from './silence-load.ts';
 import { readSilenceOptions, type SilenceOptions, silenceHelp } from './silence-options.ts';
 import { doubtMachine, findFaults, type Run, writeRun } from './silence-report.ts';
-import { type Stage, setStage, type Undo } from './silence-stage.ts';
+import { type Stage, setStage } from './silence-stage.ts';
 
-const exitCodes = { ok: 0, failed: 1, usage: 2, interrupted: 130 } as const;
 const pollMs = 500;
 const ttlMinutes = 30;
 // How much longer than the last session's TTL the end may take before it is given up.
 const graceMinutes = 10;
 const progressMinutes = 5;
 
-async function main(): Promise<number> {
-  const options = readOptions();
-  if (typeof options === 'number') return options;
-  const controller = new AbortController();
-  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    process.on(name, () => controller.abort(new Error(`stopped by ${name}`)));
-  }
-  const undo: Undo = [];
-  try {
-    return await run(options, undo, controller.signal);
-  } catch (error) {
-    if (!controller.signal.aborted) throw error;
-    return exitCodes.interrupted;
-  } finally {
-    for (let step = undo.pop(); step !== undefined; step = undo.pop()) {
-      await step().catch((error: unknown) => console.error(error));
-    }
-  }
-}
-
-function readOptions(): SilenceOptions | number {
-  try {
-    const options = readSilenceOptions(process.argv.slice(2));
-    if (options !== 'help') return options;
-    console.log(silenceHelp);
-    return exitCodes.ok;
-  } catch (error) {
-    console.error(`${error instanceof Error ? error.message : error}\nSee --help.`);
-    return exitCodes.usage;
-  }
-}
-
-async function run(options: SilenceOptions, undo: Undo, signal: AbortSignal): Promise<number> {
+async function run(options: SilenceOptions, { undo, signal }: Bench): Promise<boolean> {
   const { rate, minutes, dropShare, abandonedShare, speed, isRegistering } = options;
   const stage = await setStage(options, undo);
   const machine = await describeMachine(stage.databaseUrl);
@@ -80,7 +48,7 @@ async function run(options: SilenceOptions, undo: Undo, signal: AbortSignal): Pr
   const faults = findFaults(finished);
   if (faults.length > 0)
     console.log(`\nNot as it should be:\n${faults.map((fault) => `  ${fault}`).join('\n')}`);
-  return faults.length === 0 ? exitCodes.ok : exitCodes.failed;
+  return faults.length === 0;
 }
 
 function createProgress({ vendor }: Stage): (createdCount: number) => void {
@@ -119,12 +87,4 @@ async function readCompleteness({ serviceUrl, serviceKey }: Stage): Promise<Comp
   return (await response.json()) as Completeness;
 }
 
-main().then(
-  (exitCode) => {
-    process.exitCode = exitCode;
-  },
-  (error: unknown) => {
-    console.error(error);
-    process.exitCode = exitCodes.failed;
-  },
-);
+runBench(silenceHelp, readSilenceOptions, run);

@@ -1,6 +1,6 @@
 // What the service counts, in Prometheus' terms, at `GET /metrics`. One registry a service, made by the composition root
 // and handed to the rooms as the narrow functions they need. Labels are closed lists: never an id, never a person.
-import { Counter, collectDefaultMetrics, Histogram, Registry } from 'prom-client';
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 
 export type Metrics = ReturnType<typeof createMetrics>;
 
@@ -87,4 +87,41 @@ function createReceiverMetrics(registers: Registry[]) {
       registers,
     }),
   };
+}
+
+/** What stands at a moment, by the name of its metric; absent where it could not be read. */
+export type Figures = Readonly<Record<keyof typeof figureHelp, number>>;
+
+const figureHelp = {
+  ilive_deliveries_owed: 'Deliveries that are owed; counted up to 100,000.',
+  ilive_deliveries_oldest_owed_age_seconds: 'How long the oldest owed delivery has waited; 0 for none.',
+  ilive_deliveries_parked: 'Deliveries that are parked; counted up to 100,000.',
+  ilive_refusals_refused: 'Refused requests that are kept and were not admitted.',
+  ilive_sessions_open: 'Sessions without a verdict that may still end; counted up to 100,000.',
+  ilive_sessions_overdue: 'Open sessions that iLive has forgotten five minutes ago or longer.',
+} as const;
+
+const figuresKeptMs = 5_000;
+
+/** Adds figures that are read when somebody looks, at most every five seconds. While they cannot be read there are none. */
+export function addFigures(registry: Registry, read: () => Promise<Figures>): void {
+  let last: { readonly at: number; readonly figures: Promise<Figures | undefined> } | undefined;
+  const readKept = () => {
+    if (last === undefined || performance.now() - last.at > figuresKeptMs) {
+      last = { at: performance.now(), figures: read().catch(() => undefined) };
+    }
+    return last.figures;
+  };
+  for (const [name, help] of Object.entries(figureHelp)) {
+    new Gauge({
+      name,
+      help,
+      registers: [registry],
+      async collect() {
+        const figures = await readKept();
+        if (figures === undefined) this.reset();
+        else this.set(figures[name as keyof Figures]);
+      },
+    });
+  }
 }

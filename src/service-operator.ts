@@ -1,19 +1,29 @@
 // The operator's part of the composition root: the keys to the API, and what the routes under /v1 need.
 import { defaultAccount } from './config.ts';
 import type { Database } from './db/connect.ts';
+import { readOwnSchema } from './db/server-facts.ts';
 import type { ApiDependencies, RefusalDependencies, SecretDependencies } from './http/api.ts';
 import type { ExpectDependencies } from './http/expect-session.ts';
 import { catalogueKinds } from './ilive/translate.ts';
+import { addFigures } from './metrics.ts';
 import { createKeyRing, type KeyRing } from './operations/api-keys.ts';
 import { diagnoseRefusals } from './operations/diagnose-refusals.ts';
+import type { DoctorDependencies } from './operations/doctor.ts';
+import { createVendorLook } from './operations/look-at-vendor.ts';
+import { createPauses, type Pauses } from './operations/pauses.ts';
+import { sendProbe } from './operations/send-probe.ts';
 import { createSecretRing, type SecretRing } from './operations/signing-secrets.ts';
+import { readFigures, type StatusDependencies } from './operations/status.ts';
+import type { Announcer } from './queue/announce.ts';
 import { schedule } from './queue/schedule.ts';
 import type { Running } from './running.ts';
 import { createTokenCipher, ledgerRulesOf } from './service-vendor.ts';
+import { readVersion } from './version.ts';
 
 // A revoked key stops within this time in every process, and the time of one statement.
 const keysRefreshMs = 1_000;
 const secretsRefreshMs = 1_000;
+const pausesRefreshMs = 1_000;
 const diagnosisIntervalMs = 2_000;
 
 /** The keys that work, read anew every second; resolves with the first reading. */
@@ -41,12 +51,22 @@ export async function startSecretRing(running: Running, db: Database): Promise<S
   return ring;
 }
 
+/** What is paused, read anew every second; resolves with the first reading. */
+export async function startPauses(running: Running, db: Database): Promise<Pauses> {
+  const { log, undo } = running;
+  const pauses = createPauses(db);
+  await pauses.refresh();
+  const task = schedule('pauses', pausesRefreshMs, () => pauses.refresh(), log);
+  undo.push({ name: 'pauses', run: () => task.stop() });
+  return pauses;
+}
+
 export interface ApiParts {
   readonly db: Database;
   /** A pool of the operator's own: a long action holds up no question. */
   readonly operatorDb: Database;
   readonly expect: ExpectDependencies;
-  readonly announce: (ids: readonly string[]) => Promise<boolean>;
+  readonly announcer: Announcer;
   readonly ring: SecretRing;
 }
 
@@ -58,13 +78,20 @@ export async function createApi(running: Running, parts: ApiParts): Promise<ApiD
   const refusals = createRefusalDependencies(running, parts);
   const diagnosis = schedule('diagnosis', diagnosisIntervalMs, () => diagnoseRefusals(refusals), log);
   undo.push({ name: 'diagnosis', run: () => diagnosis.stop() });
+  const keyRing = await startKeyRing(running, operatorDb);
+  const secrets = createSecretDependencies(running, parts);
+  const look = createLook(running, parts);
+  addFigures(running.metrics.registry, () => readFigures(operatorDb, now()));
   return {
     db,
     expect,
     operate: { db: operatorDb, auditKey: encryptionKeys[0], log, now },
-    keyRing: await startKeyRing(running, operatorDb),
+    keyRing,
     refusals,
-    secrets: createSecretDependencies(running, parts),
+    secrets,
+    status: { ...look, listSecrets: parts.ring.list, refusalLimits: config.refusals },
+    doctor: createDoctorDependencies(running, { look, keyRing, secrets }),
+    about: { version: readVersion(), schema: (await readOwnSchema()).tag, role: config.role },
     replays: { ...config.replay, catalogue: refusals.catalogue, ledger: ledgerRulesOf(running), now },
     encryptionKeys,
     now,
@@ -73,7 +100,7 @@ export async function createApi(running: Running, parts: ApiParts): Promise<ApiD
 
 function createRefusalDependencies(
   running: Running,
-  { operatorDb, expect, announce, ring }: ApiParts,
+  { operatorDb, expect, announcer, ring }: ApiParts,
 ): RefusalDependencies {
   const { config, now } = running;
   const { template, toleranceSeconds } = config.receive;
@@ -88,7 +115,7 @@ function createRefusalDependencies(
     client: expect.client,
     dialect: config.vendor.dialect,
     catalogue: catalogueKinds(config.work.kindAliases, config.work.ignoredKinds),
-    announce: (ids) => void announce(ids),
+    announce: (ids) => void announcer.announce(ids),
     now,
   };
 }
@@ -114,4 +141,40 @@ function createSecretDependencies(
 // The address that is listened on may stand for every address, which nobody can call.
 function reachable(address: string): string {
   return address.replace('//0.0.0.0:', '//127.0.0.1:').replace('//[::]:', '//[::1]:');
+}
+
+type Look = Pick<StatusDependencies & DoctorDependencies, 'db' | 'lookAtQueue' | 'lookAtVendor' | 'now'>;
+
+function createLook({ config, now }: Running, { operatorDb, expect, announcer }: ApiParts): Look {
+  const { apiUrl } = config.vendor;
+  return {
+    db: operatorDb,
+    lookAtQueue: announcer.inspect,
+    lookAtVendor: expect.client === undefined ? undefined : createVendorLook(apiUrl, now),
+    now,
+  };
+}
+
+// How many pools of a process may grow to DATABASE_POOL_MAX, and what the others and the queue take at most.
+const fullPools = 4;
+const furtherConnections = 16;
+
+function createDoctorDependencies(
+  { config }: Running,
+  {
+    look,
+    keyRing,
+    secrets,
+  }: { readonly look: Look; readonly keyRing: KeyRing; readonly secrets: SecretDependencies },
+): DoctorDependencies {
+  const { apiUrl, dialect, webhookUrl, apiKey } = config.vendor;
+  return {
+    ...look,
+    sendProbe: () => sendProbe(secrets, { account: defaultAccount }),
+    vendor: { apiUrl, dialect, webhookUrl, apiKey: apiKey && (() => apiKey.reveal()) },
+    hasEncryptionKeys: config.ledger.encryptionKeys.length > 0,
+    hasBootstrapKey: config.http.apiKeys.length > 0,
+    hasMadeKeys: keyRing.hasKeys,
+    maxOwnConnections: fullPools * config.database.poolMax + furtherConnections,
+  };
 }

@@ -4,7 +4,8 @@ import type { Database } from './db/connect.ts';
 import type { FinishedDelivery } from './db/deliveries.ts';
 import type { IliveClient } from './ilive/client.ts';
 import { catalogueKinds } from './ilive/translate.ts';
-import { runReplays } from './operations/run-replays.ts';
+import type { Pauses } from './operations/pauses.ts';
+import { type RunDependencies, runReplays } from './operations/run-replays.ts';
 import type { Announcer } from './queue/announce.ts';
 import { schedule } from './queue/schedule.ts';
 import { createPull, endUnasked } from './reconcile/pull.ts';
@@ -17,10 +18,17 @@ import { keepUp } from './workers/upkeep.ts';
 const replayIntervalMs = 1_000;
 const upkeepIntervalMs = 60 * 60 * 1000;
 
+export interface WorkParts {
+  readonly db: Database;
+  /** A lane of its own: a replay waits for no live delivery's connection, and none for its. */
+  readonly replayDb: Database;
+  readonly pauses: Pauses;
+}
+
 /** Starts hearing the queue and the scheduled tasks; everything it starts is in `undo`. */
 export function startWork(
   running: Running,
-  { db, replayDb }: { readonly db: Database; readonly replayDb: Database },
+  { db, replayDb, pauses }: WorkParts,
   client: IliveClient | undefined,
   { announce }: Announcer,
   consumeWith: (handler: (ids: readonly string[]) => Promise<void>) => void,
@@ -34,8 +42,12 @@ export function startWork(
     metrics.batchSeconds.observe(seconds);
     for (const { decision } of finished) metrics.processed.inc({ decision });
   };
-  const process = (ids: readonly string[]) =>
-    processDeliveries({ db, catalogue, ledger, maxAttempts, log, now, onFinished }, ids);
+  const isPaused = () => pauses.isPaused('processing');
+  // What is rung for meanwhile stays owed, and the sweep brings it back once it is resumed.
+  const process = async (ids: readonly string[]) => {
+    if (isPaused()) return;
+    await processDeliveries({ db, catalogue, ledger, maxAttempts, log, now, onFinished }, ids);
+  };
   consumeWith(process);
   const onSwept = (count: number) => metrics.swept.inc(count);
   const sweep = createSweep({
@@ -49,24 +61,10 @@ export function startWork(
     onSwept,
   });
   const stopping = new AbortController();
-  const pull = createPullTask(running, db, client, announce);
-  const replay = (signal: AbortSignal) =>
-    runReplays(
-      {
-        ...config.replay,
-        db: replayDb,
-        catalogue,
-        ledger,
-        isPaused: () => false,
-        wait: (ms, signal) => wait(ms, undefined, { signal }),
-        log,
-        now,
-        onReplayed: (count) => metrics.replayed.inc(count),
-      },
-      signal,
-    );
+  const pull = createPullTask(running, db, client, announce, () => pauses.isPaused('pulling'));
+  const replay = createReplayTask(running, replayDb, { catalogue, ledger, isPaused });
   const tasks = [
-    schedule('sweep', sweepIntervalMs, sweep, log),
+    schedule('sweep', sweepIntervalMs, async () => (isPaused() ? undefined : sweep()), log),
     schedule('pull', config.ledger.pullIntervalMs, () => pull(stopping.signal), log),
     schedule('replay', replayIntervalMs, () => replay(stopping.signal), log),
     schedule(
@@ -90,9 +88,10 @@ function createPullTask(
   db: Database,
   client: IliveClient | undefined,
   announce: Announcer['announce'],
+  isPaused: () => boolean,
 ): (signal: AbortSignal) => Promise<void> {
   const { config, log, metrics, now } = running;
-  if (client === undefined) return () => endUnasked(db, now());
+  if (client === undefined) return async () => (isPaused() ? undefined : endUnasked(db, now()));
   return createPull({
     db,
     client,
@@ -101,8 +100,26 @@ function createPullTask(
     announce,
     concurrency: config.ledger.pullConcurrency,
     leaseMs: config.ledger.pullLeaseMs,
+    isPaused,
     log,
     now,
     onPulled: (outcome) => metrics.pulled.inc({ outcome }),
   });
+}
+
+function createReplayTask(
+  { config, log, metrics, now }: Running,
+  db: Database,
+  rules: Pick<RunDependencies, 'catalogue' | 'ledger' | 'isPaused'>,
+): (signal: AbortSignal) => Promise<void> {
+  const deps: RunDependencies = {
+    ...config.replay,
+    ...rules,
+    db,
+    wait: (ms, signal) => wait(ms, undefined, { signal }),
+    log,
+    now,
+    onReplayed: (count) => metrics.replayed.inc(count),
+  };
+  return (signal) => runReplays(deps, signal);
 }

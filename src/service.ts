@@ -17,7 +17,7 @@ import { type Announcer, createAnnouncer } from './queue/announce.ts';
 import { createQueueBackend, type QueueBackend } from './queue/backend.ts';
 import { consume } from './queue/consume.ts';
 import type { Overrides, Running } from './running.ts';
-import { createApi, startSecretRing } from './service-operator.ts';
+import { createApi, startPauses, startSecretRing } from './service-operator.ts';
 import { createExpectation, createReceiver } from './service-receiver.ts';
 import { createVendorClient } from './service-vendor.ts';
 import { startWork } from './service-worker.ts';
@@ -106,7 +106,8 @@ async function startAll(running: Running): Promise<void> {
       db: connectPool('work', workStatementTimeoutMs),
       replayDb: connectPool('replay', workStatementTimeoutMs, replayConnections),
     };
-    startWork(running, pools, client, announcer, (handler) => {
+    const pauses = await startPauses(running, pools.db);
+    startWork(running, { ...pools, pauses }, client, announcer, (handler) => {
       const consumer = consume(backend, handler, { concurrency: config.work.concurrency, log });
       running.undo.push({ name: 'consumer', run: () => consumer.close() });
     });
@@ -179,7 +180,7 @@ async function createFront(
     operatorDb,
     ring,
     expect: createExpectation(running, readDb, client),
-    announce: announcer.announce,
+    announcer,
   });
   return { receive, api };
 }

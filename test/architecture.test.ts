@@ -95,8 +95,9 @@ const house: House = {
     cipher: { mayImport: [], reason: groundReason },
     backoff: { mayImport: [], reason: groundReason },
     metrics: { mayImport: [], reason: groundReason },
+    version: { mayImport: [], reason: groundReason },
   },
-  ground: ['errors', 'log', 'secret', 'cipher', 'backoff', 'metrics'],
+  ground: ['errors', 'log', 'secret', 'cipher', 'backoff', 'metrics', 'version'],
   owners: [
     {
       packages: ['pg', 'drizzle-orm'],

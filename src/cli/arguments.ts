@@ -103,6 +103,10 @@ function readFlags(
         command,
       );
     }
+    const { choices } = option;
+    if (choices !== undefined && !choices.includes(value ?? '')) {
+      throw wrongUsage(`${rawName} must be one of ${choices.join(', ')}.`, command);
+    }
     values.set(name, value ?? '');
   }
   return values;
@@ -128,13 +132,15 @@ function unknownFlag(
 
 function checkOperands(operands: readonly string[], { name, operands: wanted }: Command): void {
   const missing = wanted[operands.length];
-  if (missing !== undefined) throw wrongUsage(`"${name}" needs ${missing}.`, name);
-  if (operands.length > wanted.length) {
+  if (missing !== undefined && !missing.startsWith('['))
+    throw wrongUsage(`"${name}" needs ${missing}.`, name);
+  const isOpen = wanted.at(-1)?.includes('…') ?? false;
+  if (operands.length > wanted.length && !isOpen) {
     const what = wanted.length === 0 ? 'nothing behind it' : `only ${wanted.join(' and ')} behind it`;
     throw wrongUsage(`"${name}" takes ${what}, and there is more.`, name);
   }
-  const empty = wanted.find((_, index) => operands[index] === '');
-  if (empty !== undefined) throw wrongUsage(`${empty} is empty.`, name);
+  const empty = operands.indexOf('');
+  if (empty !== -1) throw wrongUsage(`${wanted[Math.min(empty, wanted.length - 1)]} is empty.`, name);
 }
 
 const shownChars = 40;

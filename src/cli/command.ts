@@ -9,6 +9,8 @@ export type ExitCode = number;
 export interface Option {
   /** What stands for the value in the help; absent for a switch. */
   readonly value?: string;
+  /** The values that it takes, where these are a closed list. */
+  readonly choices?: readonly string[];
   readonly doc: string;
 }
 
@@ -30,12 +32,18 @@ export interface Context {
   readonly paint: (format: Parameters<typeof styleText>[0], text: string) => string;
   /** All of the standard input. */
   readonly readInput: () => Promise<string>;
+  /** Whether a person sees the standard output, and can answer a question. */
+  readonly isTerminal: boolean;
+  /** Asks a person; only on a terminal. */
+  readonly question: (text: string) => Promise<string>;
+  /** Aborted by Ctrl-C, for commands that run until then; from its first use on Ctrl-C no longer ends the process. */
+  readonly interrupted: () => AbortSignal;
 }
 
 export interface Command {
   /** One or two words. */
   readonly name: string;
-  /** What has to stand behind the words. */
+  /** What has to stand behind the words; `[ID]` may be left out, and `[ID…]` may also be several. */
   readonly operands: readonly string[];
   readonly summary: string;
   /** Further paragraphs of its help, each line at most 80 characters. */

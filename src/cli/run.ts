@@ -1,17 +1,25 @@
 // From a command line to an exit code. Whatever goes wrong on the way is one sentence on the standard error; a stack is
 // shown only for what nobody foresaw, since only then it is ours to mend.
-import { readFileSync } from 'node:fs';
-import path from 'node:path';
+import { createInterface } from 'node:readline/promises';
 import { text as readAll } from 'node:stream/consumers';
 import { styleText } from 'node:util';
 import { ServiceError } from '../errors.ts';
+import { readVersion } from '../version.ts';
+import { admitRefusals, purgeRefusals, reverifyRefusals } from './admit-refusals.ts';
 import { readCommandLine } from './arguments.ts';
 import type { Command, Context } from './command.ts';
 import { showCompleteness } from './completeness.ts';
+import { createCompletion } from './completion.ts';
+import { listDeliveries, showDelivery } from './deliveries.ts';
 import { compareFaces, detectFaces } from './faces.ts';
 import { renderHelp } from './help.ts';
+import { listRefusals, showRefusal } from './refusals.ts';
+import { replay } from './replay.ts';
+import { cancelReplay, listReplays, pauseReplay, resumeReplay, showReplay } from './replays.ts';
 import { createSession, registerSession, showSession } from './sessions.ts';
+import { listSessions } from './sessions-list.ts';
 import { startService } from './start.ts';
+import { tail } from './tail.ts';
 
 export const commands: readonly Command[] = [
   startService,
@@ -21,6 +29,22 @@ export const commands: readonly Command[] = [
   showCompleteness,
   compareFaces,
   detectFaces,
+  listSessions,
+  listDeliveries,
+  showDelivery,
+  tail,
+  listRefusals,
+  showRefusal,
+  reverifyRefusals,
+  admitRefusals,
+  purgeRefusals,
+  replay,
+  listReplays,
+  showReplay,
+  pauseReplay,
+  resumeReplay,
+  cancelReplay,
+  createCompletion(() => commands),
 ];
 
 const exitCodeFailed = 1;
@@ -36,7 +60,14 @@ export async function run(args: readonly string[], env: Context['env']): Promise
     paint: (format, text) =>
       process.stdout.isTTY ? styleText(format, text, { stream: process.stdout }) : text,
     readInput: () => readAll(process.stdin),
+    isTerminal: process.stdout.isTTY === true && process.stdin.isTTY === true,
+    question,
+    interrupted,
   };
+  // Whoever reads us has enough, such as `head`: that is no failure.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    process.exit(error.code === 'EPIPE' ? 0 : exitCodeFailed);
+  });
   try {
     if (args.length === 0) {
       context.tell(renderHelp(undefined, commands));
@@ -51,6 +82,26 @@ export async function run(args: readonly string[], env: Context['env']): Promise
   }
 }
 
+async function question(text: string): Promise<string> {
+  const lines = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    return await lines.question(text);
+  } finally {
+    lines.close();
+  }
+}
+
+let interrupting: AbortController | undefined;
+
+function interrupted(): AbortSignal {
+  if (interrupting === undefined) {
+    const controller = new AbortController();
+    interrupting = controller;
+    process.on('SIGINT', () => controller.abort());
+  }
+  return interrupting.signal;
+}
+
 function tellTrouble(error: unknown, { tell }: Context): number {
   if (!(error instanceof ServiceError)) {
     tell(error instanceof Error ? (error.stack ?? error.message) : String(error));
@@ -58,9 +109,4 @@ function tellTrouble(error: unknown, { tell }: Context): number {
   }
   tell(error.message);
   return error.code === 'config_invalid' ? exitCodeUsage : exitCodeFailed;
-}
-
-function readVersion(): string {
-  const file = path.join(import.meta.dirname, '../../package.json');
-  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
 }

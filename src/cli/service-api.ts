@@ -130,7 +130,11 @@ function refused(base: string, keySource: string, response: Response, text: stri
     const advice = `The key comes from ${keySource}; it must be one that the service knows, such as its BOOTSTRAP_API_KEY.`;
     return new ServiceError('unauthorized', `The service at ${base} refused the API key (401). ${advice}`);
   }
+  if (status === 403) {
+    return new ServiceError('forbidden', `The API key from ${keySource} may not do this (403): ${detail}`);
+  }
   if (status === 404) return new ServiceError('not_found', `${detail} (404 from ${base})`);
+  if (status === 409) return new ServiceError('conflict', detail);
   if (status < 500)
     return new ServiceError('invalid_request', `The service refused this (${status}): ${detail}`);
   const wait = Number(response.headers.get('retry-after') ?? '');

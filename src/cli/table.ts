@@ -28,20 +28,37 @@ export function renderTable(
   rows: readonly (readonly (string | null)[])[],
   paintTitles: (text: string) => string,
 ): string {
-  const texts = rows.map((row) => row.map(cell));
-  const widths = columns.map(({ title }, index) =>
-    Math.max(title.length, ...texts.map((row) => lengthOf(row[index] ?? ''))),
-  );
-  const line = (row: readonly string[]) =>
-    columns
-      .map(({ isNumber }, index) => {
-        const text = row[index] ?? '';
-        const space = ' '.repeat((widths[index] ?? 0) - lengthOf(text));
-        return isNumber ? space + text : text + space;
-      })
-      .join('  ')
-      .trimEnd();
-  return [paintTitles(line(columns.map(({ title }) => title))), ...texts.map(line)].join('\n');
+  return createTablePrinter(columns, paintTitles)(rows);
+}
+
+/** Renders a table that comes in pages: the titles with the first, and every page as wide as the first one needs. */
+export function createTablePrinter(
+  columns: readonly Column[],
+  paintTitles: (text: string) => string,
+): (rows: readonly (readonly (string | null)[])[]) => string {
+  let widths: readonly number[] | undefined;
+  return (rows) => {
+    const texts = rows.map((row) => row.map(cell));
+    const isFirst = widths === undefined;
+    widths ??= columns.map(({ title }, index) =>
+      Math.max(title.length, ...texts.map((row) => lengthOf(row[index] ?? ''))),
+    );
+    const lines = texts.map((row) => lineOf(columns, widths ?? [], row));
+    if (!isFirst) return lines.join('\n');
+    const titles = columns.map(({ title }) => title);
+    return [paintTitles(lineOf(columns, widths, titles)), ...lines].join('\n');
+  };
+}
+
+function lineOf(columns: readonly Column[], widths: readonly number[], row: readonly string[]): string {
+  return columns
+    .map(({ isNumber }, index) => {
+      const text = row[index] ?? '';
+      const space = ' '.repeat(Math.max(0, (widths[index] ?? 0) - lengthOf(text)));
+      return isNumber ? space + text : text + space;
+    })
+    .join('  ')
+    .trimEnd();
 }
 
 function cell(value: string | null): string {

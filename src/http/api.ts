@@ -6,10 +6,12 @@ import type { AdmitDependencies } from '../operations/admit-by-pull.ts';
 import type { ReverifyDependencies } from '../operations/admit-refusals.ts';
 import type { KeyRing } from '../operations/api-keys.ts';
 import type { DiagnoseDependencies } from '../operations/diagnose-refusals.ts';
+import type { DoctorDependencies } from '../operations/doctor.ts';
 import type { OperateDependencies } from '../operations/operate.ts';
 import type { RotateDependencies } from '../operations/rotate-secrets.ts';
 import type { ProbeDependencies } from '../operations/send-probe.ts';
 import type { ReplayDependencies } from '../operations/start-replay.ts';
+import type { StatusDependencies } from '../operations/status.ts';
 import type { ExpectDependencies } from './expect-session.ts';
 
 export interface RefusalDependencies extends ReverifyDependencies, AdmitDependencies, DiagnoseDependencies {
@@ -30,6 +32,10 @@ export interface ApiDependencies {
   readonly refusals: RefusalDependencies;
   readonly secrets: SecretDependencies;
   readonly replays: ReplayDependencies;
+  readonly status: StatusDependencies;
+  readonly doctor: DoctorDependencies;
+  /** What this process is. */
+  readonly about: { readonly version: string; readonly schema: string; readonly role: string };
   /** All that are configured; the first one encrypts. */
   readonly encryptionKeys: readonly EncryptionKey[];
   readonly now: () => Date;

@@ -5,6 +5,7 @@ import { deliveryStates } from '../db/schema.ts';
 import { admissions } from '../db/schema-operations.ts';
 import { decisions } from '../events/decide.ts';
 import { eventKinds, type SessionId, sources } from '../events/event.ts';
+import type { StoredFilter } from '../operations/replay-filter.ts';
 import { searchText, timeText } from './query.ts';
 
 const oneOf = <const Words extends readonly [string, ...string[]]>(words: Words) =>
@@ -30,4 +31,9 @@ type Fields = { [Name in keyof typeof deliveryFilterFields]?: z.infer<(typeof de
 export function readDeliveryFilter(fields: Fields): DeliveryFilter {
   const { session_id: sessionId, reference_id: referenceId, ...others } = fields;
   return { ...others, sessionId: sessionId as SessionId | undefined, referenceId };
+}
+
+/** The filter as it was asked for. */
+export function showDeliveryFilter({ sessionId, referenceId, ...others }: StoredFilter) {
+  return { ...others, session_id: sessionId, reference_id: referenceId };
 }

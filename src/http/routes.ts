@@ -10,7 +10,9 @@ import { showComplianceAlerts, showFaceMatches } from './facts.ts';
 import { requireRole } from './gate.ts';
 import { admitOnPull, purgeRefusals, reverify } from './ops/admit-refusals.ts';
 import { showAuditEntries, showAuditVerification } from './ops/audit.ts';
+import { runDoctor } from './ops/doctor.ts';
 import { createApiKey, revokeKey, showApiKeys } from './ops/keys.ts';
+import { pause, resume } from './ops/pauses.ts';
 import { showRefusal, showRefusalBody, showRefusals } from './ops/refusals.ts';
 import {
   cancelReplay,
@@ -21,6 +23,7 @@ import {
   showReplays,
 } from './ops/replays.ts';
 import { beginSecretRotation, finishSecretRotation, showSecrets, testSecret } from './ops/secrets.ts';
+import { showStatus } from './ops/status.ts';
 import { refuseMethod } from './refuse-method.ts';
 import { showSession, showSessions } from './sessions.ts';
 
@@ -61,6 +64,10 @@ export const routes: readonly Route[] = [
   get('/v1/compliance-alerts', 'reader', showComplianceAlerts),
   get('/v1/deliveries', 'reader', showDeliveries),
   get('/v1/deliveries/:delivery_id', 'reader', showDelivery),
+  get('/v1/ops/status', 'operator', showStatus),
+  post('/v1/ops/doctor', 'operator', runDoctor),
+  post('/v1/ops/pause', 'operator', pause),
+  post('/v1/ops/resume', 'operator', resume),
   get('/v1/ops/deliveries/:delivery_id/body', 'operator', showDeliveryBody),
   get('/v1/ops/replays', 'operator', showReplays),
   post('/v1/ops/replays', 'operator', createReplay),

@@ -6,6 +6,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { Queue } from 'bullmq';
 import type { Log } from '../log.ts';
 import type { QueueBackend } from './backend.ts';
+import { inspectQueue, type QueueFacts } from './inspect.ts';
 
 export const deliveriesQueue = 'deliveries';
 
@@ -17,6 +18,8 @@ export interface Announcer {
   /** Resolves once the queue can be rung for the first time; never, while its store is away. */
   readonly opened: Promise<void>;
   close(): Promise<void>;
+  /** How much waits, and what the store says of itself. */
+  inspect(): Promise<QueueFacts>;
 }
 
 export interface AnnounceOptions {
@@ -84,6 +87,7 @@ export function createAnnouncer(backend: QueueBackend, options: AnnounceOptions)
         fail,
       );
     },
+    inspect: () => inspectQueue(backend, queue),
     close: async () => {
       await queue?.close();
     },

@@ -35,6 +35,8 @@ export interface QueueBackend {
     processor: Processor,
     options: Partial<WorkerOptions>,
   ): Promise<Worker | undefined>;
+  /** What a Redis answers to INFO; empty for Postgres. Waits for a server that is away. */
+  readInfo(): Promise<string>;
   /** Ends every connection at once, also ones that still wait for a server that is away. */
   disconnect(): void;
 }
@@ -76,6 +78,7 @@ function createOnRedis(url: string, prefix: string, log: Log): QueueBackend {
       open(
         (connection) => new Worker(name, processor, { ...options, ...shared, connection, autorun: false }),
       ),
+    readInfo: async () => (await clients[0]?.info()) ?? '',
     disconnect: () => {
       isStopped = true;
       for (const client of clients) client.disconnect();
@@ -180,6 +183,7 @@ function createOnPostgres({ databaseUrl, prefix, log }: QueueBackendOptions): Qu
             createPostgresBackend,
           ),
       ),
+    readInfo: async () => '',
     disconnect: () => {
       isStopped = true;
     },

@@ -23,6 +23,8 @@ export interface PullDependencies {
   readonly concurrency: number;
   /** How long a worker may take over one session before another may ask about it. */
   readonly leaseMs: number;
+  /** True while pulling is paused: then nothing is asked and nothing is ended. */
+  readonly isPaused: () => boolean;
   readonly log: Log;
   readonly now: () => Date;
   readonly onPulled: (outcome: PullOutcome) => void;
@@ -42,11 +44,12 @@ const endGraceMs = 60_000;
 /** A turn of pulling: asks about every session that is due, most urgent first, until none is or `signal` is aborted. */
 export function createPull(deps: PullDependencies): (signal: AbortSignal) => Promise<void> {
   return async (signal) => {
+    if (deps.isPaused()) return;
     const now = deps.now();
     const expiredBefore = new Date(now.getTime() - endGraceMs);
     await endUnaskable(deps.db, { expiredBefore, canPull: true, now });
     const asking = new Set<Promise<void>>();
-    while (!signal.aborted) {
+    while (!signal.aborted && !deps.isPaused()) {
       const limit = deps.concurrency - asking.size;
       const due =
         limit > 0

@@ -46,8 +46,8 @@ describe('a command', () => {
     [['create'], 'There is no command "create". Did you mean "sessions create"?'],
     [['sesions', 'create'], 'There is no command "sesions". Did you mean "sessions"?'],
     [['sessions', 'creat'], 'There is no command "sessions creat". Did you mean "sessions create"?'],
-    [['sessions', 'xyz'], 'There is no command "sessions xyz". There are: create, show, register.'],
-    [['sessions'], '"sessions" needs one of: create, show, register.'],
+    [['sessions', 'xyz'], 'There is no command "sessions xyz". There are: create, show, register, list.'],
+    [['sessions'], '"sessions" needs one of: create, show, register, list.'],
     [['--json'], 'Say what to do.'],
     [['sessions', 'show'], '"sessions show" needs ID.'],
     [['sessions', 'show', ''], 'ID is empty.'],
@@ -117,7 +117,10 @@ describe('the help', () => {
 
   test('its examples are command lines that are read', () => {
     for (const example of commands.flatMap(({ examples }) => examples)) {
-      const [line = ''] = example.replace(/^.*?ilive-webhooks /, '').split(/ [|<] /);
+      const [line = ''] = example
+        .replace(/'[^']*'/g, 'quoted')
+        .replace(/^.*?ilive-webhooks /, '')
+        .split(/ [|<>] /);
       expect(() => readCommandLine(line.split(' '), commands), example).not.toThrow();
     }
   });

@@ -15,6 +15,9 @@ function run(args: readonly string[], changes: Record<string, string> = {}): Pro
     print: () => {},
     tell: () => {},
     paint: (_format, text) => text,
+    isTerminal: false,
+    question: () => Promise.reject(new Error('nobody is there')),
+    interrupted: () => AbortSignal.timeout(60_000),
     readInput: async () => ' \n',
   });
 }

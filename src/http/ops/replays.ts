@@ -6,9 +6,10 @@ import { replayStates } from '../../db/schema-operations.ts';
 import { ServiceError } from '../../errors.ts';
 import type { DeliveryId } from '../../events/event.ts';
 import { operate } from '../../operations/operate.ts';
+import type { StoredFilter } from '../../operations/replay-filter.ts';
 import { type Rehearsal, rehearseReplay, startReplay, steerReplay } from '../../operations/start-replay.ts';
 import type { ApiDependencies } from '../api.ts';
-import { deliveryFilterFields, readDeliveryFilter } from '../delivery-filter.ts';
+import { deliveryFilterFields, readDeliveryFilter, showDeliveryFilter } from '../delivery-filter.ts';
 import { actorOf } from '../gate.ts';
 import { pageOf, pageParameters, readCursor, readPath, readQuery, whyText } from '../query.ts';
 import { readJson } from '../read-json.ts';
@@ -17,7 +18,12 @@ const idsMax = 1_000;
 const shownChanges = 1_000;
 
 const request = z.strictObject({
-  ids: z.array(z.uuid('must be delivery ids (UUIDs)')).min(1).max(idsMax).optional(),
+  ids: z
+    .array(z.uuid('must be delivery ids (UUIDs)').toLowerCase())
+    .min(1)
+    .max(idsMax)
+    .transform((ids) => [...new Set(ids)])
+    .optional(),
   filter: z.strictObject(deliveryFilterFields).optional(),
   why: whyText,
   dry_run: z.boolean().default(false),
@@ -33,8 +39,9 @@ export async function createReplay(deps: ApiDependencies, req: Request, res: Res
   }
   const filter = fields === undefined ? { ids: ids as DeliveryId[] } : readDeliveryFilter(fields);
   const actor = actorOf(req);
+  const details = { ids, filter: fields, confirm: confirmed };
   if (isDry) {
-    const action = { actor, name: 'replays.rehearse', why, details: { ...filter } };
+    const action = { actor, name: 'replays.rehearse', why, details };
     const rehearsal = await operate(deps.operate, action, async (tx) => ({
       rows: 0,
       result: await rehearseReplay(tx, deps.replays, filter),
@@ -42,7 +49,7 @@ export async function createReplay(deps: ApiDependencies, req: Request, res: Res
     res.json(showRehearsal(rehearsal));
     return;
   }
-  const action = { actor, name: 'replays.start', why, details: { ...filter, confirm: confirmed } };
+  const action = { actor, name: 'replays.start', why, details };
   const replay = await operate(deps.operate, action, async (tx) => {
     const result = await startReplay(tx, deps.replays, { filter, confirmed, createdBy: actor.name, why });
     return { rows: result.matching, result };
@@ -108,7 +115,7 @@ function show(row: ReplayRow) {
   return {
     replay_id: row.id,
     state: row.state,
-    filter: row.filter,
+    filter: showDeliveryFilter(row.filter as StoredFilter),
     why: row.why,
     created_at: row.createdAt,
     created_by: row.createdBy,

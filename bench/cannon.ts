@@ -1,0 +1,113 @@
+// Autocannon as the loads use it: connections that stay open, each sending its next request as soon as the last one is
+// answered, and what came back, counted from a moment on. It belongs into a process of its own: it would share the
+// processor with whatever else its process does.
+import autocannon from 'autocannon';
+import type { Requests } from './requests.ts';
+import { quantile } from './statistics.ts';
+
+export interface LoadResult {
+  readonly seconds: number;
+  readonly acknowledgedCount: number;
+  /** Answers other than 202, by status. */
+  readonly otherStatuses: Readonly<Record<string, number>>;
+  /** Broken connections and time-outs. */
+  readonly errorCount: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  readonly bodyBytes: number;
+  /** Requests that were signed during the measurement; above zero the load held itself back. */
+  readonly lateCount: number;
+}
+
+export interface CannonOptions {
+  readonly connections: number;
+  /** In seconds, where it is not stopped before. */
+  readonly duration?: number;
+  /** Requests in all, after which it ends by itself. */
+  readonly amount?: number;
+  /** Called once a connection; what it gives is called for every request of that connection. */
+  readonly requestsOf: () => () => Buffer;
+}
+
+export function startCannon(url: URL, { requestsOf, ...options }: CannonOptions): autocannon.Instance {
+  return autocannon(
+    {
+      url: url.href,
+      method: 'POST',
+      ...options,
+      // autocannon's own way to vary a request builds it anew each time, at several times the cost of sending it.
+      setupClient: (client) => {
+        Object.assign(client, { getRequestBuffer: requestsOf() });
+      },
+    },
+    () => {},
+  );
+}
+
+/** What was seen between `begin` and `end`. */
+export interface Answers {
+  readonly seconds: number;
+  /** Of the wanted answers, in no order. */
+  readonly latenciesMs: readonly number[];
+  readonly otherStatuses: Readonly<Record<string, number>>;
+  readonly errorCount: number;
+}
+
+/** Counts answers; only `wantedStatus` is a good one. */
+export function tallyAnswers(instance: autocannon.Instance, wantedStatus: number) {
+  const latenciesMs: number[] = [];
+  const otherStatuses: Record<string, number> = {};
+  let errorCount = 0;
+  let isCounting = false;
+  let begunAt = 0;
+  instance.on('response', (_client, status, _bytes, latencyMs) => {
+    if (!isCounting) return;
+    if (status === wantedStatus) latenciesMs.push(latencyMs);
+    else otherStatuses[status] = (otherStatuses[status] ?? 0) + 1;
+  });
+  instance.on('reqError', () => {
+    if (isCounting) errorCount += 1;
+  });
+  return {
+    begin: () => {
+      isCounting = true;
+      begunAt = performance.now();
+    },
+    end: (): Answers => {
+      isCounting = false;
+      const seconds = (performance.now() - begunAt) / 1000;
+      return { seconds, latenciesMs, otherStatuses, errorCount };
+    },
+  };
+}
+
+/**
+ * Resolves once `amount` requests are answered or broken: a request that broke is sent no second time. autocannon itself
+ * notices its end late.
+ */
+export function untilAnswered(instance: autocannon.Instance, amount: number): Promise<void> {
+  return new Promise((resolve) => {
+    let answeredCount = 0;
+    const onAnswer = () => {
+      answeredCount += 1;
+      if (answeredCount >= amount) resolve();
+    };
+    instance.on('response', onAnswer);
+    instance.on('reqError', onAnswer);
+  });
+}
+
+/** The result of a load of signed deliveries. */
+export function resultOf(answers: Answers, requests: Requests): LoadResult {
+  const { latenciesMs, ...rest } = answers;
+  const sorted = Float64Array.from(latenciesMs).sort();
+  const isSilent = sorted.length === 0;
+  return {
+    ...rest,
+    acknowledgedCount: sorted.length,
+    p50Ms: isSilent ? 0 : quantile(sorted, 0.5),
+    p99Ms: isSilent ? 0 : quantile(sorted, 0.99),
+    bodyBytes: requests.bodyBytes,
+    lateCount: requests.lateCount(),
+  };
+}

@@ -1,0 +1,166 @@
+// `npm run bench:refusals`: what keeping refused requests costs the signed deliveries. Two whole services, each with a
+// Postgres of its own, one that stores what it refuses and one that does not, get the same flood of requests with wrong
+// signatures while signed deliveries are sent as fast as they are acknowledged. Both are measured in turns over several
+// rounds, and the one is divided by the other within a round: on a shared machine the ratio holds where figures do not.
+import { randomBytes } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import { parseConfig } from '../src/config.ts';
+import type { Database } from '../src/db/connect.ts';
+import type { RefusalLimits } from '../src/db/refusals.ts';
+import { type Contender, startOnPostgres } from './contenders.ts';
+import { describeMachine } from './machine.ts';
+import { measureUnder, readCounters } from './measure.ts';
+import { connectOnce } from './own-connection.ts';
+import type { FloodJob, FloodResult } from './refusals-load.ts';
+import { type RefusalsOptions, readRefusalsOptions, refusalsHelp } from './refusals-options.ts';
+import {
+  type FloodMeasurement,
+  type FloodRun,
+  judgeRatio,
+  offName,
+  onName,
+  refusedPerSecond,
+  type StoreOutcome,
+  writeFlood,
+  writeFloodTroubles,
+} from './refusals-report.ts';
+import {
+  fillStore,
+  mostOf,
+  type StoreSample,
+  sampleStore,
+  settleStore,
+  watchStore,
+} from './refusals-store.ts';
+import { writeMachine } from './report.ts';
+import { type Bench, runBench } from './run-bench.ts';
+
+/** A contender and the connection by which its table is looked at. */
+interface Watched extends Contender {
+  readonly databaseUrl: string;
+  readonly db: Database;
+}
+
+interface FloodBench extends Bench {
+  readonly options: RefusalsOptions;
+  readonly secret: string;
+  readonly limits: RefusalLimits;
+}
+
+async function run(options: RefusalsOptions, bench: Bench): Promise<boolean> {
+  const secret = randomBytes(24).toString('hex');
+  const limits = parseConfig({ ILIVE_WEBHOOK_SECRETS: secret }).refusals;
+  const flood: FloodBench = { ...bench, options, secret, limits };
+  console.log('Starting both services …');
+  const contenders = [
+    await startWatched(flood, offName, 'storing off', { REFUSALS_MAX_COUNT: '0' }),
+    await startWatched(flood, onName, 'storing on', {}),
+  ];
+  const machine = await describeMachine(contenders[0]?.databaseUrl);
+  await fill(flood, contenders);
+  const most = new Map<string, StoreSample>();
+  const measurements = await runRounds(flood, contenders, most);
+  const stores = await Promise.all(contenders.map((contender) => describeStore(contender, most)));
+  const finished: FloodRun = { options, contenders, limits, measurements, stores };
+  const { rounds, floodConnections, connections, bodyBytes, warmUpRequests, filledShare, isSealing } =
+    options;
+  console.log(`\n${writeMachine(machine)}`);
+  console.log(
+    `${rounds} rounds of ${requestsInRound(options)} refused requests of ${bodyBytes} bytes after ${warmUpRequests} of ` +
+      `warm-up over ${floodConnections} connections, signed deliveries over ${connections}; ` +
+      `the store ${Math.round(filledShare * 100)} % full at the begin${isSealing ? ', sealed' : ''}\n`,
+  );
+  console.log(writeFlood(finished));
+  const { text, isKept } = judgeRatio(finished);
+  console.log(`\n${text}`);
+  const troubles = writeFloodTroubles(finished);
+  if (troubles !== '') console.log(`\nNot as it should be:\n${troubles}`);
+  for (const { name, warnings } of contenders) {
+    for (const [message, count] of Object.entries(warnings()))
+      console.log(`  ${name} warned: ${message} (${count})`);
+  }
+  if (options.jsonFile !== undefined) {
+    const everything = { machine, options, limits, stores, measurements };
+    await writeFile(options.jsonFile, `${JSON.stringify(everything, null, 2)}\n`);
+  }
+  return troubles === '' && isKept;
+}
+
+async function startWatched(
+  { options, secret, signal, undo }: FloodBench,
+  name: string,
+  title: string,
+  settings: Readonly<Record<string, string>>,
+): Promise<Watched> {
+  const encryption = options.isSealing
+    ? { ENCRYPTION_KEYS: `bench:${randomBytes(32).toString('base64')}` }
+    : {};
+  const contender = await startOnPostgres(name, title, { ...encryption, ...settings }, { secret, signal });
+  undo.push(() => contender.stop());
+  const db = connectOnce(contender.databaseUrl);
+  undo.push(() => db.close());
+  return { ...contender, db };
+}
+
+async function fill({ options, limits, signal }: FloodBench, contenders: readonly Watched[]): Promise<void> {
+  const on = contenders.find(({ name }) => name === onName);
+  const bytes = options.filledShare * limits.maxBytes;
+  if (on === undefined || bytes === 0) return;
+  console.log(`Filling the store with ${Math.round(bytes / 1e6)} MB …`);
+  await fillStore(on.db, { bytes, bodyBytes: options.bodyBytes, limits }, signal);
+}
+
+async function runRounds(
+  bench: FloodBench,
+  contenders: readonly Watched[],
+  most: Map<string, StoreSample>,
+): Promise<FloodMeasurement[]> {
+  const measurements: FloodMeasurement[] = [];
+  for (let round = 1; round <= bench.options.rounds; round += 1) {
+    console.log(`Round ${round} of ${bench.options.rounds}`);
+    // Each round begins with the other one, so that none is always measured in the wake of its neighbour.
+    for (const contender of round % 2 === 1 ? contenders : contenders.toReversed()) {
+      const watch = watchStore(contender.db);
+      const measured = await measureOne(bench, contender, round).finally(async () => {
+        const seen = await watch.stop();
+        most.set(contender.name, mostOf(most.get(contender.name) ?? seen, seen));
+      });
+      if (measured.acknowledgedCount === 0) throw new Error(`${contender.name} acknowledged nothing`);
+      const { acknowledgedPerSecond, p99Ms } = measured;
+      const figures = `${Math.round(acknowledgedPerSecond)}/s acknowledged, p99 ${p99Ms.toFixed(1)} ms`;
+      const refused = `${Math.round(refusedPerSecond(measured))}/s refused`;
+      console.log(`  ${contender.title.padEnd(14)}${figures}, ${refused}`);
+      measurements.push(measured);
+    }
+  }
+  return measurements;
+}
+
+async function measureOne(
+  { options, secret, signal }: FloodBench,
+  contender: Watched,
+  round: number,
+): Promise<FloodMeasurement> {
+  const { connections, floodConnections, warmUpRequests, bodyBytes } = options;
+  const floodRequests = requestsInRound(options);
+  const job: FloodJob = { secret, connections, floodConnections, warmUpRequests, floodRequests, bodyBytes };
+  const file = 'refusals-load.ts';
+  const measured = await measureUnder<FloodResult>(contender, { file, job, round, signal });
+  return { ...measured, hasSettled: await settleStore(contender.db, signal) };
+}
+
+function requestsInRound({ requests, rounds }: RefusalsOptions): number {
+  return Math.floor(requests / rounds);
+}
+
+async function describeStore(
+  { name, db, address }: Watched,
+  most: ReadonlyMap<string, StoreSample>,
+): Promise<StoreOutcome> {
+  const last = await sampleStore(db);
+  const counters = await readCounters({ address });
+  const droppedCount = counters.get('ilive_refusals_dropped_total') ?? 0;
+  return { contender: name, most: mostOf(most.get(name) ?? last, last), last, droppedCount };
+}
+
+runBench(refusalsHelp, readRefusalsOptions, run);

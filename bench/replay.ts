@@ -1,0 +1,48 @@
+// `npm run bench:replay`: what a replay does to live deliveries, and what a crash does to a replay. One service with a past
+// of many finished deliveries takes live ones at an even pace, without a replay and beside one of the whole past; how long
+// each takes from its acknowledgement to being there to be read is compared within the run. Then the service is killed
+// in the middle of a second replay and started anew: it must go on by itself, and no row may differ afterwards.
+import { writeFile } from 'node:fs/promises';
+import { describeMachine } from './machine.ts';
+import { makeHistory } from './replay-history.ts';
+import { type ReplayOptions, readReplayOptions, replayHelp } from './replay-options.ts';
+import { runCrashPhase, runLivePhases } from './replay-phases.ts';
+import { findTroubles, judgeSlowdown, type ReplayRun, readPhase, writeReplays } from './replay-report.ts';
+import { setStage } from './replay-stage.ts';
+import { writeMachine } from './report.ts';
+import { type Bench, runBench } from './run-bench.ts';
+
+async function run(options: ReplayOptions, bench: Bench): Promise<boolean> {
+  const { signal } = bench;
+  console.log('Starting the service …');
+  const stage = await setStage(options, bench);
+  const machine = await describeMachine(stage.databaseUrl);
+  console.log(`Making a past of ${options.deliveries} deliveries …`);
+  const history = await makeHistory(stage, options, signal);
+  const phase = { options, history, to: new Date(), signal };
+  const live = await runLivePhases(stage, phase);
+  const crash = await runCrashPhase(stage, phase);
+  const finished: ReplayRun = { options, history, live, crash };
+  const { text, isKept } = judgeSlowdown(finished);
+  const troubles = findTroubles(finished);
+  console.log(`\n${writeMachine(machine)}`);
+  console.log(
+    `${history.deliveryCount} deliveries replayed at ${options.replayPerSecond ?? 'the default number'} a second at most, ` +
+      `${options.rate} live deliveries a second\n`,
+  );
+  console.log(writeReplays(finished));
+  console.log(`\n${text}`);
+  if (troubles.length > 0)
+    console.log(`\nNot as it should be:\n${troubles.map((trouble) => `  ${trouble}`).join('\n')}`);
+  for (const [message, count] of Object.entries(stage.warnings()))
+    console.log(`  the service warned: ${message} (${count})`);
+  if (options.jsonFile !== undefined) {
+    const phases = [live.before, live.during, live.after].map(readPhase);
+    const { replay, replaySeconds, differences } = live;
+    const everything = { machine, options, history, phases, replay, replaySeconds, differences, crash };
+    await writeFile(options.jsonFile, `${JSON.stringify(everything, null, 2)}\n`);
+  }
+  return troubles.length === 0 && isKept;
+}
+
+runBench(replayHelp, readReplayOptions, run);

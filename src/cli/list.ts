@@ -1,0 +1,83 @@
+// Lists: as many pages as were asked for, printed as they come, so that a huge list starts at once and holds nothing. The
+// columns are as wide as the first page needs. `--json` is one document, whatever number of pages it took.
+import { z } from 'zod';
+import { type Context, type Given, type Options, wrongUsage } from './command.ts';
+import { type Ask, readAnswer } from './service-api.ts';
+import { type Column, createTablePrinter } from './table.ts';
+
+export const listOptions: Options = {
+  limit: { value: 'N', doc: 'rows to show (default 50)' },
+  all: { doc: 'show all of them' },
+};
+
+const limitDefault = 50;
+const pageMax = 200;
+
+export interface List<Row extends z.ZodType> {
+  readonly command: string;
+  /** The list's route, without a query. */
+  readonly path: string;
+  readonly query: Readonly<Record<string, string | undefined>>;
+  readonly row: Row;
+  readonly columns: readonly Column[];
+  readonly cells: (row: z.infer<Row>) => readonly (string | null)[];
+  /** What to say when nothing matches. */
+  readonly empty: string;
+}
+
+/** Prints the list. Throws `config_invalid` for a `--limit` that is no number. */
+export async function showList<Row extends z.ZodType>(
+  ask: Ask,
+  given: Given,
+  context: Context,
+  list: List<Row>,
+): Promise<void> {
+  const wanted = readWanted(given, list.command);
+  const shape = z.object({ data: z.array(z.unknown()), next_cursor: z.string().nullable() });
+  const printer = createTablePrinter(list.columns, (text) => context.paint('dim', text));
+  const isJson = given.has('json');
+  let shown = 0;
+  let cursor: string | null = null;
+  do {
+    const limit = String(Math.min(pageMax, wanted - shown));
+    const asked = await ask('GET', pathOf(list, { limit, cursor }));
+    const page = readAnswer(asked, shape);
+    const rows = readAnswer(asked, z.object({ data: z.array(list.row) })).data;
+    if (isJson) printJson(page.data, shown === 0, context);
+    else if (rows.length > 0) context.print(printer(rows.map(list.cells)));
+    shown += rows.length;
+    cursor = page.next_cursor;
+  } while (cursor !== null && shown < wanted);
+  if (isJson) context.print(`],"next_cursor":${JSON.stringify(cursor)}}`);
+  else if (shown === 0) context.tell(list.empty);
+  else if (cursor !== null) context.tell(`There are more than these ${shown}: use --all, or --limit.`);
+}
+
+// Piece by piece: the document of a huge list is never held as a whole.
+function printJson(data: readonly unknown[], isFirst: boolean, { print }: Context): void {
+  const text = data.map((row) => JSON.stringify(row)).join(',\n');
+  if (isFirst) print(`{"data":[${text}`);
+  else if (text !== '') print(`,${text}`);
+}
+
+function pathOf(
+  { path, query }: Pick<List<z.ZodType>, 'path' | 'query'>,
+  place: { limit: string; cursor: string | null },
+): string {
+  const search = new URLSearchParams();
+  for (const [name, value] of Object.entries({ ...query, ...place })) {
+    if (value !== undefined && value !== null) search.set(name, value);
+  }
+  return `${path}?${search}`;
+}
+
+function readWanted(given: Given, command: string): number {
+  const text = given.text('limit');
+  if (given.has('all')) {
+    if (text !== undefined) throw wrongUsage('--all and --limit contradict each other.', command);
+    return Number.POSITIVE_INFINITY;
+  }
+  if (text === undefined) return limitDefault;
+  if (!/^[1-9]\d{0,6}$/.test(text)) throw wrongUsage('--limit must be a whole number from 1.', command);
+  return Number(text);
+}

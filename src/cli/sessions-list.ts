@@ -1,0 +1,76 @@
+// `sessions list`: sessions, of one person or in one state.
+import { z } from 'zod';
+import type { Command } from './command.ts';
+import { listOptions, showList } from './list.ts';
+import { createAsk, serviceOptions } from './service-api.ts';
+import { renderTime } from './table.ts';
+
+const nullableText = z.string().nullish().default(null);
+
+const listedSession = z.object({
+  session_id: z.string(),
+  account: z.string(),
+  reference_id: nullableText,
+  state: z.string(),
+  verdict: nullableText,
+  expected_at: nullableText,
+  settled_at: nullableText,
+  settled_source: nullableText,
+  ended_reason: nullableText,
+});
+
+export const listSessions: Command = {
+  name: 'sessions list',
+  operands: [],
+  summary: 'Lists sessions, newest first',
+  details: '',
+  options: {
+    reference: { value: 'ID', doc: 'only those of this person, by your own id' },
+    state: {
+      value: 'STATE',
+      choices: ['expected', 'settled', 'disputed', 'expired', 'unrecoverable'],
+      doc: 'only those in this state',
+    },
+    'settled-source': {
+      value: 'SOURCE',
+      choices: ['webhook', 'pull'],
+      doc: 'only those that were settled this way',
+    },
+    account: { value: 'ACCOUNT', doc: 'only those of this account' },
+    ...listOptions,
+    ...serviceOptions,
+  },
+  examples: [
+    'ilive-webhooks sessions list --reference user-12345',
+    'ilive-webhooks sessions list --state unrecoverable',
+    'ilive-webhooks sessions list --settled-source pull --all --json',
+  ],
+  async run(given, context) {
+    const ask = await createAsk(given, context, this.name);
+    await showList(ask, given, context, {
+      command: this.name,
+      path: '/v1/sessions',
+      query: {
+        reference_id: given.text('reference'),
+        state: given.text('state'),
+        settled_source: given.text('settled-source'),
+        account: given.text('account'),
+      },
+      row: listedSession,
+      columns: ['session', 'reference', 'state', 'verdict', 'expected', 'settled', 'by'].map((title) => ({
+        title,
+      })),
+      cells: (row) => [
+        row.session_id,
+        row.reference_id,
+        row.ended_reason === null ? row.state : `${row.state}: ${row.ended_reason}`,
+        row.verdict,
+        renderTime(row.expected_at),
+        renderTime(row.settled_at),
+        row.settled_source,
+      ],
+      empty: 'No session matches.',
+    });
+    return 0;
+  },
+};

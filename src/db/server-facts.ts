@@ -1,0 +1,54 @@
+// What a Postgres says of itself, for who checks whether it fits; and how far its schema is.
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import type { Queries } from './connect.ts';
+
+export interface PostgresFacts {
+  readonly versionNumber: number;
+  readonly settings: Readonly<Record<string, string>>;
+  /** The newest migration of the database, as the time that names it. */
+  readonly newestMigration: number;
+  /** Rows in the partition that takes what no day's partition takes; counted up to 1,000. */
+  readonly strayBodies: number;
+  /** Days from today on that have a partition. */
+  readonly daysAhead: number;
+}
+
+export async function readPostgresFacts(db: Queries, now: Date): Promise<PostgresFacts> {
+  const [settings, [row]] = await Promise.all([
+    db.query<{ name: string; setting: string }>({
+      text: `select name, setting from pg_settings where name in
+             ('server_version_num', 'fsync', 'full_page_writes', 'synchronous_commit', 'max_connections')`,
+    }),
+    db.query<{ migration: string; stray: string; days: string }>({
+      text: `
+        select (select max(created_at) from drizzle.__drizzle_migrations) as migration,
+               (select count(*) from (select 1 from delivery_bodies_default limit 1000) s) as stray,
+               (select count(*) from pg_inherits where inhparent = 'delivery_bodies'::regclass
+                and inhrelid::regclass::text >= $1) as days`,
+      values: [`delivery_bodies_${now.toISOString().slice(0, 10).replaceAll('-', '')}`],
+    }),
+  ]);
+  const byName = Object.fromEntries(settings.map(({ name, setting }) => [name, setting]));
+  return {
+    versionNumber: Number(byName.server_version_num),
+    settings: byName,
+    newestMigration: Number(row?.migration ?? 0),
+    strayBodies: Number(row?.stray ?? 0),
+    daysAhead: Number(row?.days ?? 0),
+  };
+}
+
+export interface SchemaVersion {
+  readonly tag: string;
+  readonly when: number;
+}
+
+/** The newest migration that this version brings. */
+export async function readOwnSchema(): Promise<SchemaVersion> {
+  const file = path.join(import.meta.dirname, '../../migrations/meta/_journal.json');
+  const journal = JSON.parse(await readFile(file, 'utf8')) as { entries: SchemaVersion[] };
+  const newest = journal.entries.toSorted((a, b) => a.when - b.when).at(-1);
+  if (newest === undefined) throw new Error('there is always a first migration');
+  return newest;
+}

@@ -1,0 +1,161 @@
+// What an operator looks at first, as few numbers. Each statement is bounded: counts of what may be much stop at a limit,
+// so that looking costs the same on a bad day.
+import type { Instant } from '../events/instant.ts';
+import type { Queries } from './connect.ts';
+
+/** Where counts end. */
+export const countedMax = 100_000;
+
+export interface DeliveryFigures {
+  readonly owed: number;
+  readonly oldestOwedAt: Instant | null;
+  readonly parked: number;
+  readonly parkedByReason: Readonly<Record<string, number>>;
+}
+
+export async function readDeliveryFigures(db: Queries): Promise<DeliveryFigures> {
+  const [[owed], parked] = await Promise.all([
+    db.query<{ count: string; oldest: Instant | null }>({
+      name: 'status-owed',
+      text: `
+        select (select count(*) from (select 1 from deliveries where state = 'received' limit ${countedMax}) o) as count,
+               (select received_at from deliveries where state = 'received' order by id limit 1) as oldest`,
+    }),
+    db.query<{ reason: string | null; count: string }>({
+      name: 'status-parked',
+      text: `
+        select reason, count(*) from (select reason from deliveries where state = 'parked' limit ${countedMax}) p
+        group by 1 order by 2 desc`,
+    }),
+  ]);
+  return {
+    owed: Number(owed?.count ?? 0),
+    oldestOwedAt: owed?.oldest ?? null,
+    parked: parked.reduce((sum, { count }) => sum + Number(count), 0),
+    parkedByReason: Object.fromEntries(
+      parked.map(({ reason, count }) => [reason ?? 'unknown', Number(count)]),
+    ),
+  };
+}
+
+export interface RefusalFigures {
+  readonly refused: number;
+  readonly recent: number;
+  readonly byReason: Readonly<Record<string, number>>;
+  readonly newestAt: Instant | null;
+  readonly kept: number;
+  readonly storedBytes: number;
+  readonly diagnoses: readonly { readonly finding: string; readonly count: number }[];
+}
+
+/** Those still refused; `recent` are those received since. */
+export async function readRefusalFigures(db: Queries, recentSince: Date): Promise<RefusalFigures> {
+  const [[kept], reasons, diagnoses] = await Promise.all([
+    db.query<{ count: string; bytes: string | null }>({
+      name: 'status-refusals-kept',
+      text: `select count(*), sum(stored_bytes) as bytes from refusals`,
+    }),
+    db.query<{ reason: string; count: string; recent: string; newest: Instant }>({
+      name: 'status-refusals',
+      text: `
+        select reason, count(*), count(*) filter (where last_received_at >= $1) as recent, max(last_received_at) as newest
+        from refusals where delivery_id is null group by 1 order by 2 desc`,
+      values: [recentSince.toISOString()],
+    }),
+    db.query<{ finding: string; count: string }>({
+      name: 'status-diagnoses',
+      text: `
+        select diagnosis -> 'findings' ->> 0 as finding, count(*) from refusals
+        where delivery_id is null and diagnosis is not null group by 1 order by 2 desc limit 10`,
+    }),
+  ]);
+  const newest = reasons.map((row) => row.newest).sort();
+  return {
+    refused: reasons.reduce((sum, { count }) => sum + Number(count), 0),
+    recent: reasons.reduce((sum, { recent }) => sum + Number(recent), 0),
+    byReason: Object.fromEntries(reasons.map(({ reason, count }) => [reason, Number(count)])),
+    newestAt: newest.at(-1) ?? null,
+    kept: Number(kept?.count ?? 0),
+    storedBytes: Number(kept?.bytes ?? 0),
+    diagnoses: diagnoses.map(({ finding, count }) => ({ finding, count: Number(count) })),
+  };
+}
+
+export interface SessionFigures {
+  readonly open: number;
+  /** Open ones that end within the time asked for. */
+  readonly nearDeadline: number;
+  readonly nextDeadlineAt: Instant | null;
+  /** Open ones that ended longer ago than the grace asked for. */
+  readonly overdue: number;
+  readonly disputed: number;
+  readonly unrecoverableLastDay: number;
+}
+
+export async function readSessionFigures(
+  db: Queries,
+  now: Date,
+  { nearMs, graceMs }: { readonly nearMs: number; readonly graceMs: number },
+): Promise<SessionFigures> {
+  const at = (offsetMs: number) => new Date(now.getTime() + offsetMs).toISOString();
+  const dayMs = 24 * 60 * 60 * 1000;
+  const [row] = await db.query<Record<string, string | null> & { nextDeadlineAt: Instant | null }>({
+    name: 'status-sessions',
+    text: `
+      with open as (select expires_at from sessions where state = 'expected' limit ${countedMax}),
+           ended as (select state from sessions where expected_at >= $4 and state in ('disputed', 'unrecoverable')
+                     limit ${countedMax})
+      select (select count(*) from open) as open,
+             (select count(*) from open where expires_at between $1 and $2) as near,
+             (select min(expires_at) from open where expires_at >= $1) as "nextDeadlineAt",
+             (select count(*) from open where expires_at < $3) as overdue,
+             (select count(*) from ended where state = 'disputed') as disputed,
+             (select count(*) from ended where state = 'unrecoverable') as unrecoverable`,
+    values: [at(0), at(nearMs), at(-graceMs), at(-dayMs)],
+  });
+  return {
+    open: Number(row?.open ?? 0),
+    nearDeadline: Number(row?.near ?? 0),
+    nextDeadlineAt: row?.nextDeadlineAt ?? null,
+    overdue: Number(row?.overdue ?? 0),
+    disputed: Number(row?.disputed ?? 0),
+    unrecoverableLastDay: Number(row?.unrecoverable ?? 0),
+  };
+}
+
+export interface ServerFigures {
+  readonly version: string;
+  readonly sizeBytes: number;
+  readonly connections: number;
+  readonly maxConnections: number;
+  readonly clock: Instant;
+}
+
+export async function readServerFigures(db: Queries): Promise<ServerFigures> {
+  const [row] = await db.query<{ version: string; size: string; used: string; max: string; clock: Instant }>({
+    name: 'status-server',
+    text: `
+      select current_setting('server_version') as version, pg_database_size(current_database()) as size,
+             (select count(*) from pg_stat_activity where backend_type = 'client backend') as used,
+             current_setting('max_connections') as max, clock_timestamp() as clock`,
+  });
+  if (row === undefined) throw new Error('the database always answers this with a row');
+  return {
+    version: row.version.split(' ')[0] ?? row.version,
+    sizeBytes: Number(row.size),
+    connections: Number(row.used),
+    maxConnections: Number(row.max),
+    clock: row.clock,
+  };
+}
+
+export async function countReplays(
+  db: Queries,
+): Promise<{ readonly running: number; readonly paused: number }> {
+  const rows = await db.query<{ state: string; count: string }>({
+    name: 'status-replays',
+    text: `select state, count(*) from replays where state in ('running', 'paused') group by 1`,
+  });
+  const of = (state: string) => Number(rows.find((row) => row.state === state)?.count ?? 0);
+  return { running: of('running'), paused: of('paused') };
+}

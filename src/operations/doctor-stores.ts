@@ -1,0 +1,170 @@
+// The doctor's checks of Postgres, of the queue, of clocks and of keys: each from what was looked at, without looking.
+import type { PostgresFacts, SchemaVersion } from '../db/server-facts.ts';
+import { type Finding, finding } from './finding.ts';
+import { thresholds } from './status.ts';
+
+export interface QueueStore {
+  readonly kind: 'redis' | 'postgres';
+  readonly isUp: boolean;
+  /** What `INFO` of a Redis says, by name. */
+  readonly redis: Readonly<Record<string, string>>;
+}
+
+const postgresMin = 150_000;
+const redisMin = [6, 2] as const;
+const daysAheadMin = 3;
+
+export function checkPostgres(facts: PostgresFacts, maxOwnConnections: number): Finding[] {
+  const { versionNumber, settings } = facts;
+  const major = Math.floor(versionNumber / 10_000);
+  const isOld = versionNumber < postgresMin;
+  const maxConnections = Number(settings.max_connections);
+  const isDurable = settings.fsync === 'on' && settings.full_page_writes === 'on';
+  return [
+    finding(
+      'postgres version',
+      isOld ? 'error' : 'ok',
+      `Postgres ${major}`,
+      isOld ? 'use Postgres 15 or newer' : null,
+    ),
+    isDurable
+      ? finding('postgres durability', 'ok', 'fsync and full_page_writes are on', null)
+      : finding(
+          'postgres durability',
+          'error',
+          `fsync is ${settings.fsync}, full_page_writes is ${settings.full_page_writes}: a crash can lose what was answered 202`,
+          'turn both on in postgresql.conf',
+        ),
+    maxOwnConnections < maxConnections
+      ? finding(
+          'postgres connections',
+          'ok',
+          `up to ${maxOwnConnections} of ${maxConnections} for this process`,
+          null,
+        )
+      : finding(
+          'postgres connections',
+          'warning',
+          `this process may open ${maxOwnConnections} connections, and Postgres allows ${maxConnections} in all`,
+          'lower DATABASE_POOL_MAX, or raise max_connections',
+        ),
+  ];
+}
+
+export function checkSchema(
+  { newestMigration, strayBodies, daysAhead }: PostgresFacts,
+  own: SchemaVersion,
+): Finding[] {
+  const isCurrent = newestMigration === own.when;
+  return [
+    isCurrent
+      ? finding('schema', 'ok', `is ${own.tag}`, null)
+      : finding(
+          'schema',
+          'error',
+          `is not ${own.tag}, the one of this version`,
+          'restart the service: a start migrates',
+        ),
+    daysAhead >= daysAheadMin
+      ? finding('partitions', 'ok', `of ${daysAhead} days from today on are there`, null)
+      : finding(
+          'partitions',
+          'warning',
+          `of only ${daysAhead} days are there`,
+          'is a worker running? Its upkeep makes them',
+        ),
+    ...(strayBodies === 0
+      ? []
+      : [
+          finding(
+            'partitions',
+            'warning',
+            `${strayBodies >= 1_000 ? 'at least 1000' : strayBodies} bodies lie in no day's partition`,
+            'tidiness only: they stay when their day is dropped',
+          ),
+        ]),
+  ];
+}
+
+export function checkQueue({ kind, isUp, redis }: QueueStore): Finding[] {
+  if (!isUp) {
+    const advice = 'check REDIS_URL, and that it answers; deliveries are processed by the sweep meanwhile';
+    return [finding('queue', 'error', `the queue (${kind}) does not answer`, advice)];
+  }
+  if (kind === 'postgres') return [finding('queue', 'ok', 'lives in Postgres', null)];
+  const version = redis.redis_version ?? '0';
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  const isOld = major < redisMin[0] || (major === redisMin[0] && minor < redisMin[1]);
+  const policy = redis.maxmemory_policy ?? 'unknown';
+  const isPersistent = redis.aof_enabled === '1' || Number(redis.rdb_last_save_time ?? 0) > 0;
+  return [
+    finding(
+      'redis version',
+      isOld ? 'error' : 'ok',
+      `Redis ${version}`,
+      isOld ? 'use Redis 6.2 or newer' : null,
+    ),
+    policy === 'noeviction'
+      ? finding('redis eviction', 'ok', 'maxmemory-policy is noeviction', null)
+      : finding(
+          'redis eviction',
+          'error',
+          `maxmemory-policy is ${policy}: jobs vanish when memory is short`,
+          'CONFIG SET maxmemory-policy noeviction, and set it in redis.conf',
+        ),
+    isPersistent
+      ? finding(
+          'redis persistence',
+          'ok',
+          redis.aof_enabled === '1' ? 'appendonly is on' : 'snapshots are made',
+          null,
+        )
+      : finding(
+          'redis persistence',
+          'warning',
+          'appendonly is off: a restart empties the queue',
+          'nothing is lost, the sweep rings again; turn appendonly on to save that time',
+        ),
+  ];
+}
+
+export function checkServerClock(nowMs: number, serverClock: string): Finding {
+  const aheadMs = nowMs - new Date(serverClock).getTime();
+  return checkClock('clock and the database', aheadMs);
+}
+
+export function checkClock(check: string, aheadMs: number): Finding {
+  const offMs = Math.abs(aheadMs);
+  const side = aheadMs > 0 ? 'ahead' : 'behind';
+  if (offMs < thresholds.clockWarningMs)
+    return finding(check, 'ok', `${(offMs / 1000).toFixed(1)} s apart`, null);
+  const level = offMs < thresholds.clockErrorMs ? 'warning' : 'error';
+  const message = `our clock is ${Math.round(offMs / 1000)} s ${side}`;
+  return finding(check, level, message, 'mend the clocks (NTP): signatures are refused by their time');
+}
+
+export function checkKeys(facts: {
+  readonly hasEncryptionKeys: boolean;
+  readonly hasBootstrapKey: boolean;
+  readonly hasMadeKeys: boolean;
+}): Finding[] {
+  const encryption = facts.hasEncryptionKeys
+    ? finding('encryption', 'ok', 'ENCRYPTION_KEYS is set', null)
+    : finding(
+        'encryption',
+        'warning',
+        'ENCRYPTION_KEYS is not set: tokens and secrets cannot be kept, and refusals are stored in clear',
+        'set it to id:key, the key from: openssl rand -base64 32',
+      );
+  const keys = facts.hasMadeKeys
+    ? finding('API keys', 'ok', 'named keys are in use', null)
+    : finding(
+        'API keys',
+        'warning',
+        facts.hasBootstrapKey
+          ? 'everybody uses BOOTSTRAP_API_KEY'
+          : 'there is no key: the API answers nobody',
+        'ilive-webhooks keys create --name … --role … --why …, one for each who asks',
+      );
+  return [encryption, keys];
+}

@@ -1,0 +1,142 @@
+// Whether the configuration and what surrounds the service are fit for traffic, before any comes. Each check is a plain
+// function of what was looked at, and each finding says how to mend it. A check that cannot be made is a finding, never an
+// error of the whole.
+import type { Queries } from '../db/connect.ts';
+import { readOwnSchema, readPostgresFacts } from '../db/server-facts.ts';
+import { readServerFigures } from '../db/status.ts';
+import { type DialectAnswer, detectDialects } from '../ilive/detect-dialect.ts';
+import type { DialectName } from '../ilive/dialects.ts';
+import {
+  checkKeys,
+  checkPostgres,
+  checkQueue,
+  checkSchema,
+  checkServerClock,
+  type QueueStore,
+} from './doctor-stores.ts';
+import { checkVendorClock, checkWebhookAnswer, checkWebhookUrl } from './doctor-way-in.ts';
+import { type Finding, finding } from './finding.ts';
+import type { VendorSight } from './look-at-vendor.ts';
+import type { Probe } from './send-probe.ts';
+
+export interface DoctorDependencies {
+  readonly db: Queries;
+  readonly lookAtQueue: () => Promise<QueueStore>;
+  readonly lookAtVendor: (() => Promise<VendorSight>) | undefined;
+  readonly sendProbe: () => Promise<Probe>;
+  readonly vendor: {
+    readonly apiUrl: string;
+    /** Undefined where none is configured. */
+    readonly apiKey: (() => string) | undefined;
+    readonly dialect: DialectName;
+    readonly webhookUrl: string | undefined;
+  };
+  readonly hasEncryptionKeys: boolean;
+  readonly hasBootstrapKey: boolean;
+  readonly hasMadeKeys: () => boolean;
+  /** Connections that this process may open, all pools together. */
+  readonly maxOwnConnections: number;
+  readonly now: () => Date;
+}
+
+const answerMs = 5_000;
+
+/** Makes all checks at once; `isProbing` sends a delivery of our own through the front door as well. */
+export async function examine(
+  deps: DoctorDependencies,
+  { isProbing }: { readonly isProbing: boolean },
+): Promise<Finding[]> {
+  const { db, vendor, now } = deps;
+  const groups: readonly [string, () => Promise<Finding[]>][] = [
+    ['postgres', async () => checkPostgres(await readPostgresFacts(db, now()), deps.maxOwnConnections)],
+    ['schema', async () => checkSchema(await readPostgresFacts(db, now()), await readOwnSchema())],
+    ['queue', async () => checkQueue(await deps.lookAtQueue())],
+    ['clock', async () => [checkServerClock(now().getTime(), (await readServerFigures(db)).clock)]],
+    ['keys', async () => checkKeys({ ...deps, hasMadeKeys: deps.hasMadeKeys() })],
+    ['ilive', () => examineVendor(deps)],
+    ['webhook address', () => examineAddress(vendor.webhookUrl)],
+    ['probe', async () => (isProbing ? [checkProbe(await deps.sendProbe())] : [])],
+  ];
+  const found = await Promise.all(
+    groups.map(([name, check]) =>
+      check().catch((error: unknown) => [
+        finding(
+          name,
+          'error',
+          `could not be checked: ${error instanceof Error ? error.message : error}`,
+          null,
+        ),
+      ]),
+    ),
+  );
+  return found.flat();
+}
+
+async function examineVendor({ vendor, lookAtVendor }: DoctorDependencies): Promise<Finding[]> {
+  const { apiKey, apiUrl, dialect } = vendor;
+  if (apiKey === undefined || lookAtVendor === undefined) {
+    const advice = 'set ILIVE_API_KEY: without it a verdict whose webhook is lost cannot be pulled';
+    return [finding('ilive', 'warning', 'ILIVE_API_KEY is not set', advice)];
+  }
+  const sight = await lookAtVendor();
+  if (!sight.isReachable) {
+    const advice = 'check ILIVE_API_URL, the way out (proxy, firewall, DNS), and whether iLive is down';
+    return [finding('ilive', 'error', `nothing answers at ${apiUrl}`, advice)];
+  }
+  const answers = await detectDialects({ baseUrl: apiUrl, apiKey, timeoutMs: answerMs });
+  return [
+    finding('ilive', 'ok', `answers at ${apiUrl} within ${sight.ms} ms`, null),
+    checkVendorClock(sight.aheadMs),
+    checkDialect(answers, dialect),
+  ];
+}
+
+const badKeyCodes = ['invalid_api_key', 'missing_api_key', 'unauthorized', 'account_suspended'];
+
+function checkDialect(
+  answers: Readonly<Record<DialectName, DialectAnswer>>,
+  configured: DialectName,
+): Finding {
+  const other = configured === 'reference' ? 'managed' : 'reference';
+  const own = answers[configured];
+  if (own.answers === 'known' && badKeyCodes.includes(own.code)) {
+    return finding(
+      'dialect',
+      'error',
+      `iLive refuses ILIVE_API_KEY (${own.code})`,
+      'set a key that is valid at iLive',
+    );
+  }
+  if (own.answers === 'known') {
+    return finding('dialect', 'ok', `iLive answers to the ${configured} dialect (${own.code})`, null);
+  }
+  if (answers[other].answers === 'known') {
+    const message = `iLive answers to the ${other} dialect and not to the ${configured} one`;
+    return finding('dialect', 'error', message, `set ILIVE_DIALECT=${other}`);
+  }
+  const advice = 'see "Which dialect" in the runbook; the first session that is finished will tell';
+  return finding('dialect', 'warning', 'could not tell which dialect iLive answers to', advice);
+}
+
+async function examineAddress(webhookUrl: string | undefined): Promise<Finding[]> {
+  const findings = checkWebhookUrl(webhookUrl);
+  if (webhookUrl === undefined) return findings;
+  const init = { redirect: 'manual', signal: AbortSignal.timeout(answerMs) } as const;
+  const answer = await fetch(webhookUrl, init)
+    .then(async (response) => ({ status: response.status, text: await response.text() }))
+    .catch((error: unknown) => {
+      const { cause, name } = error as Error & { cause?: { code?: string } };
+      return cause?.code ?? name;
+    });
+  return [...findings, checkWebhookAnswer(webhookUrl, answer)];
+}
+
+function checkProbe({ isOk, url, ms, secret, problem }: Probe): Finding {
+  if (isOk) {
+    const message = `a delivery signed with "${secret}" came in at ${url} and was processed within ${ms} ms`;
+    return finding('probe', 'ok', message, null);
+  }
+  const sentence = (problem ?? 'it failed').replace(/\.$/, '');
+  const advice = 'see that this address leads here, with its bytes unchanged, and that a worker runs';
+  return finding('probe', 'error', `a delivery of our own, sent to ${url}: ${sentence}`, advice);
+}

@@ -1,0 +1,240 @@
+// One look at everything, and what of it is wrong: each problem with what to do about it. The thresholds stand here by
+// name; what is counted is counted by `db/status`.
+import type { Queries } from '../db/connect.ts';
+import { listPauses, type PauseRow } from '../db/pauses.ts';
+import {
+  countReplays,
+  type DeliveryFigures,
+  type RefusalFigures,
+  readDeliveryFigures,
+  readRefusalFigures,
+  readServerFigures,
+  readSessionFigures,
+  type ServerFigures,
+  type SessionFigures,
+} from '../db/status.ts';
+import type { VendorSight } from './look-at-vendor.ts';
+import type { ListedSecret } from './signing-secrets.ts';
+
+export interface QueueSight {
+  readonly kind: 'redis' | 'postgres';
+  readonly isUp: boolean;
+  readonly waiting: number | null;
+  readonly active: number | null;
+  readonly delayed: number | null;
+}
+
+export interface StatusDependencies {
+  readonly db: Queries;
+  readonly lookAtQueue: () => Promise<QueueSight>;
+  /** Undefined where no API key is configured. */
+  readonly lookAtVendor: (() => Promise<VendorSight>) | undefined;
+  readonly listSecrets: () => Promise<ListedSecret[]>;
+  readonly refusalLimits: { readonly maxCount: number; readonly maxBytes: number };
+  readonly now: () => Date;
+}
+
+export type Level = 'ok' | 'warning' | 'error';
+
+export interface Problem {
+  readonly level: Exclude<Level, 'ok'>;
+  readonly message: string;
+  readonly advice: string;
+}
+
+export interface Status {
+  readonly level: Level;
+  readonly now: Date;
+  readonly problems: readonly Problem[];
+  readonly deliveries: DeliveryFigures & { readonly oldestOwedAgeMs: number | null };
+  readonly refusals: RefusalFigures;
+  readonly sessions: SessionFigures;
+  readonly queue: QueueSight;
+  readonly database: ServerFigures & { readonly ms: number };
+  /** How far our clock is ahead of theirs. */
+  readonly clock: { readonly ofDatabaseMs: number; readonly ofVendorMs: number | null };
+  readonly vendor: VendorSight | undefined;
+  readonly secrets: readonly ListedSecret[];
+  readonly replays: { readonly running: number; readonly paused: number };
+  readonly pauses: readonly PauseRow[];
+}
+
+/** What a problem begins with; all in milliseconds unless the name says otherwise. */
+export const thresholds = {
+  owedWarningMs: 15_000,
+  owedErrorMs: 60_000,
+  pausedWarningMs: 15 * 60_000,
+  refusedRecentMs: 15 * 60_000,
+  refusedErrorCount: 10,
+  refusalsFullShare: 0.9,
+  nearDeadlineMs: 5 * 60_000,
+  overdueGraceMs: 5 * 60_000,
+  clockWarningMs: 30_000,
+  clockErrorMs: 120_000,
+  connectionsShare: 0.8,
+} as const;
+
+/** Looks at everything at once. Throws `unavailable` when the database does not answer. */
+export async function readStatus(deps: StatusDependencies): Promise<Status> {
+  const { db } = deps;
+  const now = deps.now();
+  const startedAt = performance.now();
+  const server = await readServerFigures(db);
+  const ms = Math.round(performance.now() - startedAt);
+  const ofDatabaseMs = deps.now().getTime() - new Date(server.clock).getTime();
+  const [deliveries, refusals, sessions, queue, vendor, secrets, replays, pauses] = await Promise.all([
+    readDeliveryFigures(db),
+    readRefusalFigures(db, new Date(now.getTime() - thresholds.refusedRecentMs)),
+    readSessionFigures(db, now, {
+      nearMs: thresholds.nearDeadlineMs,
+      graceMs: thresholds.overdueGraceMs,
+    }),
+    deps.lookAtQueue(),
+    deps.lookAtVendor?.(),
+    deps.listSecrets(),
+    countReplays(db),
+    listPauses(db),
+  ]);
+  const { oldestOwedAt } = deliveries;
+  const oldestOwedAgeMs =
+    oldestOwedAt === null ? null : Math.max(0, now.getTime() - new Date(oldestOwedAt).getTime());
+  const seen = {
+    now,
+    deliveries: { ...deliveries, oldestOwedAgeMs },
+    refusals,
+    sessions,
+    queue,
+    database: { ...server, ms },
+    clock: { ofDatabaseMs, ofVendorMs: vendor?.aheadMs ?? null },
+    vendor,
+    secrets,
+    replays,
+    pauses,
+  };
+  const problems = findProblems(seen, deps.refusalLimits);
+  const level = problems.some((problem) => problem.level === 'error')
+    ? 'error'
+    : problems.length > 0
+      ? 'warning'
+      : 'ok';
+  return { level, problems, ...seen };
+}
+
+type Seen = Omit<Status, 'level' | 'problems'>;
+type Check = (seen: Seen, limits: StatusDependencies['refusalLimits']) => Problem | undefined;
+
+const checks: readonly Check[] = [
+  ({ deliveries, pauses }) => {
+    const ageMs = deliveries.oldestOwedAgeMs ?? 0;
+    const isPaused = pauses.some(({ what }) => what === 'processing');
+    if (ageMs <= thresholds.owedWarningMs || isPaused) return undefined;
+    const level = ageMs > thresholds.owedErrorMs ? 'error' : 'warning';
+    const message = `The oldest of ${deliveries.owed} owed deliveries has waited for ${Math.round(ageMs / 1000)} s`;
+    return problem(level, message, 'is a worker running? See "The oldest owed is old" in the runbook');
+  },
+  ({ refusals }) => {
+    if (refusals.recent === 0) return undefined;
+    const level = refusals.recent >= thresholds.refusedErrorCount ? 'error' : 'warning';
+    const why = refusals.diagnoses[0]?.finding;
+    const message = `${refusals.recent} requests were refused in the last 15 minutes${why === undefined ? '' : `: ${why}`}`;
+    return problem(level, message, 'ilive-webhooks refusals list --state refused');
+  },
+  ({ refusals }, { maxBytes, maxCount }) => {
+    const share = Math.max(refusals.storedBytes / maxBytes, maxCount === 0 ? 0 : refusals.kept / maxCount);
+    if (share < thresholds.refusalsFullShare) return undefined;
+    const message = `The store of refusals is ${Math.round(share * 100)} % full, and lets go of its oldest`;
+    return problem(
+      'warning',
+      message,
+      'ilive-webhooks refusals purge, or raise REFUSALS_MAX_COUNT and _BYTES',
+    );
+  },
+  ({ deliveries: { parked } }) =>
+    parked === 0
+      ? undefined
+      : problem(
+          'warning',
+          `${parked} deliveries are parked`,
+          'ilive-webhooks deliveries list --state parked',
+        ),
+  ({ sessions: { overdue } }) =>
+    overdue === 0
+      ? undefined
+      : problem(
+          'error',
+          `${overdue} sessions are open although iLive has forgotten them`,
+          'does a worker run, with ILIVE_API_KEY? See "Sessions without a verdict" in the runbook',
+        ),
+  ({ pauses, now }) => {
+    const long = pauses.find(
+      ({ since }) => now.getTime() - new Date(since).getTime() > thresholds.pausedWarningMs,
+    );
+    if (long === undefined) return undefined;
+    const message = `The ${long.what} has been paused since ${long.since} by ${long.by} (${long.why})`;
+    return problem('warning', message, `ilive-webhooks resume ${long.what} --why …`);
+  },
+  ({ queue }) =>
+    queue.isUp
+      ? undefined
+      : problem(
+          'warning',
+          `The queue (${queue.kind}) does not answer; the sweep does its work, more slowly`,
+          'see "Redis is gone" in the runbook',
+        ),
+  ({ vendor }) =>
+    vendor === undefined || vendor.isReachable
+      ? undefined
+      : problem(
+          'warning',
+          'iLive cannot be reached',
+          'see "iLive is down" in the runbook; nothing is lost meanwhile',
+        ),
+  ({ clock }) => clockProblem('the database’s', clock.ofDatabaseMs),
+  ({ clock }) => clockProblem('iLive’s', clock.ofVendorMs ?? 0),
+  ({ database: { connections, maxConnections } }) =>
+    connections / maxConnections < thresholds.connectionsShare
+      ? undefined
+      : problem(
+          'warning',
+          `${connections} of ${maxConnections} connections to Postgres are in use`,
+          'lower DATABASE_POOL_MAX, or raise max_connections',
+        ),
+];
+
+function findProblems(seen: Seen, limits: StatusDependencies['refusalLimits']): Problem[] {
+  const found = checks.flatMap((check) => check(seen, limits) ?? []);
+  return found.sort((a, b) => (a.level === b.level ? 0 : a.level === 'error' ? -1 : 1));
+}
+
+function clockProblem(whose: string, aheadMs: number): Problem | undefined {
+  const offMs = Math.abs(aheadMs);
+  if (offMs < thresholds.clockWarningMs) return undefined;
+  const level = offMs < thresholds.clockErrorMs ? 'warning' : 'error';
+  const side = aheadMs > 0 ? 'ahead of' : 'behind';
+  const message = `Our clock is ${Math.round(offMs / 1000)} s ${side} ${whose}`;
+  return problem(level, message, 'mend the clock (NTP): signatures are refused by their time');
+}
+
+function problem(level: Problem['level'], message: string, advice: string): Problem {
+  return { level, message: `${message}.`, advice: `${advice}.` };
+}
+
+/** The figures that monitoring asks for again and again. */
+export async function readFigures(db: Queries, now: Date) {
+  const spans = { nearMs: thresholds.nearDeadlineMs, graceMs: thresholds.overdueGraceMs };
+  const [deliveries, refusals, sessions] = await Promise.all([
+    readDeliveryFigures(db),
+    readRefusalFigures(db, now),
+    readSessionFigures(db, now, spans),
+  ]);
+  const oldest = deliveries.oldestOwedAt;
+  return {
+    ilive_deliveries_owed: deliveries.owed,
+    ilive_deliveries_oldest_owed_age_seconds:
+      oldest === null ? 0 : Math.max(0, (now.getTime() - new Date(oldest).getTime()) / 1000),
+    ilive_deliveries_parked: deliveries.parked,
+    ilive_refusals_refused: refusals.refused,
+    ilive_sessions_open: sessions.open,
+    ilive_sessions_overdue: sessions.overdue,
+  };
+}

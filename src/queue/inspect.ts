@@ -1,0 +1,56 @@
+// Looking at the queue without taking part in it: how much waits, and what a Redis says of itself. A store that is away is
+// an answer, not an error, and it is not waited for.
+import type { Queue } from 'bullmq';
+import type { QueueBackend } from './backend.ts';
+
+export interface QueueFacts {
+  readonly kind: 'redis' | 'postgres';
+  readonly isUp: boolean;
+  readonly waiting: number | null;
+  readonly active: number | null;
+  readonly delayed: number | null;
+  /** What `INFO` of a Redis says, by name; empty for Postgres. */
+  readonly redis: Readonly<Record<string, string>>;
+}
+
+const answerMs = 1_500;
+
+/** Looks at a queue; undefined stands for one whose store has not answered yet. */
+export async function inspectQueue(backend: QueueBackend, queue: Queue | undefined): Promise<QueueFacts> {
+  const away: QueueFacts = {
+    kind: backend.kind,
+    isUp: false,
+    waiting: null,
+    active: null,
+    delayed: null,
+    redis: {},
+  };
+  if (queue === undefined) return away;
+  const look = async (): Promise<QueueFacts> => {
+    const counts = await queue.getJobCounts('waiting', 'active', 'delayed');
+    const { waiting = 0, active = 0, delayed = 0 } = counts;
+    const redis = readInfo(await backend.readInfo());
+    return { ...away, isUp: true, waiting, active, delayed, redis };
+  };
+  return withinTime(
+    look().catch(() => away),
+    away,
+  );
+}
+
+function readInfo(text: string): Record<string, string> {
+  const lines = text.split(/\r?\n/).filter((line) => line.includes(':'));
+  return Object.fromEntries(
+    lines.map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1)]),
+  );
+}
+
+function withinTime<T>(answer: Promise<T>, otherwise: T): Promise<T> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => resolve(otherwise), answerMs);
+    void answer.then((value) => {
+      clearTimeout(timer);
+      resolve(value);
+    });
+  });
+}

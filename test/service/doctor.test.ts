@@ -1,0 +1,121 @@
+// The doctor says before traffic comes what would go wrong, and how to mend it.
+import { randomBytes, randomUUID } from 'node:crypto';
+import { afterEach, expect, test } from 'vitest';
+import { operatorOf } from '../support/operator.ts';
+import { startRedis } from '../support/redis-server.ts';
+import { startTestService, type TestServiceOptions } from '../support/service.ts';
+import { until } from '../support/until.ts';
+import { startTogether } from '../support/vendor.ts';
+
+const started: { stop(): Promise<void> }[] = [];
+afterEach(async () => {
+  for (const each of started.splice(0).reverse()) await each.stop();
+});
+
+async function start(options: TestServiceOptions = {}) {
+  const service = await startTestService(options);
+  started.push(service);
+  const status = async () => (await service.get('/v1/ops/status')).body;
+  return { ...service, ...operatorOf(service.url), status };
+}
+const why = 'a test';
+type Problem = { level: string; message: string; advice: string | null };
+
+const findingsOf = (body: {
+  findings: { check: string; level: string; message: string; advice: string | null }[];
+}) =>
+  body.findings
+    .filter(({ level }) => level !== 'ok')
+    .map(({ check, level, message }) => `${level} ${check}: ${message}`);
+
+test('finds nothing to mend in a service that is well, and its probe goes all the way', async () => {
+  const together = await startTogether();
+  started.push(together);
+  const operator = operatorOf(together.service.url);
+  await operator.ops('POST', '/keys', { name: 'a', role: 'reader', why });
+  const { body } = await operator.ops('POST', '/doctor', { why: 'before go-live', probe: false });
+  const checks = body.findings.map(({ check }: { check: string }) => check);
+  expect(checks).toEqual(
+    expect.arrayContaining([
+      'postgres version',
+      'schema',
+      'partitions',
+      'queue',
+      'dialect',
+      'encryption',
+      'API keys',
+    ]),
+  );
+  const dialect = body.findings.find(({ check }: { check: string }) => check === 'dialect');
+  expect(dialect).toMatchObject({ level: 'ok', message: expect.stringContaining('the reference dialect') });
+  const own = await start({ env: { ENCRYPTION_KEYS: `k1:${randomBytes(32).toString('base64')}` } });
+  const probed = await own.ops('POST', '/doctor', { why });
+  const probe = probed.body.findings.find(({ check }: { check: string }) => check === 'probe');
+  expect(probe).toMatchObject({
+    level: 'ok',
+    message: expect.stringMatching(/was processed within \d+ ms$/),
+  });
+  const { data } = (await own.get('/v1/ops/audit?action=doctor.run')).body;
+  expect(data).toMatchObject([{ outcome: 'done', details: { probe: true } }]);
+});
+
+test('names what is wrong with an address, a key, a Redis, and how to mend it', async () => {
+  const redis = await startRedis();
+  started.push(redis);
+  const { Redis } = await import('ioredis');
+  const client = new Redis(redis.url);
+  await client.config('SET', 'maxmemory-policy', 'allkeys-lru');
+  await client.config('SET', 'appendonly', 'no');
+  client.disconnect();
+  const service = await start({
+    env: {
+      REDIS_URL: redis.url,
+      QUEUE_PREFIX: `t-${randomUUID()}`,
+      PUBLIC_WEBHOOK_URL: 'http://hooks.invalid/elsewhere',
+      ILIVE_API_KEY: 'iksk_none',
+      ILIVE_API_URL: 'http://127.0.0.1:1',
+    },
+  });
+  await until(async () => (await service.status()).queue.is_up);
+  const { body } = await service.ops('POST', '/doctor', { why });
+  expect(body.ok).toBe(false);
+  const found = findingsOf(body);
+  for (const expected of [
+    /^error redis eviction: maxmemory-policy is allkeys-lru/,
+    /^error webhook address: is not HTTPS/,
+    /^warning webhook address: does not end in/,
+    /^error webhook address: nothing answers at http:\/\/hooks\.invalid\/elsewhere/,
+    /^error ilive: nothing answers at http:\/\/127\.0\.0\.1:1/,
+    /^warning encryption: ENCRYPTION_KEYS is not set/,
+    /^warning API keys: everybody uses BOOTSTRAP_API_KEY/,
+    /^error probe: /,
+  ]) {
+    expect(
+      found.filter((line) => expected.test(line)),
+      String(expected),
+    ).toHaveLength(1);
+  }
+  const advised = body.findings.filter(({ level, advice }: Problem) => level !== 'ok' && advice === null);
+  expect(advised).toEqual([]);
+});
+
+test.each([
+  ['managed', 'reference', 'error', 'iLive answers to the reference dialect and not to the managed one'],
+  ['reference', 'managed', 'error', 'iLive answers to the managed dialect and not to the reference one'],
+] as const)(
+  'tells that %s is configured where iLive answers to %s',
+  async (configured, served, level, message) => {
+    const together = await startTogether({ dialect: configured, vendor: { served: [served] } });
+    started.push(together);
+    const { body } = await operatorOf(together.service.url).ops('POST', '/doctor', { why, probe: false });
+    const dialect = body.findings.find(({ check }: { check: string }) => check === 'dialect');
+    expect(dialect).toMatchObject({ level, message, advice: `set ILIVE_DIALECT=${served}` });
+  },
+);
+
+test('a Postgres with fsync off is told: this one is the tests’ own', async () => {
+  const service = await start();
+  const { body } = await service.ops('POST', '/doctor', { why, probe: false });
+  const durability = body.findings.find(({ check }: { check: string }) => check === 'postgres durability');
+  expect(durability).toMatchObject({ level: 'error', message: expect.stringContaining('fsync is off') });
+});

@@ -1,0 +1,179 @@
+// One look says what is wrong and what to do about it; a pause holds and is resumed.
+import { randomUUID } from 'node:crypto';
+import { afterEach, describe, expect, test } from 'vitest';
+import { operatorOf } from '../support/operator.ts';
+import { startRedis } from '../support/redis-server.ts';
+import {
+  queueBackends,
+  startTestService,
+  type TestServiceOptions,
+  verdictPayload,
+} from '../support/service.ts';
+import { until } from '../support/until.ts';
+import { startTogether } from '../support/vendor.ts';
+
+const started: { stop(): Promise<void> }[] = [];
+afterEach(async () => {
+  for (const each of started.splice(0).reverse()) await each.stop();
+});
+
+async function start(options: TestServiceOptions = {}) {
+  const service = await startTestService(options);
+  started.push(service);
+  const status = async () => (await service.get('/v1/ops/status')).body;
+  return { ...service, ...operatorOf(service.url), status };
+}
+const why = 'a test';
+type Problem = { level: string; message: string; advice: string };
+const messages = ({ problems }: { problems: Problem[] }) => problems.map(({ message }) => message);
+
+test.each(queueBackends)('a service that is well says so; queue on %s', async (queue) => {
+  const service = await start({ queue });
+  await service.deliver(verdictPayload());
+  await service.settled();
+  const status = await until(async () => {
+    const seen = await service.status();
+    return seen.queue.is_up ? seen : undefined;
+  });
+  expect(status).toMatchObject({
+    level: 'ok',
+    problems: [],
+    role: 'all',
+    deliveries: { owed: 0, oldest_owed_at: null, parked: 0 },
+    refusals: { refused: 0, max_count: 20_000 },
+    sessions: { open: 0, overdue: 0 },
+    queue: { kind: queue, is_up: true },
+    ilive: { is_configured: false, is_reachable: null },
+    secrets: [{ account: 'default', state: 'active' }],
+    replays: { running: 0, paused: 0 },
+    pauses: [],
+  });
+  expect(status.schema).toMatch(/^\d{4}_/);
+  expect(Math.abs(status.clock.ahead_of_database_ms)).toBeLessThan(5_000);
+  expect(status.database).toMatchObject({
+    version: expect.stringMatching(/^\d+/),
+    max_connections: expect.any(Number),
+  });
+});
+
+test('each thing that is wrong is named, the worst first, with what to do', async () => {
+  const service = await start({ env: { REFUSALS_MAX_COUNT: '3' } });
+  await service.deliver('no JSON');
+  for (let count = 0; count < 10; count += 1) await service.deliver(verdictPayload(), { secret: 'wrong' });
+  await service.settled();
+  await service.ops('POST', '/pause', { what: 'processing', why });
+  await until(async () => {
+    const { refusals } = await service.status();
+    return refusals.refused === 2 && refusals.diagnoses.length > 0;
+  });
+  await service.db.query({ text: `update refusals set times = times, last_received_at = now()` });
+  await service.db.query({
+    text: `update pauses set since = now() - interval '1 hour'`,
+  });
+  await service.db.query({
+    text: `insert into sessions (session_id, account, state, confirmation, expected_at, expires_at)
+           values ('late', 'default', 'expected', 'unconfirmed', now() - interval '1 hour', now() - interval '10 minutes'),
+                  ('near', 'default', 'expected', 'unconfirmed', now(), now() + interval '2 minutes')`,
+  });
+  const status = await service.status();
+  expect(status.level).toBe('error');
+  expect(status.problems.map(({ level }: Problem) => level)).toEqual(
+    status.problems.map(({ level }: Problem) => level).toSorted(),
+  );
+  expect(messages(status)).toEqual(
+    expect.arrayContaining([
+      '1 sessions are open although iLive has forgotten them.',
+      expect.stringMatching(/^2 requests were refused in the last 15 minutes: nothing that we know matches/),
+      '1 deliveries are parked.',
+      expect.stringMatching(/^The processing has been paused since .* by bootstrap \(a test\)\.$/),
+    ]),
+  );
+  expect(status.sessions).toMatchObject({ open: 2, near_deadline: 1, overdue: 1 });
+  expect(status.deliveries.parked_by_reason).toEqual({ invalid_json: 1 });
+  expect(status.problems.every(({ advice }: Problem) => advice.length > 10)).toBe(true);
+  const metrics = (await service.get('/metrics', null)).body as string;
+  expect(metrics).toMatch(/^ilive_deliveries_parked 1$/m);
+  expect(metrics).toMatch(/^ilive_sessions_overdue 1$/m);
+});
+
+test('what is owed too long is an error, but not while processing is paused', async () => {
+  const service = await start();
+  await service.ops('POST', '/pause', { what: 'processing', why });
+  // One that is processed at this moment would be gone from the second look.
+  await until(async () => {
+    await service.deliver(verdictPayload());
+    return (await service.status()).deliveries.owed > 3;
+  });
+  await service.db.query({
+    text: `update deliveries set received_at = now() - interval '2 minutes' where state = 'received'`,
+  });
+  const paused = await service.status();
+  expect(messages(paused).join()).not.toMatch(/owed/);
+  expect(paused.deliveries.oldest_owed_age_seconds).toBeGreaterThan(100);
+  await service.db.query({ text: 'delete from pauses' });
+  await service.settled();
+  expect((await service.status()).level).toBe('ok');
+});
+
+test('a Redis that is gone is a warning: the sweep does its work', async () => {
+  const redis = await startRedis();
+  started.push(redis);
+  const service = await start({ env: { REDIS_URL: redis.url, QUEUE_PREFIX: `t-${randomUUID()}` } });
+  await until(async () => (await service.status()).queue.is_up);
+  await redis.kill();
+  const status = await service.status();
+  expect(status).toMatchObject({ level: 'warning', queue: { kind: 'redis', is_up: false, waiting: null } });
+  expect(messages(status)).toEqual([expect.stringMatching(/^The queue \(redis\) does not answer/)]);
+});
+
+describe.each(queueBackends)('a pause of processing, queue on %s,', (queue) => {
+  test('holds in every process, and all that came is processed once it is resumed', async () => {
+    const one = await start({ queue });
+    const two = await start({ queue, databaseUrl: one.databaseUrl });
+    const { body } = await one.ops('POST', '/pause', { what: 'processing', why });
+    expect(body.pauses).toMatchObject([{ what: 'processing', by: 'bootstrap', why }]);
+    const owed = async () => (await one.status()).deliveries.owed;
+    // Both have seen it once a delivery of each stays owed.
+    for (const service of [one, two]) {
+      const before = await owed();
+      await until(async () => {
+        await service.deliver(verdictPayload());
+        return (await owed()) > before;
+      });
+    }
+    for (let count = 0; count < 300; count += 1) await two.deliver(verdictPayload());
+    expect(await owed()).toBeGreaterThan(250);
+    await two.ops('POST', '/resume', { what: 'processing', why });
+    await one.settled(15_000);
+    expect((await one.status()).pauses).toEqual([]);
+    const { data } = (await one.get('/v1/ops/audit')).body;
+    expect(data.map(({ action }: { action: string }) => action)).toEqual(['resume', 'pause']);
+  });
+});
+
+test('a pause of pulling asks nothing of iLive until it is resumed', async () => {
+  const together = await startTogether({
+    vendor: { webhooks: { drop: 1 }, sessions: { medianSeconds: 25, spread: 0.1, abandonedShare: 0 } },
+  });
+  started.push(together);
+  const operator = operatorOf(together.service.url);
+  await operator.ops('POST', '/pause', { what: 'pulling', why });
+  const pulls = () => together.vendor.log.filter(({ operation }) => operation === 'result').length;
+  const quiet = async () => {
+    const before = pulls();
+    const { body } = await together.service.get('/v1/ops/status');
+    return body.pauses.length === 1 && pulls() === before;
+  };
+  await until(quiet);
+  const [id] = await together.create(1);
+  await until(() => together.vendor.sessions.get(id ?? '')?.endsAtMicros !== null);
+  const dueAt = (await together.service.get(`/v1/sessions/${id}`)).body.next_pull_at;
+  await until(
+    async () => new Date((await together.service.get('/v1/ops/status')).body.now) > new Date(dueAt),
+  );
+  expect((await together.service.get(`/v1/sessions/${id}`)).body).toMatchObject({ pull_attempts: 0 });
+  await operator.ops('POST', '/resume', { what: 'pulling', why });
+  await until(async () => (await together.service.get(`/v1/sessions/${id}`)).body.state === 'settled', {
+    deadlineMs: 20_000,
+  });
+});
