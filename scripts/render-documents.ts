@@ -1,4 +1,4 @@
-// What the documents say about the configuration, as text made from the list of keys. Pure, so that a test can compare
+// What the documents say about the configuration and the routes, as text made from the lists of both. Pure, so that a test can compare
 // what is written in the repository with what would be written now.
 
 export interface DocumentedKey {
@@ -8,9 +8,6 @@ export interface DocumentedKey {
   readonly defaultText: string | null;
   readonly isSecret: boolean;
 }
-
-export const startMark = '<!-- configuration:start -->';
-export const endMark = '<!-- configuration:end -->';
 
 const envWidth = 110;
 
@@ -37,12 +34,30 @@ export function renderConfigurationTable(keys: readonly DocumentedKey[]): string
   return ['| Key | Default | When you would change it |', '| --- | --- | --- |', ...rows].join('\n');
 }
 
-/** The README with the table replaced. Throws where the marks are missing, so that nothing is lost in silence. */
-export function replaceConfiguration(readme: string, table: string): string {
-  const start = readme.indexOf(startMark);
-  const end = readme.indexOf(endMark);
-  if (start === -1 || end < start) throw new Error(`README.md needs the lines ${startMark} and ${endMark}.`);
-  return `${readme.slice(0, start + startMark.length)}\n${table}\n${readme.slice(end)}`;
+export interface DocumentedRoute {
+  readonly method: string;
+  readonly path: string;
+  readonly role: string;
+  readonly summary: string;
+}
+
+/** The table of routes for docs/api.md, between its marks. */
+export function renderRoutesTable(routes: readonly DocumentedRoute[]): string {
+  const rows = routes.map(
+    ({ method, path, role, summary }) =>
+      `| ${method} | \`${path.replace(/:(\w+)/g, '<$1>')}\` | ${role} | ${escapeCell(summary)} |`,
+  );
+  return ['| Method | Path | Role | What it does |', '| --- | --- | --- | --- |', ...rows].join('\n');
+}
+
+/** The text with what stands between its marks of that name replaced. Throws where they are missing: nothing is lost in silence. */
+export function replaceMarked(text: string, name: string, content: string): string {
+  const [startMark, endMark] = [`<!-- ${name}:start -->`, `<!-- ${name}:end -->`];
+  const start = text.indexOf(startMark);
+  const end = text.indexOf(endMark);
+  if (start === -1 || end < start)
+    throw new Error(`the document needs the lines ${startMark} and ${endMark}`);
+  return `${text.slice(0, start + startMark.length)}\n${content}\n${text.slice(end)}`;
 }
 
 function wrap(text: string): string[] {

@@ -7,6 +7,7 @@ import type { ExpectDependencies } from './http/expect-session.ts';
 import { catalogueKinds } from './ilive/translate.ts';
 import { addFigures } from './metrics.ts';
 import { createKeyRing, type KeyRing } from './operations/api-keys.ts';
+import { keyAudit } from './operations/audit.ts';
 import { diagnoseRefusals } from './operations/diagnose-refusals.ts';
 import type { DoctorDependencies } from './operations/doctor.ts';
 import { createVendorLook } from './operations/look-at-vendor.ts';
@@ -78,6 +79,7 @@ export async function createApi(running: Running, parts: ApiParts): Promise<ApiD
   const refusals = createRefusalDependencies(running, parts);
   const diagnosis = schedule('diagnosis', diagnosisIntervalMs, () => diagnoseRefusals(refusals), log);
   undo.push({ name: 'diagnosis', run: () => diagnosis.stop() });
+  await keyAudit(operatorDb, encryptionKeys[0], now());
   const keyRing = await startKeyRing(running, operatorDb);
   const secrets = createSecretDependencies(running, parts);
   const look = createLook(running, parts);

@@ -6,9 +6,11 @@ import { describe, expect, test } from 'vitest';
 import {
   renderConfigurationTable,
   renderEnvExample,
-  replaceConfiguration,
+  renderRoutesTable,
+  replaceMarked,
 } from '../scripts/render-documents.ts';
 import { configKeys } from '../src/config.ts';
+import { routes } from '../src/http/routes.ts';
 import { root } from './support/source-tree.ts';
 
 const read = (file: string) => readFileSync(path.join(root, file), 'utf8');
@@ -58,7 +60,12 @@ describe('the configuration', () => {
 
   test('the table in README.md is what `npm run generate` writes', () => {
     const readme = read('README.md');
-    expect(readme).toBe(replaceConfiguration(readme, renderConfigurationTable(configKeys)));
+    expect(readme).toBe(replaceMarked(readme, 'configuration', renderConfigurationTable(configKeys)));
+  });
+
+  test('the table of routes in docs/api.md is what `npm run generate` writes', () => {
+    const api = read('docs/api.md');
+    expect(api).toBe(replaceMarked(api, 'routes', renderRoutesTable(routes)));
   });
 
   test('an example never sets a secret by being copied', () => {
@@ -97,9 +104,9 @@ describe('what is read from a document', () => {
   });
 
   test('a README without marks is an error, and one with them keeps the rest', () => {
-    expect(() => replaceConfiguration('no marks', 'x')).toThrow('configuration:start');
+    expect(() => replaceMarked('no marks', 'configuration', 'x')).toThrow('configuration:start');
     const readme = 'before\n<!-- configuration:start -->\nold\n<!-- configuration:end -->\nafter';
-    expect(replaceConfiguration(readme, 'new')).toBe(
+    expect(replaceMarked(readme, 'configuration', 'new')).toBe(
       'before\n<!-- configuration:start -->\nnew\n<!-- configuration:end -->\nafter',
     );
   });

@@ -33,63 +33,87 @@ export interface Route {
   /** The least role that may use it. */
   readonly role: RoleName;
   readonly answer: (deps: ApiDependencies, req: Request, res: Response) => Promise<void>;
+  /** What it answers or does, for the table. */
+  readonly summary: string;
 }
 
-const get = (path: string, role: RoleName, answer: Route['answer']): Route => ({
-  method: 'GET',
-  path,
-  role,
-  answer,
-});
-const post = (path: string, role: RoleName, answer: Route['answer']): Route => ({
-  method: 'POST',
-  path,
-  role,
-  answer,
-});
-const put = (path: string, role: RoleName, answer: Route['answer']): Route => ({
-  method: 'PUT',
-  path,
-  role,
-  answer,
-});
+const route =
+  (method: Route['method']) =>
+  (path: string, role: RoleName, answer: Route['answer'], summary: string): Route => ({
+    method,
+    path,
+    role,
+    answer,
+    summary,
+  });
+const [get, post, put] = [route('GET'), route('POST'), route('PUT')];
 
 export const routes: readonly Route[] = [
-  get('/v1/sessions', 'reader', showSessions),
-  post('/v1/sessions', 'reader', createSession),
-  get('/v1/sessions/:session_id', 'reader', showSession),
-  put('/v1/sessions/:session_id', 'reader', registerKnownSession),
-  get('/v1/completeness', 'reader', showCompleteness),
-  get('/v1/face-matches', 'reader', showFaceMatches),
-  get('/v1/compliance-alerts', 'reader', showComplianceAlerts),
-  get('/v1/deliveries', 'reader', showDeliveries),
-  get('/v1/deliveries/:delivery_id', 'reader', showDelivery),
-  get('/v1/ops/status', 'operator', showStatus),
-  post('/v1/ops/doctor', 'operator', runDoctor),
-  post('/v1/ops/pause', 'operator', pause),
-  post('/v1/ops/resume', 'operator', resume),
-  get('/v1/ops/deliveries/:delivery_id/body', 'operator', showDeliveryBody),
-  get('/v1/ops/replays', 'operator', showReplays),
-  post('/v1/ops/replays', 'operator', createReplay),
-  get('/v1/ops/replays/:replay_id', 'operator', showReplay),
-  post('/v1/ops/replays/:replay_id/pause', 'operator', pauseReplay),
-  post('/v1/ops/replays/:replay_id/resume', 'operator', resumeReplay),
-  post('/v1/ops/replays/:replay_id/cancel', 'operator', cancelReplay),
-  get('/v1/ops/refusals', 'operator', showRefusals),
-  post('/v1/ops/refusals/reverify', 'operator', reverify),
-  post('/v1/ops/refusals/admit', 'operator', admitOnPull),
-  post('/v1/ops/refusals/purge', 'admin', purgeRefusals),
-  get('/v1/ops/refusals/:refusal_id', 'operator', showRefusal),
-  get('/v1/ops/refusals/:refusal_id/body', 'operator', showRefusalBody),
-  get('/v1/ops/secrets', 'operator', showSecrets),
-  post('/v1/ops/secrets/begin-rotation', 'admin', beginSecretRotation),
-  post('/v1/ops/secrets/finish-rotation', 'admin', finishSecretRotation),
-  post('/v1/ops/secrets/test', 'operator', testSecret),
-  get('/v1/ops/audit', 'operator', showAuditEntries),
-  get('/v1/ops/audit/verification', 'operator', showAuditVerification),
-  get('/v1/ops/keys', 'admin', showApiKeys),
-  post('/v1/ops/keys', 'admin', createApiKey),
-  post('/v1/ops/keys/:key_id/revoke', 'admin', revokeKey),
+  get('/v1/sessions', 'reader', showSessions, 'a page of sessions, newest first'),
+  post('/v1/sessions', 'reader', createSession, 'creates a session at iLive and expects its verdict'),
+  get('/v1/sessions/:session_id', 'reader', showSession, 'one session with all that was said about it'),
+  put(
+    '/v1/sessions/:session_id',
+    'reader',
+    registerKnownSession,
+    'expects the verdict of a session that was created elsewhere',
+  ),
+  get('/v1/completeness', 'reader', showCompleteness, 'how the expected sessions have ended'),
+  get('/v1/face-matches', 'reader', showFaceMatches, 'a page of face matches, newest first'),
+  get('/v1/compliance-alerts', 'reader', showComplianceAlerts, 'a page of compliance alerts, newest first'),
+  get('/v1/deliveries', 'reader', showDeliveries, 'a page of deliveries, newest first'),
+  get('/v1/deliveries/:delivery_id', 'reader', showDelivery, 'what became of one delivery'),
+  get('/v1/ops/status', 'operator', showStatus, 'one look at everything, and what of it is wrong'),
+  post('/v1/ops/doctor', 'operator', runDoctor, 'checks configuration and surroundings, and sends a probe'),
+  post('/v1/ops/pause', 'operator', pause, 'stops processing or pulling for now'),
+  post('/v1/ops/resume', 'operator', resume, 'lets it go on'),
+  get(
+    '/v1/ops/deliveries/:delivery_id/body',
+    'operator',
+    showDeliveryBody,
+    'a delivery with its headers and bytes',
+  ),
+  get('/v1/ops/replays', 'operator', showReplays, 'a page of replays, newest first'),
+  post(
+    '/v1/ops/replays',
+    'operator',
+    createReplay,
+    'has stored deliveries processed again, or shows what that would change',
+  ),
+  get('/v1/ops/replays/:replay_id', 'operator', showReplay, 'how far one replay is'),
+  post('/v1/ops/replays/:replay_id/pause', 'operator', pauseReplay, 'pauses a replay'),
+  post('/v1/ops/replays/:replay_id/resume', 'operator', resumeReplay, 'has it go on'),
+  post('/v1/ops/replays/:replay_id/cancel', 'operator', cancelReplay, 'ends it for good'),
+  get('/v1/ops/refusals', 'operator', showRefusals, 'a page of refused requests, newest first'),
+  post('/v1/ops/refusals/reverify', 'operator', reverify, 'admits those whose signature matches now'),
+  post('/v1/ops/refusals/admit', 'operator', admitOnPull, "admits those that iLive's answer agrees with"),
+  post('/v1/ops/refusals/purge', 'admin', purgeRefusals, 'removes refused requests'),
+  get('/v1/ops/refusals/:refusal_id', 'operator', showRefusal, 'one refused request, diagnosed anew'),
+  get(
+    '/v1/ops/refusals/:refusal_id/body',
+    'operator',
+    showRefusalBody,
+    'a refused request with its headers and bytes',
+  ),
+  get('/v1/ops/secrets', 'operator', showSecrets, 'the signing secrets by name, and when each last matched'),
+  post(
+    '/v1/ops/secrets/begin-rotation',
+    'admin',
+    beginSecretRotation,
+    'puts a new signing secret beside the old ones',
+  ),
+  post(
+    '/v1/ops/secrets/finish-rotation',
+    'admin',
+    finishSecretRotation,
+    'retires the old ones, once they are quiet',
+  ),
+  post('/v1/ops/secrets/test', 'operator', testSecret, 'sends a signed probe through the front door'),
+  get('/v1/ops/audit', 'operator', showAuditEntries, 'a page of the audit, newest first'),
+  get('/v1/ops/audit/verification', 'operator', showAuditVerification, 'whether the audit is whole'),
+  get('/v1/ops/keys', 'admin', showApiKeys, 'a page of API keys, newest first'),
+  post('/v1/ops/keys', 'admin', createApiKey, 'makes an API key, which is in this answer alone'),
+  post('/v1/ops/keys/:key_id/revoke', 'admin', revokeKey, 'revokes an API key'),
 ];
 
 /** Mounts all routes; a path that is asked with another method says which it takes. */

@@ -11,7 +11,7 @@ import {
   lockAuditHead,
   readAuditHead,
 } from '../db/audit.ts';
-import type { Queries, Transaction } from '../db/connect.ts';
+import type { Database, Queries, Transaction } from '../db/connect.ts';
 import { instantOf } from '../events/instant.ts';
 import type { Action } from './action.ts';
 
@@ -46,6 +46,21 @@ export async function appendAudit(
   await insertAuditEntry(tx, { ...entry, hash: hashOf(entry, key) });
 }
 
+/**
+ * Where an encryption key is configured and the newest entry hangs on none, appends one that does: from then on a newest
+ * entry without a key was made by somebody who has none.
+ */
+export async function keyAudit(db: Database, key: EncryptionKey | undefined, at: Date): Promise<void> {
+  if (key === undefined) return;
+  const { newestSeq } = await readAuditHead(db);
+  const [newest] = await listAuditPage(db, { after: newestSeq - 1, upTo: newestSeq, limit: 1 });
+  if (newest === undefined || newest.keyId !== null) return;
+  const actor = { name: 'service', role: 'admin', address: 'local' } as const;
+  const why = 'from here on the hashes hang on an encryption key';
+  const entry = { actor, name: 'audit.keyed', why, details: {}, rows: 0, outcome: 'done', at };
+  await db.transaction((tx) => appendAudit(tx, entry, key));
+}
+
 export const auditFlaws = [
   'missing', // there is no entry with this number; 0 is the row that names the newest
   'changed', // it says something else than when it was written
@@ -62,6 +77,8 @@ export interface AuditVerification {
   readonly entries: number;
   /** The first of them, in order. */
   readonly flaws: readonly AuditFlaw[];
+  /** The first entry whose hash hangs on an encryption key; undefined where none does. */
+  readonly keyedFrom: number | undefined;
   /** The newest entry: noted elsewhere, it later proves that nothing before it was rewritten. */
   readonly head: { readonly seq: number; readonly hash: string };
 }
@@ -75,14 +92,16 @@ export async function verifyAudit(db: Queries, keys: readonly EncryptionKey[]): 
   const flaws: AuditFlaw[] = [];
   let before: AuditHead = { seq: 0, hash: Buffer.alloc(0) };
   let entries = 0;
-  let isKeyed = false;
+  let keyedFrom: number | undefined;
+  let isLastKeyed = false;
   for (;;) {
     const page = await listAuditPage(db, { after: before.seq, upTo: newestSeq, limit: pageEntries });
     for (const entry of page) {
       for (let seq = before.seq + 1; seq < entry.seq; seq += 1) note(flaws, seq, 'missing');
-      const flaw = flawOf(entry, before, keys, isKeyed);
+      const flaw = flawOf(entry, before, keys, keyedFrom !== undefined);
       if (flaw !== undefined) note(flaws, entry.seq, flaw);
-      isKeyed ||= entry.keyId !== null;
+      if (entry.keyId !== null) keyedFrom ??= entry.seq;
+      isLastKeyed = entry.keyId !== null;
       before = entry;
       entries += 1;
     }
@@ -90,10 +109,12 @@ export async function verifyAudit(db: Queries, keys: readonly EncryptionKey[]): 
   }
   if (head === undefined) note(flaws, 0, 'missing');
   for (let seq = before.seq + 1; seq <= (head?.seq ?? 0); seq += 1) note(flaws, seq, 'missing');
+  // At a start the newest entry is made to hang on a key.
+  if (keys.length > 0 && entries > 0 && !isLastKeyed) note(flaws, before.seq, 'changed');
   const isHeadBehind = head !== undefined && (head.seq < before.seq || !endsAt(before, head));
   if (isHeadBehind) note(flaws, before.seq, 'changed');
   const { seq, hash } = head ?? before;
-  return { entries, flaws, head: { seq, hash: hash.toString('hex') } };
+  return { entries, flaws, keyedFrom, head: { seq, hash: hash.toString('hex') } };
 }
 
 function endsAt(last: AuditHead, head: AuditHead): boolean {

@@ -33,8 +33,8 @@ export async function showAuditVerification(
   res: Response,
 ): Promise<void> {
   readQuery(req, {});
-  const { entries, flaws, head } = await verifyAudit(db, encryptionKeys);
-  res.json({ is_whole: flaws.length === 0, entries, flaws, head });
+  const { entries, flaws, keyedFrom, head } = await verifyAudit(db, encryptionKeys);
+  res.json({ is_whole: flaws.length === 0, entries, flaws, keyed_from: keyedFrom ?? null, head });
 }
 
 function show(entry: AuditEntry) {

@@ -1,0 +1,187 @@
+// What operators did is kept so that nobody can change it unseen.
+import { randomBytes } from 'node:crypto';
+import { afterEach, describe, expect, test } from 'vitest';
+import { operatorOf } from '../support/operator.ts';
+import { startTestService } from '../support/service.ts';
+
+const started: { stop(): Promise<void> }[] = [];
+afterEach(async () => {
+  for (const each of started.splice(0).reverse()) await each.stop();
+});
+
+const encryption = { ENCRYPTION_KEYS: `k1:${randomBytes(32).toString('base64')}` };
+
+async function start(env: Record<string, string> = {}) {
+  const service = await startTestService({ env });
+  started.push(service);
+  const { ops } = operatorOf(service.url);
+  const verify = async () => (await ops('GET', '/audit/verification')).body;
+  // As somebody does who owns the database.
+  const tamper = async (...statements: string[]) => {
+    await service.db.query({ text: 'alter table audit_entries disable trigger all' });
+    for (const text of statements) await service.db.query({ text });
+    return (await verify()).flaws as { seq: number; flaw: string }[];
+  };
+  return { ...service, ops, verify, tamper };
+}
+type Started = Awaited<ReturnType<typeof start>>;
+
+async function act(service: Started, count: number): Promise<void> {
+  for (let index = 0; index < count; index += 1) {
+    await service.ops('POST', '/pause', { what: 'pulling', why: `entry ${index + 1}` });
+  }
+}
+
+const both = [
+  ['without an encryption key', {}],
+  ['with an encryption key', encryption],
+] as const;
+
+describe.each(both)('%s', (_what, env) => {
+  test('each column of any entry, changed, names that entry', async () => {
+    const service = await start(env);
+    await act(service, 5);
+    expect(await service.verify()).toMatchObject({ is_whole: true, entries: 5, flaws: [], head: { seq: 5 } });
+    const columns: Record<string, string> = {
+      at: `at + interval '1 second'`,
+      actor: `'somebody else'`,
+      role: `'reader'`,
+      address: `'192.0.2.1'`,
+      action: `'resume'`,
+      why: `'another reason'`,
+      details: `'{"what":"processing"}'`,
+      rows: 'rows + 1',
+      outcome: `'conflict'`,
+      previous_hash: `'\\x00'`,
+      hash: `'\\x00'`,
+    };
+    for (const [column, value] of Object.entries(columns)) {
+      await service.db.query({ text: 'drop table if exists kept' });
+      await service.db.query({ text: 'create table kept as table audit_entries' });
+      const flaws = await service.tamper(`update audit_entries set ${column} = ${value} where seq = 3`);
+      expect({ column, named: flaws.map(({ seq }) => seq) }).toEqual({
+        column,
+        named: expect.arrayContaining([3]),
+      });
+      expect(flaws.every(({ seq }) => seq === 3 || seq === 4)).toBe(true);
+      await service.db.query({ text: 'truncate audit_entries' });
+      await service.db.query({ text: 'insert into audit_entries table kept' });
+    }
+    expect((await service.verify()).is_whole).toBe(true);
+  });
+
+  test.each([
+    ['the first', 'seq = 1', [1]],
+    ['one in the middle', 'seq = 3', [3]],
+    ['the last', 'seq = 5', [5]],
+    ['two', 'seq in (2, 3)', [2, 3]],
+    ['all', 'true', [1, 2, 3, 4, 5]],
+  ])('%s, deleted, is named as missing', async (_which, where, missing) => {
+    const service = await start(env);
+    await act(service, 5);
+    const flaws = await service.tamper(`delete from audit_entries where ${where}`);
+    expect(flaws).toEqual(missing.map((seq) => ({ seq, flaw: 'missing' })));
+  });
+
+  test('two that are swapped are both named, by number and by content', async () => {
+    const numbers = await start(env);
+    await act(numbers, 5);
+    const swapped = await numbers.tamper(
+      'update audit_entries set seq = 99 where seq = 2',
+      'update audit_entries set seq = 2 where seq = 4',
+      'update audit_entries set seq = 4 where seq = 99',
+    );
+    expect(swapped.map(({ seq }) => seq)).toEqual(expect.arrayContaining([2, 4]));
+    const contents = await start(env);
+    await act(contents, 5);
+    const flaws = await contents.tamper(`
+      update audit_entries a set why = b.why, at = b.at, hash = b.hash, previous_hash = b.previous_hash
+      from audit_entries b where (a.seq, b.seq) in ((2, 4), (4, 2))`);
+    expect(flaws.map(({ seq }) => seq)).toEqual(expect.arrayContaining([2, 4]));
+  });
+
+  test('one that was put in, and a head that was changed or taken away, show', async () => {
+    const service = await start(env);
+    await act(service, 3);
+    const insertion = `insert into audit_entries select 4, at, actor, role, address, action, 'forged', details, rows, outcome,
+      key_id, hash, previous_hash from audit_entries where seq = 3`;
+    expect((await service.tamper(insertion)).map(({ seq }) => seq)).toContain(4);
+    expect(await service.tamper('delete from audit_entries where seq = 4')).toEqual([]);
+    const moved = await service.tamper(
+      'update audit_head set seq = 2, hash = (select hash from audit_entries where seq = 2)',
+    );
+    expect(moved).toEqual([{ seq: 3, flaw: 'changed' }]);
+    expect(await service.tamper('delete from audit_head')).toContainEqual({ seq: 0, flaw: 'missing' });
+  });
+});
+
+test('a chain that was made anew without the key is found', async () => {
+  const service = await start(encryption);
+  await act(service, 3);
+  // Whoever has no key can only make plain hashes.
+  const plain = await start();
+  await act(plain, 3);
+  const rows = await plain.db.query<Record<string, unknown>>({
+    text: 'select * from audit_entries order by seq',
+  });
+  await service.tamper('truncate audit_entries');
+  for (const row of rows) {
+    await service.db.query({
+      text: `insert into audit_entries (${Object.keys(row).join(', ')}) values (${Object.keys(row).map((_, index) => `$${index + 1}`)})`,
+      values: Object.values(row),
+    });
+  }
+  await service.db.query({ text: 'update audit_head set hash = $1', values: [rows.at(-1)?.hash] });
+  expect(await service.verify()).toMatchObject({ is_whole: false, flaws: [{ seq: 3, flaw: 'changed' }] });
+});
+
+test('a key that is configured later has the audit hang on it from the next start', async () => {
+  const before = await start();
+  await act(before, 2);
+  expect(await before.verify()).toMatchObject({ is_whole: true, keyed_from: null });
+  const after = await startTestService({ env: encryption, databaseUrl: before.databaseUrl });
+  started.push(after);
+  const { body } = await operatorOf(after.url).ops('GET', '/audit/verification');
+  expect(body).toMatchObject({ is_whole: true, entries: 3, keyed_from: 3 });
+});
+
+test('the database itself refuses to change or delete an entry', async () => {
+  const service = await start();
+  await act(service, 1);
+  for (const text of [
+    'update audit_entries set why = why',
+    'delete from audit_entries',
+    'truncate audit_entries',
+  ]) {
+    await expect(service.db.query({ text })).rejects.toThrow('the audit is append-only');
+  }
+});
+
+test('an action that fails is an entry with its code; actions at once keep the chain whole', async () => {
+  const service = await start();
+  await service.ops('POST', '/keys/nobody/revoke', { why: 'try' });
+  const { data } = (await service.ops('GET', '/audit')).body;
+  expect(data).toMatchObject([
+    {
+      seq: 1,
+      actor: 'bootstrap',
+      role: 'admin',
+      action: 'keys.revoke',
+      why: 'try',
+      rows: 0,
+      outcome: 'not_found',
+    },
+  ]);
+  expect(data[0].address).toMatch(/127\.0\.0\.1$/);
+  await Promise.all(
+    Array.from({ length: 20 }, (_, index) =>
+      service.ops('POST', '/keys', { name: `k${index}`, role: 'reader', why: 'at once' }),
+    ),
+  );
+  expect(await service.verify()).toMatchObject({ is_whole: true, entries: 21 });
+  const page = (await service.ops('GET', '/audit?action=keys.create&limit=5')).body;
+  expect(page.data.map(({ seq }: { seq: number }) => seq)).toEqual([21, 20, 19, 18, 17]);
+  const next = (await service.ops('GET', `/audit?action=keys.create&limit=5&cursor=${page.next_cursor}`))
+    .body;
+  expect(next.data[0].seq).toBe(16);
+});
