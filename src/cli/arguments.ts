@@ -17,6 +17,8 @@ type OptionToken = Extract<Token, { kind: 'option' }>;
 const secretFlags: Readonly<Record<string, string>> = {
   token:
     'A token does not belong on a command line, which others can see. Use --token-stdin or --token-file.',
+  secret:
+    'A secret does not belong on a command line, which others can see. Use --secret-stdin or --secret-file.',
   'api-key':
     'A key does not belong on a command line, which others can see. Use ILIVE_WEBHOOKS_API_KEY or --api-key-file.',
 };
@@ -77,11 +79,17 @@ function findCommand(words: readonly string[], commands: readonly Command[]): Co
 
 function unknownCommand(word: string, commands: readonly Command[]): Error {
   const names = commands.map(({ name }) => name);
-  const byWord = new Map(names.flatMap((name) => [name, ...name.split(' ')].map((part) => [part, name])));
-  const groups = new Set(names.filter((name) => name.includes(' ')).map((name) => name.split(' ')[0]));
-  const near = nearest(word, [...byWord.keys()]);
-  const meant = near === undefined || groups.has(near) ? near : byWord.get(near);
-  const advice = meant === undefined ? `There are: ${names.join(', ')}.` : `Did you mean "${meant}"?`;
+  const firsts = [...new Set(names.map((name) => name.split(' ')[0] ?? name))];
+  const near = nearest(word, [...names, ...names.flatMap((name) => name.split(' '))]);
+  const meant =
+    near === undefined || firsts.includes(near)
+      ? near
+      : names
+          .filter((name) => name === near || name.endsWith(` ${near}`))
+          .map((name) => `"${name}"`)
+          .join(' or ')
+          .replace(/^"|"$/g, '');
+  const advice = meant === undefined ? `There are: ${firsts.join(', ')}.` : `Did you mean "${meant}"?`;
   return wrongUsage(`There is no command "${shown(word)}". ${advice}`);
 }
 

@@ -37,43 +37,43 @@ const writers: Readonly<Record<Shell, (commands: readonly Command[]) => string>>
 };
 
 function writeBash(commands: readonly Command[]): string {
-  const cases = commands.map(
-    ({ name, options }) => `    ${quote(name)}) options=${quote(flagsOf(options))} ;;`,
+  const single = commands.filter(({ name }) => !name.includes(' '));
+  const words = (list: readonly string[]) =>
+    `COMPREPLY=($(compgen -W ${quote(list.join(' '))} -- "$current")); return`;
+  const cases = (lines: readonly string[]) => lines.map((line) => `    ${line} ;;`).join('\n');
+  const values = commands.flatMap(({ name, options }) =>
+    Object.entries(options).flatMap(([flag, { choices }]) =>
+      choices === undefined ? [] : [`${patternOf(name, ` --${flag}`)}) ${words(choices)}`],
+    ),
   );
-  const values = [...choicesOf(commands)].map(
-    ([flag, choices]) =>
-      `    ${flag}) COMPREPLY=($(compgen -W ${quote(choices.join(' '))} -- "$current")); return ;;`,
+  const groups = groupsOf(commands).map(
+    ([group, verbs]) => `${group}) if [ -z "$second" ]; then ${words(verbs)}; fi`,
   );
+  const flags = commands.map(({ name, options }) => `${patternOf(name)}) options=${quote(flagsOf(options))}`);
   return `_ilive_webhooks() {
   local current="\${COMP_WORDS[COMP_CWORD]}" previous="\${COMP_WORDS[COMP_CWORD-1]}" first="" second="" word options=""
   COMPREPLY=()
-  case "$previous" in
-${values.join('\n')}
-  esac
   for word in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
     case "$word" in -*) ;; *) if [ -z "$first" ]; then first="$word"; elif [ -z "$second" ]; then second="$word"; fi ;; esac
   done
   case "$first" in
-    "") COMPREPLY=($(compgen -W ${quote(`${firstWords(commands).join(' ')} --help --version`)} -- "$current")); return ;;
-${groupsOf(commands)
-  .map(
-    ([group, verbs]) =>
-      `    ${group}) if [ -z "$second" ]; then COMPREPLY=($(compgen -W ${quote(verbs.join(' '))} -- "$current")); return; fi ;;`,
-  )
-  .join('\n')}
+    "") ${words([...firstWords(commands), '--help', '--version'])} ;;
+${cases([...groups, ...single.map(({ name }) => `${name}) second=""`)])}
   esac
-  case "$first" in
-${commands
-  .filter(({ name }) => !name.includes(' '))
-  .map(({ name, options }) => `    ${name}) options=${quote(flagsOf(options))} ;;`)
-  .join('\n')}
+  case "$first $second $previous" in
+${cases(values)}
   esac
   case "$first $second" in
-${cases.join('\n')}
+${cases(flags)}
   esac
   COMPREPLY=($(compgen -W "$options" -- "$current"))
 }
 complete -o default -F _ilive_webhooks ${program}`;
+}
+
+function patternOf(name: string, rest = ''): string {
+  const words = name.includes(' ') ? name : `${name} `;
+  return quote(`${words}${rest}`);
 }
 
 function writeFish(commands: readonly Command[]): string {
@@ -116,16 +116,6 @@ function groupsOf(commands: readonly Command[]): [string, string[]][] {
 
 function flagsOf(options: Options): string {
   return [...Object.keys(options), 'help'].map((name) => `--${name}`).join(' ');
-}
-
-function choicesOf(commands: readonly Command[]): Map<string, string[]> {
-  const choices = new Map<string, string[]>();
-  for (const [name, option] of commands.flatMap(({ options }) => Object.entries(options))) {
-    if (option.choices === undefined) continue;
-    const known = choices.get(`--${name}`) ?? [];
-    choices.set(`--${name}`, [...new Set([...known, ...option.choices])]);
-  }
-  return choices;
 }
 
 function quote(text: string): string {

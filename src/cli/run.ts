@@ -7,32 +7,40 @@ import { ServiceError } from '../errors.ts';
 import { readVersion } from '../version.ts';
 import { admitRefusals, purgeRefusals, reverifyRefusals } from './admit-refusals.ts';
 import { readCommandLine } from './arguments.ts';
+import { listAudit, verifyAudit } from './audit.ts';
 import type { Command, Context } from './command.ts';
 import { showCompleteness } from './completeness.ts';
 import { createCompletion } from './completion.ts';
 import { listDeliveries, showDelivery } from './deliveries.ts';
+import { doctor } from './doctor.ts';
 import { compareFaces, detectFaces } from './faces.ts';
 import { renderHelp } from './help.ts';
+import { createKey, listKeys, revokeKey } from './keys.ts';
+import { pause, resume } from './pauses.ts';
 import { listRefusals, showRefusal } from './refusals.ts';
 import { replay } from './replay.ts';
 import { cancelReplay, listReplays, pauseReplay, resumeReplay, showReplay } from './replays.ts';
+import { beginRotation, finishRotation, listSecrets, testSecret } from './secrets.ts';
 import { createSession, registerSession, showSession } from './sessions.ts';
 import { listSessions } from './sessions-list.ts';
 import { startService } from './start.ts';
+import { showStatus } from './status.ts';
 import { tail } from './tail.ts';
 
 export const commands: readonly Command[] = [
   startService,
+  showStatus,
+  doctor,
+  tail,
+  pause,
+  resume,
   createSession,
   showSession,
   registerSession,
-  showCompleteness,
-  compareFaces,
-  detectFaces,
   listSessions,
+  showCompleteness,
   listDeliveries,
   showDelivery,
-  tail,
   listRefusals,
   showRefusal,
   reverifyRefusals,
@@ -44,6 +52,17 @@ export const commands: readonly Command[] = [
   pauseReplay,
   resumeReplay,
   cancelReplay,
+  createKey,
+  listKeys,
+  revokeKey,
+  listSecrets,
+  beginRotation,
+  finishRotation,
+  testSecret,
+  listAudit,
+  verifyAudit,
+  compareFaces,
+  detectFaces,
   createCompletion(() => commands),
 ];
 

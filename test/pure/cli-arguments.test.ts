@@ -43,7 +43,7 @@ describe('a command', () => {
 
   test.each([
     [['completness'], 'There is no command "completness". Did you mean "completeness"?'],
-    [['create'], 'There is no command "create". Did you mean "sessions create"?'],
+    [['create'], 'There is no command "create". Did you mean "sessions create" or "keys create"?'],
     [['sesions', 'create'], 'There is no command "sesions". Did you mean "sessions"?'],
     [['sessions', 'creat'], 'There is no command "sessions creat". Did you mean "sessions create"?'],
     [['sessions', 'xyz'], 'There is no command "sessions xyz". There are: create, show, register, list.'],
@@ -58,7 +58,7 @@ describe('a command', () => {
   });
 
   test('that is far from every other is answered with all of them', () => {
-    expect(complaint('frobnicate')).toContain('There are: start, sessions create');
+    expect(complaint('frobnicate')).toContain('There are: start, status, doctor');
   });
 });
 

@@ -1,0 +1,120 @@
+// `audit list` and `audit verify`: what operators did, and whether that record is whole.
+import { z } from 'zod';
+import type { Command } from './command.ts';
+import { listOptions, showList } from './list.ts';
+import { createAsk, readAnswer, serviceOptions } from './service-api.ts';
+import { renderTime } from './table.ts';
+import { readTimes, timeOptions } from './time-option.ts';
+
+const entry = z.object({
+  seq: z.number(),
+  at: z.string(),
+  actor: z.string(),
+  role: z.string(),
+  address: z.string(),
+  action: z.string(),
+  why: z.string(),
+  details: z.unknown(),
+  rows: z.number(),
+  outcome: z.string(),
+});
+
+export const listAudit: Command = {
+  name: 'audit list',
+  operands: [],
+  summary: 'Lists what operators did, newest first',
+  details: '--json shows also what it was done to.',
+  options: {
+    actor: { value: 'NAME', doc: 'only what was done with this key' },
+    action: { value: 'ACTION', doc: 'only this, such as refusals.reverify' },
+    ...timeOptions,
+    ...listOptions,
+    ...serviceOptions,
+  },
+  examples: [
+    'ilive-webhooks audit list --since 1d',
+    'ilive-webhooks audit list --action deliveries.read_body --actor night-shift',
+    'ilive-webhooks audit list --all --json > audit.json',
+  ],
+  async run(given, context) {
+    const times = readTimes(given, context.now(), this.name);
+    const ask = await createAsk(given, context, this.name);
+    await showList(ask, given, context, {
+      command: this.name,
+      path: '/v1/ops/audit',
+      query: { actor: given.text('actor'), action: given.text('action'), ...times },
+      row: entry,
+      columns: [
+        { title: 'entry', isNumber: true },
+        { title: 'at' },
+        { title: 'who' },
+        { title: 'from' },
+        { title: 'action' },
+        { title: 'rows', isNumber: true },
+        { title: 'outcome' },
+        { title: 'why' },
+      ],
+      cells: (row) => [
+        String(row.seq),
+        renderTime(row.at),
+        `${row.actor} (${row.role})`,
+        row.address,
+        row.action,
+        String(row.rows),
+        row.outcome,
+        row.why,
+      ],
+      empty: 'No entry matches.',
+    });
+    return 0;
+  },
+};
+
+const verification = z.object({
+  is_whole: z.boolean(),
+  entries: z.number(),
+  flaws: z.array(z.object({ seq: z.number(), flaw: z.string() })),
+  keyed_from: z.number().nullable(),
+  head: z.object({ seq: z.number(), hash: z.string() }),
+});
+
+const meanings: Readonly<Record<string, string>> = {
+  missing: 'is missing',
+  changed: 'was changed, or put in by somebody else',
+  out_of_order: 'does not follow the one before it',
+  unknown_key: 'hangs on an encryption key that is not configured',
+};
+
+export const verifyAudit: Command = {
+  name: 'audit verify',
+  operands: [],
+  summary: 'Finds entries of the audit that were changed, taken out or moved',
+  details: `Exits 1 when it is not whole, and names each entry. It prints the newest entry's number and
+hash: noted elsewhere, they prove later that nothing before was made anew.`,
+  options: serviceOptions,
+  examples: [
+    'ilive-webhooks audit verify',
+    'ilive-webhooks audit verify --json | jq -r \'.head | "\\(.seq) \\(.hash)"\'',
+  ],
+  async run(given, context) {
+    const ask = await createAsk(given, context, this.name);
+    const asked = await ask('GET', '/v1/ops/audit/verification');
+    const read = readAnswer(asked, verification);
+    if (given.has('json')) context.print(asked.text);
+    else {
+      for (const { seq, flaw } of read.flaws) {
+        const which = seq === 0 ? 'The row that names the newest entry' : `Entry ${seq}`;
+        context.print(context.paint('red', `${which} ${meanings[flaw] ?? flaw}.`));
+      }
+      if (read.is_whole)
+        context.print(`${context.paint('green', 'The audit is whole')}: ${read.entries} entries.`);
+      context.print(
+        read.keyed_from === null
+          ? 'Its hashes hang on no encryption key: who can write to the database could make them all anew.'
+          : `From entry ${read.keyed_from} on its hashes hang on an encryption key.`,
+      );
+      context.print(`The newest is ${read.head.seq}, ${read.head.hash}`);
+    }
+    return read.is_whole ? 0 : 1;
+  },
+};
