@@ -159,11 +159,7 @@ describe('bad input gets a clear answer', () => {
     [`/v1/face-matches?cursor=${Buffer.from('["x"]').toString('base64url')}`, 400, '"cursor" is not one'],
     ['/v1/deliveries?state=lost', 400, '"state" must be one of received, done, ignored, parked'],
     ['/v1/deliveries/42', 400, '"delivery_id" in the path must be a delivery id (a UUID)'],
-    [
-      '/v1/ops/deliveries/01990000-0000-7000-8000-000000000000/body',
-      400,
-      'query parameter "why"',
-    ],
+    ['/v1/ops/deliveries/01990000-0000-7000-8000-000000000000/body', 400, 'query parameter "why"'],
     ['/v1/deliveries/01990000-0000-7000-8000-000000000000', 404, 'No delivery has this id'],
     ['/v1/sessions/nobody', 404, 'No session with this id'],
     ['/v1/sessions/a%00b', 400, '"session_id" in the path must not hold NUL'],
