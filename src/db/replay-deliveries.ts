@@ -1,10 +1,12 @@
 // What a replay needs of stored deliveries and of the rows that they have led to: holding deliveries in whatever state
 // they are, and what the rows say before and after.
+import { ServiceError } from '../errors.ts';
 import type { DeliveryId } from '../events/event.ts';
+import type { Standing } from '../events/session.ts';
 import type { Transaction } from './connect.ts';
 import type { OwedDelivery } from './deliveries.ts';
 import type { DeliveryState } from './schema.ts';
-import type { SessionKey } from './sessions.ts';
+import { type SessionKey, sessionKeyText } from './sessions.ts';
 
 export interface StoredDelivery extends OwedDelivery {
   readonly state: DeliveryState;
@@ -12,35 +14,76 @@ export interface StoredDelivery extends OwedDelivery {
   readonly reason: string | null;
 }
 
-/** The deliveries with their bytes, in id order, held until the transaction ends; waits for who holds them now. */
-export function holdDeliveries(tx: Transaction, ids: readonly DeliveryId[]): Promise<StoredDelivery[]> {
-  return tx.query({
+/** Holds the deliveries, in id order, until the transaction ends; waits for who holds them now. */
+export async function holdDeliveries(tx: Transaction, ids: readonly DeliveryId[]): Promise<void> {
+  await tx.query({
     name: 'hold-deliveries',
-    text: `
-      with held as (
-        select id, account, source, received_at, attempts, body_sha256, is_proven, state, kind, reason
-        from deliveries where id = any($1::uuid[]) order by id for update
-      )
-      select h.id, h.account, h.source, h.received_at as "receivedAt", h.attempts, h.body_sha256 as "bodySha256",
-             h.is_proven as "isProven", h.state, h.kind, h.reason, b.body, b.headers
-      from held h left join delivery_bodies b on b.delivery_id = h.id and b.received_at = h.received_at
-      order by h.id`,
+    // One that is done changes no more, and is left unheld: a hold is a write.
+    text: `select from deliveries where id = any($1::uuid[]) and state <> 'done' order by id for update`,
     values: [ids],
   });
 }
 
-/** Which of the sessions have a row, by place in `keys`. */
-export async function findSessionRows(tx: Transaction, keys: readonly SessionKey[]): Promise<boolean[]> {
-  if (keys.length === 0) return [];
-  const rows = await tx.query<{ place: string }>({
+/** The deliveries with their bytes, in id order, whatever their state. */
+export function loadDeliveries(tx: Transaction, ids: readonly DeliveryId[]): Promise<StoredDelivery[]> {
+  return tx.query({
+    name: 'load-deliveries',
+    text: `
+      select d.id, d.account, d.source, d.received_at as "receivedAt", d.attempts, d.body_sha256 as "bodySha256",
+             d.is_proven as "isProven", d.state, d.kind, d.reason, b.body, b.headers
+      from deliveries d
+      left join delivery_bodies b on b.delivery_id = d.id and b.received_at = d.received_at
+      where d.id = any($1::uuid[])
+      order by d.id`,
+    values: [ids],
+  });
+}
+
+/** What a session's row says that bears on whether it is to be written again. */
+export interface SessionSaid extends SessionKey {
+  readonly state: string;
+  readonly confirmation: Standing['confirmation'];
+  readonly settledBy: DeliveryId | null;
+  readonly referenceId: string | null;
+  readonly expectedAt: string;
+  readonly nextPullAt: string | null;
+}
+
+/** Those of the sessions that have a row, by `sessionKeyText`. */
+export async function findSessionRows(
+  tx: Transaction,
+  keys: readonly SessionKey[],
+): Promise<Map<string, SessionSaid>> {
+  if (keys.length === 0) return new Map();
+  const rows = await tx.query<SessionSaid>({
     name: 'find-session-rows',
     text: `
-      select k.place from unnest($1::text[], $2::text[]) with ordinality as k (session_id, account, place)
+      select s.session_id as "sessionId", s.account, s.state, s.confirmation, s.settled_by as "settledBy",
+             s.reference_id as "referenceId", s.expected_at as "expectedAt", s.next_pull_at as "nextPullAt"
+      from unnest($1::text[], $2::text[]) as k (session_id, account)
       join sessions s on s.session_id = k.session_id and s.account = k.account`,
-    values: [keys.map(({ sessionId }) => sessionId), keys.map(({ account }) => account)],
+    values: placesOf(keys),
   });
-  const present = new Set(rows.map(({ place }) => Number(place)));
-  return keys.map((_, index) => present.has(index + 1));
+  return new Map(rows.map((row) => [sessionKeyText(row), row]));
+}
+
+/** Holds the rows of the sessions until the transaction ends, so that no pull changes them meanwhile. */
+export async function holdSessionRows(tx: Transaction, keys: readonly SessionKey[]): Promise<void> {
+  if (keys.length === 0) return;
+  await tx.query({
+    name: 'hold-session-rows',
+    text: `
+      select from sessions s
+      join unnest($1::text[], $2::text[]) as k (session_id, account)
+        on s.session_id = k.session_id and s.account = k.account
+      order by s.session_id, s.account
+      for update of s`,
+    values: placesOf(keys),
+  });
+}
+
+function placesOf(keys: readonly SessionKey[]): [string[], string[]] {
+  return [keys.map(({ sessionId }) => sessionId), keys.map(({ account }) => account)];
 }
 
 /** The rows that a replay may change. */
@@ -84,12 +127,23 @@ export function readRows(
       join unnest($2::text[], $3::text[]) as k (session_id, account) using (session_id, account)`,
     values: [
       deliveryIds,
-      sessions.map(({ sessionId }) => sessionId),
-      sessions.map(({ account }) => account),
+      ...placesOf(sessions),
       matches.map(({ id }) => id),
       matches.map(({ account }) => account),
       alerts.map(({ id }) => id),
       alerts.map(({ account }) => account),
     ],
   });
+}
+
+const lockNotAvailable = '55P03';
+
+/** Gives up waiting for anything that is held elsewhere after `ms`, until the savepoint or the transaction ends. */
+export async function limitLockWaits(tx: Transaction, ms: number): Promise<void> {
+  await tx.query({ text: `select set_config('lock_timeout', $1, true)`, values: [String(ms)] });
+}
+
+/** Whether a wait was given up because of `limitLockWaits`. */
+export function isLockTimeout(error: unknown): boolean {
+  return error instanceof ServiceError && (error.cause as { code?: unknown })?.code === lockNotAvailable;
 }

@@ -3,7 +3,7 @@
 // that was counted.
 import { and, desc, eq, lt } from 'drizzle-orm';
 import type { DeliveryId } from '../events/event.ts';
-import { instantOf } from '../events/instant.ts';
+import { type Instant, instantOf } from '../events/instant.ts';
 import type { Queries, Transaction } from './connect.ts';
 import { type ReplayState, replays } from './schema-operations.ts';
 
@@ -61,21 +61,27 @@ export async function lockReplay(tx: Transaction, id: string): Promise<ReplayRow
   return row;
 }
 
+/** A replay that a worker holds until `leaseUntil`; who finds another time in the row holds it no more. */
+export interface HeldReplay {
+  readonly id: string;
+  readonly leaseUntil: Instant;
+}
+
 /** Takes the oldest running replay that nobody holds, for `leaseMs`. */
 export async function takeReplay(
   db: Queries,
   { now, leaseMs }: { readonly now: Date; readonly leaseMs: number },
-): Promise<string | undefined> {
-  const [row] = await db.query<{ id: string }>({
+): Promise<HeldReplay | undefined> {
+  const [row] = await db.query<HeldReplay>({
     name: 'take-replay',
     text: `
       update replays set lease_until = $2
       where id = (select id from replays where state = 'running' and (lease_until is null or lease_until < $1)
                   order by id limit 1 for update skip locked)
-      returning id`,
+      returning id, lease_until as "leaseUntil"`,
     values: [now.toISOString(), new Date(now.getTime() + leaseMs).toISOString()],
   });
-  return row?.id;
+  return row;
 }
 
 export interface Progress {
@@ -85,18 +91,12 @@ export interface Progress {
   readonly changes: unknown;
   readonly outcomes: unknown;
   readonly detail: string | null;
-  readonly leaseUntil: Date;
+  readonly leaseUntil: Instant;
 }
 
 /** Moves a replay on; only for who holds it with `lockReplay`. */
 export async function moveReplay(tx: Transaction, id: string, progress: Progress): Promise<void> {
-  const leaseUntil = instantOf(progress.leaseUntil);
-  await tx.orm((orm) =>
-    orm
-      .update(replays)
-      .set({ ...progress, leaseUntil })
-      .where(eq(replays.id, id)),
-  );
+  await tx.orm((orm) => orm.update(replays).set(progress).where(eq(replays.id, id)));
 }
 
 /** Gives a replay another state; only for who holds it with `lockReplay`. */
@@ -118,10 +118,16 @@ export async function changeReplay(
   return row;
 }
 
-/** Lets a replay go, so that the next worker need not wait for the lease. */
-export async function releaseReplay(db: Queries, id: string): Promise<void> {
+/** Lets a replay go, so that the next worker need not wait for the lease; with trouble, not before `until`. */
+export async function releaseReplay(
+  db: Queries,
+  { id, leaseUntil }: HeldReplay,
+  trouble?: { readonly detail: string; readonly until: Date },
+): Promise<void> {
   await db.query({
-    text: `update replays set lease_until = null where id = $1 and state = 'running'`,
-    values: [id],
+    text: `
+      update replays set lease_until = $3, detail = coalesce($4, detail)
+      where id = $1 and state = 'running' and lease_until = $2`,
+    values: [id, leaseUntil, trouble?.until.toISOString() ?? null, trouble?.detail ?? null],
   });
 }

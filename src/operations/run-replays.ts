@@ -1,16 +1,19 @@
 // Going on with replays, in the workers: batch by batch, on connections of their own, no faster than the limit says, and
 // resting after each batch for as long as it took, so that live deliveries go first. A batch moves the replay's cursor in
 // its own transaction: a process that dies leaves a replay that the next one goes on with.
-import type { Database } from '../db/connect.ts';
+import type { Database, Transaction } from '../db/connect.ts';
 import { findDeliveryIds } from '../db/find-deliveries.ts';
 import {
   changeReplay,
+  type HeldReplay,
   lockReplay,
   moveReplay,
   type ReplayRow,
   releaseReplay,
   takeReplay,
 } from '../db/replays.ts';
+import { ServiceError } from '../errors.ts';
+import { instantOf } from '../events/instant.ts';
 import type { Log } from '../log.ts';
 import { addCounts, type ReplayRules, replayBatch } from '../workers/replay-batch.ts';
 import { countChanges, createChangeLog } from '../workers/row-changes.ts';
@@ -28,57 +31,99 @@ export interface RunDependencies extends ReplayRules {
   readonly onReplayed: (count: number) => void;
 }
 
-// The longest that a batch may take before another worker goes on with the replay; also how long one rests after a crash.
-const leaseMs = 30_000;
+// How long after the last batch of a worker that died another goes on with its replay.
+const leaseMs = 10_000;
+// A rest that outlasts the lease would lose the replay to another worker, and so its pace.
+const restMaxMs = leaseMs / 2;
+// Until a replay that met with trouble is taken up again; others go on meanwhile.
+const troubleMs = 5_000;
 
 /** Goes on with every replay that is running, until none is left or `signal` is aborted. */
 export async function runReplays(deps: RunDependencies, signal: AbortSignal): Promise<void> {
+  const { db, now, log } = deps;
   while (!signal.aborted && !deps.isPaused()) {
-    const id = await takeReplay(deps.db, { now: deps.now(), leaseMs });
-    if (id === undefined) return;
+    const taken = await takeReplay(db, { now: now(), leaseMs });
+    if (taken === undefined) return;
+    let held = taken;
+    const onHeld = (next: HeldReplay) => {
+      held = next;
+    };
     try {
-      await runReplay(deps, id, signal);
-    } finally {
-      await releaseReplay(deps.db, id);
+      await runReplay(deps, held, onHeld, signal);
+      await releaseReplay(db, held);
+    } catch (error) {
+      log.warn({ err: error, replay: held.id }, 'a replay could not go on; it will be tried again');
+      const until = new Date(now().getTime() + troubleMs);
+      await releaseReplay(db, held, { detail: describe(error), until });
     }
   }
 }
 
-async function runReplay(deps: RunDependencies, id: string, signal: AbortSignal): Promise<void> {
+async function runReplay(
+  deps: RunDependencies,
+  taken: HeldReplay,
+  onHeld: (held: HeldReplay) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  let held = taken;
   while (!signal.aborted && !deps.isPaused()) {
     const startedAt = performance.now();
-    const count = await deps.db.transaction(async (tx) => {
-      // A replay that a crash repeats is harmless, so its commits need not wait for the disk.
-      await tx.query({ text: 'set local synchronous_commit = off' });
-      const row = await lockReplay(tx, id);
-      if (row?.state !== 'running') return undefined;
-      const filter = readFilter(row.filter as StoredFilter);
-      const { after, upTo } = row;
-      const ids = await findDeliveryIds(tx, filter, { after, upTo, limit: deps.batchDeliveries });
-      if (ids.length === 0) {
-        await changeReplay(tx, id, 'done', deps.now());
-        deps.log.info({ replay: id, replayed: row.replayed, failed: row.failed }, 'a replay is done');
-        return undefined;
-      }
-      const log = createChangeLog();
-      const { outcomes, failed, detail } = await replayBatch(tx, ids, deps, log);
-      await moveReplay(tx, id, {
-        after: ids.at(-1) ?? null,
-        replayed: row.replayed + ids.length - failed,
-        failed: row.failed + failed,
-        changes: addChanges(row.changes, countChanges(log.changes())),
-        outcomes: addCounts(row.outcomes as Record<string, number>, outcomes),
-        detail: detail ?? row.detail,
-        leaseUntil: new Date(deps.now().getTime() + leaseMs),
-      });
-      return ids.length;
-    });
-    if (count === undefined) return;
-    deps.onReplayed(count);
+    const next = await deps.db.transaction((tx) => replayNext(tx, deps, held));
+    if (next === undefined) return;
+    held = next.held;
+    onHeld(held);
+    deps.onReplayed(next.count);
     const tookMs = performance.now() - startedAt;
-    const paceMs = (count / deps.maxPerSecond) * 1000;
-    await deps.wait(Math.max(tookMs, paceMs - tookMs), signal).catch(() => {});
+    const paceMs = (next.count / deps.maxPerSecond) * 1000;
+    await deps.wait(Math.min(Math.max(tookMs, paceMs - tookMs), restMaxMs), signal).catch(() => {});
   }
+}
+
+interface Next {
+  readonly held: HeldReplay;
+  readonly count: number;
+}
+
+// One batch. Undefined where the replay is over, or paused, or another worker's by now.
+async function replayNext(
+  tx: Transaction,
+  deps: RunDependencies,
+  { id, leaseUntil }: HeldReplay,
+): Promise<Next | undefined> {
+  // A replay that a crash repeats is harmless, so its commits need not wait for the disk.
+  await tx.query({ text: 'set local synchronous_commit = off' });
+  const row = await lockReplay(tx, id);
+  if (row?.state !== 'running' || row.leaseUntil !== leaseUntil) return undefined;
+  const filter = readFilter(row.filter as StoredFilter);
+  const { after, upTo } = row;
+  // A low limit is kept by smaller batches, not by long rests.
+  const limit = Math.min(deps.batchDeliveries, deps.maxPerSecond);
+  const ids = await findDeliveryIds(tx, filter, { after, upTo, limit });
+  if (ids.length === 0) {
+    await changeReplay(tx, id, 'done', deps.now());
+    deps.log.info({ replay: id, replayed: row.replayed, failed: row.failed }, 'a replay is done');
+    return undefined;
+  }
+  const log = createChangeLog();
+  const { outcomes, failed, detail } = await replayBatch(tx, ids, deps, log);
+  const held = { id, leaseUntil: instantOf(new Date(deps.now().getTime() + leaseMs)) };
+  await moveReplay(tx, id, {
+    after: ids.at(-1) ?? null,
+    replayed: row.replayed + ids.length - failed,
+    failed: row.failed + failed,
+    changes: addChanges(row.changes, countChanges(log.changes())),
+    outcomes: addCounts(row.outcomes as Record<string, number>, outcomes),
+    detail: detail ?? row.detail,
+    leaseUntil: held.leaseUntil,
+  });
+  return { held, count: ids.length };
+}
+
+// What Postgres says of itself is no delivery's data; what any other error says may be.
+function describe(error: unknown): string {
+  if (error instanceof ServiceError) return error.message.slice(0, 200);
+  const { code } = error as { code?: string };
+  return code === undefined ? 'an error that nobody foresaw; the log has it' : `SQLSTATE ${code}`;
 }
 
 type Changes = ReturnType<typeof countChanges>;

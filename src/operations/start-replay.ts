@@ -3,12 +3,17 @@
 import { v7 as uuidV7 } from 'uuid';
 import type { Transaction } from '../db/connect.ts';
 import { type DeliveryFilter, findDeliveryIds, measureDeliveries } from '../db/find-deliveries.ts';
+import { isLockTimeout, limitLockWaits } from '../db/replay-deliveries.ts';
 import { changeReplay, lockReplay, type ReplayRow, recordReplay } from '../db/replays.ts';
-import type { DeliveryState } from '../db/schema.ts';
 import type { ReplayState } from '../db/schema-operations.ts';
 import { ServiceError } from '../errors.ts';
-import type { DeliveryId } from '../events/event.ts';
-import { addCounts, lockNotAvailable, type ReplayRules, replayBatch } from '../workers/replay-batch.ts';
+import {
+  addCounts,
+  holdForReplay,
+  type Replayed,
+  type ReplayRules,
+  replayBatch,
+} from '../workers/replay-batch.ts';
 import { createChangeLog, type RowChange } from '../workers/row-changes.ts';
 import { rehearse } from './rehearse.ts';
 import { storeFilter } from './replay-filter.ts';
@@ -22,16 +27,16 @@ export interface ReplayDependencies extends ReplayRules {
   readonly dryRunMax: number;
 }
 
-export interface Rehearsal {
+export interface Rehearsal extends Replayed {
   readonly matching: number;
   readonly tried: number;
-  readonly outcomes: Readonly<Partial<Record<DeliveryState, number>>>;
-  readonly failed: number;
-  readonly detail: string | null;
   readonly changes: readonly RowChange[];
 }
 
-/** Processes what matches and takes it back; holds its sessions meanwhile, and gives up on one that is held elsewhere. */
+// Longer than live processing holds anything; whoever looks at a dry run can wait as long.
+const lockWaitMs = 2_000;
+
+/** Processes what matches and takes it back; holds its sessions meanwhile. Throws `conflict` where one stays held elsewhere. */
 export async function rehearseReplay(
   tx: Transaction,
   deps: ReplayDependencies,
@@ -39,28 +44,25 @@ export async function rehearseReplay(
 ): Promise<Rehearsal> {
   const { count, newest } = await measureKnown(tx, filter);
   try {
-    await tx.query({ text: `set local lock_timeout = '2s'` });
     return await rehearse(tx, async () => {
+      await limitLockWaits(tx, lockWaitMs);
+      const chosen = await findDeliveryIds(tx, filter, { after: null, upTo: newest, limit: deps.dryRunMax });
+      await holdForReplay(tx, chosen, deps, deps.batchDeliveries);
       const log = createChangeLog();
-      let tried = 0;
-      let sum = { outcomes: {}, failed: 0, detail: null as string | null };
-      for (let after: DeliveryId | null = null; tried < deps.dryRunMax; ) {
-        const limit = Math.min(deps.batchDeliveries, deps.dryRunMax - tried);
-        const ids = await findDeliveryIds(tx, filter, { after, upTo: newest, limit });
-        if (ids.length === 0) break;
+      let sum: Replayed = { outcomes: {}, failed: 0, detail: null };
+      for (let start = 0; start < chosen.length; start += deps.batchDeliveries) {
+        const ids = chosen.slice(start, start + deps.batchDeliveries);
         const { outcomes, failed, detail } = await replayBatch(tx, ids, deps, log);
         sum = {
           outcomes: addCounts(sum.outcomes, outcomes),
           failed: sum.failed + failed,
           detail: detail ?? sum.detail,
         };
-        tried += ids.length;
-        after = ids.at(-1) ?? null;
       }
-      return { matching: count, tried, ...sum, changes: log.changes() };
+      return { matching: count, tried: chosen.length, ...sum, changes: log.changes() };
     });
   } catch (error) {
-    if ((error as { code?: string }).code !== lockNotAvailable) throw error;
+    if (!isLockTimeout(error)) throw error;
     const message = 'Some of these deliveries or sessions are being worked on at this moment; try again.';
     throw new ServiceError('conflict', message, { cause: error });
   }

@@ -5,10 +5,16 @@
 import type { Transaction } from '../db/connect.ts';
 import { type FinishedDelivery, finishDeliveries, takeDeliveries } from '../db/deliveries.ts';
 import { recordComplianceAlerts, recordFaceMatches } from '../db/facts.ts';
-import { applyStandings, recordObservations, type SessionKey, sessionKeyText } from '../db/sessions.ts';
+import {
+  applyStandings,
+  recordObservations,
+  type SessionKey,
+  type SessionToApply,
+  sessionKeyText,
+} from '../db/sessions.ts';
 import { decide } from '../events/decide.ts';
 import { disputeOf } from '../events/dispute.ts';
-import { conclude, type Observation } from '../events/session.ts';
+import { conclude, type Observation, type Standing } from '../events/session.ts';
 import { type LedgerRules, type Mentioned, planSession } from '../reconcile/ledger-rules.ts';
 import { type Knowledge, loadKnowledge } from './batch-knowledge.ts';
 import { finish, finishHint, finishUnreadable } from './finish-delivery.ts';
@@ -17,6 +23,8 @@ import { type Fact, factKeyText, isFact, sessionOf, type TranslatedDelivery } fr
 export interface ApplyOptions {
   readonly now: Date;
   readonly ledger: LedgerRules;
+  /** What a session's row is to say, or undefined to leave it; by default what the ledger's rules say. */
+  readonly plan?: (mentioned: Mentioned, standing: Standing | undefined) => SessionToApply | undefined;
 }
 
 /** Applies the batch and gives the finished deliveries. Those that another worker holds are left out. */
@@ -42,8 +50,9 @@ export async function applyItems(
   tx: Transaction,
   items: readonly TranslatedDelivery[],
   known: Knowledge,
-  { now, ledger }: ApplyOptions,
+  options: ApplyOptions,
 ): Promise<FinishedDelivery[]> {
+  const { now } = options;
   const mentioned = mentionedSessions(items);
   const observed: { key: SessionKey; observation: Observation }[] = [];
   const facts = new Map<string, { account: string; event: Fact }>();
@@ -62,9 +71,12 @@ export async function applyItems(
       event,
     );
     if ('observation' in decision && key !== undefined) {
-      observed.push({ key, observation: decision.observation });
       const others = known.observations.get(sessionKeyText(key)) ?? [];
-      known.observations.set(sessionKeyText(key), [...others, decision.observation]);
+      // What a delivery has stated stands as it was understood then.
+      if (!others.some(({ deliveryId }) => deliveryId === delivery.id)) {
+        observed.push({ key, observation: decision.observation });
+        known.observations.set(sessionKeyText(key), [...others, decision.observation]);
+      }
     }
     if ('fact' in decision) {
       const text = factKeyText(delivery.account, decision.fact);
@@ -76,18 +88,26 @@ export async function applyItems(
 
   if (observed.length > 0) await recordObservations(tx, observed, now);
   await recordFacts(tx, [...facts.values()], now);
-  if (mentioned.size > 0) {
-    const sessions = [...mentioned.entries()].map(([text, session]) =>
-      planSession(session, conclude(known.observations.get(text) ?? []), ledger, now),
-    );
-    await applyStandings(tx, sessions, now);
-    const disputes = [...mentioned.entries()].flatMap(([text, { key }]) => {
-      const event = disputeOf(key.sessionId, known.observations.get(text) ?? []);
-      return event === undefined ? [] : [{ account: key.account, event }];
-    });
-    await recordComplianceAlerts(tx, disputes, now);
-  }
+  if (mentioned.size > 0) await recordSessions(tx, mentioned, known, options);
   return finished;
+}
+
+async function recordSessions(
+  tx: Transaction,
+  mentioned: ReadonlyMap<string, Mentioned>,
+  known: Knowledge,
+  { now, ledger, plan }: ApplyOptions,
+): Promise<void> {
+  const sessions = [...mentioned.entries()].flatMap(([text, session]) => {
+    const standing = conclude(known.observations.get(text) ?? []);
+    return (plan === undefined ? planSession(session, standing, ledger, now) : plan(session, standing)) ?? [];
+  });
+  if (sessions.length > 0) await applyStandings(tx, sessions, now);
+  const disputes = [...mentioned.entries()].flatMap(([text, { key }]) => {
+    const event = disputeOf(key.sessionId, known.observations.get(text) ?? []);
+    return event === undefined ? [] : [{ account: key.account, event }];
+  });
+  await recordComplianceAlerts(tx, disputes, now);
 }
 
 // A session is expected from the moment we hear of it, whatever it was that mentioned it.

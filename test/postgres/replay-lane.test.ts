@@ -1,0 +1,207 @@
+// How a worker goes on with replays: one at a time, no faster than the limit, for as long as it holds the lease, and with
+// every delivery counted once whatever happens in between. Nothing that it holds can make it and live processing wait
+// for each other.
+import { beforeEach, expect, test } from 'vitest';
+import type { Database } from '../../src/db/connect.ts';
+import { findReplay } from '../../src/db/replays.ts';
+import { sessionKeyText } from '../../src/db/sessions.ts';
+import type { SessionId } from '../../src/events/event.ts';
+import { runReplays } from '../../src/operations/run-replays.ts';
+import { rehearseReplay } from '../../src/operations/start-replay.ts';
+import { begin, process, replayAll, rulesOf, runDependencies, store } from '../support/replaying.ts';
+import { verdictPayload } from '../support/service.ts';
+import { useTestDatabase } from '../support/test-database.ts';
+import { until } from '../support/until.ts';
+
+const testDatabase = useTestDatabase();
+const { signal: never } = new AbortController();
+
+beforeEach(async () => {
+  await testDatabase.db.query({
+    text: `truncate deliveries, delivery_bodies, replays, sessions, observations, face_matches, compliance_alerts`,
+  });
+});
+
+async function finish(count: number): Promise<void> {
+  const payloads = Array.from({ length: count }, () => verdictPayload());
+  await process(testDatabase.db, await store(testDatabase.db, payloads));
+}
+
+async function progress(id: string) {
+  const row = await findReplay(testDatabase.db, id);
+  if (row === undefined) throw new Error('a replay is never removed');
+  const { state, replayed, failed, detail } = row;
+  return { state, replayed, failed, detail };
+}
+
+test('a low limit is kept by small batches and rests of a second', async () => {
+  const { db } = testDatabase;
+  await finish(5);
+  await begin(db);
+  const rests: number[] = [];
+  const counts: number[] = [];
+  const deps = runDependencies(
+    db,
+    { batch: 50 },
+    {
+      maxPerSecond: 2,
+      wait: async (ms) => void rests.push(ms),
+      onReplayed: (count) => void counts.push(count),
+    },
+  );
+  await runReplays(deps, never);
+  expect(counts).toEqual([2, 2, 1]);
+  for (const rest of rests) expect(rest).toBeLessThanOrEqual(1_000);
+  expect(rests[0]).toBeGreaterThan(800);
+});
+
+test('it rests at least as long as a batch took', async () => {
+  const { db } = testDatabase;
+  await finish(3);
+  await begin(db);
+  const rests: number[] = [];
+  let startedAt = performance.now();
+  const took: number[] = [];
+  const wait = async (ms: number) => {
+    took.push(performance.now() - startedAt);
+    rests.push(ms);
+    startedAt = performance.now();
+  };
+  await runReplays(runDependencies(db, { batch: 1 }, { wait }), never);
+  expect(rests).toHaveLength(3);
+  for (const [index, rest] of rests.entries()) expect(rest).toBeGreaterThan((took[index] ?? 0) / 2);
+});
+
+test('a worker whose lease another has taken over stops, and leaves that lease alone', async () => {
+  const { db } = testDatabase;
+  await finish(4);
+  const id = await begin(db);
+  let batches = 0;
+  const wait = async () => {
+    batches += 1;
+    await db.query({ text: `update replays set lease_until = now() + interval '1 hour'` });
+  };
+  await runReplays(runDependencies(db, { batch: 1 }, { wait }), never);
+  expect(batches).toBe(1);
+  expect(await progress(id)).toMatchObject({ state: 'running', replayed: 1 });
+  const [lease] = await db.query({
+    text: `select lease_until > now() + interval '50 minutes' as kept from replays`,
+  });
+  expect(lease).toEqual({ kept: true });
+});
+
+test('a worker that stops leaves its replay to the next one at once, which counts each delivery once', async () => {
+  const { db } = testDatabase;
+  await finish(7);
+  const id = await begin(db);
+  const stopping = new AbortController();
+  const stopper = runDependencies(db, { batch: 2 }, { wait: async () => stopping.abort() });
+  await runReplays(stopper, stopping.signal);
+  expect(await progress(id)).toMatchObject({ state: 'running', replayed: 2 });
+  await runReplays(runDependencies(db, { batch: 2 }), never);
+  expect(await progress(id)).toMatchObject({ state: 'done', replayed: 7 });
+});
+
+test('nothing moves while processing is paused', async () => {
+  const { db } = testDatabase;
+  await finish(4);
+  const id = await begin(db);
+  await runReplays(runDependencies(db, {}, { isPaused: () => true }), never);
+  expect(await progress(id)).toMatchObject({ state: 'running', replayed: 0 });
+  let isPaused = false;
+  const wait = async () => {
+    isPaused = true;
+  };
+  await runReplays(runDependencies(db, { batch: 1 }, { isPaused: () => isPaused, wait }), never);
+  expect(await progress(id)).toMatchObject({ state: 'running', replayed: 1 });
+});
+
+test('a replay that meets with trouble says so and stands in no other one’s way', async () => {
+  const { db } = testDatabase;
+  await finish(4);
+  const broken = await begin(db);
+  await db.query({ text: `update replays set filter = '{"ids":["no id"]}'` });
+  const other = await begin(db);
+  await runReplays(runDependencies(db), never);
+  expect(await progress(broken)).toEqual({
+    state: 'running',
+    replayed: 0,
+    failed: 0,
+    detail: 'SQLSTATE 22P02',
+  });
+  expect(await progress(other)).toMatchObject({ state: 'done', replayed: 4 });
+});
+
+test('a delivery that breaks leaves its neighbours as right as they are without it', async () => {
+  const { db } = testDatabase;
+  const payloads = Array.from({ length: 9 }, (_, index) =>
+    verdictPayload({ event: 'verdict.of.tomorrow', reference_id: index === 4 ? 'poison' : 'fine' }),
+  );
+  const ids = await store(db, payloads);
+  await process(db, ids);
+  await db.query({ text: `alter table sessions add constraint no_poison check (reference_id <> 'poison')` });
+  try {
+    const row = await replayAll(db, { aliases: { 'verdict.of.tomorrow': 'liveness.verdict' } });
+    expect(row).toMatchObject({ state: 'done', replayed: 8, failed: 1 });
+    expect(row.detail).toBe(`${ids[4]}: SQLSTATE 23514`);
+    expect(row.outcomes).toEqual({ done: 8 });
+    expect(row.changes).toEqual({
+      deliveries: { created: 0, updated: 8 },
+      sessions: { created: 8, updated: 0 },
+      observations: { created: 8, updated: 0 },
+    });
+  } finally {
+    await db.query({ text: 'alter table sessions drop constraint no_poison' });
+  }
+});
+
+const dryRules = { ...rulesOf({}), batchDeliveries: 1, confirmAbove: 100, dryRunMax: 100 };
+const rehearse = (db: Database) => db.transaction((tx) => rehearseReplay(tx, dryRules, {}));
+
+async function someoneWaits(): Promise<void> {
+  const waiting = () =>
+    testDatabase.db.query({ text: `select from pg_stat_activity where wait_event_type = 'Lock'` });
+  await until(async () => (await waiting()).length > 0, { describe: 'somebody waits for a lock' });
+}
+
+test('a dry run waits for a delivery before it holds any session, so that live processing never waits for it', async () => {
+  const { db } = testDatabase;
+  await finish(1);
+  const [{ session_id: sessionId } = { session_id: '' as SessionId }] = await db.query<{
+    session_id: SessionId;
+  }>({
+    text: 'select session_id from sessions',
+  });
+  const [owed] = await store(db, [verdictPayload()]);
+  let rehearsal: ReturnType<typeof rehearse> | undefined;
+  await db.transaction(async (tx) => {
+    // As live processing does it: first the delivery, then the sessions.
+    await tx.query({ text: 'select from deliveries where id = $1 for update', values: [owed] });
+    rehearsal = rehearse(db);
+    await someoneWaits();
+    const [lock] = await tx.query({
+      text: 'select pg_try_advisory_xact_lock(hashtextextended($1, 0)) as "isFree"',
+      values: [sessionKeyText({ sessionId, account: 'default' })],
+    });
+    expect(lock).toEqual({ isFree: true });
+  });
+  expect(await rehearsal).toMatchObject({ tried: 2, outcomes: { done: 2 } });
+});
+
+test('a dry run that cannot have what somebody else holds says so as a conflict', async () => {
+  const { db } = testDatabase;
+  await finish(1);
+  const [{ session_id: sessionId } = { session_id: '' as SessionId }] = await db.query<{
+    session_id: SessionId;
+  }>({
+    text: 'select session_id from sessions',
+  });
+  await db.transaction(async (tx) => {
+    await tx.query({
+      text: 'select pg_advisory_xact_lock(hashtextextended($1, 0))',
+      values: [sessionKeyText({ sessionId, account: 'default' })],
+    });
+    await expect(rehearse(db)).rejects.toMatchObject({ code: 'conflict' });
+  });
+  expect(await rehearse(db)).toMatchObject({ tried: 1, changes: [] });
+});
