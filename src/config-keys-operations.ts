@@ -51,7 +51,7 @@ export const operationKeys = {
     'A replay of more deliveries than this asks for a confirmation.',
   ),
   REPLAY_DRY_RUN_MAX: key(
-    wholeNumber(1, 100_000),
+    wholeNumber(1, 10_000),
     '2000',
     'Deliveries that a dry run tries; it holds their sessions while it lasts, and says when there were more.',
   ),

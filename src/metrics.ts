@@ -125,3 +125,20 @@ export function addFigures(registry: Registry, read: () => Promise<Figures>): vo
     });
   }
 }
+
+/** Adds whether this process holds still what an operator has paused. */
+export function addPauses<What extends string>(
+  registry: Registry,
+  pausables: readonly What[],
+  isPaused: (what: What) => boolean,
+): void {
+  new Gauge({
+    name: 'ilive_paused',
+    help: '1 while this process holds still what an operator has paused, else 0.',
+    labelNames: ['what'] as const,
+    registers: [registry],
+    collect() {
+      for (const what of pausables) this.set({ what }, isPaused(what) ? 1 : 0);
+    },
+  });
+}

@@ -1,11 +1,12 @@
 // The operator's part of the composition root: the keys to the API, and what the routes under /v1 need.
 import { defaultAccount } from './config.ts';
 import type { Database } from './db/connect.ts';
+import { pausables } from './db/schema-operations.ts';
 import { readOwnSchema } from './db/server-facts.ts';
 import type { ApiDependencies, RefusalDependencies, SecretDependencies } from './http/api.ts';
 import type { ExpectDependencies } from './http/expect-session.ts';
 import { catalogueKinds } from './ilive/translate.ts';
-import { addFigures } from './metrics.ts';
+import { addFigures, addPauses } from './metrics.ts';
 import { createKeyRing, type KeyRing } from './operations/api-keys.ts';
 import { keyAudit } from './operations/audit.ts';
 import { diagnoseRefusals } from './operations/diagnose-refusals.ts';
@@ -54,9 +55,10 @@ export async function startSecretRing(running: Running, db: Database): Promise<S
 
 /** What is paused, read anew every second; resolves with the first reading. */
 export async function startPauses(running: Running, db: Database): Promise<Pauses> {
-  const { log, undo } = running;
+  const { log, metrics, undo } = running;
   const pauses = createPauses(db);
   await pauses.refresh();
+  addPauses(metrics.registry, pausables, pauses.isPaused);
   const task = schedule('pauses', pausesRefreshMs, () => pauses.refresh(), log);
   undo.push({ name: 'pauses', run: () => task.stop() });
   return pauses;

@@ -104,7 +104,7 @@ async function startAll(running: Running): Promise<void> {
   if (config.role !== 'receiver') {
     const pools = {
       db: connectPool('work', workStatementTimeoutMs),
-      replayDb: connectPool('replay', workStatementTimeoutMs, replayConnections),
+      replayDb: connectPool('replay', operateStatementTimeoutMs, replayConnections),
     };
     const pauses = await startPauses(running, pools.db);
     startWork(running, { ...pools, pauses }, client, announcer, (handler) => {
@@ -149,7 +149,7 @@ async function openStores(running: Running): Promise<Stores> {
     prefix: config.queue.prefix,
     log,
   });
-  undo.push({ name: 'queue connections', run: async () => backend.disconnect() });
+  undo.push({ name: 'queue connections', run: () => backend.disconnect() });
   const announcer = createAnnouncer(backend, {
     batchMaxIds: config.work.batchMaxDeliveries,
     timeoutMs: config.queue.announceTimeoutMs,

@@ -58,8 +58,10 @@ export function connect(options: ConnectOptions): Database {
         oid === timestamptzOid ? readTimestamp : types.getTypeParser(oid, format as 'text'),
     },
   });
-  // An idle connection that breaks is replaced on the next use; without a listener it would end the process.
+  // An idle connection that breaks is replaced on the next use, and one that breaks in our hands fails its statement;
+  // without listeners of both kinds it would end the process.
   pool.on('error', (error) => options.log.warn({ err: error }, 'an idle database connection broke'));
+  pool.on('connect', (client) => client.on('error', () => {}));
 
   return {
     ...queriesOf(pool),
@@ -92,9 +94,6 @@ async function runTransaction<T>(pool: Pool, work: (tx: Transaction) => Promise<
   const client = await pool.connect().catch((error: unknown) => {
     throw asDatabaseTrouble(error);
   });
-  // The pool listens only while a client is idle: one that breaks in our hands must not end the process either.
-  const onError = () => {};
-  client.on('error', onError);
   let isBroken = false;
   try {
     await client.query('begin');
@@ -105,7 +104,6 @@ async function runTransaction<T>(pool: Pool, work: (tx: Transaction) => Promise<
     isBroken = !(await rollBack(client));
     throw asDatabaseTrouble(error);
   } finally {
-    client.off('error', onError);
     client.release(isBroken);
   }
 }

@@ -37,8 +37,8 @@ export interface QueueBackend {
   ): Promise<Worker | undefined>;
   /** What a Redis answers to INFO; empty for Postgres. Waits for a server that is away. */
   readInfo(): Promise<string>;
-  /** Ends every connection at once, also ones that still wait for a server that is away. */
-  disconnect(): void;
+  /** Ends every connection, also ones that still wait for a server that is away. */
+  disconnect(): Promise<void>;
 }
 
 const reconnectDelayMaxMs = 2_000;
@@ -79,7 +79,7 @@ function createOnRedis(url: string, prefix: string, log: Log): QueueBackend {
         (connection) => new Worker(name, processor, { ...options, ...shared, connection, autorun: false }),
       ),
     readInfo: async () => (await clients[0]?.info()) ?? '',
-    disconnect: () => {
+    disconnect: async () => {
       isStopped = true;
       for (const client of clients) client.disconnect();
     },
@@ -102,13 +102,13 @@ async function openReady<T extends Openable>(
     (opened as Queue).on('error', onError);
     try {
       await opened.waitUntilReady();
-      return opened;
+      if (!isStopped()) return opened;
     } catch (error) {
       log.debug({ err: error }, 'the queue does not answer yet');
-      await opened.close().catch(() => {});
-      release();
-      if (!isStopped()) await wait(backoffMs(attempt, { baseMs: 100, maxMs: reconnectDelayMaxMs }));
     }
+    await opened.close().catch(() => {});
+    release();
+    if (!isStopped()) await wait(backoffMs(attempt, { baseMs: 100, maxMs: reconnectDelayMaxMs }));
   }
   return undefined;
 }
@@ -159,8 +159,9 @@ function createOnPostgres({ databaseUrl, prefix, log }: QueueBackendOptions): Qu
     migrate: true,
   };
   let isStopped = false;
-  const open = <T extends Openable>(create: () => OnPostgres) =>
-    openReady(
+  const openings = new Set<Promise<unknown>>();
+  const open = <T extends Openable>(create: () => OnPostgres) => {
+    const opening = openReady(
       () => {
         const opened = create();
         hearErrors(opened, log);
@@ -169,6 +170,9 @@ function createOnPostgres({ databaseUrl, prefix, log }: QueueBackendOptions): Qu
       () => isStopped,
       log,
     );
+    openings.add(opening);
+    return opening.finally(() => openings.delete(opening));
+  };
   return {
     kind: 'postgres',
     openQueue: (name, options) =>
@@ -184,8 +188,10 @@ function createOnPostgres({ databaseUrl, prefix, log }: QueueBackendOptions): Qu
           ),
       ),
     readInfo: async () => '',
-    disconnect: () => {
+    // What is being opened closes itself: within the time that connecting may take.
+    disconnect: async () => {
       isStopped = true;
+      await Promise.allSettled(openings);
     },
   };
 }

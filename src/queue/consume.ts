@@ -41,7 +41,11 @@ export function consume(
   const runUntilClosed = async () => {
     while (!isClosed) {
       worker = await backend.openWorker(deliveriesQueue, (job) => handler(readIds(job.data)), workerOptions);
-      if (worker === undefined || isClosed) break;
+      if (worker === undefined) break;
+      if (isClosed) {
+        await worker.close().catch(() => {});
+        break;
+      }
       worker.on('failed', (job, error) =>
         log.warn({ err: error, job: job?.id }, 'a batch failed; the sweep will bring it back'),
       );
