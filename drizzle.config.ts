@@ -4,6 +4,6 @@ import { defineConfig } from 'drizzle-kit';
 // drizzle has no words for it (partitions), corrected by hand.
 export default defineConfig({
   dialect: 'postgresql',
-  schema: ['./src/db/schema.ts', './src/db/schema-operations.ts'],
+  schema: ['./src/db/schema.ts', './src/db/schema-operations.ts', './src/db/schema-changes.ts'],
   out: './migrations',
 });

@@ -22,13 +22,13 @@ export const operationKeys = {
   ),
   REFUSALS_MAX_BYTES_PER_SECOND: key(
     wholeNumber(65_536, 1_073_741_824),
-    '2097152',
+    '1048576',
     'Bytes of refused requests that a receiver stores a second; what comes faster waits in REFUSALS_BUFFER_BYTES.',
   ),
   REFUSALS_BUFFER_BYTES: key(
     wholeNumber(65_536, 1_073_741_824),
     '16777216',
-    'Memory of a receiver for refused requests that wait to be stored; past it the oldest of the source with the most is let go.',
+    'Memory of a receiver for refused requests that wait to be stored; past it the newest of the source with the most is let go.',
   ),
   REFUSALS_KEEP_DAYS: key(
     wholeNumber(1, 3_650),

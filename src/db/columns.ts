@@ -9,3 +9,6 @@ export const instant = customType<{ data: Instant; driverData: string }>({
   dataType: () => 'timestamp (6) with time zone',
   fromDriver: readTimestamp,
 });
+
+/** A transaction's id that is never used twice, as the text of a number. */
+export const transactionId = customType<{ data: string; driverData: string }>({ dataType: () => 'xid8' });

@@ -99,12 +99,14 @@ function inOrder<Event>(
   return [...facts].sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
 }
 
+// Columns that Postgres makes itself cannot be set. What somebody here did about an alert is set to nothing: the newer
+// statement is open again.
 function excluded(table: PgTable): Record<string, SQL> {
+  const columns = Object.entries(getTableColumns(table)).filter(
+    ([, column]) => column.generated === undefined,
+  );
   return Object.fromEntries(
-    Object.entries(getTableColumns(table)).map(([key, column]) => [
-      key,
-      sql`excluded.${sql.identifier(column.name)}`,
-    ]),
+    columns.map(([key, column]) => [key, sql`excluded.${sql.identifier(column.name)}`]),
   );
 }
 

@@ -27,6 +27,10 @@ export async function registerSession(
 ): Promise<{ isNew: boolean }> {
   const [row] = await db.query<{ isNew: boolean }>({
     text: `
+      with reopened as (
+        update session_endings set reopened_at = $8
+        where session_id = $1 and account = $2 and reopened_at is null
+      )
       insert into sessions as s
         (session_id, account, reference_id, state, confirmation, expected_at, registered_at, dialect, token, expires_at,
          next_pull_at)
@@ -118,6 +122,10 @@ export async function releaseSession(
   });
 }
 
+// Ended, expected again and ended within one tick of the clock.
+const sameMomentAgain = `on conflict (session_id, account, ended_at)
+      do update set state = excluded.state, reason = excluded.reason, reopened_at = null`;
+
 /** Ends a session without a verdict, unless it has one by now. */
 export async function endSession(
   db: Queries,
@@ -127,12 +135,17 @@ export async function endSession(
 ): Promise<void> {
   await db.query({
     text: `
-      update sessions
-      set pull_lease_until = null, next_pull_at = null,
-          state = case when state = 'expected' then $3 else state end,
-          ended_reason = case when state = 'expected' then $4 else ended_reason end,
-          ended_at = case when state = 'expected' then $5::timestamptz else ended_at end
-      where session_id = $1 and account = $2`,
+      with ended as (
+        update sessions
+        set state = $3, ended_reason = $4, ended_at = $5, next_pull_at = null, pull_lease_until = null
+        where session_id = $1 and account = $2 and state = 'expected'
+        returning session_id, account, ended_at, state, ended_reason
+      ), released as (
+        update sessions set next_pull_at = null, pull_lease_until = null
+        where session_id = $1 and account = $2 and state <> 'expected'
+      )
+      insert into session_endings (session_id, account, ended_at, state, reason) select * from ended
+      ${sameMomentAgain}`,
     values: [key.sessionId, key.account, ended.state, ended.reason, now.toISOString()],
   });
 }
@@ -147,10 +160,15 @@ export async function endUnaskable(
 ): Promise<number> {
   const rows = await db.query({
     text: `
-      update sessions
-      set state = 'unrecoverable', ended_reason = case when $2 then 'no_token' else 'not_asked' end, ended_at = $3,
-          next_pull_at = null, pull_lease_until = null
-      where state = 'expected' and expires_at < $1 and (next_pull_at is null or not $2)
+      with ended as (
+        update sessions
+        set state = 'unrecoverable', ended_reason = case when $2 then 'no_token' else 'not_asked' end, ended_at = $3,
+            next_pull_at = null, pull_lease_until = null
+        where state = 'expected' and expires_at < $1 and (next_pull_at is null or not $2)
+        returning session_id, account, ended_at, state, ended_reason
+      )
+      insert into session_endings (session_id, account, ended_at, state, reason) select * from ended
+      ${sameMomentAgain}
       returning session_id`,
     values: [expiredBefore.toISOString(), canPull, now.toISOString()],
   });

@@ -1,29 +1,12 @@
 // The refused requests that are kept. What bounds them stands in one place, `recordRefusals`: it adds and makes room in
 // one transaction, one receiver at a time, so that the limits hold whatever comes. Headers and bodies arrive here as
 // they are to be stored, sealed or not.
-import {
-  and,
-  asc,
-  desc,
-  eq,
-  getTableColumns,
-  gt,
-  gte,
-  inArray,
-  isNotNull,
-  isNull,
-  lt,
-  type SQL,
-  sql,
-} from 'drizzle-orm';
+import { eq, sql } from 'drizzle-orm';
 import type { DeliveryId } from '../events/event.ts';
-import { type Instant, instantOf } from '../events/instant.ts';
+import { instantOf } from '../events/instant.ts';
 import type { Database, Queries, Transaction } from './connect.ts';
+import { conditionOf, type RefusalFilter } from './find-refusals.ts';
 import { type Admission, refusals } from './schema-operations.ts';
-
-export type RefusalRow = typeof refusals.$inferSelect;
-/** What lists show: everything but the bytes. */
-export type ListedRefusal = Omit<RefusalRow, 'headers' | 'body' | 'requestSha256'>;
 
 export interface NewRefusal {
   readonly id: string;
@@ -117,62 +100,6 @@ export async function dropOldRefusals(db: Queries, before: Date): Promise<number
   return rows.length;
 }
 
-export interface RefusalFilter {
-  readonly ids?: readonly string[] | undefined;
-  readonly isAdmitted?: boolean | undefined;
-  readonly reason?: string | undefined;
-  readonly account?: string | undefined;
-  readonly address?: string | undefined;
-  readonly from?: Date | undefined;
-  readonly to?: Date | undefined;
-}
-
-const { headers: _headers, body: _body, requestSha256: _hash, ...listed } = getTableColumns(refusals);
-
-/** At most `limit` refusals behind `before`, newest first, without their bytes. */
-export function listRefusals(
-  db: Queries,
-  filter: RefusalFilter,
-  { before, limit }: { before: string | undefined; limit: number },
-): Promise<ListedRefusal[]> {
-  const isBehind = before === undefined ? undefined : lt(refusals.id, before);
-  return db.orm((orm) =>
-    orm
-      .select(listed)
-      .from(refusals)
-      .where(and(conditionOf(filter), isBehind))
-      .orderBy(desc(refusals.id))
-      .limit(limit),
-  );
-}
-
-export async function findRefusal(db: Queries, id: string): Promise<RefusalRow | undefined> {
-  const [row] = await db.orm((orm) => orm.select().from(refusals).where(eq(refusals.id, id)));
-  return row;
-}
-
-export interface RefusalPage {
-  readonly after: string | undefined;
-  readonly limit: number;
-}
-
-/** At most `limit` of the still refused behind `after`, oldest first, with their bytes. */
-export function loadRefusals(
-  db: Queries,
-  filter: RefusalFilter,
-  { after, limit }: RefusalPage,
-): Promise<RefusalRow[]> {
-  const isBehind = after === undefined ? undefined : gt(refusals.id, after);
-  return db.orm((orm) =>
-    orm
-      .select()
-      .from(refusals)
-      .where(and(conditionOf({ ...filter, isAdmitted: false }), isBehind))
-      .orderBy(asc(refusals.id))
-      .limit(limit),
-  );
-}
-
 /** Holds those of the ids that are still refused until the transaction ends, and answers which. */
 export async function takeRefusals(tx: Transaction, ids: readonly string[]): Promise<Set<string>> {
   const rows = await tx.query<{ id: string }>({
@@ -180,18 +107,6 @@ export async function takeRefusals(tx: Transaction, ids: readonly string[]): Pro
     values: [ids],
   });
   return new Set(rows.map(({ id }) => id));
-}
-
-/** The newest `limit` of the still refused that have no diagnosis. */
-export function findUndiagnosed(db: Queries, limit: number): Promise<RefusalRow[]> {
-  return db.orm((orm) =>
-    orm
-      .select()
-      .from(refusals)
-      .where(and(isNull(refusals.diagnosedAt), isNull(refusals.deliveryId)))
-      .orderBy(desc(refusals.id))
-      .limit(limit),
-  );
 }
 
 export async function recordDiagnosis(db: Queries, id: string, diagnosis: unknown, now: Date): Promise<void> {
@@ -241,43 +156,10 @@ export async function markDeliveriesAdmitted(
   });
 }
 
-/** How many match. */
-export async function countRefusals(db: Queries, filter: RefusalFilter): Promise<number> {
-  const [row] = await db.orm((orm) =>
-    orm.select({ count: sql<string>`count(*)` }).from(refusals).where(conditionOf(filter)),
-  );
-  return Number(row?.count);
-}
-
 /** Removes what matches; answers how many. */
 export async function dropRefusals(db: Queries, filter: RefusalFilter): Promise<number> {
   const rows = await db.orm((orm) =>
     orm.delete(refusals).where(conditionOf(filter)).returning({ id: refusals.id }),
   );
   return rows.length;
-}
-
-function conditionOf({
-  ids,
-  isAdmitted,
-  reason,
-  account,
-  address,
-  from,
-  to,
-}: RefusalFilter): SQL | undefined {
-  const at = (date: Date): Instant => instantOf(date);
-  return and(
-    ids === undefined ? undefined : inArray(refusals.id, [...ids]),
-    isAdmitted === undefined
-      ? undefined
-      : isAdmitted
-        ? isNotNull(refusals.deliveryId)
-        : isNull(refusals.deliveryId),
-    reason === undefined ? undefined : eq(refusals.reason, reason),
-    account === undefined ? undefined : eq(refusals.account, account),
-    address === undefined ? undefined : eq(refusals.address, address),
-    from === undefined ? undefined : gte(refusals.receivedAt, at(from)),
-    to === undefined ? undefined : lt(refusals.receivedAt, at(to)),
-  );
 }

@@ -88,8 +88,8 @@ export interface Progress {
   readonly after: DeliveryId | null;
   readonly replayed: number;
   readonly failed: number;
-  readonly changes: unknown;
-  readonly outcomes: unknown;
+  readonly changes: Record<string, { created: number; updated: number }>;
+  readonly outcomes: Record<string, number>;
   readonly detail: string | null;
   readonly leaseUntil: Instant;
 }

@@ -89,9 +89,9 @@ export const replays = pgTable(
     replayed: integer().notNull().default(0),
     failed: integer().notNull().default(0),
     /** Rows created and updated, by table. */
-    changes: jsonb().notNull().default({}),
+    changes: jsonb().$type<Record<string, { created: number; updated: number }>>().notNull().default({}),
     /** Deliveries by the state that they are in now. */
-    outcomes: jsonb().notNull().default({}),
+    outcomes: jsonb().$type<Record<string, number>>().notNull().default({}),
     /** The last thing that went wrong. */
     detail: text(),
     leaseUntil: instant('lease_until'),

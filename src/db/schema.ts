@@ -36,6 +36,9 @@ export const endedReasons = [
 ] as const;
 export type EndedReason = (typeof endedReasons)[number];
 
+export const alertStatuses = ['open', 'acknowledged', 'resolved'] as const;
+export type AlertStatus = (typeof alertStatuses)[number];
+
 export type Dialect = 'reference' | 'managed';
 
 /** One thing that we were told and stored. Slim: its bytes are in `delivery_bodies`. */
@@ -119,6 +122,10 @@ export const sessions = pgTable(
     pullAttempts: smallint('pull_attempts').notNull().default(0),
     /** One worker at a time asks; a lease that has run out belonged to one that died. */
     pullLeaseUntil: instant('pull_lease_until'),
+    /** Until when somebody waits for the verdict: then iLive is asked sooner and more often. */
+    waitedUntil: instant('waited_until'),
+    /** When iLive was asked last. */
+    pulledAt: instant('pulled_at'),
   },
   (table) => [
     primaryKey({ columns: [table.sessionId, table.account] }),
@@ -200,6 +207,19 @@ export const complianceAlerts = pgTable(
     details: jsonb(),
     occurredAt: instant('occurred_at').notNull(),
     knownAt: instant('known_at').notNull(),
+    /** What somebody here did about it; a newer statement of iLive's opens it again. */
+    acknowledgedAt: instant('acknowledged_at'),
+    acknowledgedBy: text('acknowledged_by'),
+    acknowledgedNote: text('acknowledged_note'),
+    resolvedAt: instant('resolved_at'),
+    resolvedBy: text('resolved_by'),
+    resolvedNote: text('resolved_note'),
+    status: text()
+      .$type<AlertStatus>()
+      .notNull()
+      .generatedAlwaysAs(
+        sql`case when resolved_at is not null then 'resolved' when acknowledged_at is not null then 'acknowledged' else 'open' end`,
+      ),
   },
   (table) => [
     primaryKey({ columns: [table.alertId, table.account] }),

@@ -1,53 +1,94 @@
 // `GET /v1/deliveries`, `GET /v1/deliveries/{id}` and `GET /v1/ops/deliveries/{id}/body`: what became of one thing that we
 // were told. The body is a person's data, so reading it is an action that the audit keeps.
-import type { Request, Response } from 'express';
 import { z } from 'zod';
 import type { Queries } from '../db/connect.ts';
 import { type DeliveryRow, findDelivery, findDeliveryBody, listDeliveries } from '../db/find-deliveries.ts';
+import { deliveryStates } from '../db/schema.ts';
+import { admissions } from '../db/schema-operations.ts';
 import { ServiceError } from '../errors.ts';
-import type { DeliveryId } from '../events/event.ts';
+import { type DeliveryId, eventKinds, sources } from '../events/event.ts';
 import { operate } from '../operations/operate.ts';
-import type { ApiDependencies } from './api.ts';
 import { deliveryFilterFields, readDeliveryFilter } from './delivery-filter.ts';
 import { actorOf } from './gate.ts';
-import { pageOf, pageParameters, readCursor, readPath, readQuery, whyText } from './query.ts';
+import { operation, reply } from './operation.ts';
+import { pageOf, pageParameters, readCursor, whyText } from './query.ts';
+import { count, instant, pageShape, uuid } from './shapes.ts';
+
+const deliveryFields = {
+  delivery_id: uuid,
+  account: z.string(),
+  source: z.enum(sources),
+  webhook_id: z.string().nullable(),
+  body_sha256: z.string(),
+  state: z.enum(deliveryStates),
+  kind: z.enum(eventKinds).nullable().describe('What it says, in our words.'),
+  vendor_kind: z.string().nullable().describe("What it says, in iLive's words."),
+  session_id: z.string().nullable(),
+  decision: z.string().nullable().describe('What was done with it.'),
+  reason: z.string().nullable().describe('Why it is parked.'),
+  detail: z.string().nullable(),
+  attempts: count,
+  admission: z.enum(admissions).nullable().describe('What let it in after it had been refused.'),
+  received_at: instant,
+  finished_at: instant.nullable(),
+  trace_id: z.string().nullable(),
+};
+export const delivery = z.object(deliveryFields).meta({ id: 'Delivery' });
+const deliveryWithBody = z
+  .object({
+    ...deliveryFields,
+    headers: z.record(z.string(), z.string()).nullable(),
+    body_base64: z.string().nullable().describe('The exact bytes; null once they were dropped.'),
+  })
+  .meta({ id: 'DeliveryWithBody' });
+
+const deliveryPath = { delivery_id: z.uuid('must be a delivery id (a UUID)') };
 
 /** Answers one delivery. */
-export async function showDelivery({ db }: ApiDependencies, req: Request, res: Response): Promise<void> {
-  readQuery(req, {});
-  res.json(show(await readDelivery(db, readDeliveryId(req))));
-}
+export const showDelivery = operation({
+  path: deliveryPath,
+  answers: { 200: delivery },
+  errors: ['not_found'],
+  answer: async ({ db }, { path }) => reply(200, show(await readDelivery(db, path.delivery_id))),
+});
 
 /** Answers one delivery with its stored headers and exact bytes, in base64; null once they were dropped. */
-export async function showDeliveryBody(deps: ApiDependencies, req: Request, res: Response): Promise<void> {
-  const { why } = readQuery(req, { why: whyText });
-  const id = readDeliveryId(req);
-  const action = { actor: actorOf(req), name: 'deliveries.read_body', why, details: { delivery_id: id } };
-  const { delivery, stored } = await operate(deps.operate, action, async (tx) => {
-    const delivery = await readDelivery(tx, id);
-    return { rows: 1, result: { delivery, stored: await findDeliveryBody(tx, delivery) } };
-  });
-  res.json({
-    ...show(delivery),
-    headers: stored?.headers ?? null,
-    body_base64: stored?.body.toString('base64') ?? null,
-  });
-}
+export const showDeliveryBody = operation({
+  path: deliveryPath,
+  query: { why: whyText },
+  answers: { 200: deliveryWithBody },
+  errors: ['not_found'],
+  answer: async (deps, { path, query: { why }, req }) => {
+    const id = path.delivery_id;
+    const action = { actor: actorOf(req), name: 'deliveries.read_body', why, details: { delivery_id: id } };
+    const { delivery, stored } = await operate(deps.operate, action, async (tx) => {
+      const delivery = await readDelivery(tx, id);
+      return { rows: 1, result: { delivery, stored: await findDeliveryBody(tx, delivery) } };
+    });
+    return reply(200, {
+      ...show(delivery),
+      headers: stored?.headers ?? null,
+      body_base64: stored?.body.toString('base64') ?? null,
+    });
+  },
+});
 
 /** Answers a page of deliveries, newest first. */
-export async function showDeliveries({ db }: ApiDependencies, req: Request, res: Response): Promise<void> {
-  const { cursor, limit, ...fields } = readQuery(req, { ...deliveryFilterFields, ...pageParameters });
-  const after = readCursor(cursor, z.tuple([z.uuid()]))?.[0] as DeliveryId | undefined;
-  const rows = await listDeliveries(db, readDeliveryFilter(fields), { after, limit: limit + 1 });
-  res.json(pageOf(rows, limit, show, (row) => [row.id]));
-}
+export const showDeliveries = operation({
+  query: { ...deliveryFilterFields, ...pageParameters },
+  answers: { 200: pageShape(delivery) },
+  answer: async ({ db }, { query: { cursor, limit, ...fields } }) => {
+    const after = readCursor(cursor, z.tuple([z.uuid()]))?.[0] as DeliveryId | undefined;
+    const rows = await listDeliveries(db, readDeliveryFilter(fields), { after, limit: limit + 1 });
+    return reply(
+      200,
+      pageOf(rows, limit, show, (row) => [row.id]),
+    );
+  },
+});
 
-function readDeliveryId(req: Request): DeliveryId {
-  return readPath(req, 'delivery_id', z.uuid('must be a delivery id (a UUID)')) as DeliveryId;
-}
-
-async function readDelivery(db: Queries, id: DeliveryId): Promise<DeliveryRow> {
-  const delivery = await findDelivery(db, id);
+async function readDelivery(db: Queries, id: string): Promise<DeliveryRow> {
+  const delivery = await findDelivery(db, id as DeliveryId);
   if (delivery === undefined) throw new ServiceError('not_found', 'No delivery has this id.');
   return delivery;
 }

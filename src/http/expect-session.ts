@@ -2,7 +2,6 @@
 // registers one that another service created. From then on it is expected, and asked about if it stays silent. Tokens are
 // sealed on the way in and never shown again (guarantee 9).
 import { createHash } from 'node:crypto';
-import type { Request, Response } from 'express';
 import { z } from 'zod';
 import type { Cipher } from '../cipher.ts';
 import type { Database, Queries } from '../db/connect.ts';
@@ -19,8 +18,9 @@ import { ServiceError } from '../errors.ts';
 import type { SessionId } from '../events/event.ts';
 import type { IliveClient } from '../ilive/client.ts';
 import { ApiError } from '../ilive/errors.ts';
-import { readPath, readQuery, searchText, timeText } from './query.ts';
-import { readJson } from './read-json.ts';
+import { operation, reply } from './operation.ts';
+import { searchText, timeText } from './query.ts';
+import { instant } from './shapes.ts';
 
 export interface ExpectDependencies {
   readonly db: Database;
@@ -53,77 +53,104 @@ const registration = z.strictObject({
   account: text.optional(),
 });
 
+const expectedFields = {
+  session_id: z.string(),
+  account: z.string(),
+  reference_id: z.string().nullable(),
+  expires_at: instant.nullable(),
+};
+const createdSession = z
+  .object({
+    ...expectedFields,
+    session_url: z.string().nullable().describe('Where to send the user; null where iLive gave none.'),
+  })
+  .meta({ id: 'CreatedSession' });
+const registeredSession = z.object(expectedFields).meta({ id: 'RegisteredSession' });
+
 /** Creates a session at iLive and expects it; the same `Idempotency-Key` gives the same session again. */
-export async function createSession(
-  { expect: deps }: { readonly expect: ExpectDependencies },
-  req: Request,
-  res: Response,
-): Promise<void> {
-  readQuery(req, {});
-  const wanted = await readJson(req, creation);
-  const { client, db } = deps;
-  if (client === undefined) {
-    throw new ServiceError('conflict', 'Sessions cannot be created here: ILIVE_API_KEY is not set.');
-  }
-  // Asked before iLive is: a session that it made for us and that we could not keep would be nobody's.
-  if (deps.dialect === 'managed' && deps.cipher === undefined) throw cannotKeepTokens();
-  const idempotencyKey = readIdempotencyKey(req);
-  const requestSha256 = createHash('sha256').update(JSON.stringify(wanted)).digest();
-  if (idempotencyKey !== undefined) {
-    const known = await recordIdempotencyKey(db, idempotencyKey, requestSha256, deps.now());
-    if (known !== undefined) return showKnown(db, known, requestSha256, res);
-  }
-  try {
-    const startedAt = deps.now();
-    const created = await client.createSession({
-      referenceId: wanted.reference_id,
-      ...(wanted.mode === undefined ? {} : { mode: wanted.mode }),
-      ...(wanted.redirect_url === undefined ? {} : { redirectUrl: wanted.redirect_url }),
-      ...(deps.webhookUrl === undefined ? {} : { webhookUrl: deps.webhookUrl }),
-    });
-    const key = { sessionId: created.sessionId as SessionId, account: deps.defaultAccount };
-    const expiresAt = created.expiresAt ?? new Date(startedAt.getTime() + deps.sessionTtlMs);
-    const { sessionUrl } = created;
-    await db.transaction(async (tx) => {
-      // The reference dialect answers to the API key: there a token that cannot be sealed is not needed either.
-      const token = deps.cipher === undefined ? undefined : (created.token ?? undefined);
-      await expectSession(deps, tx, key, { ...wanted, token, startedAt, expiresAt });
-      if (idempotencyKey !== undefined) {
-        await finishIdempotencyKey(tx, idempotencyKey, { ...key, sessionUrl });
-      }
-    });
-    res.status(201).json({
-      session_id: key.sessionId,
-      account: key.account,
-      reference_id: wanted.reference_id,
-      session_url: sessionUrl,
-      expires_at: expiresAt.toISOString(),
-    });
-  } catch (error) {
-    if (idempotencyKey !== undefined) await dropIdempotencyKey(db, idempotencyKey);
-    throw error instanceof ApiError ? asServiceTrouble(error) : error;
-  }
-}
+export const createSession = operation({
+  headers: {
+    'idempotency-key': z
+      .string()
+      .regex(/^[\x21-\x7e]{1,255}$/, 'must be 1 to 255 visible ASCII characters')
+      .optional(),
+  },
+  body: creation,
+  answers: { 200: createdSession, 201: createdSession },
+  errors: ['conflict'],
+  answer: async ({ expect: deps }, { headers, body: wanted }) => {
+    const { client, db } = deps;
+    if (client === undefined) {
+      throw new ServiceError('conflict', 'Sessions cannot be created here: ILIVE_API_KEY is not set.');
+    }
+    // Asked before iLive is: a session that it made for us and that we could not keep would be nobody's.
+    if (deps.dialect === 'managed' && deps.cipher === undefined) throw cannotKeepTokens();
+    const idempotencyKey = headers['idempotency-key'];
+    const requestSha256 = createHash('sha256').update(JSON.stringify(wanted)).digest();
+    if (idempotencyKey !== undefined) {
+      const known = await recordIdempotencyKey(db, idempotencyKey, requestSha256, deps.now());
+      if (known !== undefined) return reply(200, await showKnown(db, known, requestSha256));
+    }
+    try {
+      return reply(201, await createAndExpect(deps, client, wanted, idempotencyKey));
+    } catch (error) {
+      if (idempotencyKey !== undefined) await dropIdempotencyKey(db, idempotencyKey);
+      throw error instanceof ApiError ? asServiceTrouble(error) : error;
+    }
+  },
+});
 
 /** Registers a session that another service created: 201 for a new one, 200 for one that was known. */
-export async function registerKnownSession(
-  { expect: deps }: { readonly expect: ExpectDependencies },
-  req: Request,
-  res: Response,
-): Promise<void> {
-  readQuery(req, {});
-  const sessionId = readPath(req, 'session_id', searchText) as SessionId;
-  const given = await readJson(req, registration);
+export const registerKnownSession = operation({
+  path: { session_id: searchText },
+  body: registration,
+  answers: { 200: registeredSession, 201: registeredSession },
+  errors: ['conflict'],
+  answer: async ({ expect: deps }, { path, body: given }) => {
+    const startedAt = deps.now();
+    const expiresAt = given.expires_at ?? new Date(startedAt.getTime() + deps.sessionTtlMs);
+    const key = { sessionId: path.session_id as SessionId, account: given.account ?? deps.defaultAccount };
+    const { isNew } = await expectSession(deps, deps.db, key, { ...given, startedAt, expiresAt });
+    return reply(isNew ? 201 : 200, {
+      session_id: key.sessionId,
+      account: key.account,
+      reference_id: given.reference_id ?? null,
+      expires_at: expiresAt.toISOString(),
+    });
+  },
+});
+
+async function createAndExpect(
+  deps: ExpectDependencies,
+  client: IliveClient,
+  wanted: z.infer<typeof creation>,
+  idempotencyKey: string | undefined,
+) {
   const startedAt = deps.now();
-  const expiresAt = given.expires_at ?? new Date(startedAt.getTime() + deps.sessionTtlMs);
-  const key = { sessionId, account: given.account ?? deps.defaultAccount };
-  const { isNew } = await expectSession(deps, deps.db, key, { ...given, startedAt, expiresAt });
-  res.status(isNew ? 201 : 200).json({
-    session_id: sessionId,
-    account: key.account,
-    reference_id: given.reference_id ?? null,
-    expires_at: expiresAt.toISOString(),
+  const created = await client.createSession({
+    referenceId: wanted.reference_id,
+    ...(wanted.mode === undefined ? {} : { mode: wanted.mode }),
+    ...(wanted.redirect_url === undefined ? {} : { redirectUrl: wanted.redirect_url }),
+    ...(deps.webhookUrl === undefined ? {} : { webhookUrl: deps.webhookUrl }),
   });
+  const key = { sessionId: created.sessionId as SessionId, account: deps.defaultAccount };
+  const expiresAt = created.expiresAt ?? new Date(startedAt.getTime() + deps.sessionTtlMs);
+  const { sessionUrl } = created;
+  await deps.db.transaction(async (tx) => {
+    // The reference dialect answers to the API key: there a token that cannot be sealed is not needed either.
+    const token = deps.cipher === undefined ? undefined : (created.token ?? undefined);
+    await expectSession(deps, tx, key, { ...wanted, token, startedAt, expiresAt });
+    if (idempotencyKey !== undefined) {
+      await finishIdempotencyKey(tx, idempotencyKey, { ...key, sessionUrl });
+    }
+  });
+  return {
+    session_id: key.sessionId,
+    account: key.account,
+    reference_id: wanted.reference_id,
+    session_url: sessionUrl,
+    expires_at: expiresAt.toISOString(),
+  };
 }
 
 function expectSession(
@@ -146,12 +173,7 @@ function expectSession(
   return registerSession(db, session, given.startedAt);
 }
 
-async function showKnown(
-  db: Database,
-  known: KnownRequest,
-  requestSha256: Buffer,
-  res: Response,
-): Promise<void> {
+async function showKnown(db: Database, known: KnownRequest, requestSha256: Buffer) {
   if (!known.requestSha256.equals(requestSha256)) {
     throw new ServiceError('conflict', 'This Idempotency-Key was used for another request.');
   }
@@ -162,22 +184,13 @@ async function showKnown(
     );
   }
   const [session] = await findSessions(db, known.sessionId, known.account ?? undefined);
-  res.json({
+  return {
     session_id: known.sessionId,
-    account: known.account,
+    account: known.account ?? session?.account ?? '',
     reference_id: session?.referenceId ?? null,
     session_url: known.sessionUrl,
     expires_at: session?.expiresAt ?? null,
-  });
-}
-
-function readIdempotencyKey(req: Request): string | undefined {
-  const given = req.headers['idempotency-key'];
-  if (given === undefined || (typeof given === 'string' && /^[\x21-\x7e]{1,255}$/.test(given))) return given;
-  throw new ServiceError(
-    'invalid_request',
-    'header "Idempotency-Key" must be 1 to 255 visible ASCII characters.',
-  );
+  };
 }
 
 function cannotKeepTokens(): ServiceError {

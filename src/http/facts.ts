@@ -1,5 +1,4 @@
 // `GET /v1/face-matches` and `GET /v1/compliance-alerts`: what the vendor told beside verdicts.
-import type { Request, Response } from 'express';
 import { z } from 'zod';
 import {
   type ComplianceAlertRow,
@@ -10,41 +9,87 @@ import {
   type Page,
 } from '../db/find-facts.ts';
 import type { DeliveryId, SessionId } from '../events/event.ts';
-import type { ApiDependencies } from './api.ts';
-import { pageOf, pageParameters, readCursor, readQuery, searchText } from './query.ts';
+import { operation, reply } from './operation.ts';
+import { pageOf, pageParameters, readCursor, searchText } from './query.ts';
+import { instant, pageShape, uuid } from './shapes.ts';
+
+export const faceMatch = z
+  .object({
+    match_id: z.string(),
+    account: z.string(),
+    delivery_id: uuid,
+    session_id: z.string().nullable(),
+    reference_id: z.string().nullable(),
+    face_id: z.string().nullable(),
+    external_face_id: z.string().nullable(),
+    collection_id: z.string().nullable(),
+    similarity: z.number().nullable(),
+    threshold: z.number().nullable(),
+    is_match: z.boolean().nullable(),
+    occurred_at: instant.describe('By iLive.'),
+    known_at: instant.describe('By us.'),
+  })
+  .meta({ id: 'FaceMatch' });
+
+export const complianceAlert = z
+  .object({
+    alert_id: z.string(),
+    account: z.string(),
+    delivery_id: uuid,
+    session_id: z.string().nullable(),
+    reference_id: z.string().nullable(),
+    severity: z.string().nullable(),
+    category: z.string().nullable(),
+    message: z.string().nullable(),
+    details: z.unknown().describe('Whatever else iLive attached: any JSON value.'),
+    occurred_at: instant.describe('By iLive.'),
+    known_at: instant.describe('By us.'),
+  })
+  .meta({ id: 'ComplianceAlert' });
+
+const factFilterFields = {
+  session_id: searchText.optional(),
+  reference_id: searchText.optional(),
+  account: searchText.optional(),
+  ...pageParameters,
+};
 
 /** Answers a page of face matches, newest first. */
-export function showFaceMatches({ db }: ApiDependencies, req: Request, res: Response): Promise<void> {
-  return showPage(req, res, (filter, page) => listFaceMatches(db, filter, page), showFaceMatch);
-}
+export const showFaceMatches = operation({
+  query: factFilterFields,
+  answers: { 200: pageShape(faceMatch) },
+  answer: async ({ db }, { query }) => {
+    const rows = await listFaceMatches(db, ...readFilter(query));
+    return reply(
+      200,
+      pageOf(rows, query.limit, showFaceMatch, (row) => [row.deliveryId]),
+    );
+  },
+});
 
 /** Answers a page of compliance alerts, newest first. */
-export function showComplianceAlerts({ db }: ApiDependencies, req: Request, res: Response): Promise<void> {
-  return showPage(req, res, (filter, page) => listComplianceAlerts(db, filter, page), showComplianceAlert);
-}
+export const showComplianceAlerts = operation({
+  query: factFilterFields,
+  answers: { 200: pageShape(complianceAlert) },
+  answer: async ({ db }, { query }) => {
+    const rows = await listComplianceAlerts(db, ...readFilter(query));
+    return reply(
+      200,
+      pageOf(rows, query.limit, showComplianceAlert, (row) => [row.deliveryId]),
+    );
+  },
+});
 
-async function showPage<Row extends { readonly deliveryId: string }>(
-  req: Request,
-  res: Response,
-  list: (filter: FactFilter, page: Page) => Promise<Row[]>,
-  show: (row: Row) => object,
-): Promise<void> {
-  const query = readQuery(req, {
-    session_id: searchText.optional(),
-    reference_id: searchText.optional(),
-    account: searchText.optional(),
-    ...pageParameters,
-  });
+function readFilter(query: z.infer<z.ZodObject<typeof factFilterFields>>): [FactFilter, Page] {
   const after = readCursor(query.cursor, z.tuple([z.uuid()]))?.[0] as DeliveryId | undefined;
-  const rows = await list(
+  return [
     {
       sessionId: query.session_id as SessionId | undefined,
       referenceId: query.reference_id,
       account: query.account,
     },
     { after, limit: query.limit + 1 },
-  );
-  res.json(pageOf(rows, query.limit, show, (row) => [row.deliveryId]));
+  ];
 }
 
 function showFaceMatch(match: FaceMatchRow) {

@@ -53,14 +53,28 @@ export function readQuery<Shape extends z.ZodRawShape>(
   throw new ServiceError('invalid_request', `${complaints.join('; ')}.`);
 }
 
-/** One part of the path as `schema` reads it. */
-export function readPath<T>(req: Request, name: string, schema: z.ZodType<T>): T {
-  const read = schema.safeParse(req.params[name]);
-  if (read.success) return read.data;
-  throw new ServiceError(
-    'invalid_request',
-    `"${name}" in the path ${read.error.issues[0]?.message ?? 'is wrong'}.`,
+/** The parts of the path as `shape` reads them. */
+export function readPath<Shape extends z.ZodRawShape>(
+  req: Request,
+  shape: Shape,
+): z.infer<z.ZodObject<Shape>> {
+  const read = z.object(shape).safeParse(req.params);
+  if (read.success) return read.data as z.infer<z.ZodObject<Shape>>;
+  const complaints = read.error.issues.map(
+    (issue) => `"${issue.path.join('.')}" in the path ${issue.message}`,
   );
+  throw new ServiceError('invalid_request', `${complaints.join('; ')}.`);
+}
+
+/** The headers that `shape` names, in lower case; all others are left alone. */
+export function readHeaders<Shape extends z.ZodRawShape>(
+  req: Request,
+  shape: Shape,
+): z.infer<z.ZodObject<Shape>> {
+  const read = z.object(shape).safeParse(req.headers);
+  if (read.success) return read.data as z.infer<z.ZodObject<Shape>>;
+  const complaints = read.error.issues.map((issue) => `header "${issue.path.join('.')}" ${issue.message}`);
+  throw new ServiceError('invalid_request', `${complaints.join('; ')}.`);
 }
 
 /** An opaque text that holds a page's last place. */

@@ -1,6 +1,6 @@
 // Every route under /v1: its method, its path, the role that it asks for, and who answers. The table in docs/api.md is
 // written from it, and a test walks every line of it with every role.
-import type { Express, Request, Response } from 'express';
+import type { Express } from 'express';
 import type { RoleName } from '../db/schema-operations.ts';
 import type { ApiDependencies } from './api.ts';
 import { showCompleteness } from './completeness.ts';
@@ -8,6 +8,7 @@ import { showDeliveries, showDelivery, showDeliveryBody } from './deliveries.ts'
 import { createSession, registerKnownSession } from './expect-session.ts';
 import { showComplianceAlerts, showFaceMatches } from './facts.ts';
 import { requireRole } from './gate.ts';
+import type { Operation } from './operation.ts';
 import { admitOnPull, purgeRefusals, reverify } from './ops/admit-refusals.ts';
 import { showAuditEntries, showAuditVerification } from './ops/audit.ts';
 import { runDoctor } from './ops/doctor.ts';
@@ -32,18 +33,18 @@ export interface Route {
   readonly path: string;
   /** The least role that may use it. */
   readonly role: RoleName;
-  readonly answer: (deps: ApiDependencies, req: Request, res: Response) => Promise<void>;
-  /** What it answers or does, for the table. */
+  readonly operation: Operation;
+  /** What it answers or does, for the table and the OpenAPI document. */
   readonly summary: string;
 }
 
 const route =
   (method: Route['method']) =>
-  (path: string, role: RoleName, answer: Route['answer'], summary: string): Route => ({
+  (path: string, role: RoleName, operation: Operation, summary: string): Route => ({
     method,
     path,
     role,
-    answer,
+    operation,
     summary,
   });
 const [get, post, put] = [route('GET'), route('POST'), route('PUT')];
@@ -118,12 +119,11 @@ export const routes: readonly Route[] = [
 
 /** Mounts all routes; a path that is asked with another method says which it takes. */
 export function mountRoutes(app: Express, deps: ApiDependencies): void {
-  for (const { method, path, role, answer } of routes) {
-    const reply = (req: Request, res: Response) => {
+  for (const { method, path, role, operation } of routes) {
+    app[method.toLowerCase() as 'get' | 'post' | 'put'](path, (req, res) => {
       requireRole(req, role);
-      return answer(deps, req, res);
-    };
-    app[method.toLowerCase() as 'get' | 'post' | 'put'](path, reply);
+      return operation.run(deps, req, res);
+    });
   }
   const byPath = Map.groupBy(routes, ({ path }) => path);
   for (const [path, sharing] of byPath) {

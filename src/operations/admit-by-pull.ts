@@ -4,8 +4,8 @@
 import type { Cipher } from '../cipher.ts';
 import type { Database, Transaction } from '../db/connect.ts';
 import { type NewDelivery, recordDeliveries } from '../db/deliveries.ts';
+import { loadRefusals, type RefusalRow } from '../db/find-refusals.ts';
 import { findObservations, findSessions, type SessionRow } from '../db/find-sessions.ts';
-import { loadRefusals, type RefusalRow } from '../db/refusals.ts';
 import { type SessionKey, sessionKeyText } from '../db/sessions.ts';
 import { ServiceError } from '../errors.ts';
 import type { SessionCompleted, Verdict } from '../events/event.ts';

@@ -6,15 +6,8 @@ import { v7 as uuidV7 } from 'uuid';
 import type { Cipher } from '../cipher.ts';
 import type { Transaction } from '../db/connect.ts';
 import { type NewDelivery, recordDeliveries } from '../db/deliveries.ts';
-import {
-  type AdmittedRefusal,
-  loadRefusals,
-  markAdmitted,
-  markDeliveriesAdmitted,
-  type RefusalFilter,
-  type RefusalRow,
-  takeRefusals,
-} from '../db/refusals.ts';
+import { loadRefusals, type RefusalFilter, type RefusalRow } from '../db/find-refusals.ts';
+import { type AdmittedRefusal, markAdmitted, markDeliveriesAdmitted, takeRefusals } from '../db/refusals.ts';
 import type { Admission } from '../db/schema-operations.ts';
 import type { DeliveryId } from '../events/event.ts';
 import {

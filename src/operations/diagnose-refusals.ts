@@ -3,7 +3,8 @@
 import { setImmediate as letGo } from 'node:timers/promises';
 import type { Cipher } from '../cipher.ts';
 import type { Database } from '../db/connect.ts';
-import { findUndiagnosed, type RefusalRow, recordDiagnosis } from '../db/refusals.ts';
+import { findUndiagnosed, type RefusalRow } from '../db/find-refusals.ts';
+import { recordDiagnosis } from '../db/refusals.ts';
 import { type Diagnosis, diagnose, type KnownSecret } from '../ilive/diagnose.ts';
 import type { SecretEncoding, SignatureFailure, Template } from '../ilive/signature.ts';
 import { signatureHeadersOf } from './admit-refusals.ts';
@@ -19,13 +20,17 @@ export interface DiagnoseDependencies {
   readonly now: () => Date;
 }
 
-// A turn's share: with some milliseconds for each it keeps the event loop busy for a small part of the turn.
-const maxPerTurn = 20;
+// A turn's share: small bodies are diagnosed many at a time, of large ones a few, so that the event loop is kept busy for a
+// small part of the turn whoever sends junk.
+const maxPerTurn = 50;
+const maxStoredBytesPerTurn = 128 * 2 ** 10;
 const maxHashedBytes = 2 * 2 ** 20;
+
+const turn = { maxCount: maxPerTurn, maxStoredBytes: maxStoredBytesPerTurn };
 
 /** Diagnoses some of the refusals that have no diagnosis yet, the newest first. */
 export async function diagnoseRefusals(deps: DiagnoseDependencies): Promise<void> {
-  for (const row of await findUndiagnosed(deps.db, maxPerTurn)) {
+  for (const row of await findUndiagnosed(deps.db, turn)) {
     await recordDiagnosis(deps.db, row.id, diagnoseRefusal(deps, row), deps.now());
     await letGo();
   }

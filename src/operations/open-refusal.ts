@@ -1,6 +1,6 @@
 // A stored refusal as it came: its headers and bytes, opened where they are sealed.
 import type { Cipher } from '../cipher.ts';
-import type { RefusalRow } from '../db/refusals.ts';
+import type { RefusalRow } from '../db/find-refusals.ts';
 import { ServiceError } from '../errors.ts';
 import { sealContext } from './keep-refusals.ts';
 

@@ -112,7 +112,7 @@ async function replayNext(
     replayed: row.replayed + ids.length - failed,
     failed: row.failed + failed,
     changes: addChanges(row.changes, countChanges(log.changes())),
-    outcomes: addCounts(row.outcomes as Record<string, number>, outcomes),
+    outcomes: addCounts(row.outcomes, outcomes),
     detail: detail ?? row.detail,
     leaseUntil: held.leaseUntil,
   });
@@ -129,7 +129,7 @@ function describe(error: unknown): string {
 type Changes = ReturnType<typeof countChanges>;
 
 function addChanges(stored: ReplayRow['changes'], more: Changes): Changes {
-  const sum: Changes = { ...(stored as Changes) };
+  const sum: Changes = { ...stored };
   for (const [table, { created, updated }] of Object.entries(more)) {
     const before = sum[table] ?? { created: 0, updated: 0 };
     sum[table] = { created: before.created + created, updated: before.updated + updated };

@@ -5,12 +5,13 @@ import { expect, test } from 'vitest';
 import { migrate } from '../../src/db/migrate.ts';
 import { createBodyPartitions } from '../../src/db/partitions.ts';
 import * as schema from '../../src/db/schema.ts';
+import * as changes from '../../src/db/schema-changes.ts';
 import * as operations from '../../src/db/schema-operations.ts';
 import { useTestDatabase } from '../support/test-database.ts';
 
 const testDatabase = useTestDatabase();
 
-const tables = Object.values({ ...schema, ...operations }).filter((value) => is(value, PgTable));
+const tables = Object.values({ ...schema, ...operations, ...changes }).filter((value) => is(value, PgTable));
 
 test.each(tables.map((table) => [getTableName(table), table] as const))(
   '%s is what the migrations made',

@@ -1,17 +1,17 @@
 // `POST /v1/ops/refusals/reverify`, `…/admit` and `…/purge`: undoing wrong refusals, and letting go of right ones. Each
 // request does a bounded piece in one transaction and says where to go on.
-import type { Request, Response } from 'express';
 import { z } from 'zod';
-import { countRefusals, dropRefusals, type RefusalFilter } from '../../db/refusals.ts';
+import { countRefusals, type RefusalFilter } from '../../db/find-refusals.ts';
+import { dropRefusals } from '../../db/refusals.ts';
 import { ServiceError } from '../../errors.ts';
 import { admitJudged, judgeByPull } from '../../operations/admit-by-pull.ts';
 import { type Admitted, reverifyRefusals } from '../../operations/admit-refusals.ts';
 import { operate, operateAfter } from '../../operations/operate.ts';
 import { rehearse } from '../../operations/rehearse.ts';
-import type { ApiDependencies } from '../api.ts';
 import { actorOf } from '../gate.ts';
-import { readQuery, searchText, timeText, whyText } from '../query.ts';
-import { readJson } from '../read-json.ts';
+import { operation, reply } from '../operation.ts';
+import { searchText, timeText, whyText } from '../query.ts';
+import { count, counts, uuid } from '../shapes.ts';
 
 const reverifyMax = 1_000;
 const admitMax = 100;
@@ -38,67 +38,80 @@ const reverification = z.strictObject({
 const admission = z.strictObject({ ...filterFields, ...actionFields, ...pieceFields });
 const purge = z.strictObject({ ...filterFields, ...actionFields, all: z.literal(true).optional() });
 
+const admittedFields = {
+  dry_run: z.boolean(),
+  checked: count,
+  admitted: count.describe('Refusals that became deliveries.'),
+  already_stored: count.describe('Of these, those whose bytes had come in another way before.'),
+  next_after: uuid.nullable().describe('Send it as "after" to go on; null when nothing is left to look at.'),
+};
+const reverified = z
+  .object({ ...admittedFields, refused: count, refused_by_reason: counts })
+  .meta({ id: 'ReverifiedRefusals' });
+const admittedOnPull = z
+  .object({ ...admittedFields, not_proven_by_reason: counts })
+  .meta({ id: 'AdmittedRefusals' });
+
 /** Admits those whose signature matches now. */
-export async function reverify(deps: ApiDependencies, req: Request, res: Response): Promise<void> {
-  readQuery(req, {});
-  const {
-    dry_run: isDry,
-    why,
-    after,
-    clock_offset_seconds: clockOffsetSeconds,
-    ...filter
-  } = await readJson(req, reverification);
-  const request = { filter, after, limit: reverifyMax, clockOffsetSeconds };
-  const details = { ...filter, after, clock_offset_seconds: clockOffsetSeconds, dry_run: isDry };
-  const action = { actor: actorOf(req), name: 'refusals.reverify', why, details };
-  const admitted = await operate(deps.operate, action, async (tx) => {
-    const work = () => reverifyRefusals(tx, deps.refusals, request);
-    const result = isDry ? await rehearse(tx, work) : await work();
-    return { rows: isDry ? 0 : result.admitted, result };
-  });
-  if (!isDry) deps.refusals.announce(admitted.deliveryIds);
-  res.json({
-    ...showAdmitted(admitted, isDry),
-    refused: admitted.checked - admitted.admitted,
-    refused_by_reason: admitted.leftByReason,
-  });
-}
+export const reverify = operation({
+  body: reverification,
+  answers: { 200: reverified },
+  errors: ['conflict'],
+  answer: async (deps, { body, req }) => {
+    const { dry_run: isDry, why, after, clock_offset_seconds: clockOffsetSeconds, ...filter } = body;
+    const request = { filter, after, limit: reverifyMax, clockOffsetSeconds };
+    const details = { ...filter, after, clock_offset_seconds: clockOffsetSeconds, dry_run: isDry };
+    const action = { actor: actorOf(req), name: 'refusals.reverify', why, details };
+    const admitted = await operate(deps.operate, action, async (tx) => {
+      const work = () => reverifyRefusals(tx, deps.refusals, request);
+      const result = isDry ? await rehearse(tx, work) : await work();
+      return { rows: isDry ? 0 : result.admitted, result };
+    });
+    if (!isDry) deps.refusals.announce(admitted.deliveryIds);
+    return reply(200, {
+      ...showAdmitted(admitted, isDry),
+      refused: admitted.checked - admitted.admitted,
+      refused_by_reason: admitted.leftByReason,
+    });
+  },
+});
 
 /** Admits those that iLive's own answer agrees with. */
-export async function admitOnPull(deps: ApiDependencies, req: Request, res: Response): Promise<void> {
-  readQuery(req, {});
-  const { dry_run: isDry, why, after, ...filter } = await readJson(req, admission);
-  refuseEmpty(filter, 'ids, account, reason, address, from or to');
-  const details = { ...filter, after, dry_run: isDry };
-  const action = { actor: actorOf(req), name: 'refusals.admit', why, details };
-  const judge = () => judgeByPull(deps.refusals, { filter, after, limit: admitMax });
-  const admitted = await operateAfter(deps.operate, action, judge, async (tx, judged) => {
-    const work = () => admitJudged(tx, judged, { limit: admitMax, now: deps.now() });
-    const result = isDry ? await rehearse(tx, work) : await work();
-    return { rows: isDry ? 0 : result.admitted, result };
-  });
-  if (!isDry) deps.refusals.announce(admitted.deliveryIds);
-  res.json({ ...showAdmitted(admitted, isDry), not_proven_by_reason: admitted.leftByReason });
-}
+export const admitOnPull = operation({
+  body: admission,
+  answers: { 200: admittedOnPull },
+  errors: ['conflict'],
+  answer: async (deps, { body: { dry_run: isDry, why, after, ...filter }, req }) => {
+    refuseEmpty(filter, 'ids, account, reason, address, from or to');
+    const details = { ...filter, after, dry_run: isDry };
+    const action = { actor: actorOf(req), name: 'refusals.admit', why, details };
+    const judge = () => judgeByPull(deps.refusals, { filter, after, limit: admitMax });
+    const admitted = await operateAfter(deps.operate, action, judge, async (tx, judged) => {
+      const work = () => admitJudged(tx, judged, { limit: admitMax, now: deps.now() });
+      const result = isDry ? await rehearse(tx, work) : await work();
+      return { rows: isDry ? 0 : result.admitted, result };
+    });
+    if (!isDry) deps.refusals.announce(admitted.deliveryIds);
+    return reply(200, { ...showAdmitted(admitted, isDry), not_proven_by_reason: admitted.leftByReason });
+  },
+});
 
 /** Removes refusals; what was admitted stays as the delivery that it is. */
-export async function purgeRefusals(deps: ApiDependencies, req: Request, res: Response): Promise<void> {
-  readQuery(req, {});
-  const { dry_run: isDry, why, all, ...filter } = await readJson(req, purge);
-  if (all === undefined) refuseEmpty(filter, 'ids, account, reason, address, from, to or all');
-  const isAdmitted = all === undefined && filter.ids === undefined ? false : undefined;
-  const action = {
-    actor: actorOf(req),
-    name: 'refusals.purge',
-    why,
-    details: { ...filter, all, dry_run: isDry },
-  };
-  const purged = await operate(deps.operate, action, async (tx) => {
-    const result = await (isDry ? countRefusals : dropRefusals)(tx, { ...filter, isAdmitted });
-    return { rows: isDry ? 0 : result, result };
-  });
-  res.json({ dry_run: isDry, purged });
-}
+export const purgeRefusals = operation({
+  body: purge,
+  answers: { 200: z.object({ dry_run: z.boolean(), purged: count }) },
+  answer: async (deps, { body: { dry_run: isDry, why, all, ...filter }, req }) => {
+    if (all === undefined) refuseEmpty(filter, 'ids, account, reason, address, from, to or all');
+    const isAdmitted = all === undefined && filter.ids === undefined ? false : undefined;
+    const details = { ...filter, all, dry_run: isDry };
+    const action = { actor: actorOf(req), name: 'refusals.purge', why, details };
+    const purged = await operate(deps.operate, action, async (tx) => {
+      const result = await (isDry ? countRefusals : dropRefusals)(tx, { ...filter, isAdmitted });
+      return { rows: isDry ? 0 : result, result };
+    });
+    return reply(200, { dry_run: isDry, purged });
+  },
+});
 
 function refuseEmpty(filter: RefusalFilter, known: string): void {
   if (Object.values(filter).every((value) => value === undefined)) {

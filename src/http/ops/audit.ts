@@ -1,41 +1,77 @@
 // `/v1/ops/audit`: what operators did, and whether that record is whole.
-import type { Request, Response } from 'express';
 import { z } from 'zod';
 import { type AuditEntry, listAuditEntries } from '../../db/audit.ts';
 import { instantOf } from '../../events/instant.ts';
-import { verifyAudit } from '../../operations/audit.ts';
-import type { ApiDependencies } from '../api.ts';
-import { pageOf, pageParameters, readCursor, readQuery, searchText, timeText } from '../query.ts';
+import { auditFlaws, verifyAudit } from '../../operations/audit.ts';
+import { operation, reply } from '../operation.ts';
+import { pageOf, pageParameters, readCursor, searchText, timeText } from '../query.ts';
+import { count, instant, pageShape } from '../shapes.ts';
+
+const auditEntry = z
+  .object({
+    seq: count,
+    at: instant,
+    actor: z.string(),
+    role: z.string(),
+    address: z.string(),
+    action: z.string(),
+    why: z.string(),
+    details: z.unknown(),
+    rows: count.describe('How many it changed or showed.'),
+    outcome: z.string().describe('done, or the code of what went wrong.'),
+    hash: z.string(),
+  })
+  .meta({ id: 'AuditEntry' });
+
+const auditVerification = z
+  .object({
+    is_whole: z.boolean(),
+    entries: count,
+    flaws: z.array(z.object({ seq: count, flaw: z.enum(auditFlaws) })),
+    keyed_from: count.nullable().describe('The first entry whose hash hangs on an encryption key.'),
+    head: z.object({ seq: count, hash: z.string() }),
+  })
+  .meta({ id: 'AuditVerification' });
 
 /** Answers a page of entries, newest first. */
-export async function showAuditEntries({ db }: ApiDependencies, req: Request, res: Response): Promise<void> {
-  const query = readQuery(req, {
+export const showAuditEntries = operation({
+  query: {
     actor: searchText.optional(),
     action: searchText.optional(),
     from: timeText.optional(),
     to: timeText.optional(),
     ...pageParameters,
-  });
-  const place = readCursor(query.cursor, z.tuple([z.string().regex(/^\d{1,15}$/)]));
-  const { actor, action, from, to } = query;
-  const rows = await listAuditEntries(
-    db,
-    { actor, action, from: from && instantOf(from), to: to && instantOf(to) },
-    { before: place && Number(place[0]), limit: query.limit + 1 },
-  );
-  res.json(pageOf(rows, query.limit, show, ({ seq }) => [String(seq)]));
-}
+  },
+  answers: { 200: pageShape(auditEntry) },
+  answer: async ({ db }, { query }) => {
+    const place = readCursor(query.cursor, z.tuple([z.string().regex(/^\d{1,15}$/)]));
+    const { actor, action, from, to } = query;
+    const rows = await listAuditEntries(
+      db,
+      { actor, action, from: from && instantOf(from), to: to && instantOf(to) },
+      { before: place && Number(place[0]), limit: query.limit + 1 },
+    );
+    return reply(
+      200,
+      pageOf(rows, query.limit, show, ({ seq }) => [String(seq)]),
+    );
+  },
+});
 
 /** Reads the whole audit and answers what is wrong with it: 200 either way, `is_whole` says which. */
-export async function showAuditVerification(
-  { db, encryptionKeys }: ApiDependencies,
-  req: Request,
-  res: Response,
-): Promise<void> {
-  readQuery(req, {});
-  const { entries, flaws, keyedFrom, head } = await verifyAudit(db, encryptionKeys);
-  res.json({ is_whole: flaws.length === 0, entries, flaws, keyed_from: keyedFrom ?? null, head });
-}
+export const showAuditVerification = operation({
+  answers: { 200: auditVerification },
+  answer: async ({ db, encryptionKeys }) => {
+    const { entries, flaws, keyedFrom, head } = await verifyAudit(db, encryptionKeys);
+    return reply(200, {
+      is_whole: flaws.length === 0,
+      entries,
+      flaws: [...flaws],
+      keyed_from: keyedFrom ?? null,
+      head,
+    });
+  },
+});
 
 function show(entry: AuditEntry) {
   const { seq, at, actor, role, address, action, why, rows, outcome, hash } = entry;

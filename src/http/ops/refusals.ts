@@ -1,29 +1,49 @@
 // `/v1/ops/refusals`: what did not prove that it came from iLive, why, and what to do about it. Reading one's bytes,
 // admitting and purging are actions, which the audit keeps.
-import type { Request, Response } from 'express';
 import { z } from 'zod';
-import { findRefusal, type ListedRefusal, listRefusals, type RefusalRow } from '../../db/refusals.ts';
+import type { Queries } from '../../db/connect.ts';
+import { findRefusal, type ListedRefusal, listRefusals, type RefusalRow } from '../../db/find-refusals.ts';
+import { admissions } from '../../db/schema-operations.ts';
 import { ServiceError } from '../../errors.ts';
 import type { Diagnosis } from '../../ilive/diagnose.ts';
 import { diagnoseRefusal } from '../../operations/diagnose-refusals.ts';
 import { openRefusal } from '../../operations/open-refusal.ts';
 import { operate } from '../../operations/operate.ts';
-import type { ApiDependencies } from '../api.ts';
 import { actorOf } from '../gate.ts';
-import {
-  pageOf,
-  pageParameters,
-  readCursor,
-  readPath,
-  readQuery,
-  searchText,
-  timeText,
-  whyText,
-} from '../query.ts';
+import { operation, reply } from '../operation.ts';
+import { pageOf, pageParameters, readCursor, searchText, timeText, whyText } from '../query.ts';
+import { count, instant, pageShape, uuid } from '../shapes.ts';
+
+const refusalFields = {
+  refusal_id: uuid,
+  account: z.string(),
+  reason: z.string(),
+  address: z.string().describe('Where the request came from.'),
+  received_at: instant,
+  times: count.describe('How often the very same request came.'),
+  last_received_at: instant,
+  body_bytes: count,
+  diagnosis: z
+    .object({
+      findings: z.array(z.string()),
+      is_complete: z.boolean().describe('False when a limit ended the search before everything was tried.'),
+    })
+    .nullable()
+    .describe('What would have matched.'),
+  delivery_id: uuid.nullable().describe('The delivery that it became.'),
+  admission: z.enum(admissions).nullable(),
+  admitted_at: instant.nullable(),
+};
+const refusal = z.object(refusalFields).meta({ id: 'Refusal' });
+const refusalWithBody = z
+  .object({ ...refusalFields, headers: z.record(z.string(), z.string()), body_base64: z.string() })
+  .meta({ id: 'RefusalWithBody' });
+
+const refusalPath = { refusal_id: z.uuid('must be the id of a refusal (a UUID)') };
 
 /** Answers a page of refusals, newest first. */
-export async function showRefusals({ db }: ApiDependencies, req: Request, res: Response): Promise<void> {
-  const query = readQuery(req, {
+export const showRefusals = operation({
+  query: {
     state: z.enum(['refused', 'admitted'], 'must be refused or admitted').optional(),
     reason: searchText.optional(),
     account: searchText.optional(),
@@ -31,51 +51,53 @@ export async function showRefusals({ db }: ApiDependencies, req: Request, res: R
     from: timeText.optional(),
     to: timeText.optional(),
     ...pageParameters,
-  });
-  const { state, cursor, limit, ...filter } = query;
-  const before = readCursor(cursor, z.tuple([z.uuid()]))?.[0];
-  const isAdmitted = state === undefined ? undefined : state === 'admitted';
-  const rows = await listRefusals(db, { ...filter, isAdmitted }, { before, limit: limit + 1 });
-  res.json(
-    pageOf(
+  },
+  answers: { 200: pageShape(refusal) },
+  answer: async ({ db }, { query: { state, cursor, limit, ...filter } }) => {
+    const before = readCursor(cursor, z.tuple([z.uuid()]))?.[0];
+    const isAdmitted = state === undefined ? undefined : state === 'admitted';
+    const rows = await listRefusals(db, { ...filter, isAdmitted }, { before, limit: limit + 1 });
+    const page = pageOf(
       rows,
       limit,
       (row) => show(row, readDiagnosis(row)),
       (row) => [row.id],
-    ),
-  );
-}
+    );
+    return reply(200, page);
+  },
+});
 
 /** Answers one refusal, diagnosed anew. */
-export async function showRefusal(
-  { db, refusals }: ApiDependencies,
-  req: Request,
-  res: Response,
-): Promise<void> {
-  readQuery(req, {});
-  const row = await readRefusal(db, req);
-  res.json(show(row, diagnoseRefusal(refusals, row)));
-}
+export const showRefusal = operation({
+  path: refusalPath,
+  answers: { 200: refusal },
+  errors: ['not_found'],
+  answer: async ({ db, refusals }, { path }) => {
+    const row = await readRefusal(db, path.refusal_id);
+    return reply(200, show(row, diagnoseRefusal(refusals, row)));
+  },
+});
 
 /** Answers one refusal with its headers and exact bytes, in base64. */
-export async function showRefusalBody(deps: ApiDependencies, req: Request, res: Response): Promise<void> {
-  const { why } = readQuery(req, { why: whyText });
-  const action = { actor: actorOf(req), name: 'refusals.read_body', why, details: readId(req) };
-  const row = await operate(deps.operate, action, async (tx) => ({
-    rows: 1,
-    result: await readRefusal(tx, req),
-  }));
-  const { headers, body } = openRefusal(row, deps.refusals.cipher);
-  const diagnosis = diagnoseRefusal(deps.refusals, row);
-  res.json({ ...show(row, diagnosis), headers, body_base64: body.toString('base64') });
-}
+export const showRefusalBody = operation({
+  path: refusalPath,
+  query: { why: whyText },
+  answers: { 200: refusalWithBody },
+  errors: ['not_found'],
+  answer: async (deps, { path, query: { why }, req }) => {
+    const action = { actor: actorOf(req), name: 'refusals.read_body', why, details: path };
+    const row = await operate(deps.operate, action, async (tx) => ({
+      rows: 1,
+      result: await readRefusal(tx, path.refusal_id),
+    }));
+    const { headers, body } = openRefusal(row, deps.refusals.cipher);
+    const diagnosis = diagnoseRefusal(deps.refusals, row);
+    return reply(200, { ...show(row, diagnosis), headers, body_base64: body.toString('base64') });
+  },
+});
 
-function readId(req: Request): { refusal_id: string } {
-  return { refusal_id: readPath(req, 'refusal_id', z.uuid('must be the id of a refusal (a UUID)')) };
-}
-
-async function readRefusal(db: Parameters<typeof findRefusal>[0], req: Request): Promise<RefusalRow> {
-  const row = await findRefusal(db, readId(req).refusal_id);
+async function readRefusal(db: Queries, id: string): Promise<RefusalRow> {
+  const row = await findRefusal(db, id);
   if (row === undefined) throw new ServiceError('not_found', 'No refusal has this id.');
   return row;
 }
@@ -102,5 +124,5 @@ function show(row: ListedRefusal, diagnosis: Diagnosis | undefined) {
 }
 
 function showDiagnosis({ findings, isComplete }: Diagnosis) {
-  return { findings, is_complete: isComplete };
+  return { findings: [...findings], is_complete: isComplete };
 }

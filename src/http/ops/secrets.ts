@@ -1,6 +1,5 @@
 // `/v1/ops/secrets`: the signing secrets by name, when each last matched, and how one is exchanged for another. No answer
 // holds a secret.
-import type { Request, Response } from 'express';
 import { z } from 'zod';
 import type { SecretRow } from '../../db/webhook-secrets.ts';
 import { operate, operateAfter } from '../../operations/operate.ts';
@@ -8,10 +7,10 @@ import { beginRotation, finishRotation } from '../../operations/rotate-secrets.t
 import { sendProbe } from '../../operations/send-probe.ts';
 import { fingerprintOf } from '../../operations/signing-secrets.ts';
 import { Secret } from '../../secret.ts';
-import type { ApiDependencies } from '../api.ts';
 import { actorOf } from '../gate.ts';
-import { readQuery, whyText } from '../query.ts';
-import { readJson } from '../read-json.ts';
+import { operation, reply } from '../operation.ts';
+import { whyText } from '../query.ts';
+import { instant, pageShape, uuid } from '../shapes.ts';
 
 const quietMaxSeconds = 2_592_000;
 
@@ -29,65 +28,101 @@ const finishing = z.strictObject({
 });
 const testing = z.strictObject({ account: word.optional(), name: word.optional(), why: whyText });
 
+const secretShape = z
+  .object({
+    account: z.string(),
+    name: z.string(),
+    fingerprint: z.string(),
+    origin: z.string(),
+    state: z.string(),
+    added_at: instant,
+    retiring_at: instant.nullable(),
+    retired_at: instant.nullable(),
+    last_matched_at: instant.nullable(),
+  })
+  .meta({ id: 'SigningSecret' });
+
+const probeShape = z
+  .object({
+    ok: z.boolean(),
+    secret: z.string().nullable(),
+    url: z.string(),
+    status: z.number().nullable(),
+    delivery_id: uuid.nullable(),
+    state: z.string().nullable(),
+    ms: z.number().nullable(),
+    problem: z.string().nullable(),
+  })
+  .meta({ id: 'Probe' });
+
 /** Answers all secrets that were ever known. */
-export async function showSecrets({ secrets }: ApiDependencies, req: Request, res: Response): Promise<void> {
-  readQuery(req, {});
-  const listed = await secrets.ring.list();
-  res.json({ data: listed.map((row) => show(row, row.state)), next_cursor: null });
-}
+export const showSecrets = operation({
+  answers: { 200: pageShape(secretShape) },
+  answer: async ({ secrets }) => {
+    const listed = await secrets.ring.list();
+    return reply(200, { data: listed.map((row) => show(row, row.state)), next_cursor: null });
+  },
+});
 
 /** Puts a new secret beside those that count; receivers take it within two seconds. */
-export async function beginSecretRotation(deps: ApiDependencies, req: Request, res: Response): Promise<void> {
-  readQuery(req, {});
-  const { secrets } = deps;
-  const { account = secrets.defaultAccount, name, secret: text, why } = await readJson(req, beginning);
-  const secret = new Secret(text);
-  const details = { account, name, fingerprint: fingerprintOf(account, secret) };
-  const action = { actor: actorOf(req), name: 'secrets.begin_rotation', why, details };
-  const row = await operate(deps.operate, action, async (tx) => ({
-    rows: 1,
-    result: await beginRotation(tx, secrets, { account, name, secret }),
-  }));
-  await secrets.ring.refresh();
-  res.status(201).json(show(row, 'active'));
-}
+export const beginSecretRotation = operation({
+  body: beginning,
+  answers: { 201: secretShape },
+  errors: ['conflict'],
+  answer: async (deps, { body, req }) => {
+    const { secrets } = deps;
+    const { account = secrets.defaultAccount, name, secret: text, why } = body;
+    const secret = new Secret(text);
+    const details = { account, name, fingerprint: fingerprintOf(account, secret) };
+    const action = { actor: actorOf(req), name: 'secrets.begin_rotation', why, details };
+    const row = await operate(deps.operate, action, async (tx) => ({
+      rows: 1,
+      result: await beginRotation(tx, secrets, { account, name, secret }),
+    }));
+    await secrets.ring.refresh();
+    return reply(201, show(row, 'active'));
+  },
+});
 
 /** Retires the old secrets, once they are quiet. */
-export async function finishSecretRotation(
-  deps: ApiDependencies,
-  req: Request,
-  res: Response,
-): Promise<void> {
-  readQuery(req, {});
-  const { secrets } = deps;
-  const {
-    account = secrets.defaultAccount,
-    quiet_seconds: quietSeconds,
-    why,
-  } = await readJson(req, finishing);
-  const quietMs = quietSeconds === undefined ? secrets.quietMs : quietSeconds * 1_000;
-  const details = { account, quiet_seconds: quietMs / 1_000 };
-  const action = { actor: actorOf(req), name: 'secrets.finish_rotation', why, details };
-  const refresh = () => secrets.ring.refresh();
-  const retired = await operateAfter(deps.operate, action, refresh, async (tx) => {
-    const result = await finishRotation(tx, secrets, { account, quietMs });
-    return { rows: result.length, result };
-  });
-  await secrets.ring.refresh();
-  res.json({ retired });
-}
+export const finishSecretRotation = operation({
+  body: finishing,
+  answers: { 200: z.object({ retired: z.array(z.string()) }) },
+  errors: ['not_found', 'conflict'],
+  answer: async (deps, { body, req }) => {
+    const { secrets } = deps;
+    const { account = secrets.defaultAccount, quiet_seconds: quietSeconds, why } = body;
+    const quietMs = quietSeconds === undefined ? secrets.quietMs : quietSeconds * 1_000;
+    const details = { account, quiet_seconds: quietMs / 1_000 };
+    const action = { actor: actorOf(req), name: 'secrets.finish_rotation', why, details };
+    const refresh = () => secrets.ring.refresh();
+    const retired = await operateAfter(deps.operate, action, refresh, async (tx) => {
+      const result = await finishRotation(tx, secrets, { account, quietMs });
+      return { rows: result.length, result };
+    });
+    await secrets.ring.refresh();
+    return reply(200, { retired });
+  },
+});
 
 /** Sends a probe that is signed with a secret through the front door; 200 whatever came of it, `ok` says which. */
-export async function testSecret(deps: ApiDependencies, req: Request, res: Response): Promise<void> {
-  readQuery(req, {});
-  const { secrets } = deps;
-  const { account = secrets.defaultAccount, name, why } = await readJson(req, testing);
-  const action = { actor: actorOf(req), name: 'secrets.test', why, details: { account, name } };
-  const send = () => sendProbe(secrets, { account, secretName: name });
-  const probe = await operateAfter(deps.operate, action, send, async (_tx, result) => ({ rows: 1, result }));
-  const { isOk, secret, url, status, deliveryId, state, ms, problem } = probe;
-  res.json({ ok: isOk, secret, url, status, delivery_id: deliveryId, state, ms, problem });
-}
+export const testSecret = operation({
+  body: testing,
+  answers: { 200: probeShape },
+  errors: ['not_found', 'conflict'],
+  answer: async (deps, { body, req }) => {
+    const { secrets } = deps;
+    const { account = secrets.defaultAccount, name, why } = body;
+    const action = { actor: actorOf(req), name: 'secrets.test', why, details: { account, name } };
+    const send = () => sendProbe(secrets, { account, secretName: name });
+    const probe = await operateAfter(deps.operate, action, send, async (_tx, result) => ({
+      rows: 1,
+      result,
+    }));
+    const { isOk, secret, url, status, deliveryId, state, ms, problem } = probe;
+    return reply(200, { ok: isOk, secret, url, status, delivery_id: deliveryId, state, ms, problem });
+  },
+});
 
 function show(row: SecretRow, state: string) {
   return {

@@ -1,24 +1,87 @@
 // `GET /v1/ops/status`: one look at everything.
-import type { Request, Response } from 'express';
+import { z } from 'zod';
 import { readStatus, type Status } from '../../operations/status.ts';
-import type { ApiDependencies } from '../api.ts';
-import { readQuery } from '../query.ts';
+import { operation, reply } from '../operation.ts';
+import { count, counts, instant } from '../shapes.ts';
+import { pauseShape } from './pauses.ts';
 
-export async function showStatus(
-  { status, about }: ApiDependencies,
-  req: Request,
-  res: Response,
-): Promise<void> {
-  readQuery(req, {});
-  res.json({ ...about, ...show(await readStatus(status), status.refusalLimits) });
-}
+const level = z.enum(['ok', 'warning', 'error']);
+const ms = z.number().nullable();
+
+const statusShape = z
+  .object({
+    version: z.string(),
+    schema: z.string(),
+    role: z.string(),
+    level: level.describe('error: somebody has to do something now.'),
+    now: instant,
+    problems: z.array(z.object({ level: level.exclude(['ok']), message: z.string(), advice: z.string() })),
+    deliveries: z.object({
+      owed: count,
+      oldest_owed_at: instant.nullable(),
+      oldest_owed_age_seconds: count.nullable(),
+      parked: count,
+      parked_by_reason: counts,
+    }),
+    refusals: z.object({
+      refused: count,
+      by_reason: counts,
+      newest_at: instant.nullable(),
+      stored_bytes: count,
+      max_bytes: count,
+      max_count: count,
+      diagnoses: z.array(z.object({ finding: z.string(), count })),
+    }),
+    sessions: z.object({
+      open: count,
+      near_deadline: count,
+      next_deadline_at: instant.nullable(),
+      overdue: count,
+      disputed_last_day: count,
+      unrecoverable_last_day: count,
+    }),
+    queue: z.object({
+      kind: z.enum(['redis', 'postgres']),
+      is_up: z.boolean(),
+      waiting: count.nullable(),
+      active: count.nullable(),
+      delayed: count.nullable(),
+    }),
+    database: z.object({
+      version: z.string(),
+      size_bytes: count,
+      ms: z.number(),
+      connections: count,
+      max_connections: count,
+    }),
+    clock: z.object({ ahead_of_database_ms: z.number(), ahead_of_ilive_ms: ms }),
+    ilive: z.object({ is_configured: z.boolean(), is_reachable: z.boolean().nullable(), ms }),
+    secrets: z.array(
+      z.object({
+        account: z.string(),
+        name: z.string(),
+        state: z.string(),
+        last_matched_at: instant.nullable(),
+      }),
+    ),
+    replays: z.object({ running: count, paused: count }),
+    pauses: z.array(pauseShape),
+  })
+  .meta({ id: 'Status' });
+
+/** One look at everything. */
+export const showStatus = operation({
+  answers: { 200: statusShape },
+  answer: async ({ status, about }) =>
+    reply(200, { ...about, ...show(await readStatus(status), status.refusalLimits) }),
+});
 
 function show(status: Status, { maxBytes, maxCount }: { maxBytes: number; maxCount: number }) {
   const { deliveries, refusals, sessions, queue, database, clock, vendor } = status;
   return {
     level: status.level,
     now: status.now.toISOString(),
-    problems: status.problems,
+    problems: [...status.problems],
     deliveries: {
       owed: deliveries.owed,
       oldest_owed_at: deliveries.oldestOwedAt,
@@ -34,7 +97,7 @@ function show(status: Status, { maxBytes, maxCount }: { maxBytes: number; maxCou
       stored_bytes: refusals.storedBytes,
       max_bytes: maxBytes,
       max_count: maxCount,
-      diagnoses: refusals.diagnoses,
+      diagnoses: [...refusals.diagnoses],
     },
     sessions: {
       open: sessions.open,
@@ -71,6 +134,6 @@ function show(status: Status, { maxBytes, maxCount }: { maxBytes: number; maxCou
       last_matched_at: lastMatchedAt,
     })),
     replays: status.replays,
-    pauses: status.pauses,
+    pauses: [...status.pauses],
   };
 }

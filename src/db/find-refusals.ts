@@ -1,0 +1,144 @@
+// Looking for refused requests: lists, single ones, those that an operator's filter takes and those that still need a
+// diagnosis.
+import {
+  and,
+  asc,
+  desc,
+  eq,
+  getTableColumns,
+  gt,
+  gte,
+  inArray,
+  isNotNull,
+  isNull,
+  lt,
+  type SQL,
+  sql,
+} from 'drizzle-orm';
+import { instantOf } from '../events/instant.ts';
+import type { Queries } from './connect.ts';
+import { refusals } from './schema-operations.ts';
+
+export type RefusalRow = typeof refusals.$inferSelect;
+/** What lists show: everything but the bytes. */
+export type ListedRefusal = Omit<RefusalRow, 'headers' | 'body' | 'requestSha256'>;
+
+export interface RefusalFilter {
+  readonly ids?: readonly string[] | undefined;
+  readonly isAdmitted?: boolean | undefined;
+  readonly reason?: string | undefined;
+  readonly account?: string | undefined;
+  readonly address?: string | undefined;
+  readonly from?: Date | undefined;
+  readonly to?: Date | undefined;
+}
+
+const { headers: _headers, body: _body, requestSha256: _hash, ...listed } = getTableColumns(refusals);
+
+/** At most `limit` refusals behind `before`, newest first, without their bytes. */
+export function listRefusals(
+  db: Queries,
+  filter: RefusalFilter,
+  { before, limit }: { before: string | undefined; limit: number },
+): Promise<ListedRefusal[]> {
+  const isBehind = before === undefined ? undefined : lt(refusals.id, before);
+  return db.orm((orm) =>
+    orm
+      .select(listed)
+      .from(refusals)
+      .where(and(conditionOf(filter), isBehind))
+      .orderBy(desc(refusals.id))
+      .limit(limit),
+  );
+}
+
+export async function findRefusal(db: Queries, id: string): Promise<RefusalRow | undefined> {
+  const [row] = await db.orm((orm) => orm.select().from(refusals).where(eq(refusals.id, id)));
+  return row;
+}
+
+export interface RefusalPage {
+  readonly after: string | undefined;
+  readonly limit: number;
+}
+
+/** At most `limit` of the still refused behind `after`, oldest first, with their bytes. */
+export function loadRefusals(
+  db: Queries,
+  filter: RefusalFilter,
+  { after, limit }: RefusalPage,
+): Promise<RefusalRow[]> {
+  const isBehind = after === undefined ? undefined : gt(refusals.id, after);
+  return db.orm((orm) =>
+    orm
+      .select()
+      .from(refusals)
+      .where(and(conditionOf({ ...filter, isAdmitted: false }), isBehind))
+      .orderBy(asc(refusals.id))
+      .limit(limit),
+  );
+}
+
+/** The newest of the still refused that have no diagnosis: at most so many, and so many bytes, one at least. */
+export async function findUndiagnosed(
+  db: Queries,
+  { maxCount, maxStoredBytes }: { readonly maxCount: number; readonly maxStoredBytes: number },
+): Promise<RefusalRow[]> {
+  const rows = await db.query<{ id: string }>({
+    text: `
+      with newest as (
+        select id, stored_bytes from refusals where diagnosed_at is null and delivery_id is null
+        order by id desc limit $1
+      ), summed as (
+        select id, sum(stored_bytes) over (order by id desc) - stored_bytes as before from newest
+      )
+      select id from summed where before < $2`,
+    values: [maxCount, maxStoredBytes],
+  });
+  if (rows.length === 0) return [];
+  return db.orm((orm) =>
+    orm
+      .select()
+      .from(refusals)
+      .where(
+        inArray(
+          refusals.id,
+          rows.map(({ id }) => id),
+        ),
+      )
+      .orderBy(desc(refusals.id)),
+  );
+}
+
+/** How many match. */
+export async function countRefusals(db: Queries, filter: RefusalFilter): Promise<number> {
+  const [row] = await db.orm((orm) =>
+    orm.select({ count: sql<string>`count(*)` }).from(refusals).where(conditionOf(filter)),
+  );
+  return Number(row?.count);
+}
+
+/** The filter as a condition; undefined when it takes everything. */
+export function conditionOf({
+  ids,
+  isAdmitted,
+  reason,
+  account,
+  address,
+  from,
+  to,
+}: RefusalFilter): SQL | undefined {
+  return and(
+    ids === undefined ? undefined : inArray(refusals.id, [...ids]),
+    isAdmitted === undefined
+      ? undefined
+      : isAdmitted
+        ? isNotNull(refusals.deliveryId)
+        : isNull(refusals.deliveryId),
+    reason === undefined ? undefined : eq(refusals.reason, reason),
+    account === undefined ? undefined : eq(refusals.account, account),
+    address === undefined ? undefined : eq(refusals.address, address),
+    from === undefined ? undefined : gte(refusals.receivedAt, instantOf(from)),
+    to === undefined ? undefined : lt(refusals.receivedAt, instantOf(to)),
+  );
+}

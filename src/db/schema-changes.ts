@@ -1,0 +1,106 @@
+// The tables behind the change feed and the questions about the past, as drizzle sees them. As with `schema.ts`, the SQL that
+// makes them stands in `migrations/`, and a test fails when the two disagree. Triggers write `changes` and `fact_versions`, so
+// that no statement can change a row and forget to say so.
+import { sql } from 'drizzle-orm';
+import {
+  bigint,
+  check,
+  index,
+  integer,
+  jsonb,
+  pgTable,
+  primaryKey,
+  smallint,
+  text,
+} from 'drizzle-orm/pg-core';
+import type { SessionId } from '../events/event.ts';
+import { instant, transactionId } from './columns.ts';
+import type { EndedReason } from './schema.ts';
+
+export const changeTypes = [
+  'session_settled', // a session has its verdict, or another one than before
+  'session_confirmed', // a second source agrees
+  'session_disputed', // two statements contradict each other
+  'session_expired', // over, and nobody finished it
+  'session_unrecoverable', // iLive does not tell us
+  'face_match_recorded',
+  'compliance_alert_recorded',
+  'compliance_alert_acknowledged',
+  'compliance_alert_resolved',
+] as const;
+export type ChangeType = (typeof changeTypes)[number];
+
+/**
+ * What has changed, once each, for readers that must skip nothing. Numbers are given before transactions commit, so the
+ * order is that of the transactions' ids, and only what lies below the oldest one that still runs is shown.
+ */
+export const changes = pgTable(
+  'changes',
+  {
+    generation: integer().notNull(),
+    xid: transactionId().notNull().default(sql`pg_current_xact_id()`),
+    seq: bigint({ mode: 'number' }).notNull().generatedAlwaysAsIdentity(),
+    type: text().$type<ChangeType>().notNull(),
+    /** By the database's clock. */
+    at: instant().notNull().default(sql`clock_timestamp()`),
+    account: text().notNull(),
+    sessionId: text('session_id').$type<SessionId>(),
+    referenceId: text('reference_id'),
+    /** What the row said then. */
+    data: jsonb().$type<Readonly<Record<string, unknown>>>().notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.generation, table.xid, table.seq] })],
+);
+
+/** One row: which generation of transaction ids this is, and up to where old changes were dropped. */
+export const changeFeed = pgTable(
+  'change_feed',
+  {
+    id: smallint().primaryKey(),
+    /** A restored copy counts its transactions anew; then this goes up by one, and the order holds. */
+    generation: integer().notNull(),
+    droppedGeneration: integer('dropped_generation').notNull().default(0),
+    droppedXid: transactionId('dropped_xid').notNull().default(sql`'0'`),
+    droppedSeq: bigint('dropped_seq', { mode: 'number' }).notNull().default(0),
+  },
+  () => [check('change_feed_single', sql`id = 1`)],
+);
+
+/** Append-only: each time that a session ended without a verdict, also where it was expected again or settled later. */
+export const sessionEndings = pgTable(
+  'session_endings',
+  {
+    sessionId: text('session_id').$type<SessionId>().notNull(),
+    account: text().notNull(),
+    endedAt: instant('ended_at').notNull(),
+    state: text().$type<'expired' | 'unrecoverable'>().notNull(),
+    reason: text().$type<EndedReason>().notNull(),
+    /** When it was registered again, and so expected again. */
+    reopenedAt: instant('reopened_at'),
+  },
+  (table) => [primaryKey({ columns: [table.sessionId, table.account, table.endedAt] })],
+);
+
+/** What face matches and alerts said before a newer statement about them came. */
+export const factVersions = pgTable(
+  'fact_versions',
+  {
+    kind: text().$type<'face_match' | 'compliance_alert'>().notNull(),
+    factId: text('fact_id').notNull(),
+    account: text().notNull(),
+    sessionId: text('session_id').$type<SessionId>(),
+    referenceId: text('reference_id'),
+    knownAt: instant('known_at').notNull(),
+    supersededAt: instant('superseded_at').notNull(),
+    /** The whole row as it was. */
+    row: jsonb().$type<Readonly<Record<string, unknown>>>().notNull(),
+  },
+  (table) => [
+    // Subjects as they were known: what was said of one person's facts.
+    index('fact_versions_by_reference')
+      .on(table.referenceId, table.knownAt)
+      .where(sql`reference_id is not null`),
+    // Sessions as they were known.
+    index('fact_versions_by_session').on(table.sessionId, table.knownAt).where(sql`session_id is not null`),
+  ],
+);

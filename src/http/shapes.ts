@@ -1,0 +1,22 @@
+// The parts that many answers are made of, as schemas.
+import { z } from 'zod';
+
+/** A time as it is answered: UTC, to the microsecond. */
+export const instant = z.string().meta({ format: 'date-time', examples: ['2026-04-11T09:30:12.456789Z'] });
+
+export const uuid = z.string().meta({ format: 'uuid' });
+
+export const count = z.number().meta({ type: 'integer', minimum: 0 });
+
+/** Numbers by name. */
+export const counts = z.record(z.string(), count);
+
+/** A page of a list, as `pageOf` makes it. */
+export const pageShape = <Row extends z.ZodType>(row: Row) =>
+  z.object({
+    data: z.array(row),
+    next_cursor: z
+      .string()
+      .nullable()
+      .describe('Send it as ?cursor= for the next page; null on the last one.'),
+  });
