@@ -2,6 +2,7 @@
 // would change it. `config.ts` reads them; `.env.example` and the README's table are generated from them. No secret has a
 // default, and nothing hangs on NODE_ENV.
 import { z } from 'zod';
+import { apiKeys } from './config-keys-api.ts';
 import { operationKeys } from './config-keys-operations.ts';
 import {
   encryptionKeys,
@@ -220,5 +221,6 @@ export const keys = {
     '10',
     'How long a delivery may be owed before the sweep looks after it.',
   ),
+  ...apiKeys,
   ...operationKeys,
 };

@@ -116,6 +116,11 @@ function nest(values: Values) {
       sweepIntervalMs: seconds(values.SWEEP_INTERVAL_SECONDS),
       sweepOverdueMs: seconds(values.SWEEP_OVERDUE_SECONDS),
     },
+    follow: {
+      waitMaxMs: seconds(values.WAIT_MAX_SECONDS),
+      maxCallers: values.WAIT_MAX_CALLERS,
+      keepMs: values.CHANGES_KEEP_DAYS * 86_400_000,
+    },
     ...nestOperating(values),
     secretQuietMs: seconds(values.SECRET_QUIET_SECONDS),
   });

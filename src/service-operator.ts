@@ -3,8 +3,12 @@ import { defaultAccount } from './config.ts';
 import type { Database } from './db/connect.ts';
 import { pausables } from './db/schema-operations.ts';
 import { readOwnSchema } from './db/server-facts.ts';
-import type { ApiDependencies, RefusalDependencies, SecretDependencies } from './http/api.ts';
-import type { ExpectDependencies } from './http/expect-session.ts';
+import type {
+  ApiDependencies,
+  ExpectDependencies,
+  RefusalDependencies,
+  SecretDependencies,
+} from './http/api.ts';
 import { catalogueKinds } from './ilive/translate.ts';
 import { addFigures, addPauses } from './metrics.ts';
 import { createKeyRing, type KeyRing } from './operations/api-keys.ts';

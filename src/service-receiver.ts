@@ -3,7 +3,7 @@
 import { defaultAccount } from './config.ts';
 import type { Database } from './db/connect.ts';
 import { recordDeliveries } from './db/deliveries.ts';
-import type { ExpectDependencies } from './http/expect-session.ts';
+import type { ExpectDependencies } from './http/api.ts';
 import { createGroupCommit, type GroupCommit } from './http/group-commit.ts';
 import type { ReceiveDependencies } from './http/receive-webhook.ts';
 import type { IliveClient } from './ilive/client.ts';

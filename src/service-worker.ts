@@ -13,7 +13,7 @@ import { createSweep } from './reconcile/sweep.ts';
 import type { Running } from './running.ts';
 import { createTokenCipher, ledgerRulesOf } from './service-vendor.ts';
 import { processDeliveries } from './workers/process-deliveries.ts';
-import { keepUp } from './workers/upkeep.ts';
+import { keepUp, type UpkeepDependencies } from './workers/upkeep.ts';
 
 const replayIntervalMs = 1_000;
 const upkeepIntervalMs = 60 * 60 * 1000;
@@ -67,12 +67,7 @@ export function startWork(
     schedule('sweep', sweepIntervalMs, async () => (isPaused() ? undefined : sweep()), log),
     schedule('pull', config.ledger.pullIntervalMs, () => pull(stopping.signal), log),
     schedule('replay', replayIntervalMs, () => replay(stopping.signal), log),
-    schedule(
-      'upkeep',
-      upkeepIntervalMs,
-      () => keepUp({ db, refusalsKeepMs: config.refusals.keepMs, log, now }),
-      log,
-    ),
+    schedule('upkeep', upkeepIntervalMs, () => keepUp(upkeepOf(running, db)), log),
   ];
   undo.push({
     name: 'scheduled tasks',
@@ -81,6 +76,11 @@ export function startWork(
       await Promise.all(tasks.map((task) => task.stop()));
     },
   });
+}
+
+/** What upkeep needs, before any work begins as well as all the while. */
+export function upkeepOf({ config, log, now }: Running, db: Database): UpkeepDependencies {
+  return { db, refusalsKeepMs: config.refusals.keepMs, changesKeepMs: config.follow.keepMs, log, now };
 }
 
 function createPullTask(

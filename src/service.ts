@@ -20,7 +20,7 @@ import type { Overrides, Running } from './running.ts';
 import { createApi, startPauses, startSecretRing } from './service-operator.ts';
 import { createExpectation, createReceiver } from './service-receiver.ts';
 import { createVendorClient } from './service-vendor.ts';
-import { startWork } from './service-worker.ts';
+import { startWork, upkeepOf } from './service-worker.ts';
 import { keepUp } from './workers/upkeep.ts';
 
 export interface Service {
@@ -84,8 +84,7 @@ async function startAll(running: Running): Promise<void> {
   const { connectPool, backend, announcer } = stores;
   const readDb = connectPool('read', workStatementTimeoutMs);
   // Before the door opens: a day's partition that is made while that day's rows come in refuses some of them.
-  const upkeep = { db: readDb, refusalsKeepMs: config.refusals.keepMs, log, now: running.now };
-  await keepUp(upkeep).catch((error: unknown) =>
+  await keepUp(upkeepOf(running, readDb)).catch((error: unknown) =>
     log.warn(
       { err: error },
       'the partitions of the coming days could not be made; the default one takes their rows',

@@ -1,7 +1,8 @@
 // What the routes under /v1 need, all of them together.
-import type { EncryptionKey } from '../cipher.ts';
+import type { Cipher, EncryptionKey } from '../cipher.ts';
 import type { Database } from '../db/connect.ts';
 import type { DeliveryId } from '../events/event.ts';
+import type { IliveClient } from '../ilive/client.ts';
 import type { AdmitDependencies } from '../operations/admit-by-pull.ts';
 import type { ReverifyDependencies } from '../operations/admit-refusals.ts';
 import type { KeyRing } from '../operations/api-keys.ts';
@@ -12,7 +13,6 @@ import type { RotateDependencies } from '../operations/rotate-secrets.ts';
 import type { ProbeDependencies } from '../operations/send-probe.ts';
 import type { ReplayDependencies } from '../operations/start-replay.ts';
 import type { StatusDependencies } from '../operations/status.ts';
-import type { ExpectDependencies } from './expect-session.ts';
 
 export interface RefusalDependencies extends ReverifyDependencies, AdmitDependencies, DiagnoseDependencies {
   /** Rings for the deliveries that were let in. */
@@ -22,6 +22,21 @@ export interface RefusalDependencies extends ReverifyDependencies, AdmitDependen
 export interface SecretDependencies extends RotateDependencies, ProbeDependencies {
   /** How long an old secret must not have matched before it is retired. */
   readonly quietMs: number;
+}
+
+/** What it takes to put sessions into the ledger. */
+export interface ExpectDependencies {
+  readonly db: Database;
+  /** Undefined where no API key is configured. */
+  readonly client: IliveClient | undefined;
+  readonly cipher: Cipher | undefined;
+  readonly dialect: 'reference' | 'managed';
+  readonly defaultAccount: string;
+  readonly webhookUrl: string | undefined;
+  readonly sessionTtlMs: number;
+  /** When to ask about a session for the first time. */
+  readonly firstPullAt: (startedAt: Date, expiresAt: Date) => Date;
+  readonly now: () => Date;
 }
 
 export interface ApiDependencies {

@@ -3,7 +3,6 @@
 // sealed on the way in and never shown again (guarantee 9).
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import type { Cipher } from '../cipher.ts';
 import type { Database, Queries } from '../db/connect.ts';
 import { findSessions } from '../db/find-sessions.ts';
 import {
@@ -18,23 +17,10 @@ import { ServiceError } from '../errors.ts';
 import type { SessionId } from '../events/event.ts';
 import type { IliveClient } from '../ilive/client.ts';
 import { ApiError } from '../ilive/errors.ts';
+import type { ExpectDependencies } from './api.ts';
 import { operation, reply } from './operation.ts';
 import { searchText, timeText } from './query.ts';
 import { instant } from './shapes.ts';
-
-export interface ExpectDependencies {
-  readonly db: Database;
-  /** Undefined where no API key is configured. */
-  readonly client: IliveClient | undefined;
-  readonly cipher: Cipher | undefined;
-  readonly dialect: 'reference' | 'managed';
-  readonly defaultAccount: string;
-  readonly webhookUrl: string | undefined;
-  readonly sessionTtlMs: number;
-  /** When to ask about a session for the first time. */
-  readonly firstPullAt: (startedAt: Date, expiresAt: Date) => Date;
-  readonly now: () => Date;
-}
 
 const text = searchText;
 const token = z.string().min(1, 'must not be empty').max(4_096, 'must be at most 4096 characters');

@@ -1,5 +1,6 @@
 // What keeps the tables in shape, off every hot path. Each task is harmless when several processes do it at once, and
 // none of them is needed for a delivery to be accepted or processed.
+import { dropOldChanges, renewGeneration } from '../db/changes.ts';
 import type { Database } from '../db/connect.ts';
 import { dropOldIdempotencyKeys } from '../db/idempotency-keys.ts';
 import { createBodyPartitions } from '../db/partitions.ts';
@@ -7,21 +8,30 @@ import { dropOldRefusals } from '../db/refusals.ts';
 import type { Log } from '../log.ts';
 
 const partitionDaysAhead = 7;
+// Dropped in pieces, so that no statement takes long.
+const changesPiece = 5_000;
 
 export interface UpkeepDependencies {
   readonly db: Database;
   /** How long a refused request is kept. */
   readonly refusalsKeepMs: number;
+  /** How long the change feed can be resumed. */
+  readonly changesKeepMs: number;
   readonly log: Log;
   readonly now: () => Date;
 }
 
-/** Makes the coming days' partitions of the stored bodies, and forgets idempotency keys and refusals that are old. */
-export async function keepUp({ db, refusalsKeepMs, log, now }: UpkeepDependencies): Promise<void> {
+/** Makes the coming days' partitions of the stored bodies, and forgets idempotency keys, refusals and changes that are old. */
+export async function keepUp(deps: UpkeepDependencies): Promise<void> {
+  const { db, refusalsKeepMs, changesKeepMs, log, now } = deps;
+  if (await renewGeneration(db))
+    log.warn('this database was restored from a dump: the change feed goes on in a new generation');
   const partitions = await createBodyPartitions(db, now(), partitionDaysAhead);
   await dropOldIdempotencyKeys(db, now());
   const refusals = await dropOldRefusals(db, new Date(now().getTime() - refusalsKeepMs));
   if (refusals > 0)
     log.info({ count: refusals }, 'let go of refusals that are older than REFUSALS_KEEP_DAYS');
+  const changesBefore = new Date(now().getTime() - changesKeepMs);
+  while ((await dropOldChanges(db, changesBefore, changesPiece)) === changesPiece);
   if (partitions.length > 0) log.info({ partitions }, 'made partitions for the coming days');
 }

@@ -1,0 +1,20 @@
+// The keys of the environment that bear on the API that internal services live on.
+import { key, wholeNumber } from './config-schemas.ts';
+
+export const apiKeys = {
+  WAIT_MAX_SECONDS: key(
+    wholeNumber(1, 3_600),
+    '60',
+    'Longest that a caller may wait in one request for a verdict or a change; keep it below the time-outs of what stands in between.',
+  ),
+  WAIT_MAX_CALLERS: key(
+    wholeNumber(1, 1_000_000),
+    '20000',
+    'Callers that may wait in one process at once, streams included; one more is answered with 503.',
+  ),
+  CHANGES_KEEP_DAYS: key(
+    wholeNumber(1, 3_650),
+    '30',
+    'How long the change feed can be resumed; a cursor that is older is answered with 410.',
+  ),
+};
