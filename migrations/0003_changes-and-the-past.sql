@@ -65,7 +65,7 @@ COMMENT ON INDEX "fact_versions_by_reference" IS 'Subjects as they were known: w
 COMMENT ON INDEX "fact_versions_by_session" IS 'Sessions as they were known.';
 --> statement-breakpoint
 -- Whoever waits listens on ilive_changes. The payload names the sessions that changed, as the first 16 hex digits of
--- SHA-256 of account:session, up to 400 in one; a payload without names says that something else changed.
+-- SHA-256 of the session's id, up to 400 in one; a payload without names says that something else changed.
 CREATE FUNCTION announce_changes(session_names text[]) RETURNS void LANGUAGE sql AS $$
   select pg_notify('ilive_changes', '') where cardinality(session_names) = 0
   union all
@@ -74,8 +74,8 @@ CREATE FUNCTION announce_changes(session_names text[]) RETURNS void LANGUAGE sql
   group by part;
 $$;
 --> statement-breakpoint
-CREATE FUNCTION session_name(account text, session_id text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
-  select left(encode(sha256(convert_to(account || ':' || session_id, 'UTF8')), 'hex'), 16);
+CREATE FUNCTION session_name(session_id text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+  select left(encode(sha256(convert_to(session_id, 'UTF8')), 'hex'), 16);
 $$;
 --> statement-breakpoint
 CREATE FUNCTION note_new_sessions() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -97,9 +97,9 @@ BEGIN
     ) t (place, type, has_come)
     where t.has_come
     order by n.session_id, n.account, t.place
-    returning account, session_id
+    returning session_id
   )
-  select array_agg(distinct session_name(account, session_id)) into names from noted;
+  select array_agg(distinct session_name(session_id)) into names from noted;
   if names is not null then perform announce_changes(names); end if;
   return null;
 END $$;
@@ -127,9 +127,9 @@ BEGIN
     ) t (place, type, has_come)
     where t.has_come
     order by n.session_id, n.account, t.place
-    returning account, session_id
+    returning session_id
   )
-  select array_agg(distinct session_name(account, session_id)) into names from noted;
+  select array_agg(distinct session_name(session_id)) into names from noted;
   if names is not null then perform announce_changes(names); end if;
   return null;
 END $$;

@@ -12,6 +12,16 @@ export const apiKeys = {
     '20000',
     'Callers that may wait in one process at once, streams included; one more is answered with 503.',
   ),
+  STREAM_HEARTBEAT_SECONDS: key(
+    wholeNumber(1, 3_600),
+    '15',
+    'How often a stream on which nothing comes says that it is there; keep it below the time-outs of what stands in between.',
+  ),
+  STREAM_STALL_SECONDS: key(
+    wholeNumber(1, 3_600),
+    '30',
+    'How long a reader of a stream may take nothing of what was sent before it is cut off.',
+  ),
   CHANGES_KEEP_DAYS: key(
     wholeNumber(1, 3_650),
     '30',

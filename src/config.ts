@@ -119,6 +119,8 @@ function nest(values: Values) {
     follow: {
       waitMaxMs: seconds(values.WAIT_MAX_SECONDS),
       maxCallers: values.WAIT_MAX_CALLERS,
+      heartbeatMs: seconds(values.STREAM_HEARTBEAT_SECONDS),
+      stallMs: seconds(values.STREAM_STALL_SECONDS),
       keepMs: values.CHANGES_KEEP_DAYS * 86_400_000,
     },
     ...nestOperating(values),

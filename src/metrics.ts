@@ -126,6 +126,23 @@ export function addFigures(registry: Registry, read: () => Promise<Figures>): vo
   }
 }
 
+/** Adds how many callers wait in this process, by what they wait for. */
+export function addCallers<Kind extends string>(
+  registry: Registry,
+  kinds: readonly Kind[],
+  count: (kind: Kind) => number,
+): void {
+  new Gauge({
+    name: 'ilive_waiting_callers',
+    help: 'Callers that wait for a verdict or for changes, or follow a stream, in this process.',
+    labelNames: ['kind'] as const,
+    registers: [registry],
+    collect() {
+      for (const kind of kinds) this.set({ kind }, count(kind));
+    },
+  });
+}
+
 /** Adds whether this process holds still what an operator has paused. */
 export function addPauses<What extends string>(
   registry: Registry,

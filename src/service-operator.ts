@@ -6,6 +6,7 @@ import { readOwnSchema } from './db/server-facts.ts';
 import type {
   ApiDependencies,
   ExpectDependencies,
+  FollowDependencies,
   RefusalDependencies,
   SecretDependencies,
 } from './http/api.ts';
@@ -73,6 +74,7 @@ export interface ApiParts {
   /** A pool of the operator's own: a long action holds up no question. */
   readonly operatorDb: Database;
   readonly expect: ExpectDependencies;
+  readonly follow: FollowDependencies;
   readonly announcer: Announcer;
   readonly ring: SecretRing;
 }
@@ -93,6 +95,7 @@ export async function createApi(running: Running, parts: ApiParts): Promise<ApiD
   return {
     db,
     expect,
+    follow: parts.follow,
     operate: { db: operatorDb, auditKey: encryptionKeys[0], log, now },
     keyRing,
     refusals,
@@ -165,7 +168,7 @@ function createLook({ config, now }: Running, { operatorDb, expect, announcer }:
 
 // How many pools of a process may grow to DATABASE_POOL_MAX, and what the others and the queue take at most.
 const fullPools = 4;
-const furtherConnections = 16;
+const furtherConnections = 17;
 
 function createDoctorDependencies(
   { config }: Running,

@@ -17,6 +17,7 @@ import { type Announcer, createAnnouncer } from './queue/announce.ts';
 import { createQueueBackend, type QueueBackend } from './queue/backend.ts';
 import { consume } from './queue/consume.ts';
 import type { Overrides, Running } from './running.ts';
+import { letGo, startFollowing } from './service-follow.ts';
 import { createApi, startPauses, startSecretRing } from './service-operator.ts';
 import { createExpectation, createReceiver } from './service-receiver.ts';
 import { createVendorClient } from './service-vendor.ts';
@@ -100,6 +101,8 @@ async function startAll(running: Running): Promise<void> {
       ? { receive: undefined, api: undefined }
       : await createFront(running, stores, readDb, client);
   await openDoor(running, readDb, api, receive, backend.kind);
+  // The first thing to be undone: those who wait are answered, so that the door can close.
+  if (api !== undefined) running.undo.push({ name: 'waiting callers', run: async () => letGo(api.follow) });
   if (config.role !== 'receiver') {
     const pools = {
       db: connectPool('work', workStatementTimeoutMs),
@@ -115,6 +118,7 @@ async function startAll(running: Running): Promise<void> {
 }
 
 interface Stores {
+  readonly databaseUrl: string;
   readonly connectPool: (name: string, statementTimeoutMs: number, maxConnections?: number) => Database;
   readonly backend: QueueBackend;
   readonly announcer: Announcer;
@@ -156,13 +160,13 @@ async function openStores(running: Running): Promise<Stores> {
     onFailure: () => metrics.ringsFailed.inc(),
   });
   undo.push({ name: 'announcer', run: () => announcer.close() });
-  return { connectPool, backend, announcer };
+  return { databaseUrl, connectPool, backend, announcer };
 }
 
 // What takes deliveries and answers questions.
 async function createFront(
   running: Running,
-  { connectPool, announcer }: Stores,
+  { databaseUrl, connectPool, announcer }: Stores,
   readDb: Database,
   client: IliveClient | undefined,
 ): Promise<{ receive: ReceiveDependencies; api: ApiDependencies }> {
@@ -178,6 +182,7 @@ async function createFront(
     db: readDb,
     operatorDb,
     ring,
+    follow: startFollowing(running, { databaseUrl, db: readDb }),
     expect: createExpectation(running, readDb, client),
     announcer,
   });

@@ -15,7 +15,14 @@ const bundledPostgres =
 const bundledNode =
   'the Node that scripts/run.mjs runs on; found by the name of the platform, absent elsewhere';
 
-const serviceParts = ['running', 'service-operator', 'service-receiver', 'service-worker', 'service-vendor'];
+const serviceParts = [
+  'running',
+  'service-follow',
+  'service-operator',
+  'service-receiver',
+  'service-worker',
+  'service-vendor',
+];
 
 const house: House = {
   rooms: {
@@ -65,6 +72,10 @@ const house: House = {
     'service-worker': {
       mayImport: [...serviceParts, 'config', ...workRooms],
       reason: 'the worker’s part of the composition root',
+    },
+    'service-follow': {
+      mayImport: [...serviceParts, 'config', ...workRooms],
+      reason: 'what those who wait need, as the receiver has it',
     },
     'service-operator': {
       mayImport: [...serviceParts, 'config', ...workRooms],

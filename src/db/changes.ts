@@ -14,6 +14,15 @@ export interface FeedPosition {
   readonly seq: number;
 }
 
+/** Negative where `a` comes before `b`. */
+export function comparePositions(a: FeedPosition, b: FeedPosition): number {
+  return (
+    a.generation - b.generation ||
+    a.xid.length - b.xid.length ||
+    (a.xid < b.xid ? -1 : a.xid > b.xid ? 1 : a.seq - b.seq)
+  );
+}
+
 export interface Change extends FeedPosition {
   readonly type: ChangeType;
   readonly at: Instant;

@@ -67,6 +67,8 @@ export interface DueSession {
   readonly expiresAt: string | null;
   /** Counting the one that is now begun. */
   readonly pullAttempts: number;
+  /** Until when somebody waits for its verdict. */
+  readonly waitedUntil: string | null;
 }
 
 export interface TakeDueOptions {
@@ -78,8 +80,8 @@ export interface TakeDueOptions {
 }
 
 /**
- * Takes sessions that are due, for `leaseMs`. The last chances first, then those asked least often: when the budget is too
- * small for all, each is asked once before any is asked twice.
+ * Takes sessions that are due, for `leaseMs`. The last chances first, then those that somebody waits for, then those asked
+ * least often: when the budget is too small for all, each is asked once before any is asked twice.
  */
 export function takeDueSessions(db: Queries, options: TakeDueOptions): Promise<DueSession[]> {
   const { now, leaseMs, lastChanceMs, limit } = options;
@@ -89,14 +91,15 @@ export function takeDueSessions(db: Queries, options: TakeDueOptions): Promise<D
       with due as (
         select session_id, account from sessions
         where next_pull_at <= $1 and (pull_lease_until is null or pull_lease_until < $1)
-        order by (expires_at <= $3::timestamptz) desc nulls last, pull_attempts, next_pull_at
+        order by (expires_at <= $3::timestamptz) desc nulls last, (waited_until > $1) desc nulls last, pull_attempts,
+                 next_pull_at
         limit $4
         for update skip locked
       )
-      update sessions s set pull_lease_until = $2, pull_attempts = least(s.pull_attempts + 1, 30000)
+      update sessions s set pull_lease_until = $2, pulled_at = $1, pull_attempts = least(s.pull_attempts + 1, 30000)
       from due where s.session_id = due.session_id and s.account = due.account
       returning s.session_id as "sessionId", s.account, s.state, s.dialect, s.token, s.expires_at as "expiresAt",
-                s.pull_attempts as "pullAttempts"`,
+                s.pull_attempts as "pullAttempts", s.waited_until as "waitedUntil"`,
     values: [
       now.toISOString(),
       new Date(now.getTime() + leaseMs).toISOString(),

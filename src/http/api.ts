@@ -1,5 +1,6 @@
 // What the routes under /v1 need, all of them together.
 import type { Cipher, EncryptionKey } from '../cipher.ts';
+import type { FeedBounds, FeedPosition } from '../db/changes.ts';
 import type { Database } from '../db/connect.ts';
 import type { DeliveryId } from '../events/event.ts';
 import type { IliveClient } from '../ilive/client.ts';
@@ -13,6 +14,9 @@ import type { RotateDependencies } from '../operations/rotate-secrets.ts';
 import type { ProbeDependencies } from '../operations/send-probe.ts';
 import type { ReplayDependencies } from '../operations/start-replay.ts';
 import type { StatusDependencies } from '../operations/status.ts';
+import type { Callers } from './callers.ts';
+import type { ChangeFeed } from './change-feed.ts';
+import type { VerdictWaits } from './verdict-waits.ts';
 
 export interface RefusalDependencies extends ReverifyDependencies, AdmitDependencies, DiagnoseDependencies {
   /** Rings for the deliveries that were let in. */
@@ -39,10 +43,25 @@ export interface ExpectDependencies {
   readonly now: () => Date;
 }
 
+/** What it takes to wait for verdicts and to follow changes. */
+export interface FollowDependencies {
+  readonly waits: VerdictWaits;
+  readonly feed: ChangeFeed;
+  readonly callers: Callers;
+  readonly findEnd: () => Promise<FeedPosition>;
+  readonly readBounds: () => Promise<FeedBounds>;
+  readonly waitMaxMs: number;
+  /** A stream on which nothing comes says so this often. */
+  readonly heartbeatMs: number;
+  /** How long a stream's reader may take none of what was sent. */
+  readonly stallMs: number;
+}
+
 export interface ApiDependencies {
   readonly db: Database;
   readonly expect: ExpectDependencies;
   readonly operate: OperateDependencies;
+  readonly follow: FollowDependencies;
   readonly keyRing: KeyRing;
   readonly refusals: RefusalDependencies;
   readonly secrets: SecretDependencies;

@@ -1,7 +1,7 @@
 // The HTTP server around the routes, with a limit on every wait: a slow or half-sent request ends by itself and holds
 // nothing. Closing takes no new connection, lets requests in flight finish, and closes what is idle.
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import type { Express } from 'express';
 
 export interface ListenOptions {
@@ -33,6 +33,13 @@ export async function listen(app: Express, options: ListenOptions): Promise<Http
     },
     app,
   );
+  // Connections on which nothing was ever sent: Node counts them as busy until its time-out.
+  const silent = new Set<Socket>();
+  server.on('connection', (socket) => {
+    silent.add(socket);
+    socket.once('close', () => silent.delete(socket));
+  });
+  server.on('request', ({ socket }) => silent.delete(socket));
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(options.port, options.host, () => {
@@ -46,7 +53,10 @@ export async function listen(app: Express, options: ListenOptions): Promise<Http
       new Promise((resolve) => {
         server.close(() => resolve());
         // A connection that was busy a moment ago becomes idle after `close` has looked.
-        const timer = setInterval(() => server.closeIdleConnections(), 100);
+        const timer = setInterval(() => {
+          server.closeIdleConnections();
+          for (const socket of silent) if (socket.bytesRead === 0) socket.destroy();
+        }, 100);
         server.once('close', () => clearInterval(timer));
       }),
   };

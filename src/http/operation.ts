@@ -51,7 +51,7 @@ interface Declared<
       z.infer<z.ZodObject<Headers>>,
       z.infer<Body>
     >,
-  ) => Promise<Reply<A>>;
+  ) => Promise<Reply<A> | typeof streamed>;
 }
 
 /** What is known of an operation once its own types do not matter any more. */
@@ -93,10 +93,14 @@ export function operation<
         req,
         res,
       };
-      send(res, await declared.answer(deps, asked));
+      const answered = await declared.answer(deps, asked);
+      if (answered !== streamed) send(res, answered);
     },
   };
 }
+
+/** What an operation gives back that has written its answer itself, piece by piece. */
+export const streamed = Symbol('streamed');
 
 /** An answer as its operation gives it back. */
 export function reply<Status extends number, Body>(status: Status, body: Body) {

@@ -21,6 +21,19 @@ export const timeText = z
   .refine((text) => parseInstant(text) !== undefined, 'must be a time such as 2026-11-23T00:00:00Z')
   .transform((text) => new Date(parseInstant(text) ?? text));
 
+const unitsMs = { ms: 1, s: 1_000, m: 60_000 } as const;
+
+/** How long to wait, such as 30s, as milliseconds; 0 when it is not given. */
+export const waitText = z
+  .string()
+  .regex(/^\d{1,6}(ms|s|m)?$/, 'must be a time such as 30s, 500ms or 1m')
+  .transform((text) => {
+    const [, digits, unit = 's'] = /^(\d+)(ms|s|m)?$/.exec(text) ?? [];
+    return Number(digits) * unitsMs[unit as keyof typeof unitsMs];
+  })
+  .default(0)
+  .describe('How long to wait, such as 30s; at most WAIT_MAX_SECONDS. Default: not at all.');
+
 /** Why an operator does something; it goes into the audit. */
 export const whyText = searchText;
 

@@ -3,6 +3,7 @@
 import type { Express } from 'express';
 import type { RoleName } from '../db/schema-operations.ts';
 import type { ApiDependencies } from './api.ts';
+import { showChanges } from './changes.ts';
 import { showCompleteness } from './completeness.ts';
 import { showDeliveries, showDelivery, showDeliveryBody } from './deliveries.ts';
 import { createSession, registerKnownSession } from './expect-session.ts';
@@ -27,6 +28,8 @@ import { beginSecretRotation, finishSecretRotation, showSecrets, testSecret } fr
 import { showStatus } from './ops/status.ts';
 import { refuseMethod } from './refuse-method.ts';
 import { showSession, showSessions } from './sessions.ts';
+import { streamChanges } from './stream.ts';
+import { showVerdict } from './verdict.ts';
 
 export interface Route {
   readonly method: 'GET' | 'POST' | 'PUT';
@@ -59,6 +62,14 @@ export const routes: readonly Route[] = [
     registerKnownSession,
     'expects the verdict of a session that was created elsewhere',
   ),
+  get(
+    '/v1/sessions/:session_id/verdict',
+    'reader',
+    showVerdict,
+    'the verdict, or with wait the moment it is there',
+  ),
+  get('/v1/changes', 'reader', showChanges, 'what has changed, once each and in order, from a cursor on'),
+  get('/v1/stream', 'reader', streamChanges, 'the same as server-sent events'),
   get('/v1/completeness', 'reader', showCompleteness, 'how the expected sessions have ended'),
   get('/v1/face-matches', 'reader', showFaceMatches, 'a page of face matches, newest first'),
   get('/v1/compliance-alerts', 'reader', showComplianceAlerts, 'a page of compliance alerts, newest first'),

@@ -16,6 +16,12 @@ const gapMs = 60_000;
 const gapsUntilWide = 18;
 const wideGapMs = 180_000;
 
+/** While somebody waits for the verdict; whoever waits has sent the user there, and looks at a spinner. */
+export const waitedGapMs = 5_000;
+// A user who has not come back after a minute may never do so.
+const waitedUntilWide = 12;
+const waitedWideGapMs = 15_000;
+
 /** The last time before the end. */
 export const lastChanceMs = 60_000;
 const afterEndMs = 5_000;
@@ -28,17 +34,27 @@ export function firstPullAt(startedAt: Date, expiresAt: Date, plan: PullPlan): D
 }
 
 /** When to ask again, after having asked `attempts` times; null once the end has been asked about. */
-export function nextPullAt(askedAt: Date, attempts: number, expiresAt: Date): Date | null {
+export function nextPullAt(
+  askedAt: Date,
+  attempts: number,
+  expiresAt: Date,
+  isWaitedFor = false,
+): Date | null {
   const asked = askedAt.getTime();
   const end = expiresAt.getTime();
   if (asked >= end) return null;
-  const next = asked + gapAfter(attempts);
+  const next =
+    asked + (isWaitedFor ? Math.min(gapAfter(attempts), waitedGapAfter(attempts)) : gapAfter(attempts));
   if (next < end - lastChanceMs) return new Date(next);
   return new Date(asked < end - lastChanceMs ? end - lastChanceMs : end + afterEndMs);
 }
 
 function gapAfter(attempts: number): number {
   return earlyGapsMs[attempts - 1] ?? (attempts < gapsUntilWide ? gapMs : wideGapMs);
+}
+
+function waitedGapAfter(attempts: number): number {
+  return attempts < waitedUntilWide ? waitedGapMs : waitedWideGapMs;
 }
 
 /** When to ask for a second source, now or never. */

@@ -149,8 +149,11 @@ async function askAgain(
   reason: EndedReason,
 ): Promise<PullOutcome> {
   const now = deps.now();
+  const isWaitedFor = session.waitedUntil !== null && new Date(session.waitedUntil) > now;
   const next =
-    session.expiresAt === null ? null : nextPullAt(now, session.pullAttempts, new Date(session.expiresAt));
+    session.expiresAt === null
+      ? null
+      : nextPullAt(now, session.pullAttempts, new Date(session.expiresAt), isWaitedFor);
   if (next === null) {
     return end(deps, session, reason === 'never_finished' ? 'expired' : 'unrecoverable', reason);
   }

@@ -1,0 +1,95 @@
+// `GET /v1/changes?after=&wait=&limit=&types=`: everything that settled, was confirmed, disputed, recorded or ended, once each,
+// in an order in which nothing is skipped. A reader keeps `next_cursor` and asks again with it, for as long as changes are kept.
+import { z } from 'zod';
+import { comparePositions, type FeedPosition } from '../db/changes.ts';
+import type { ChangeType } from '../db/schema-changes.ts';
+import type { FollowDependencies } from './api.ts';
+import { afterText, change, readPosition, showChange, typesText, writePosition } from './change-shape.ts';
+import { hasLeft } from './has-left.ts';
+import { operation, reply } from './operation.ts';
+import { waitText } from './query.ts';
+
+const limitDefault = 100;
+const limitMax = 1_000;
+// So many changes are looked through for one answer; a page of a rare type may be short, and the next one goes on.
+const lookedThroughMax = 20_000;
+
+const page = z.object({
+  data: z.array(change),
+  next_cursor: z.string().describe('Ask again with ?after= this.'),
+  has_more: z.boolean().describe('Whether there is more now; ask at once.'),
+});
+
+/** Answers the next changes; with `wait`, the moment there are any. */
+export const showChanges = operation({
+  query: {
+    after: afterText.optional(),
+    wait: waitText,
+    limit: z
+      .string()
+      .regex(/^\d{1,4}$/, `must be a whole number from 1 to ${limitMax}`)
+      .transform(Number)
+      .refine((limit) => limit >= 1 && limit <= limitMax, `must be a whole number from 1 to ${limitMax}`)
+      .default(limitDefault),
+    types: typesText,
+  },
+  answers: { 200: page },
+  errors: ['gone'],
+  answer: async ({ follow }, { query, res }) => {
+    const signal = hasLeft(res);
+    const deadline = performance.now() + Math.min(query.wait, follow.waitMaxMs);
+    const leave = query.wait === 0 ? () => {} : follow.callers.enter('changes');
+    const timeOver = AbortSignal.timeout(Math.min(query.wait, follow.waitMaxMs));
+    try {
+      const after = await startOf(follow, query.after);
+      for (
+        let found = await collect(follow, after, query);
+        ;
+        found = await collect(follow, found.place, query)
+      ) {
+        const isOver = performance.now() >= deadline || signal.aborted || follow.feed.isReleased;
+        if (found.rows.length > 0 || found.hasMore || isOver) {
+          return reply(200, {
+            data: found.rows.map(showChange),
+            next_cursor: writePosition(found.place),
+            has_more: found.hasMore,
+          });
+        }
+        await follow.feed.news(found.place, AbortSignal.any([signal, timeOver]));
+      }
+    } finally {
+      leave();
+    }
+  },
+});
+
+/** The place that `after` names: by default before everything that is kept, for `latest` the end as it is now. */
+export async function startOf(
+  { findEnd, readBounds }: Pick<FollowDependencies, 'findEnd' | 'readBounds'>,
+  after: string | undefined,
+): Promise<FeedPosition> {
+  if (after === 'latest') return findEnd();
+  return after === undefined ? (await readBounds()).droppedThrough : readPosition(after);
+}
+
+/** At most `limit` changes of the types behind `after`, and the place up to which was looked. */
+export async function collect(
+  { feed }: Pick<FollowDependencies, 'feed'>,
+  after: FeedPosition,
+  { limit, types }: { readonly limit: number; readonly types?: readonly ChangeType[] | undefined },
+) {
+  const rows = [];
+  let place = after;
+  let hasMore = true;
+  for (let looked = 0; hasMore && rows.length < limit && looked < lookedThroughMax; ) {
+    const next = await feed.read(place, limitMax);
+    looked += next.length;
+    hasMore = next.length === limitMax;
+    for (const row of next) {
+      if (rows.length === limit) return { rows, place, hasMore: true };
+      if (types === undefined || types.includes(row.type)) rows.push(row);
+      place = row;
+    }
+  }
+  return { rows, place, hasMore: hasMore && comparePositions(place, after) > 0 };
+}

@@ -1,0 +1,83 @@
+// `GET /v1/stream`: the change feed as server-sent events. An event's id is its cursor, so that a browser or a client that
+// reconnects with Last-Event-ID goes on where it was. A reader that does not read is cut off; only one page is ever held for it.
+import { once } from 'node:events';
+import type { Response } from 'express';
+import { z } from 'zod';
+import type { FeedPosition } from '../db/changes.ts';
+import type { ChangeType } from '../db/schema-changes.ts';
+import { ServiceError } from '../errors.ts';
+import type { FollowDependencies } from './api.ts';
+import { afterText, showChange, typesText, writePosition } from './change-shape.ts';
+import { collect, startOf } from './changes.ts';
+import { hasLeft } from './has-left.ts';
+import { operation, streamed } from './operation.ts';
+
+const pageChanges = 200;
+const reconnectMs = 1_000;
+
+/** Streams the changes until the caller leaves; each as an event of its type. */
+export const streamChanges = operation({
+  query: { after: afterText.optional(), types: typesText },
+  headers: { 'last-event-id': afterText.optional() },
+  answers: { 200: z.string().describe('Events whose data is a Change.') },
+  errors: ['gone'],
+  answer: async ({ follow }, { query, headers, res }) => {
+    const leave = follow.callers.enter('stream');
+    try {
+      const after = await startOf(follow, headers['last-event-id'] ?? query.after);
+      // What is wrong with the cursor is told before the stream begins.
+      await collect(follow, after, { limit: 1, types: query.types });
+      res.writeHead(200, {
+        'content-type': 'text/event-stream; charset=utf-8',
+        'cache-control': 'no-store',
+        // Proxies such as nginx would else gather the events.
+        'x-accel-buffering': 'no',
+      });
+      res.write(`retry: ${reconnectMs}\n\n`);
+      await pour(follow, res, after, query.types);
+    } finally {
+      leave();
+    }
+    return streamed;
+  },
+});
+
+async function pour(
+  follow: FollowDependencies,
+  res: Response,
+  after: FeedPosition,
+  types: readonly ChangeType[] | undefined,
+): Promise<void> {
+  const signal = hasLeft(res);
+  let place = after;
+  try {
+    while (!signal.aborted && !follow.feed.isReleased) {
+      const found = await collect(follow, place, { limit: pageChanges, types });
+      place = found.place;
+      const events = found.rows.map((row) => {
+        const told = showChange(row);
+        return `id: ${told.cursor}\nevent: ${told.type}\ndata: ${JSON.stringify(told)}\n\n`;
+      });
+      if (events.length > 0) await write(res, events.join(''), follow.stallMs, signal);
+      if (found.hasMore) continue;
+      const quiet = AbortSignal.timeout(follow.heartbeatMs);
+      await follow.feed.news(place, AbortSignal.any([signal, quiet]));
+      // The id moves on over what was not of its types, so that a reconnect does not look through it again.
+      if (quiet.aborted) await write(res, `:\nid: ${writePosition(place)}\n\n`, follow.stallMs, signal);
+    }
+  } catch (error) {
+    // Nothing can be answered any more: the caller reconnects, and is told then.
+    if (!(error instanceof ServiceError)) throw error;
+  } finally {
+    res.end();
+  }
+}
+
+async function write(res: Response, text: string, stallMs: number, signal: AbortSignal): Promise<void> {
+  if (res.write(text) || signal.aborted) return;
+  try {
+    await once(res, 'drain', { signal: AbortSignal.any([signal, AbortSignal.timeout(stallMs)]) });
+  } catch {
+    res.destroy();
+  }
+}
