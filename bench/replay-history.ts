@@ -10,8 +10,8 @@ import { plainStyle, writePayload } from '../src/simulator/payload.ts';
 import { planScenario } from '../src/simulator/scenario.ts';
 import { startCannon, tallyAnswers, untilAnswered } from './cannon.ts';
 import type { ReplayOptions } from './replay-options.ts';
-import type { Stage } from './replay-stage.ts';
 import { writeRequest } from './requests.ts';
+import type { Stage } from './stage.ts';
 
 export interface History {
   readonly deliveryCount: number;

@@ -5,9 +5,9 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Database } from '../src/db/connect.ts';
 import { connectOnce } from './own-connection.ts';
-import type { Stage } from './replay-stage.ts';
 import { writeBody } from './requests.ts';
 import { createPost } from './signed-post.ts';
+import type { Stage } from './stage.ts';
 
 /** One live delivery; times on the clock of `performance.now`. */
 export interface LiveDelivery {

@@ -8,7 +8,7 @@ import { type History, untilProcessed } from './replay-history.ts';
 import { type LiveDelivery, type LiveTraffic, startLive } from './replay-live.ts';
 import type { ReplayOptions } from './replay-options.ts';
 import { followReplay, handledCount, type ReplayAnswer, startReplay } from './replay-run.ts';
-import type { Stage } from './replay-stage.ts';
+import type { Stage } from './stage.ts';
 
 export interface Phase {
   readonly title: string;

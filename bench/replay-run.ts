@@ -1,6 +1,6 @@
 // A replay as an operator starts and follows it, through the service's API and nothing else.
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Stage } from './replay-stage.ts';
+import type { Stage } from './stage.ts';
 
 /** The service's answer about a replay, as far as it is looked at here. */
 export interface ReplayAnswer {

@@ -8,14 +8,16 @@ import { makeHistory } from './replay-history.ts';
 import { type ReplayOptions, readReplayOptions, replayHelp } from './replay-options.ts';
 import { runCrashPhase, runLivePhases } from './replay-phases.ts';
 import { findTroubles, judgeSlowdown, type ReplayRun, readPhase, writeReplays } from './replay-report.ts';
-import { setStage } from './replay-stage.ts';
 import { writeMachine } from './report.ts';
 import { type Bench, runBench } from './run-bench.ts';
+import { setStage } from './stage.ts';
 
 async function run(options: ReplayOptions, bench: Bench): Promise<boolean> {
   const { signal } = bench;
   console.log('Starting the service …');
-  const stage = await setStage(options, bench);
+  const { replayPerSecond } = options;
+  const limits = replayPerSecond === undefined ? {} : { REPLAY_MAX_PER_SECOND: String(replayPerSecond) };
+  const stage = await setStage(limits, bench);
   const machine = await describeMachine(stage.databaseUrl);
   console.log(`Making a past of ${options.deliveries} deliveries …`);
   const history = await makeHistory(stage, options, signal);

@@ -42,7 +42,8 @@ interface Waiter {
   readonly see: (rows: readonly WaitedSession[]) => 'answered' | 'waits';
   readonly fail: (error: unknown) => void;
   readonly timeOver: () => void;
-  isNoted: boolean;
+  /** The state in which it was noted that somebody waits: once it has settled, it is the second source that is waited for. */
+  notedIn: string | undefined;
 }
 
 interface WaiterCalls {
@@ -142,7 +143,7 @@ function createWaiter(
     // Who has been told nothing yet is told of the trouble; who has waited in vain is not.
     fail: (error) => finish(() => (seen === undefined ? reject(error) : resolve(seen))),
     timeOver,
-    isNoted: false,
+    notedIn: undefined,
   };
 }
 
@@ -154,11 +155,12 @@ async function lookAt(deps: VerdictWaitDependencies, waiters: readonly Waiter[])
     const rows = Map.groupBy(await deps.load(ids), ({ sessionId }) => sessionId as string);
     const staying = waiters.filter((waiter) => {
       const own = rows.get(waiter.request.sessionId) ?? [];
-      return waiter.see(own) === 'waits' && !waiter.isNoted && own.length > 0;
+      return waiter.see(own) === 'waits' && own.length > 0 && waiter.notedIn !== own[0]?.state;
     });
     const waiting = staying.flatMap((waiter) => {
-      waiter.isNoted = true;
-      return describe(waiter.request, rows.get(waiter.request.sessionId) ?? [], deps.now());
+      const own = rows.get(waiter.request.sessionId) ?? [];
+      waiter.notedIn = own[0]?.state;
+      return describe(waiter.request, own, deps.now());
     });
     if (waiting.length === 0) return;
     // Nobody waits for this: a note that is lost costs haste only.

@@ -40,6 +40,15 @@ test('there is always a last time a minute before the end and one just after it'
   );
 });
 
+test('while somebody waits it is asked every 5 s for a minute and every 15 s then, and the last times stay', () => {
+  const gapsAfter = (attempts: number) =>
+    (nextPullAt(start, attempts, end, true)?.getTime() ?? 0) - start.getTime();
+  expect([1, 2, 3, 11].map(gapsAfter)).toEqual([5_000, 5_000, 5_000, 5_000]);
+  expect([12, 100].map(gapsAfter)).toEqual([15_000, 15_000]);
+  const late = new Date(end.getTime() - lastChanceMs - 1_000);
+  expect(nextPullAt(late, 3, end, true)).toEqual(new Date(end.getTime() - lastChanceMs));
+});
+
 test('each policy confirms what it says, and nothing that two sources have told already', () => {
   const standing = (changes: Partial<Standing>): Standing => ({
     state: 'settled',

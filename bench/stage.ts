@@ -1,15 +1,16 @@
-// The stage of the benchmark of replays: a service process and a Postgres that outlives it, so that the service can be
+// The stage of a benchmark: a service process and a Postgres that outlives it, so that the service can be
 // killed and started anew on the same data, and what both of them are asked through.
 import { randomBytes } from 'node:crypto';
 import type { Database } from '../src/db/connect.ts';
 import type { ChildService } from '../src/simulator/child-service.ts';
 import { startPostgres, startService } from './contenders.ts';
 import { connectOnce } from './own-connection.ts';
-import type { ReplayOptions } from './replay-options.ts';
 import type { Bench } from './run-bench.ts';
 
 export interface Stage {
   readonly secret: string;
+  /** Of role admin. */
+  readonly apiKey: string;
   readonly databaseUrl: string;
   readonly db: Database;
   /** Where the service is now, such as `http://127.0.0.1:41234`. */
@@ -25,13 +26,16 @@ export interface Stage {
 
 const askTimeoutMs = 60_000;
 
-export async function setStage({ replayPerSecond }: ReplayOptions, { signal, undo }: Bench): Promise<Stage> {
+/** Starts both; `further` are settings of the service beside its defaults. */
+export async function setStage(
+  further: Readonly<Record<string, string>>,
+  { signal, undo }: Bench,
+): Promise<Stage> {
   const secret = randomBytes(24).toString('hex');
   const apiKey = randomBytes(24).toString('hex');
   const postgres = await startPostgres();
   undo.push(postgres.stop);
-  const limits = replayPerSecond === undefined ? {} : { REPLAY_MAX_PER_SECOND: String(replayPerSecond) };
-  const settings = { ...postgres.settings, ...limits, BOOTSTRAP_API_KEY: apiKey };
+  const settings = { ...postgres.settings, ...further, BOOTSTRAP_API_KEY: apiKey };
   const started: { service: ChildService; pid: number }[] = [];
   const start = async () => {
     const service = await startService(settings, undefined, { secret, signal });
@@ -48,6 +52,7 @@ export async function setStage({ replayPerSecond }: ReplayOptions, { signal, und
   undo.push(() => db.close());
   return {
     secret,
+    apiKey,
     databaseUrl: postgres.url,
     db,
     address: () => current().service.address,
