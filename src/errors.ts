@@ -13,6 +13,8 @@ export const errorCodes = [
   'forbidden', // a key of ours, whose role does not reach this far
   'not_found', // no such thing
   'conflict', // the request fits more than one thing; the message says how to choose
+  'gone', // it was there, and is not kept any longer; the message says how to begin anew
+  'rate_limited', // this key has asked too often; it may again after a while
   'internal', // anything that nobody foresaw
 ] as const;
 
