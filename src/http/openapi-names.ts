@@ -3,7 +3,9 @@
 
 /** `GET /v1/sessions/:session_id` → `getSession`. */
 export function nameOperation(method: string, path: string): string {
-  const segments = path.split('/').filter((segment) => segment !== '' && segment !== 'v1' && segment !== 'ops');
+  const segments = path
+    .split('/')
+    .filter((segment) => segment !== '' && segment !== 'v1' && segment !== 'ops');
   const isOne = segments.at(-1)?.startsWith(':') ?? false;
   const words = segments.flatMap((segment, index) => {
     if (segment.startsWith(':')) return [];

@@ -55,7 +55,10 @@ export function openPaths(
       post: describeWebhook('receiveDeliveryOfAccount', [account], schemas, json),
     },
     '/healthz': {
-      get: open('showHealth', 'surroundings', 'The process answers', { 200: json('It does.', alive), ...failure }),
+      get: open('showHealth', 'surroundings', 'The process answers', {
+        200: json('It does.', alive),
+        ...failure,
+      }),
     },
     '/readyz': {
       get: open('showReadiness', 'surroundings', 'Whether it should be sent traffic', {

@@ -38,13 +38,14 @@ export function createSchemaWriter(): SchemaWriter {
       }
       return rewrite(properties?.schema, direction) as JsonSchema;
     },
-    components: () =>
-      Object.fromEntries([...components].sort(([one], [other]) => (one < other ? -1 : 1))),
+    components: () => Object.fromEntries([...components].sort(([one], [other]) => (one < other ? -1 : 1))),
   };
 }
 
 function plain(value: unknown): string | number | boolean | undefined {
-  return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? value : undefined;
+  return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean'
+    ? value
+    : undefined;
 }
 
 function rewrite(value: unknown, direction: Direction): unknown {

@@ -4,8 +4,8 @@ import type { z } from 'zod';
 import type { ErrorCode } from '../errors.ts';
 import { titles } from './error-response.ts';
 import { nameOperation, tagOf } from './openapi-names.ts';
-import { createSchemaWriter, type JsonSchema, type SchemaWriter } from './openapi-schemas.ts';
 import { openPaths } from './openapi-open-paths.ts';
+import { createSchemaWriter, type JsonSchema, type SchemaWriter } from './openapi-schemas.ts';
 import { codesByStatus, problem, shownCodes } from './problem-shape.ts';
 import type { Route } from './routes.ts';
 
@@ -156,7 +156,10 @@ function describeAnswers({ answers, contentType }: Route['operation'], schemas: 
               content: {
                 [contentType]: isStream
                   ? {
-                      schema: { type: 'string', description: 'Server-sent events, each with data of x-event.' },
+                      schema: {
+                        type: 'string',
+                        description: 'Server-sent events, each with data of x-event.',
+                      },
                       'x-event': schemas.write(body, 'output'),
                     }
                   : { schema: schemas.write(body, 'output') },

@@ -70,7 +70,8 @@ const { writeHead, write, end } = ServerResponse.prototype;
 Object.assign(ServerResponse.prototype, {
   writeHead(this: ServerResponse, ...args: unknown[]) {
     const given = args.find((arg) => typeof arg === 'object' && arg !== null && !Array.isArray(arg));
-    for (const [name, value] of Object.entries(given ?? {})) watch(this).headers[name.toLowerCase()] = String(value);
+    for (const [name, value] of Object.entries(given ?? {}))
+      watch(this).headers[name.toLowerCase()] = String(value);
     return Reflect.apply(writeHead, this, args);
   },
   write(this: ServerResponse, ...args: unknown[]) {

@@ -59,7 +59,8 @@ export function createAnswerChecker(document: OpenApiDocument): AnswerChecker {
 
 function complainOfMethod({ status, contentType }: Answer): string | undefined {
   // 401 where the gate came first, or one of those that stand before it.
-  if ([401, 405, 429].includes(status) && contentType?.startsWith('application/problem+json')) return undefined;
+  if ([401, 405, 429].includes(status) && contentType?.startsWith('application/problem+json'))
+    return undefined;
   return `the method is not declared, and the status is not 405`;
 }
 
@@ -71,7 +72,7 @@ function complainOfAnswer(
 ): string | undefined {
   const declared = responses[answer.status] as { $ref?: string } | undefined;
   if (declared === undefined) return 'the status is not declared';
-  const at = declared.$ref ?? `#/paths/${escape(path)}/${method}/responses/${answer.status}`;
+  const at = declared.$ref ?? `#/paths/${escapeStep(path)}/${method}/responses/${answer.status}`;
   const { content } = find(document, at) as { content?: Record<string, unknown> };
   if (answer.method === 'HEAD') return undefined;
   if (content === undefined) return answer.body.length > 0 ? 'it has a body and declares none' : undefined;
@@ -80,14 +81,16 @@ function complainOfAnswer(
   if (!/json$/.test(contentType)) return undefined;
   const isPart = new URL(answer.url, 'http://a').searchParams.has('fields');
   const validate = ajv.compile({
-    $ref: `${isPart ? 'part' : 'whole'}${at}/content/${escape(contentType)}/schema`,
+    $ref: `${isPart ? 'part' : 'whole'}${at}/content/${escapeStep(contentType)}/schema`,
   });
   if (validate(parse(answer.body))) return undefined;
   return ajv.errorsText(validate.errors, { dataVar: 'body' }) + unknownNames(validate.errors);
 }
 
 function unknownNames(errors: readonly { params: Record<string, unknown> }[] | null | undefined): string {
-  const names = (errors ?? []).flatMap(({ params }) => params.additionalProperty ?? params.unevaluatedProperty ?? []);
+  const names = (errors ?? []).flatMap(
+    ({ params }) => params.additionalProperty ?? params.unevaluatedProperty ?? [],
+  );
   return names.length === 0 ? '' : ` (${names.join(', ')})`;
 }
 
@@ -108,7 +111,7 @@ function find(document: unknown, pointer: string): unknown {
     .reduce((at, step) => (at as Record<string, unknown> | undefined)?.[step], document);
 }
 
-function escape(step: string): string {
+function escapeStep(step: string): string {
   return encodeURIComponent(step.replaceAll('~', '~0').replaceAll('/', '~1'));
 }
 
@@ -124,7 +127,9 @@ function closed(value: unknown): unknown {
 
 /** Nothing has to be there: what an answer to `?fields=` may be. */
 function withoutRequired(value: unknown): unknown {
-  return mapSchemas(value, ({ required, ...schema }) => (Array.isArray(required) ? schema : { required, ...schema }));
+  return mapSchemas(value, ({ required, ...schema }) =>
+    Array.isArray(required) ? schema : { required, ...schema },
+  );
 }
 
 function mapSchemas(
