@@ -16,6 +16,7 @@ export default defineConfig({
           name: 'real',
           include: ['test/{postgres,service,crash,regressions}/**/*.test.ts'],
           globalSetup: ['test/support/stores.ts'],
+          setupFiles: ['test/support/check-answers.ts'],
           pool: 'forks',
           maxWorkers: 2,
           testTimeout: 60_000,

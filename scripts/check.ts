@@ -20,6 +20,7 @@ const parts = [
     name: 'lint and format',
     command: [programOf('@biomejs/biome', 'bin/biome'), 'check', '.'],
   },
+  { name: 'openapi', command: [path.join(import.meta.dirname, 'lint-openapi.ts')] },
   { name: 'pure tests', command: [programOf('vitest', 'vitest.mjs'), 'run', '--project', 'pure'] },
 ];
 

@@ -1,12 +1,16 @@
-// Writes what is generated: `.env.example`, the table of the configuration in README.md, and the table of routes in
-// docs/api.md. `npm run check` fails when one differs from the lists in the code.
+// Writes what is generated: `.env.example`, the table of the configuration in README.md, the table of routes in docs/api.md,
+// and docs/openapi.json. `npm run check` fails when one differs from the code. With `--release` the document of the API also
+// becomes what was promised, which later changes are compared with.
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { configKeys } from '../src/config.ts';
+import { buildOpenApi } from '../src/http/openapi.ts';
 import { routes } from '../src/http/routes.ts';
+import { readVersion } from '../src/version.ts';
 import {
   renderConfigurationTable,
   renderEnvExample,
+  renderOpenApi,
   renderRoutesTable,
   replaceMarked,
 } from './render-documents.ts';
@@ -24,3 +28,12 @@ writeFileSync(
 console.log('wrote the configuration table of README.md');
 writeFileSync(api, replaceMarked(readFileSync(api, 'utf8'), 'routes', renderRoutesTable(routes)));
 console.log('wrote the table of routes of docs/api.md');
+
+const openApi = renderOpenApi(buildOpenApi(routes, readVersion()));
+writeFileSync(path.join(root, 'docs/openapi.json'), openApi);
+console.log('wrote docs/openapi.json');
+if (process.argv.includes('--release')) {
+  writeFileSync(path.join(root, 'docs/openapi-released.json'), openApi);
+  writeFileSync(path.join(root, 'docs/breaking-changes.json'), '[]\n');
+  console.log('wrote docs/openapi-released.json, and emptied docs/breaking-changes.json');
+}

@@ -50,6 +50,11 @@ export function renderRoutesTable(routes: readonly DocumentedRoute[]): string {
   return ['| Method | Path | Role | What it does |', '| --- | --- | --- | --- |', ...rows].join('\n');
 }
 
+/** The OpenAPI document as it is committed. */
+export function renderOpenApi(document: object): string {
+  return `${JSON.stringify(document, null, 2)}\n`;
+}
+
 /** The text with what stands between its marks of that name replaced. Throws where they are missing: nothing is lost in silence. */
 export function replaceMarked(text: string, name: string, content: string): string {
   const [startMark, endMark] = [`<!-- ${name}:start -->`, `<!-- ${name}:end -->`];

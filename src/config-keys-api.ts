@@ -1,7 +1,13 @@
 // The keys of the environment that bear on the API that internal services live on.
+import { z } from 'zod';
 import { key, wholeNumber } from './config-schemas.ts';
 
 export const apiKeys = {
+  API_DOCS: key(
+    z.enum(['on', 'off'], 'must be on or off'),
+    'on',
+    'Whether the API is described at /openapi.json and /docs, without a key; off where not even its form should be seen.',
+  ),
   WAIT_MAX_SECONDS: key(
     wholeNumber(1, 3_600),
     '60',

@@ -71,6 +71,7 @@ function nest(values: Values) {
       host: values.HOST,
       port: values.PORT,
       requestTimeoutMs: seconds(values.REQUEST_TIMEOUT_SECONDS),
+      hasDocs: values.API_DOCS === 'on',
       apiKeys: values.BOOTSTRAP_API_KEY === undefined ? [] : [values.BOOTSTRAP_API_KEY],
     },
     database: { url: values.DATABASE_URL, poolMax: values.DATABASE_POOL_MAX },

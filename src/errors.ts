@@ -14,6 +14,8 @@ export const errorCodes = [
   'not_found', // no such thing
   'gone', // it was there, and has been dropped; the message says how to go on
   'conflict', // the request fits more than one thing; the message says how to choose
+  'gone', // it was there, and is not kept any longer; the message says how to begin anew
+  'rate_limited', // this key has asked too often; it may again after a while
   'internal', // anything that nobody foresaw
 ] as const;
 

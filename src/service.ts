@@ -200,6 +200,7 @@ async function openDoor(
   const app = createApp({
     receive,
     api,
+    hasDocs: config.http.hasDocs,
     health: { db, isStopping: () => running.isStopping, role: config.role, queue },
     registry: metrics.registry,
     log,

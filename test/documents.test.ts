@@ -3,14 +3,19 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { findBreakingChanges } from '../scripts/compare-openapi.ts';
+import { rootOf } from '../scripts/compare-schemas.ts';
 import {
   renderConfigurationTable,
   renderEnvExample,
+  renderOpenApi,
   renderRoutesTable,
   replaceMarked,
 } from '../scripts/render-documents.ts';
 import { configKeys } from '../src/config.ts';
+import { buildOpenApi } from '../src/http/openapi.ts';
 import { routes } from '../src/http/routes.ts';
+import { readVersion } from '../src/version.ts';
 import { root } from './support/source-tree.ts';
 
 const read = (file: string) => readFileSync(path.join(root, file), 'utf8');
@@ -73,6 +78,40 @@ describe('the configuration', () => {
       .split('\n')
       .filter((line) => /^[^#]/.test(line));
     expect(set).toEqual([]);
+  });
+});
+
+describe('the contract', () => {
+  const document = buildOpenApi(routes, readVersion());
+  const released = JSON.parse(read('docs/openapi-released.json')) as Record<string, unknown>;
+  const declared = JSON.parse(read('docs/breaking-changes.json')) as { change: string; reason: string }[];
+  // As it is written, so that what JSON leaves out is left out here too.
+  const current = JSON.parse(renderOpenApi(document)) as Record<string, unknown>;
+  const changes = findBreakingChanges(rootOf(released), rootOf(current));
+
+  test('docs/openapi.json is what `npm run generate` writes', () => {
+    expect(read('docs/openapi.json')).toBe(renderOpenApi(document));
+  });
+
+  test('it breaks nothing that was promised, but what docs/breaking-changes.json declares', () => {
+    const reasons = new Map(declared.map(({ change, reason }) => [change, reason]));
+    expect(changes.filter((change) => !reasons.get(change)?.trim())).toEqual([]);
+  });
+
+  test('each declared breaking change is one still', () => {
+    expect(declared.map(({ change }) => change).filter((change) => !changes.includes(change))).toEqual([]);
+  });
+
+  test('no two operations share a name, and every list has a limit', () => {
+    const operations = Object.values(document.paths).flatMap((methods) => Object.values(methods));
+    const names = operations.map(({ operationId }) => operationId);
+    expect(names.filter((name, index) => names.indexOf(name) !== index)).toEqual([]);
+    const unlimited = operations.filter(
+      ({ operationId, parameters = [] }) =>
+        /^list/.test(String(operationId)) &&
+        !(parameters as { name: string }[]).some(({ name }) => name === 'limit'),
+    );
+    expect(unlimited.map(({ operationId }) => operationId)).toEqual(['listSecrets']);
   });
 });
 

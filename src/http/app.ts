@@ -5,6 +5,7 @@ import type { Registry } from 'prom-client';
 import { ServiceError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { ApiDependencies } from './api.ts';
+import { mountDocs } from './docs.ts';
 import { problemOf, requestIdOf, sendProblem } from './error-response.ts';
 import { createGate } from './gate.ts';
 import { type HealthDependencies, showHealth, showReadiness } from './health.ts';
@@ -17,6 +18,8 @@ export interface AppDependencies {
   readonly receive: ReceiveDependencies | undefined;
   /** Undefined for a process that answers no questions, a worker. */
   readonly api: ApiDependencies | undefined;
+  /** Whether what stands behind the gate is described in front of it. */
+  readonly hasDocs: boolean;
   readonly health: HealthDependencies;
   readonly registry: Registry;
   readonly log: Log;
@@ -41,6 +44,7 @@ export function createApp(deps: AppDependencies): Express {
     res.type(deps.registry.contentType).send(await deps.registry.metrics());
   });
   if (deps.api !== undefined) {
+    if (deps.hasDocs) mountDocs(app, deps.api.about.version);
     app.use('/v1', createGate(deps.api.keyRing));
     mountRoutes(app, deps.api);
   }

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { countCompleteness, findRepaired } from '../db/completeness.ts';
 import { ServiceError } from '../errors.ts';
+import { instantOf } from '../events/instant.ts';
 import { operation, reply } from './operation.ts';
 import { timeText } from './query.ts';
 import { count, instant } from './shapes.ts';
@@ -48,8 +49,8 @@ export const showCompleteness = operation({
     ]);
     const { settledByWebhook, settledByPull, disputed, expired, unrecoverable, open } = counts;
     return reply(200, {
-      from: from.toISOString(),
-      to: to.toISOString(),
+      from: instantOf(from),
+      to: instantOf(to),
       expected: counts.expected,
       settled_by_webhook: settledByWebhook,
       settled_by_pull: settledByPull,

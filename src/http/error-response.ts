@@ -12,13 +12,15 @@ export interface Problem {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-const statusOf: Readonly<Record<ErrorCode, number>> = {
+/** The status of each code. */
+export const statusOf: Readonly<Record<ErrorCode, number>> = {
   invalid_request: 400,
   unauthorized: 401,
   forbidden: 403,
   not_found: 404,
   conflict: 409,
   gone: 410,
+  rate_limited: 429,
   unavailable: 503,
   overloaded: 503,
   internal: 500,
@@ -27,7 +29,8 @@ const statusOf: Readonly<Record<ErrorCode, number>> = {
   schema_mismatch: 500,
 };
 
-const titles: Readonly<Record<number, string>> = {
+/** What each status is called. */
+export const titles: Readonly<Record<number, string>> = {
   400: 'Bad Request',
   401: 'Unauthorized',
   403: 'Forbidden',
@@ -37,6 +40,7 @@ const titles: Readonly<Record<number, string>> = {
   409: 'Conflict',
   410: 'Gone',
   413: 'Content Too Large',
+  429: 'Too Many Requests',
   500: 'Internal Server Error',
   503: 'Service Unavailable',
 };

@@ -15,6 +15,7 @@ import { registerSession } from '../db/ledger.ts';
 import { type SessionKey, sessionKeyText } from '../db/sessions.ts';
 import { ServiceError } from '../errors.ts';
 import type { SessionId } from '../events/event.ts';
+import { instantOf } from '../events/instant.ts';
 import type { IliveClient } from '../ilive/client.ts';
 import { ApiError } from '../ilive/errors.ts';
 import type { ExpectDependencies } from './api.ts';
@@ -101,7 +102,7 @@ export const registerKnownSession = operation({
       session_id: key.sessionId,
       account: key.account,
       reference_id: given.reference_id ?? null,
-      expires_at: expiresAt.toISOString(),
+      expires_at: instantOf(expiresAt),
     });
   },
 });
@@ -135,7 +136,7 @@ async function createAndExpect(
     account: key.account,
     reference_id: wanted.reference_id,
     session_url: sessionUrl,
-    expires_at: expiresAt.toISOString(),
+    expires_at: instantOf(expiresAt),
   };
 }
 

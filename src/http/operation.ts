@@ -51,7 +51,7 @@ interface Declared<
       z.infer<z.ZodObject<Headers>>,
       z.infer<Body>
     >,
-  ) => Promise<Reply<A> | typeof streamed>;
+  ) => Promise<Reply<A>>;
 }
 
 /** What is known of an operation once its own types do not matter any more. */
@@ -62,6 +62,8 @@ export interface Operation {
   readonly body: z.ZodType | undefined;
   readonly answers: Answers;
   readonly errors: readonly ErrorCode[];
+  /** Of its answers. */
+  readonly contentType: string;
   /** Reads the request and answers it. Throws `invalid_request` naming all that is wrong with one part of it. */
   readonly run: (deps: ApiDependencies, req: Request, res: Response) => Promise<void>;
 }
@@ -84,6 +86,7 @@ export function operation<
     body,
     answers,
     errors,
+    contentType: 'application/json',
     run: async (deps, req, res) => {
       const asked = {
         path: readPath(req, path),
@@ -93,14 +96,62 @@ export function operation<
         req,
         res,
       };
-      const answered = await declared.answer(deps, asked);
-      if (answered !== streamed) send(res, answered);
+      send(res, await declared.answer(deps, asked));
     },
   };
 }
 
-/** What an operation gives back that has written its answer itself, piece by piece. */
-export const streamed = Symbol('streamed');
+interface DeclaredStream<
+  Path extends z.ZodRawShape,
+  Query extends z.ZodRawShape,
+  Headers extends z.ZodRawShape,
+> {
+  readonly path?: Path;
+  readonly query?: Query;
+  readonly headers?: Headers;
+  /** One event's data. */
+  readonly event: z.ZodType;
+  readonly errors?: readonly ErrorCode[];
+  /** Answers by itself, with 200 and `text/event-stream`; what it throws before the first byte becomes a problem. */
+  readonly stream: (
+    deps: ApiDependencies,
+    asked: Asked<
+      z.infer<z.ZodObject<Path>>,
+      z.infer<z.ZodObject<Query>>,
+      z.infer<z.ZodObject<Headers>>,
+      undefined
+    >,
+  ) => Promise<void>;
+}
+
+/** An operation that answers with server-sent events, for as long as its caller listens. */
+export function streamOperation<
+  Path extends z.ZodRawShape,
+  Query extends z.ZodRawShape,
+  Headers extends z.ZodRawShape,
+>(declared: DeclaredStream<Path, Query, Headers>): Operation {
+  const path = declared.path ?? ({} as Path);
+  const query = declared.query ?? ({} as Query);
+  const headers = declared.headers ?? ({} as Headers);
+  return {
+    path,
+    query,
+    headers,
+    body: undefined,
+    answers: { 200: declared.event },
+    errors: declared.errors ?? [],
+    contentType: 'text/event-stream',
+    run: async (deps, req, res) =>
+      declared.stream(deps, {
+        path: readPath(req, path),
+        query: readQuery(req, query),
+        headers: readHeaders(req, headers),
+        body: undefined,
+        req,
+        res,
+      }),
+  };
+}
 
 /** An answer as its operation gives it back. */
 export function reply<Status extends number, Body>(status: Status, body: Body) {

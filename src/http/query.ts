@@ -19,7 +19,8 @@ export const searchText = z
 export const timeText = z
   .string()
   .refine((text) => parseInstant(text) !== undefined, 'must be a time such as 2026-11-23T00:00:00Z')
-  .transform((text) => new Date(parseInstant(text) ?? text));
+  .transform((text) => new Date(parseInstant(text) ?? text))
+  .meta({ format: 'date-time' });
 
 const unitsMs = { ms: 1, s: 1_000, m: 60_000 } as const;
 
@@ -35,7 +36,7 @@ export const waitText = z
   .describe('How long to wait, such as 30s; at most WAIT_MAX_SECONDS. Default: not at all.');
 
 /** Why an operator does something; it goes into the audit. */
-export const whyText = searchText;
+export const whyText = searchText.describe('Why it is done; it goes into the audit.');
 
 export const pageParameters = {
   limit: z
@@ -43,8 +44,16 @@ export const pageParameters = {
     .regex(/^\d{1,4}$/, `must be a whole number from 1 to ${limitMax}`)
     .transform(Number)
     .refine((limit) => limit >= 1 && limit <= limitMax, `must be a whole number from 1 to ${limitMax}`)
-    .default(limitDefault),
-  cursor: z.string().max(2_048).optional(),
+    .default(limitDefault)
+    .meta({
+      description: 'How many at most.',
+      // Read from text, but what a caller sends is a number.
+      type: 'integer',
+      pattern: undefined,
+      minimum: 1,
+      maximum: limitMax,
+    }),
+  cursor: z.string().max(2_048).optional().describe('The next_cursor of the page before.'),
 };
 
 /** The query as `shape` reads it. Throws `invalid_request` naming every parameter that is unknown or wrong. */

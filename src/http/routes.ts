@@ -39,16 +39,19 @@ export interface Route {
   readonly operation: Operation;
   /** What it answers or does, for the table and the OpenAPI document. */
   readonly summary: string;
+  /** Its name in the OpenAPI document, where the one made from method and path will not do. */
+  readonly name?: string;
 }
 
 const route =
   (method: Route['method']) =>
-  (path: string, role: RoleName, operation: Operation, summary: string): Route => ({
+  (path: string, role: RoleName, operation: Operation, summary: string, name?: string): Route => ({
     method,
     path,
     role,
     operation,
     summary,
+    ...(name === undefined ? {} : { name }),
   });
 const [get, post, put] = [route('GET'), route('POST'), route('PUT')];
 
@@ -61,6 +64,7 @@ export const routes: readonly Route[] = [
     'reader',
     registerKnownSession,
     'expects the verdict of a session that was created elsewhere',
+    'registerSession',
   ),
   get(
     '/v1/sessions/:session_id/verdict',
@@ -76,7 +80,13 @@ export const routes: readonly Route[] = [
   get('/v1/deliveries', 'reader', showDeliveries, 'a page of deliveries, newest first'),
   get('/v1/deliveries/:delivery_id', 'reader', showDelivery, 'what became of one delivery'),
   get('/v1/ops/status', 'operator', showStatus, 'one look at everything, and what of it is wrong'),
-  post('/v1/ops/doctor', 'operator', runDoctor, 'checks configuration and surroundings, and sends a probe'),
+  post(
+    '/v1/ops/doctor',
+    'operator',
+    runDoctor,
+    'checks configuration and surroundings, and sends a probe',
+    'runDoctor',
+  ),
   post('/v1/ops/pause', 'operator', pause, 'stops processing or pulling for now'),
   post('/v1/ops/resume', 'operator', resume, 'lets it go on'),
   get(
@@ -113,15 +123,23 @@ export const routes: readonly Route[] = [
     'admin',
     beginSecretRotation,
     'puts a new signing secret beside the old ones',
+    'beginSecretRotation',
   ),
   post(
     '/v1/ops/secrets/finish-rotation',
     'admin',
     finishSecretRotation,
     'retires the old ones, once they are quiet',
+    'finishSecretRotation',
   ),
-  post('/v1/ops/secrets/test', 'operator', testSecret, 'sends a signed probe through the front door'),
-  get('/v1/ops/audit', 'operator', showAuditEntries, 'a page of the audit, newest first'),
+  post(
+    '/v1/ops/secrets/test',
+    'operator',
+    testSecret,
+    'sends a signed probe through the front door',
+    'testSecret',
+  ),
+  get('/v1/ops/audit', 'operator', showAuditEntries, 'a page of the audit, newest first', 'listAuditEntries'),
   get('/v1/ops/audit/verification', 'operator', showAuditVerification, 'whether the audit is whole'),
   get('/v1/ops/keys', 'admin', showApiKeys, 'a page of API keys, newest first'),
   post('/v1/ops/keys', 'admin', createApiKey, 'makes an API key, which is in this answer alone'),

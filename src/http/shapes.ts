@@ -2,7 +2,11 @@
 import { z } from 'zod';
 
 /** A time as it is answered: UTC, to the microsecond. */
-export const instant = z.string().meta({ format: 'date-time', examples: ['2026-04-11T09:30:12.456789Z'] });
+export const instant = z.string().meta({
+  format: 'date-time',
+  pattern: '^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}\\.\\d{6}Z$',
+  examples: ['2026-04-11T09:30:12.456789Z'],
+});
 
 export const uuid = z.string().meta({ format: 'uuid' });
 

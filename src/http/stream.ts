@@ -2,26 +2,25 @@
 // reconnects with Last-Event-ID goes on where it was. A reader that does not read is cut off; only one page is ever held for it.
 import { once } from 'node:events';
 import type { Response } from 'express';
-import { z } from 'zod';
 import type { FeedPosition } from '../db/changes.ts';
 import type { ChangeType } from '../db/schema-changes.ts';
 import { ServiceError } from '../errors.ts';
 import type { FollowDependencies } from './api.ts';
-import { afterText, showChange, typesText, writePosition } from './change-shape.ts';
+import { afterText, change, showChange, typesText, writePosition } from './change-shape.ts';
 import { collect, startOf } from './changes.ts';
 import { hasLeft } from './has-left.ts';
-import { operation, streamed } from './operation.ts';
+import { streamOperation } from './operation.ts';
 
 const pageChanges = 200;
 const reconnectMs = 1_000;
 
 /** Streams the changes until the caller leaves; each as an event of its type. */
-export const streamChanges = operation({
+export const streamChanges = streamOperation({
   query: { after: afterText.optional(), types: typesText },
   headers: { 'last-event-id': afterText.optional() },
-  answers: { 200: z.string().describe('Events whose data is a Change.') },
+  event: change,
   errors: ['gone'],
-  answer: async ({ follow }, { query, headers, res }) => {
+  stream: async ({ follow }, { query, headers, res }) => {
     const leave = follow.callers.enter('stream');
     try {
       const after = await startOf(follow, headers['last-event-id'] ?? query.after);
@@ -38,7 +37,6 @@ export const streamChanges = operation({
     } finally {
       leave();
     }
-    return streamed;
   },
 });
 

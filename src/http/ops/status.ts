@@ -1,5 +1,6 @@
 // `GET /v1/ops/status`: one look at everything.
 import { z } from 'zod';
+import { instantOf } from '../../events/instant.ts';
 import { readStatus, type Status } from '../../operations/status.ts';
 import { operation, reply } from '../operation.ts';
 import { count, counts, instant } from '../shapes.ts';
@@ -80,7 +81,7 @@ function show(status: Status, { maxBytes, maxCount }: { maxBytes: number; maxCou
   const { deliveries, refusals, sessions, queue, database, clock, vendor } = status;
   return {
     level: status.level,
-    now: status.now.toISOString(),
+    now: instantOf(status.now),
     problems: [...status.problems],
     deliveries: {
       owed: deliveries.owed,

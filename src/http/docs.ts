@@ -1,0 +1,90 @@
+// `GET /openapi.json` and `GET /docs`: the contract for programs and for people, who can try it in the browser. No key is
+// asked for, since nothing here is secret; what is tried goes through the gate like any request. Nothing is loaded from
+// another host, and the Content-Security-Policy says so to the browser.
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import type { Express, Request, Response } from 'express';
+import { buildOpenApi } from './openapi.ts';
+import { refuseMethod } from './refuse-method.ts';
+import { routes } from './routes.ts';
+
+// The viewer styles its parts with style attributes, which is all that `unsafe-inline` lets through here: no script may be inline.
+const policy = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self' 'unsafe-inline'",
+  "img-src 'self' data:",
+  "connect-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join('; ');
+
+const viewerFiles = ['swagger-ui.css', 'swagger-ui-bundle.js'];
+const viewerMaxAgeSeconds = 3_600;
+
+const page = `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>ilive-webhooks: the API</title>
+<link rel="icon" href="data:,">
+<link rel="stylesheet" href="docs/swagger-ui.css">
+<link rel="stylesheet" href="docs/page.css">
+</head>
+<body>
+<div id="docs"></div>
+<script src="docs/swagger-ui-bundle.js"></script>
+<script src="docs/page.js"></script>
+</body>
+</html>
+`;
+
+// A key that is typed in stays in the page: it is gone with the tab.
+const pageScript = `SwaggerUIBundle({
+  url: new URL('openapi.json', document.baseURI).href,
+  dom_id: '#docs',
+  deepLinking: true,
+  docExpansion: 'list',
+  defaultModelsExpandDepth: 0,
+  displayRequestDuration: true,
+  filter: true,
+  persistAuthorization: false,
+  tryItOutEnabled: true,
+  validatorUrl: null,
+});
+`;
+
+const pageStyle = `body { margin: 0; }
+.swagger-ui .info { margin: 24px 0; }
+`;
+
+/** Mounts both. */
+export function mountDocs(app: Express, version: string): void {
+  let text: string | undefined;
+  const serve = (at: string, show: (req: Request, res: Response) => void) => {
+    app.get(at, show);
+    app.all(at, (req, res) => refuseMethod(req, res, 'GET, HEAD'));
+  };
+  serve('/openapi.json', (_req, res) => {
+    text ??= JSON.stringify(buildOpenApi(routes, version));
+    res.type('application/json').send(text);
+  });
+  serve('/docs', (req, res) => {
+    // The page names its files relative to itself, so that it works under a prefix of a proxy.
+    if (req.path.endsWith('/')) return res.redirect(308, '../docs');
+    res.setHeader('content-security-policy', policy);
+    res.setHeader('referrer-policy', 'no-referrer');
+    res.type('text/html').send(page);
+  });
+  serve('/docs/page.js', (_req, res) => void res.type('text/javascript').send(pageScript));
+  serve('/docs/page.css', (_req, res) => void res.type('text/css').send(pageStyle));
+  const folder = path.dirname(createRequire(import.meta.url).resolve('swagger-ui-dist/package.json'));
+  for (const file of viewerFiles) {
+    serve(`/docs/${file}`, (_req, res) => {
+      res.setHeader('cache-control', `public, max-age=${viewerMaxAgeSeconds}`);
+      res.sendFile(file, { root: folder, cacheControl: false, dotfiles: 'allow' });
+    });
+  }
+}
