@@ -1,5 +1,5 @@
 // Writes what is generated: `.env.example`, the table of the configuration in README.md, the table of routes in docs/api.md,
-// and docs/openapi.json. `npm run check` fails when one differs from the code. With `--release` the document of the API also
+// docs/openapi.json, and from that the types of the SDK. `npm run check` fails when one differs from the code. With `--release` the document of the API also
 // becomes what was promised, which later changes are compared with.
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -14,6 +14,7 @@ import {
   renderRoutesTable,
   replaceMarked,
 } from './render-documents.ts';
+import { renderSdkSchema } from './render-sdk.ts';
 
 const root = path.resolve(import.meta.dirname, '..');
 const readme = path.join(root, 'README.md');
@@ -32,6 +33,8 @@ console.log('wrote the table of routes of docs/api.md');
 const openApi = renderOpenApi(buildOpenApi(routes, readVersion()));
 writeFileSync(path.join(root, 'docs/openapi.json'), openApi);
 console.log('wrote docs/openapi.json');
+writeFileSync(path.join(root, 'src/sdk/schema.ts'), await renderSdkSchema(JSON.parse(openApi)));
+console.log('wrote src/sdk/schema.ts');
 if (process.argv.includes('--release')) {
   writeFileSync(path.join(root, 'docs/openapi-released.json'), openApi);
   writeFileSync(path.join(root, 'docs/breaking-changes.json'), '[]\n');

@@ -57,6 +57,11 @@ const house: House = {
       mayImport: ['config', 'service', ...workRooms.filter((room) => room !== 'http')],
       reason: 'commands use the rooms; main and the simulator are programs of their own',
     },
+    sdk: {
+      mayImport: [],
+      isOffGround: true,
+      reason: 'what others install to ask the service knows its document and nothing else of it',
+    },
     simulator: {
       mayImport: ['ilive', 'events'],
       reason: 'an oracle that reads our tables or code would agree with our mistakes',
@@ -131,6 +136,9 @@ const house: House = {
     },
   ],
   maxFileLines: 250,
+  generated: {
+    'src/sdk/schema.ts': 'written by `npm run generate` from docs/openapi.json; nobody reads it to change it',
+  },
   maxFunctionLines: 70,
   drawers: ['utils', 'util', 'helpers', 'common', 'lib', 'shared'],
   forbiddenWords: [['..', 'shared'].join('/')],
@@ -139,6 +147,7 @@ const house: House = {
     'src/simulator/main.ts',
     'src/simulator/demo.ts',
     'src/cli/main.ts',
+    'src/sdk/sdk.ts',
     'drizzle.config.ts',
   ],
   mayReadEnvironment: {
@@ -170,7 +179,7 @@ function show({ file, rule, reason }: Breach): string {
   return `${file}: ${rule}, because ${reason}`;
 }
 
-const smallHouse: House = { ...house, mayReadEnvironment: {}, notImported: {} };
+const smallHouse: House = { ...house, mayReadEnvironment: {}, generated: {}, notImported: {} };
 
 const real = readSourceTree();
 const cases = [...Object.values(breaking), fitting].flatMap((trees) => Object.values(trees));

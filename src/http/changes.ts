@@ -7,7 +7,7 @@ import type { FollowDependencies } from './api.ts';
 import { afterText, change, readPosition, showChange, typesText, writePosition } from './change-shape.ts';
 import { hasLeft } from './has-left.ts';
 import { operation, reply } from './operation.ts';
-import { waitText } from './query.ts';
+import { limitText, waitText } from './query.ts';
 
 const limitDefault = 100;
 const limitMax = 1_000;
@@ -25,12 +25,7 @@ export const showChanges = operation({
   query: {
     after: afterText.optional(),
     wait: waitText,
-    limit: z
-      .string()
-      .regex(/^\d{1,4}$/, `must be a whole number from 1 to ${limitMax}`)
-      .transform(Number)
-      .refine((limit) => limit >= 1 && limit <= limitMax, `must be a whole number from 1 to ${limitMax}`)
-      .default(limitDefault),
+    limit: limitText({ max: limitMax, standard: limitDefault }),
     types: typesText,
   },
   answers: { 200: page },

@@ -28,31 +28,35 @@ const unitsMs = { ms: 1, s: 1_000, m: 60_000 } as const;
 export const waitText = z
   .string()
   .regex(/^\d{1,6}(ms|s|m)?$/, 'must be a time such as 30s, 500ms or 1m')
+  .default('0s')
   .transform((text) => {
     const [, digits, unit = 's'] = /^(\d+)(ms|s|m)?$/.exec(text) ?? [];
     return Number(digits) * unitsMs[unit as keyof typeof unitsMs];
   })
-  .default(0)
   .describe('How long to wait, such as 30s; at most WAIT_MAX_SECONDS. Default: not at all.');
 
 /** Why an operator does something; it goes into the audit. */
 export const whyText = searchText.describe('Why it is done; it goes into the audit.');
 
-export const pageParameters = {
-  limit: z
+/** How many rows at most, from 1 to `max`. */
+export const limitText = ({ max, standard }: { readonly max: number; readonly standard: number }) =>
+  z
     .string()
-    .regex(/^\d{1,4}$/, `must be a whole number from 1 to ${limitMax}`)
+    .regex(/^\d{1,4}$/, `must be a whole number from 1 to ${max}`)
     .transform(Number)
-    .refine((limit) => limit >= 1 && limit <= limitMax, `must be a whole number from 1 to ${limitMax}`)
-    .default(limitDefault)
+    .refine((limit) => limit >= 1 && limit <= max, `must be a whole number from 1 to ${max}`)
+    .default(standard)
     .meta({
       description: 'How many at most.',
       // Read from text, but what a caller sends is a number.
       type: 'integer',
       pattern: undefined,
       minimum: 1,
-      maximum: limitMax,
-    }),
+      maximum: max,
+    });
+
+export const pageParameters = {
+  limit: limitText({ max: limitMax, standard: limitDefault }),
   cursor: z.string().max(2_048).optional().describe('The next_cursor of the page before.'),
 };
 

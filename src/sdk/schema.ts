@@ -1,0 +1,1400 @@
+// Generated from docs/openapi.json by `npm run generate`; do not edit by hand.
+// The shapes that the API takes and answers, and each operation's method and path.
+
+export type Change =
+  | {
+      /**
+       * The place of this change: ask for what comes after it.
+       */
+      cursor: string;
+      /**
+       * When it was written down here.
+       */
+      at: string;
+      account: string;
+      session_id: string | null;
+      reference_id: string | null;
+      type:
+        | 'session_settled'
+        | 'session_confirmed'
+        | 'session_disputed'
+        | 'session_expired'
+        | 'session_unrecoverable';
+      /**
+       * What was said of the session then.
+       */
+      session: {
+        state: 'expected' | 'settled' | 'disputed' | 'expired' | 'unrecoverable';
+        verdict: 'pass' | 'retry' | 'fail' | null;
+        confidence: number | null;
+        verdict_at: string | null;
+        confirmation: 'unconfirmed' | 'confirmed' | 'contradicted';
+        settled_by: string | null;
+        settled_source: 'webhook' | 'pull' | null;
+        ended_reason:
+          | 'never_finished'
+          | 'token_refused'
+          | 'not_found'
+          | 'unreadable_answer'
+          | 'no_token'
+          | 'not_answered'
+          | 'not_asked'
+          | null;
+      };
+    }
+  | {
+      /**
+       * The place of this change: ask for what comes after it.
+       */
+      cursor: string;
+      /**
+       * When it was written down here.
+       */
+      at: string;
+      account: string;
+      session_id: string | null;
+      reference_id: string | null;
+      type: 'face_match_recorded';
+      face_match: {
+        match_id: string;
+        delivery_id: string;
+        face_id: string | null;
+        external_face_id: string | null;
+        collection_id: string | null;
+        similarity: number | null;
+        threshold: number | null;
+        is_match: boolean | null;
+        occurred_at: string;
+        known_at: string;
+      };
+    }
+  | {
+      /**
+       * The place of this change: ask for what comes after it.
+       */
+      cursor: string;
+      /**
+       * When it was written down here.
+       */
+      at: string;
+      account: string;
+      session_id: string | null;
+      reference_id: string | null;
+      type: 'compliance_alert_recorded' | 'compliance_alert_acknowledged' | 'compliance_alert_resolved';
+      compliance_alert: {
+        alert_id: string;
+        delivery_id: string;
+        severity: string | null;
+        category: string | null;
+        message: string | null;
+        occurred_at: string;
+        known_at: string;
+        status: 'open' | 'acknowledged' | 'resolved';
+        acknowledged_at: string | null;
+        acknowledged_by: string | null;
+        acknowledged_note: string | null;
+        resolved_at: string | null;
+        resolved_by: string | null;
+        resolved_note: string | null;
+      };
+    };
+
+export interface Operations {
+  listSessions: {
+    query?: {
+      reference_id?: string;
+      account?: string;
+      state?: 'expected' | 'settled' | 'disputed' | 'expired' | 'unrecoverable';
+      settled_source?: 'webhook' | 'pull';
+      /**
+       * How many at most.
+       */
+      limit?: number;
+      /**
+       * The next_cursor of the page before.
+       */
+      cursor?: string;
+    };
+    answer: {
+      data: Session[];
+      /**
+       * Send it as ?cursor= for the next page; null on the last one.
+       */
+      next_cursor: string | null;
+    };
+  };
+  createSession: {
+    body: {
+      reference_id: string;
+      mode?: 'passive' | 'active';
+      redirect_url?: string;
+    };
+    answer: CreatedSession;
+  };
+  getSession: {
+    path: {
+      session_id: string;
+    };
+    query?: {
+      account?: string;
+    };
+    answer: DetailedSession;
+  };
+  registerSession: {
+    path: {
+      session_id: string;
+    };
+    body: {
+      reference_id?: string;
+      token?: string;
+      expires_at?: string;
+      account?: string;
+    };
+    answer: RegisteredSession;
+  };
+  getSessionVerdict: {
+    path: {
+      session_id: string;
+    };
+    query?: {
+      account?: string;
+      /**
+       * How long to wait, such as 30s; at most WAIT_MAX_SECONDS. Default: not at all.
+       */
+      wait?: string;
+      /**
+       * confirmed: wait until webhook and pull agree.
+       */
+      assurance?: 'any' | 'confirmed';
+    };
+    answer: Verdict;
+  };
+  listChanges: {
+    query?: {
+      /**
+       * A cursor; "latest" for what comes from now on. Default: everything that is kept.
+       */
+      after?: string;
+      /**
+       * How long to wait, such as 30s; at most WAIT_MAX_SECONDS. Default: not at all.
+       */
+      wait?: string;
+      /**
+       * How many at most.
+       */
+      limit?: number;
+      /**
+       * Only these, separated by commas: session_settled, session_confirmed, session_disputed, session_expired, session_unrecoverable, face_match_recorded, compliance_alert_recorded, compliance_alert_acknowledged, compliance_alert_resolved.
+       */
+      types?: string;
+    };
+    answer: {
+      data: Change[];
+      /**
+       * Ask again with ?after= this.
+       */
+      next_cursor: string;
+      /**
+       * Whether there is more now; ask at once.
+       */
+      has_more: boolean;
+    };
+  };
+  getStream: {
+    query?: {
+      /**
+       * A cursor; "latest" for what comes from now on. Default: everything that is kept.
+       */
+      after?: string;
+      /**
+       * Only these, separated by commas: session_settled, session_confirmed, session_disputed, session_expired, session_unrecoverable, face_match_recorded, compliance_alert_recorded, compliance_alert_acknowledged, compliance_alert_resolved.
+       */
+      types?: string;
+    };
+    /**
+     * Server-sent events, each with data of x-event.
+     */
+    answer: string;
+  };
+  getCompleteness: {
+    query?: {
+      /**
+       * Default: a day before to.
+       */
+      from?: string;
+      /**
+       * Default: now.
+       */
+      to?: string;
+    };
+    answer: Completeness;
+  };
+  listFaceMatches: {
+    query?: {
+      session_id?: string;
+      reference_id?: string;
+      account?: string;
+      /**
+       * How many at most.
+       */
+      limit?: number;
+      /**
+       * The next_cursor of the page before.
+       */
+      cursor?: string;
+    };
+    answer: {
+      data: FaceMatch[];
+      /**
+       * Send it as ?cursor= for the next page; null on the last one.
+       */
+      next_cursor: string | null;
+    };
+  };
+  listComplianceAlerts: {
+    query?: {
+      session_id?: string;
+      reference_id?: string;
+      account?: string;
+      /**
+       * How many at most.
+       */
+      limit?: number;
+      /**
+       * The next_cursor of the page before.
+       */
+      cursor?: string;
+    };
+    answer: {
+      data: ComplianceAlert[];
+      /**
+       * Send it as ?cursor= for the next page; null on the last one.
+       */
+      next_cursor: string | null;
+    };
+  };
+  listDeliveries: {
+    query?: {
+      state?: 'received' | 'done' | 'ignored' | 'parked';
+      reason?: string;
+      kind?: 'session_completed' | 'face_matched' | 'compliance_alert' | 'unknown';
+      source?: 'webhook' | 'pull';
+      decision?: 'settle' | 'confirm' | 'repeat' | 'dispute' | 'record' | 'ignore' | 'park';
+      account?: string;
+      session_id?: string;
+      reference_id?: string;
+      admission?: 'signature' | 'pull';
+      from?: string;
+      to?: string;
+      /**
+       * How many at most.
+       */
+      limit?: number;
+      /**
+       * The next_cursor of the page before.
+       */
+      cursor?: string;
+    };
+    answer: {
+      data: Delivery[];
+      /**
+       * Send it as ?cursor= for the next page; null on the last one.
+       */
+      next_cursor: string | null;
+    };
+  };
+  getDelivery: {
+    path: {
+      delivery_id: string;
+    };
+    answer: Delivery;
+  };
+  getStatus: {
+    answer: Status;
+  };
+  runDoctor: {
+    body: {
+      probe?: boolean;
+      /**
+       * Why it is done; it goes into the audit.
+       */
+      why: string;
+    };
+    answer: Findings;
+  };
+  pause: {
+    body: {
+      what: 'processing' | 'pulling';
+      /**
+       * Why it is done; it goes into the audit.
+       */
+      why: string;
+    };
+    answer: {
+      pauses: Pause[];
+    };
+  };
+  resume: {
+    body: {
+      what: 'processing' | 'pulling';
+      /**
+       * Why it is done; it goes into the audit.
+       */
+      why: string;
+    };
+    answer: {
+      pauses: Pause[];
+    };
+  };
+  getDeliveryBody: {
+    path: {
+      delivery_id: string;
+    };
+    query: {
+      /**
+       * Why it is done; it goes into the audit.
+       */
+      why: string;
+    };
+    answer: DeliveryWithBody;
+  };
+  listReplays: {
+    query?: {
+      state?: 'running' | 'paused' | 'cancelled' | 'done';
+      /**
+       * How many at most.
+       */
+      limit?: number;
+      /**
+       * The next_cursor of the page before.
+       */
+      cursor?: string;
+    };
+    answer: {
+      data: Replay[];
+      /**
+       * Send it as ?cursor= for the next page; null on the last one.
+       */
+      next_cursor: string | null;
+    };
+  };
+  createReplay: {
+    body: {
+      /**
+       * @minItems 1
+       * @maxItems 1000
+       */
+      ids?: [string, ...string[]];
+      filter?: {
+        state?: 'received' | 'done' | 'ignored' | 'parked';
+        reason?: string;
+        kind?: 'session_completed' | 'face_matched' | 'compliance_alert' | 'unknown';
+        source?: 'webhook' | 'pull';
+        decision?: 'settle' | 'confirm' | 'repeat' | 'dispute' | 'record' | 'ignore' | 'park';
+        account?: string;
+        session_id?: string;
+        reference_id?: string;
+        admission?: 'signature' | 'pull';
+        from?: string;
+        to?: string;
+      };
+      /**
+       * Why it is done; it goes into the audit.
+       */
+      why: string;
+      dry_run?: boolean;
+      confirm?: number;
+    };
+    answer: ReplayRehearsal | Replay;
+  };
+  getReplay: {
+    path: {
+      replay_id: string;
+    };
+    answer: Replay;
+  };
+  pauseReplay: {
+    path: {
+      replay_id: string;
+    };
+    body: {
+      /**
+       * Why it is done; it goes into the audit.
+       */
+      why: string;
+    };
+    answer: Replay;
+  };
+  resumeReplay: {
+    path: {
+      replay_id: string;
+    };
+    body: {
+      /**
+       * Why it is done; it goes into the audit.
+       */
+      why: string;
+    };
+    answer: Replay;
+  };
+  cancelReplay: {
+    path: {
+      replay_id: string;
+    };
+    body: {
+      /**
+       * Why it is done; it goes into the audit.
+       */
+      why: string;
+    };
+    answer: Replay;
+  };
+  listRefusals: {
+    query?: {
+      state?: 'refused' | 'admitted';
+      reason?: string;
+      account?: string;
+      address?: string;
+      from?: string;
+      to?: string;
+      /**
+       * How many at most.
+       */
+      limit?: number;
+      /**
+       * The next_cursor of the page before.
+       */
+      cursor?: string;
+    };
+    answer: {
+      data: Refusal[];
+      /**
+       * Send it as ?cursor= for the next page; null on the last one.
+       */
+      next_cursor: string | null;
+    };
+  };
+  reverifyRefusals: {
+    body: {
+      /**
+       * @minItems 1
+       * @maxItems 1000
+       */
+      ids?: [string, ...string[]];
+      account?: string;
+      reason?: string;
+      address?: string;
+      from?: string;
+      to?: string;
+      dry_run?: boolean;
+      /**
+       * Why it is done; it goes into the audit.
+       */
+      why: string;
+      after?: string;
+      clock_offset_seconds?: number;
+    };
+    answer: ReverifiedRefusals;
+  };
+  admitRefusals: {
+    body: {
+      /**
+       * @minItems 1
+       * @maxItems 1000
+       */
+      ids?: [string, ...string[]];
+      account?: string;
+      reason?: string;
+      address?: string;
+      from?: string;
+      to?: string;
+      dry_run?: boolean;
+      /**
+       * Why it is done; it goes into the audit.
+       */
+      why: string;
+      after?: string;
+    };
+    answer: AdmittedRefusals;
+  };
+  purgeRefusals: {
+    body: {
+      /**
+       * @minItems 1
+       * @maxItems 1000
+       */
+      ids?: [string, ...string[]];
+      account?: string;
+      reason?: string;
+      address?: string;
+      from?: string;
+      to?: string;
+      dry_run?: boolean;
+      /**
+       * Why it is done; it goes into the audit.
+       */
+      why: string;
+      all?: true;
+    };
+    answer: {
+      dry_run: boolean;
+      purged: number;
+    };
+  };
+  getRefusal: {
+    path: {
+      refusal_id: string;
+    };
+    answer: Refusal;
+  };
+  getRefusalBody: {
+    path: {
+      refusal_id: string;
+    };
+    query: {
+      /**
+       * Why it is done; it goes into the audit.
+       */
+      why: string;
+    };
+    answer: RefusalWithBody;
+  };
+  listSecrets: {
+    answer: {
+      data: SigningSecret[];
+      /**
+       * Send it as ?cursor= for the next page; null on the last one.
+       */
+      next_cursor: string | null;
+    };
+  };
+  beginSecretRotation: {
+    body: {
+      account?: string;
+      name: string;
+      secret: string;
+      /**
+       * Why it is done; it goes into the audit.
+       */
+      why: string;
+    };
+    answer: SigningSecret;
+  };
+  finishSecretRotation: {
+    body: {
+      account?: string;
+      quiet_seconds?: number;
+      /**
+       * Why it is done; it goes into the audit.
+       */
+      why: string;
+    };
+    answer: {
+      retired: string[];
+    };
+  };
+  testSecret: {
+    body: {
+      account?: string;
+      name?: string;
+      /**
+       * Why it is done; it goes into the audit.
+       */
+      why: string;
+    };
+    answer: Probe;
+  };
+  listAuditEntries: {
+    query?: {
+      actor?: string;
+      action?: string;
+      from?: string;
+      to?: string;
+      /**
+       * How many at most.
+       */
+      limit?: number;
+      /**
+       * The next_cursor of the page before.
+       */
+      cursor?: string;
+    };
+    answer: {
+      data: AuditEntry[];
+      /**
+       * Send it as ?cursor= for the next page; null on the last one.
+       */
+      next_cursor: string | null;
+    };
+  };
+  getAuditVerification: {
+    answer: AuditVerification;
+  };
+  listKeys: {
+    query?: {
+      /**
+       * How many at most.
+       */
+      limit?: number;
+      /**
+       * The next_cursor of the page before.
+       */
+      cursor?: string;
+    };
+    answer: {
+      data: ApiKey[];
+      /**
+       * Send it as ?cursor= for the next page; null on the last one.
+       */
+      next_cursor: string | null;
+    };
+  };
+  createKey: {
+    body: {
+      name: string;
+      role: 'reader' | 'operator' | 'admin';
+      expires_at?: string;
+      /**
+       * Why it is done; it goes into the audit.
+       */
+      why: string;
+    };
+    answer: MadeApiKey;
+  };
+  revokeKey: {
+    path: {
+      key_id: string;
+    };
+    body: {
+      /**
+       * Why it is done; it goes into the audit.
+       */
+      why: string;
+    };
+    answer: ApiKey;
+  };
+}
+export interface Session {
+  session_id: string;
+  account: string;
+  /**
+   * Your own id of the person, as given when the session was made.
+   */
+  reference_id: string | null;
+  /**
+   * Let somebody in only where it is settled, and only for pass.
+   */
+  state: 'expected' | 'settled' | 'disputed' | 'expired' | 'unrecoverable';
+  verdict: 'pass' | 'retry' | 'fail' | null;
+  /**
+   * 0 to 1, as iLive gave it; the verdict is what counts.
+   */
+  confidence: number | null;
+  /**
+   * When the verdict came to be, by iLive.
+   */
+  verdict_at: string | null;
+  /**
+   * confirmed: webhook and pull agree.
+   */
+  confirmation: 'unconfirmed' | 'confirmed' | 'contradicted';
+  /**
+   * From when on the verdict has been expected.
+   */
+  expected_at: string;
+  /**
+   * Since when it has been known here.
+   */
+  settled_at: string | null;
+  /**
+   * The delivery that told it.
+   */
+  settled_by: string | null;
+  settled_source: 'webhook' | 'pull' | null;
+  /**
+   * Why it ended without a verdict.
+   */
+  ended_reason:
+    | 'never_finished'
+    | 'token_refused'
+    | 'not_found'
+    | 'unreadable_answer'
+    | 'no_token'
+    | 'not_answered'
+    | 'not_asked'
+    | null;
+  ended_at: string | null;
+  /**
+   * When iLive forgets the session.
+   */
+  expires_at: string | null;
+  /**
+   * When iLive is asked next.
+   */
+  next_pull_at: string | null;
+  pull_attempts: number;
+}
+export interface CreatedSession {
+  session_id: string;
+  account: string;
+  reference_id: string | null;
+  expires_at: string | null;
+  /**
+   * Where to send the user; null where iLive gave none.
+   */
+  session_url: string | null;
+}
+export interface DetailedSession {
+  session_id: string;
+  account: string;
+  /**
+   * Your own id of the person, as given when the session was made.
+   */
+  reference_id: string | null;
+  /**
+   * Let somebody in only where it is settled, and only for pass.
+   */
+  state: 'expected' | 'settled' | 'disputed' | 'expired' | 'unrecoverable';
+  verdict: 'pass' | 'retry' | 'fail' | null;
+  /**
+   * 0 to 1, as iLive gave it; the verdict is what counts.
+   */
+  confidence: number | null;
+  /**
+   * When the verdict came to be, by iLive.
+   */
+  verdict_at: string | null;
+  /**
+   * confirmed: webhook and pull agree.
+   */
+  confirmation: 'unconfirmed' | 'confirmed' | 'contradicted';
+  /**
+   * From when on the verdict has been expected.
+   */
+  expected_at: string;
+  /**
+   * Since when it has been known here.
+   */
+  settled_at: string | null;
+  /**
+   * The delivery that told it.
+   */
+  settled_by: string | null;
+  settled_source: 'webhook' | 'pull' | null;
+  /**
+   * Why it ended without a verdict.
+   */
+  ended_reason:
+    | 'never_finished'
+    | 'token_refused'
+    | 'not_found'
+    | 'unreadable_answer'
+    | 'no_token'
+    | 'not_answered'
+    | 'not_asked'
+    | null;
+  ended_at: string | null;
+  /**
+   * When iLive forgets the session.
+   */
+  expires_at: string | null;
+  /**
+   * When iLive is asked next.
+   */
+  next_pull_at: string | null;
+  pull_attempts: number;
+  observations: Observation[];
+}
+/**
+ * One source's statement of a session's verdict.
+ */
+export interface Observation {
+  delivery_id: string;
+  source: 'webhook' | 'pull';
+  verdict: 'pass' | 'retry' | 'fail';
+  confidence: number | null;
+  reference_id: string | null;
+  /**
+   * By iLive.
+   */
+  occurred_at: string;
+  /**
+   * By us.
+   */
+  known_at: string;
+}
+export interface RegisteredSession {
+  session_id: string;
+  account: string;
+  reference_id: string | null;
+  expires_at: string | null;
+}
+export interface Verdict {
+  session_id: string;
+  account: string | null;
+  reference_id: string | null;
+  /**
+   * pending: there is not yet what you asked for; ask again. final: there will be no more.
+   */
+  status: 'pending' | 'final';
+  /**
+   * Null while it is pending, and where the session ended without one.
+   */
+  verdict: 'pass' | 'retry' | 'fail' | null;
+  /**
+   * Null for a session that nobody here has heard of yet. Let somebody in only where it is settled.
+   */
+  state: 'expected' | 'settled' | 'disputed' | 'expired' | 'unrecoverable' | null;
+  confirmation: 'unconfirmed' | 'confirmed' | 'contradicted' | null;
+  confidence: number | null;
+  verdict_at: string | null;
+  settled_at: string | null;
+  settled_by: string | null;
+  settled_source: 'webhook' | 'pull' | null;
+  ended_reason:
+    | 'never_finished'
+    | 'token_refused'
+    | 'not_found'
+    | 'unreadable_answer'
+    | 'no_token'
+    | 'not_answered'
+    | 'not_asked'
+    | null;
+}
+export interface Completeness {
+  from: string;
+  to: string;
+  expected: number;
+  settled_by_webhook: number;
+  settled_by_pull: number;
+  disputed: number;
+  expired: number;
+  unrecoverable: number;
+  /**
+   * Still expected.
+   */
+  open: number;
+  /**
+   * Whether the counts above sum up to expected.
+   */
+  adds_up: boolean;
+  settle_delay_ms: {
+    p50: number | null;
+    p99: number | null;
+  };
+  oldest_open_at: string | null;
+  /**
+   * The newest that a pull settled because their webhook never came.
+   */
+  repaired_session_ids: string[];
+}
+export interface FaceMatch {
+  match_id: string;
+  account: string;
+  delivery_id: string;
+  session_id: string | null;
+  reference_id: string | null;
+  face_id: string | null;
+  external_face_id: string | null;
+  collection_id: string | null;
+  similarity: number | null;
+  threshold: number | null;
+  is_match: boolean | null;
+  /**
+   * By iLive.
+   */
+  occurred_at: string;
+  /**
+   * By us.
+   */
+  known_at: string;
+}
+export interface ComplianceAlert {
+  alert_id: string;
+  account: string;
+  delivery_id: string;
+  session_id: string | null;
+  reference_id: string | null;
+  severity: string | null;
+  category: string | null;
+  message: string | null;
+  /**
+   * Whatever else iLive attached: any JSON value.
+   */
+  details: {
+    [k: string]: unknown;
+  };
+  /**
+   * By iLive.
+   */
+  occurred_at: string;
+  /**
+   * By us.
+   */
+  known_at: string;
+}
+export interface Delivery {
+  delivery_id: string;
+  account: string;
+  source: 'webhook' | 'pull';
+  webhook_id: string | null;
+  body_sha256: string;
+  state: 'received' | 'done' | 'ignored' | 'parked';
+  /**
+   * What it says, in our words.
+   */
+  kind: 'session_completed' | 'face_matched' | 'compliance_alert' | 'unknown' | null;
+  /**
+   * What it says, in iLive's words.
+   */
+  vendor_kind: string | null;
+  session_id: string | null;
+  /**
+   * What was done with it.
+   */
+  decision: string | null;
+  /**
+   * Why it is parked.
+   */
+  reason: string | null;
+  detail: string | null;
+  attempts: number;
+  /**
+   * What let it in after it had been refused.
+   */
+  admission: 'signature' | 'pull' | null;
+  received_at: string;
+  finished_at: string | null;
+  trace_id: string | null;
+}
+export interface Status {
+  version: string;
+  schema: string;
+  role: string;
+  /**
+   * error: somebody has to do something now.
+   */
+  level: 'ok' | 'warning' | 'error';
+  now: string;
+  problems: {
+    level: 'warning' | 'error';
+    message: string;
+    advice: string;
+  }[];
+  deliveries: {
+    owed: number;
+    oldest_owed_at: string | null;
+    oldest_owed_age_seconds: number | null;
+    parked: number;
+    parked_by_reason: {
+      [k: string]: number;
+    };
+  };
+  refusals: {
+    refused: number;
+    by_reason: {
+      [k: string]: number;
+    };
+    newest_at: string | null;
+    stored_bytes: number;
+    max_bytes: number;
+    max_count: number;
+    diagnoses: {
+      finding: string;
+      count: number;
+    }[];
+  };
+  sessions: {
+    open: number;
+    near_deadline: number;
+    next_deadline_at: string | null;
+    overdue: number;
+    disputed_last_day: number;
+    unrecoverable_last_day: number;
+  };
+  queue: {
+    kind: 'redis' | 'postgres';
+    is_up: boolean;
+    waiting: number | null;
+    active: number | null;
+    delayed: number | null;
+  };
+  database: {
+    version: string;
+    size_bytes: number;
+    ms: number;
+    connections: number;
+    max_connections: number;
+  };
+  clock: {
+    ahead_of_database_ms: number;
+    ahead_of_ilive_ms: number | null;
+  };
+  ilive: {
+    is_configured: boolean;
+    is_reachable: boolean | null;
+    ms: number | null;
+  };
+  secrets: {
+    account: string;
+    name: string;
+    state: string;
+    last_matched_at: string | null;
+  }[];
+  replays: {
+    running: number;
+    paused: number;
+  };
+  pauses: Pause[];
+}
+export interface Pause {
+  what: 'processing' | 'pulling';
+  since: string;
+  by: string;
+  why: string;
+}
+export interface Findings {
+  /**
+   * Whether there is no error among them.
+   */
+  ok: boolean;
+  findings: {
+    check: string;
+    level: 'ok' | 'warning' | 'error';
+    message: string;
+    /**
+     * How to mend it.
+     */
+    advice: string | null;
+  }[];
+}
+export interface DeliveryWithBody {
+  delivery_id: string;
+  account: string;
+  source: 'webhook' | 'pull';
+  webhook_id: string | null;
+  body_sha256: string;
+  state: 'received' | 'done' | 'ignored' | 'parked';
+  /**
+   * What it says, in our words.
+   */
+  kind: 'session_completed' | 'face_matched' | 'compliance_alert' | 'unknown' | null;
+  /**
+   * What it says, in iLive's words.
+   */
+  vendor_kind: string | null;
+  session_id: string | null;
+  /**
+   * What was done with it.
+   */
+  decision: string | null;
+  /**
+   * Why it is parked.
+   */
+  reason: string | null;
+  detail: string | null;
+  attempts: number;
+  /**
+   * What let it in after it had been refused.
+   */
+  admission: 'signature' | 'pull' | null;
+  received_at: string;
+  finished_at: string | null;
+  trace_id: string | null;
+  headers: {
+    [k: string]: string;
+  } | null;
+  /**
+   * The exact bytes; null once they were dropped.
+   */
+  body_base64: string | null;
+}
+export interface Replay {
+  replay_id: string;
+  state: 'running' | 'paused' | 'cancelled' | 'done';
+  filter: {
+    [k: string]: unknown;
+  };
+  why: string;
+  created_at: string;
+  created_by: string;
+  finished_at: string | null;
+  /**
+   * Deliveries that matched when it was begun.
+   */
+  matching: number;
+  replayed: number;
+  failed: number;
+  /**
+   * Rows, by table.
+   */
+  changes: {
+    [k: string]: {
+      created: number;
+      updated: number;
+    };
+  };
+  /**
+   * Deliveries, by the state that they are in now.
+   */
+  outcomes: {
+    [k: string]: number;
+  };
+  /**
+   * The last thing that went wrong.
+   */
+  detail: string | null;
+}
+export interface ReplayRehearsal {
+  dry_run: true;
+  matching: number;
+  tried: number;
+  /**
+   * Whether all that match were tried.
+   */
+  is_complete: boolean;
+  outcomes: {
+    [k: string]: number;
+  };
+  failed: number;
+  detail: string | null;
+  changes_count: number;
+  changes: {
+    table: string;
+    key: {
+      [k: string]: unknown;
+    };
+    change: 'created' | 'updated';
+    columns: {
+      [k: string]: {
+        before: unknown;
+        after: unknown;
+      };
+    };
+  }[];
+}
+export interface Refusal {
+  refusal_id: string;
+  account: string;
+  reason: string;
+  /**
+   * Where the request came from.
+   */
+  address: string;
+  received_at: string;
+  /**
+   * How often the very same request came.
+   */
+  times: number;
+  last_received_at: string;
+  body_bytes: number;
+  /**
+   * What would have matched.
+   */
+  diagnosis: {
+    findings: string[];
+    /**
+     * False when a limit ended the search before everything was tried.
+     */
+    is_complete: boolean;
+  } | null;
+  /**
+   * The delivery that it became.
+   */
+  delivery_id: string | null;
+  admission: 'signature' | 'pull' | null;
+  admitted_at: string | null;
+}
+export interface ReverifiedRefusals {
+  dry_run: boolean;
+  checked: number;
+  /**
+   * Refusals that became deliveries.
+   */
+  admitted: number;
+  /**
+   * Of these, those whose bytes had come in another way before.
+   */
+  already_stored: number;
+  /**
+   * Send it as "after" to go on; null when nothing is left to look at.
+   */
+  next_after: string | null;
+  refused: number;
+  refused_by_reason: {
+    [k: string]: number;
+  };
+}
+export interface AdmittedRefusals {
+  dry_run: boolean;
+  checked: number;
+  /**
+   * Refusals that became deliveries.
+   */
+  admitted: number;
+  /**
+   * Of these, those whose bytes had come in another way before.
+   */
+  already_stored: number;
+  /**
+   * Send it as "after" to go on; null when nothing is left to look at.
+   */
+  next_after: string | null;
+  not_proven_by_reason: {
+    [k: string]: number;
+  };
+}
+export interface RefusalWithBody {
+  refusal_id: string;
+  account: string;
+  reason: string;
+  /**
+   * Where the request came from.
+   */
+  address: string;
+  received_at: string;
+  /**
+   * How often the very same request came.
+   */
+  times: number;
+  last_received_at: string;
+  body_bytes: number;
+  /**
+   * What would have matched.
+   */
+  diagnosis: {
+    findings: string[];
+    /**
+     * False when a limit ended the search before everything was tried.
+     */
+    is_complete: boolean;
+  } | null;
+  /**
+   * The delivery that it became.
+   */
+  delivery_id: string | null;
+  admission: 'signature' | 'pull' | null;
+  admitted_at: string | null;
+  headers: {
+    [k: string]: string;
+  };
+  body_base64: string;
+}
+export interface SigningSecret {
+  account: string;
+  name: string;
+  fingerprint: string;
+  origin: string;
+  state: string;
+  added_at: string;
+  retiring_at: string | null;
+  retired_at: string | null;
+  last_matched_at: string | null;
+}
+export interface Probe {
+  ok: boolean;
+  secret: string | null;
+  url: string;
+  status: number | null;
+  delivery_id: string | null;
+  state: string | null;
+  ms: number | null;
+  problem: string | null;
+}
+export interface AuditEntry {
+  seq: number;
+  at: string;
+  actor: string;
+  role: string;
+  address: string;
+  action: string;
+  why: string;
+  details: unknown;
+  /**
+   * How many it changed or showed.
+   */
+  rows: number;
+  /**
+   * done, or the code of what went wrong.
+   */
+  outcome: string;
+  hash: string;
+}
+export interface AuditVerification {
+  is_whole: boolean;
+  entries: number;
+  flaws: {
+    seq: number;
+    flaw: 'missing' | 'changed' | 'out_of_order' | 'unknown_key';
+  }[];
+  /**
+   * The first entry whose hash hangs on an encryption key.
+   */
+  keyed_from: number | null;
+  head: {
+    seq: number;
+    hash: string;
+  };
+}
+export interface ApiKey {
+  key_id: string;
+  name: string;
+  role: 'reader' | 'operator' | 'admin';
+  expires_at: string | null;
+  state: 'usable' | 'revoked' | 'expired';
+  created_at: string;
+  created_by: string;
+  last_used_at: string | null;
+  revoked_at: string | null;
+}
+export interface MadeApiKey {
+  key_id: string;
+  name: string;
+  role: 'reader' | 'operator' | 'admin';
+  expires_at: string | null;
+  /**
+   * The key itself; it is shown here and never again.
+   */
+  key: string;
+}
+
+export const operations = {
+  listSessions: { method: 'GET', path: '/v1/sessions' },
+  createSession: { method: 'POST', path: '/v1/sessions' },
+  getSession: { method: 'GET', path: '/v1/sessions/{session_id}' },
+  registerSession: { method: 'PUT', path: '/v1/sessions/{session_id}' },
+  getSessionVerdict: { method: 'GET', path: '/v1/sessions/{session_id}/verdict' },
+  listChanges: { method: 'GET', path: '/v1/changes' },
+  getStream: { method: 'GET', path: '/v1/stream' },
+  getCompleteness: { method: 'GET', path: '/v1/completeness' },
+  listFaceMatches: { method: 'GET', path: '/v1/face-matches' },
+  listComplianceAlerts: { method: 'GET', path: '/v1/compliance-alerts' },
+  listDeliveries: { method: 'GET', path: '/v1/deliveries' },
+  getDelivery: { method: 'GET', path: '/v1/deliveries/{delivery_id}' },
+  getStatus: { method: 'GET', path: '/v1/ops/status' },
+  runDoctor: { method: 'POST', path: '/v1/ops/doctor' },
+  pause: { method: 'POST', path: '/v1/ops/pause' },
+  resume: { method: 'POST', path: '/v1/ops/resume' },
+  getDeliveryBody: { method: 'GET', path: '/v1/ops/deliveries/{delivery_id}/body' },
+  listReplays: { method: 'GET', path: '/v1/ops/replays' },
+  createReplay: { method: 'POST', path: '/v1/ops/replays' },
+  getReplay: { method: 'GET', path: '/v1/ops/replays/{replay_id}' },
+  pauseReplay: { method: 'POST', path: '/v1/ops/replays/{replay_id}/pause' },
+  resumeReplay: { method: 'POST', path: '/v1/ops/replays/{replay_id}/resume' },
+  cancelReplay: { method: 'POST', path: '/v1/ops/replays/{replay_id}/cancel' },
+  listRefusals: { method: 'GET', path: '/v1/ops/refusals' },
+  reverifyRefusals: { method: 'POST', path: '/v1/ops/refusals/reverify' },
+  admitRefusals: { method: 'POST', path: '/v1/ops/refusals/admit' },
+  purgeRefusals: { method: 'POST', path: '/v1/ops/refusals/purge' },
+  getRefusal: { method: 'GET', path: '/v1/ops/refusals/{refusal_id}' },
+  getRefusalBody: { method: 'GET', path: '/v1/ops/refusals/{refusal_id}/body' },
+  listSecrets: { method: 'GET', path: '/v1/ops/secrets' },
+  beginSecretRotation: { method: 'POST', path: '/v1/ops/secrets/begin-rotation' },
+  finishSecretRotation: { method: 'POST', path: '/v1/ops/secrets/finish-rotation' },
+  testSecret: { method: 'POST', path: '/v1/ops/secrets/test' },
+  listAuditEntries: { method: 'GET', path: '/v1/ops/audit' },
+  getAuditVerification: { method: 'GET', path: '/v1/ops/audit/verification' },
+  listKeys: { method: 'GET', path: '/v1/ops/keys' },
+  createKey: { method: 'POST', path: '/v1/ops/keys' },
+  revokeKey: { method: 'POST', path: '/v1/ops/keys/{key_id}/revoke' },
+} as const;

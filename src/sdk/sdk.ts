@@ -1,0 +1,171 @@
+// The client that internal services use: every operation of the API by name, waiting for a verdict, and following what changes
+// through restarts of the service and broken connections. It needs nothing but fetch.
+import {
+  type Answer,
+  type Asked,
+  type CallOptions,
+  call,
+  type OperationName,
+  pause,
+  retryWaitMs,
+  type SdkOptions,
+} from './call.ts';
+import { RateLimitError, UnavailableError } from './errors.ts';
+import type { Change, Operations, Verdict } from './schema.ts';
+
+export type { Answer, Asked, CallOptions, OperationName, SdkOptions } from './call.ts';
+export type * from './schema.ts';
+
+export interface WaitOptions {
+  /** `confirmed`: until webhook and pull agree. Default `any`. */
+  readonly assurance?: 'any' | 'confirmed';
+  /** Where two accounts have a session with this id. */
+  readonly account?: string;
+  /** How long to wait in all; default ten minutes. */
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
+}
+
+export interface ChangesOptions {
+  /** The cursor of the last change that you have dealt with; `latest` for what comes from now on. Default: all that is kept. */
+  readonly after?: string;
+  readonly types?: readonly Change['type'][];
+  /**
+   * Called with the place up to which everything has been given to you, also where nothing was of your types: keep it, and begin
+   * there after a restart.
+   */
+  readonly onCursor?: (cursor: string) => void | Promise<void>;
+  readonly signal?: AbortSignal;
+}
+
+/** Operations that answer a page of a list. */
+export type ListName = {
+  [Name in OperationName]: Answer<Name> extends { data: unknown[]; next_cursor: string | null }
+    ? Operations[Name] extends { query?: { cursor?: string } }
+      ? Name
+      : never
+    : never;
+}[OperationName];
+
+export type Row<Name extends ListName> = Answer<Name> extends { data: (infer Item)[] } ? Item : never;
+
+export interface Sdk {
+  /** Any operation of the API by its name in the OpenAPI document. Throws an SdkError. */
+  call<Name extends OperationName>(
+    name: Name,
+    asked: Asked<Name>,
+    options?: CallOptions,
+  ): Promise<Answer<Name>>;
+  /**
+   * Resolves the moment the verdict is there, with `status: 'final'`; or with `status: 'pending'` when the time is over. Trouble of
+   * the service is waited out. Throws for a key that does not work, and what `signal` was aborted with.
+   */
+  waitForVerdict(sessionId: string, options?: WaitOptions): Promise<Verdict>;
+  /**
+   * What changes, once each and in order, without an end. Trouble of the service is waited out, and it goes on where it was. Throws a
+   * GoneError where the cursor is older than what is kept.
+   */
+  changes(options?: ChangesOptions): AsyncGenerator<Change, void, undefined>;
+  /** All rows of a list, page by page. */
+  rows<Name extends ListName>(
+    name: Name,
+    asked: Asked<Name>,
+    options?: CallOptions,
+  ): AsyncGenerator<Row<Name>, void, undefined>;
+}
+
+const waitSeconds = 25;
+const answerSlackMs = 15_000;
+const defaultTimeoutMs = 10 * 60_000;
+
+export function createSdk(options: SdkOptions): Sdk {
+  return {
+    call: (name, asked, callOptions) => call(options, name, asked, callOptions),
+    waitForVerdict: (sessionId, wait = {}) => waitForVerdict(options, sessionId, wait),
+    changes: (following = {}) => followChanges(options, following),
+    rows: (name, asked, callOptions) => readRows(options, name, asked, callOptions),
+  };
+}
+
+async function waitForVerdict(
+  sdk: SdkOptions,
+  sessionId: string,
+  { assurance = 'any', account, timeoutMs = defaultTimeoutMs, signal }: WaitOptions,
+): Promise<Verdict> {
+  const deadline = Date.now() + timeoutMs;
+  for (;;) {
+    const leftMs = Math.max(0, deadline - Date.now());
+    const wait = `${Math.min(leftMs, waitSeconds * 1_000)}ms`;
+    const asked = {
+      path: { session_id: sessionId },
+      query: { wait, assurance, ...(account === undefined ? {} : { account }) },
+    };
+    const verdict = await outlast(sdk, signal, deadline, () =>
+      call(sdk, 'getSessionVerdict', asked, longCall(signal)),
+    );
+    if (verdict.status === 'final' || Date.now() >= deadline) return verdict;
+  }
+}
+
+async function* followChanges(
+  sdk: SdkOptions,
+  { after, types, onCursor, signal }: ChangesOptions,
+): AsyncGenerator<Change, void, undefined> {
+  for (let cursor = after; ; ) {
+    const query = {
+      wait: `${waitSeconds}s`,
+      ...(cursor === undefined ? {} : { after: cursor }),
+      ...(types === undefined ? {} : { types: types.join(',') }),
+    };
+    const page = await outlast(sdk, signal, Number.POSITIVE_INFINITY, () =>
+      call(sdk, 'listChanges', { query }, longCall(signal)),
+    );
+    yield* page.data;
+    if (page.next_cursor !== cursor) await onCursor?.(page.next_cursor);
+    cursor = page.next_cursor;
+  }
+}
+
+async function* readRows<Name extends ListName>(
+  sdk: SdkOptions,
+  name: Name,
+  asked: Asked<Name>,
+  options: CallOptions = {},
+): AsyncGenerator<Row<Name>, void, undefined> {
+  let next: string | null = null;
+  do {
+    const { query }: { query?: object | undefined } = asked;
+    const paged = { ...asked, query: { ...query, ...(next === null ? {} : { cursor: next }) } };
+    const page = (await call(sdk, name, paged as Asked<Name>, options)) as unknown as {
+      data: Row<Name>[];
+      next_cursor: string | null;
+    };
+    yield* page.data;
+    next = page.next_cursor;
+  } while (next !== null);
+}
+
+// A call that waits takes longer than others, and its tries are counted by `outlast`.
+function longCall(signal: AbortSignal | undefined): CallOptions {
+  return { signal, timeoutMs: waitSeconds * 1_000 + answerSlackMs, maxRetries: 0 };
+}
+
+/** Tries until the service answers or the deadline is past. */
+async function outlast<T>(
+  sdk: SdkOptions,
+  signal: AbortSignal | undefined,
+  deadline: number,
+  work: () => Promise<T>,
+): Promise<T> {
+  for (let attempt = 0; ; attempt += 1) {
+    try {
+      return await work();
+    } catch (error) {
+      const isPassing = error instanceof UnavailableError || error instanceof RateLimitError;
+      if (!isPassing || Date.now() >= deadline) throw error;
+      const waitMs = Math.min(retryWaitMs(error, attempt), Math.max(0, deadline - Date.now()));
+      sdk.onRetry?.(error, waitMs);
+      await pause(waitMs, signal);
+    }
+  }
+}
