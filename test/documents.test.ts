@@ -12,6 +12,7 @@ import {
   renderRoutesTable,
   replaceMarked,
 } from '../scripts/render-documents.ts';
+import { renderSdkSchema } from '../scripts/render-sdk.ts';
 import { configKeys } from '../src/config.ts';
 import { buildOpenApi } from '../src/http/openapi.ts';
 import { routes } from '../src/http/routes.ts';
@@ -88,6 +89,10 @@ describe('the contract', () => {
   // As it is written, so that what JSON leaves out is left out here too.
   const current = JSON.parse(renderOpenApi(document)) as Record<string, unknown>;
   const changes = findBreakingChanges(rootOf(released), rootOf(current));
+
+  test('src/sdk/schema.ts is what `npm run generate` writes', async () => {
+    expect(read('src/sdk/schema.ts')).toBe(await renderSdkSchema(JSON.parse(read('docs/openapi.json'))));
+  });
 
   test('docs/openapi.json is what `npm run generate` writes', () => {
     expect(read('docs/openapi.json')).toBe(renderOpenApi(document));

@@ -1,6 +1,6 @@
 // What others install works: the sources are built as `npm pack` builds them, laid out as npm installs them, and then the
 // command, the service and the client are used from there, with nothing of this repository's sources in reach.
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { cp, mkdir, mkdtemp, rm, symlink } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import os from 'node:os';
@@ -9,7 +9,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { startVendorApi } from '../../src/simulator/api.ts';
 import { createTestDatabase } from '../support/database.ts';
-import { apiKey, secret } from '../support/service.ts';
+import { apiKey, secret, startTestService, verdictPayload } from '../support/service.ts';
 import { root } from '../support/source-tree.ts';
 import { until } from '../support/until.ts';
 import { runCli, startCli } from './cli-process.ts';
@@ -21,7 +21,8 @@ const compiler = path.join(
 );
 
 let folder: string;
-let example: string;
+const examples = ['verify-user', 'onboarding'] as const;
+let example: (name: (typeof examples)[number]) => string;
 let command: string;
 
 beforeAll(async () => {
@@ -33,23 +34,76 @@ beforeAll(async () => {
   for (const name of ['package.json', 'migrations']) {
     await cp(path.join(root, name), path.join(installed, name), { recursive: true });
   }
-  example = path.join(folder, 'app/verify-user');
-  await cp(path.join(root, 'examples/verify-user'), example, { recursive: true });
+  example = (name) => path.join(folder, 'app', name);
+  for (const name of examples)
+    await cp(path.join(root, 'examples', name), example(name), { recursive: true });
   await run(process.execPath, [compiler, '-p', 'tsconfig.build.json', '--outDir', dist], { cwd: root });
   command = path.join(dist, 'cli/main.js');
 }, 120_000);
 afterAll(() => rm(folder, { recursive: true }));
 
-test('the example is type-checked against the package, declarations included, and runs', async () => {
-  await run(process.execPath, [compiler, '-p', '.', '--skipLibCheck', 'false'], { cwd: example });
+test.each(examples)(
+  'the example %s is type-checked against the package, declarations included',
+  async (name) => {
+    await run(process.execPath, [compiler, '-p', '.', '--skipLibCheck', 'false'], { cwd: example(name) });
+  },
+);
+
+test('the example verify-user runs', async () => {
   const vendor = await startVendorApi({ sessions: { medianSeconds: 0.01, spread: 0, abandonedShare: 0 } });
   try {
     const env = { PATH: process.env.PATH ?? '', ILIVE_API_URL: vendor.url, ILIVE_API_KEY: vendor.apiKey };
-    const ran = run(process.execPath, ['verify-user.ts', 'user-1'], { cwd: example, env });
+    const ran = run(process.execPath, ['verify-user.ts', 'user-1'], { cwd: example('verify-user'), env });
     // It exits 1 for a verdict other than pass.
     const { stdout } = await ran.catch((error: { stdout: string }) => error);
     expect(stdout).toMatch(/^Send the user to https:\S+\ncompleted: (pass|retry|fail)\n$/);
   } finally {
+    await vendor.stop();
+  }
+});
+
+test('the example onboarding follows what changes across a restart of the service, and waits for a verdict', async () => {
+  const vendor = await startVendorApi({ sessions: { medianSeconds: 1, spread: 0, abandonedShare: 0 } });
+  const env = { ILIVE_API_URL: vendor.url, ILIVE_API_KEY: vendor.apiKey, PULL_FIRST_AFTER_SECONDS: '1' };
+  let service = await startTestService({ env });
+  const asking = {
+    PATH: process.env.PATH ?? '',
+    ILIVE_WEBHOOKS_URL: service.url,
+    ILIVE_WEBHOOKS_API_KEY: apiKey,
+  };
+  const start = (...args: string[]) => {
+    const child = spawn(process.execPath, ['onboarding.ts', ...args], {
+      cwd: example('onboarding'),
+      env: asking,
+    });
+    const told = { out: '', ended: new Promise((resolve) => child.once('close', resolve)), child };
+    child.stdout.on('data', (chunk) => {
+      told.out += chunk;
+    });
+    return told;
+  };
+  const following = start('follow');
+  const running = [following];
+  try {
+    const deliver = () => service.deliver(verdictPayload({ reference_id: 'anna', verdict: 'fail' }));
+    await deliver();
+    await until(() => following.out === 'anna: fail\n', { deadlineMs: 20_000 });
+    const { databaseUrl, db } = service;
+    await service.service.stop();
+    await db.close();
+    service = await startTestService({ databaseUrl, env: { ...env, PORT: new URL(service.url).port } });
+    const verifying = start('verify', 'bert');
+    running.push(verifying);
+    await verifying.ended;
+    expect(verifying.out).toMatch(
+      /^Send bert to https:\S+\nbert: (welcome|no entry \(settled, (retry|fail)\))\n$/,
+    );
+    await deliver();
+    await until(() => /^anna: fail\nbert: \w+\nanna: fail\n$/.test(following.out), { deadlineMs: 20_000 });
+  } finally {
+    for (const { child } of running) child.kill();
+    await Promise.all(running.map(({ ended }) => ended));
+    await service.stop();
     await vendor.stop();
   }
 });
