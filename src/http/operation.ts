@@ -107,7 +107,7 @@ export function operation<
       });
       const isNarrowed = whole !== undefined && fields !== undefined && Number(answer.status) === 200;
       const shown = isNarrowed ? narrow(whole, answer.body, fields) : answer.body;
-      if (declared.etag === true && Number(answer.status) === 200) sendTagged(res, shown);
+      if (declared.etag === true && Number(answer.status) === 200) sendTagged(req, res, shown);
       else send(res, Number(answer.status), shown);
     },
   };
@@ -138,11 +138,17 @@ function send(res: Response, status: number, body: unknown): void {
   else res.json(body);
 }
 
-// Express compares the ETag with If-None-Match, and leaves out the body of a 304 and of an answer to HEAD. What a caller
-// keeps it must ask about each time before it uses it, and nobody between may keep it.
-function sendTagged(res: Response, body: unknown): void {
+// What a caller keeps it must ask about each time before it uses it, and nobody between may keep it. Express would send the
+// body again to a caller that says `Cache-Control: no-cache`, as every `fetch` with an If-None-Match does.
+function sendTagged(req: Request, res: Response, body: unknown): void {
   const text = JSON.stringify(body);
-  res.setHeader('etag', `"${createHash('sha256').update(text).digest('base64url')}"`);
+  const tag = `"${createHash('sha256').update(text).digest('base64url')}"`;
+  res.setHeader('etag', tag);
   res.setHeader('cache-control', 'private, no-cache');
-  res.status(200).type('json').send(text);
+  if (knows(req.headers['if-none-match'], tag)) res.status(304).end();
+  else res.status(200).type('json').send(text);
+}
+
+function knows(given: string | undefined, tag: string): boolean {
+  return given?.trim() === '*' || (given?.match(/"[^"]*"/g) ?? []).includes(tag);
 }
