@@ -32,143 +32,190 @@ const sampleCount = 200;
 const spanMs = 90 * 86_400_000;
 const accounts = ['default', 'acme', 'beta', 'nobody'];
 
+type Filters = List['filters'];
+
 /** The lists with their cases, about the rows of this database. */
 export async function findCases(db: Database, now: Date): Promise<readonly List[]> {
-  const sampled = async (table: string, column: string) => {
-    const rows = await db.query<{ value: string }>({
-      text: `select ${column}::text as value from ${table} where ${column} is not null order by hashtext(${column}::text) limit ${sampleCount}`,
-    });
-    return rows.map(({ value }) => value);
-  };
-  const stored = async (table: string, parameter: string, column = parameter) =>
-    listed(parameter, await sampled(table, column));
-  const [ofSessions, ofDeliveries, ofMatches, ofAlerts] = [
-    'sessions',
-    'deliveries',
-    'face_matches',
-    'compliance_alerts',
-  ];
-  const time = (name: string) => span(name, now);
-  const facts = async (table: string) => ({
-    ...(await stored(table, 'session_id')),
-    ...(await stored(table, 'reference_id')),
-    ...listed('account', accounts),
-    ...time('known'),
-    ...time('occurred'),
-  });
+  const cases = { now, stored: createSampling(db) };
   return [
-    {
-      name: '/v1/sessions',
-      operation: showSessions,
-      filters: {
-        ...(await stored(ofSessions, 'reference_id')),
-        ...listed('account', accounts),
-        ...listed('state', sessionStates),
-        ...listed('verdict', verdicts),
-        ...listed('confirmation', confirmations),
-        ...listed('settled_source', sources),
-        ...listed('ended_reason', endedReasons),
-        ...time('expected'),
-        ...time('settled'),
-        ...time('verdict'),
-        ...time('expires'),
-      },
-      pairs: [
-        ['reference_id', 'state'],
-        ['reference_id', 'expected_from'],
-        ['reference_id', 'account'],
-        ['account', 'state'],
-        ['account', 'verdict'],
-        ['account', 'expected_from'],
-        ['account', 'settled_from'],
-        ['state', 'expected_from'],
-        ['verdict', 'expected_from'],
-        ['verdict', 'settled_from'],
-        ['verdict', 'confirmation'],
-        ['settled_source', 'expected_from'],
-        ['settled_source', 'settled_from'],
-        ['ended_reason', 'expected_from'],
-        ['confirmation', 'settled_from'],
-      ],
-      sorts: sortsOf(showSessions),
-    },
-    {
-      name: '/v1/face-matches',
-      operation: showFaceMatches,
-      filters: {
-        ...(await facts(ofMatches)),
-        ...(await stored(ofMatches, 'face_id')),
-        ...(await stored(ofMatches, 'external_face_id')),
-        ...(await stored(ofMatches, 'collection_id')),
-        ...listed('is_match', ['true', 'false']),
-      },
-      pairs: [
-        ['collection_id', 'is_match'],
-        ['collection_id', 'occurred_from'],
-        ['account', 'known_from'],
-        ['reference_id', 'is_match'],
-        ['is_match', 'occurred_from'],
-      ],
-      sorts: sortsOf(showFaceMatches),
-    },
-    {
-      name: '/v1/compliance-alerts',
-      operation: showComplianceAlerts,
-      filters: {
-        ...(await facts(ofAlerts)),
-        ...(await stored(ofAlerts, 'severity')),
-        ...(await stored(ofAlerts, 'category')),
-        ...listed('status', alertStatuses),
-      },
-      pairs: [
-        ['status', 'severity'],
-        ['status', 'category'],
-        ['severity', 'occurred_from'],
-        ['category', 'known_from'],
-        ['account', 'status'],
-      ],
-      sorts: sortsOf(showComplianceAlerts),
-    },
-    {
-      name: '/v1/deliveries',
-      operation: showDeliveries,
-      filters: {
-        ...listed('state', deliveryStates),
-        ...(await stored(ofDeliveries, 'reason')),
-        ...listed('kind', eventKinds),
-        ...(await stored(ofDeliveries, 'vendor_kind')),
-        ...listed('source', sources),
-        ...listed('decision', decisions),
-        ...listed('account', accounts),
-        ...(await stored(ofDeliveries, 'session_id')),
-        ...(await stored(ofSessions, 'reference_id')),
-        ...listed('admission', admissions),
-        ...(await stored(ofDeliveries, 'webhook_id')),
-        ...(await stored(ofDeliveries, 'trace_id')),
-        ...time(''),
-      },
-      pairs: [
-        ['state', 'from'],
-        ['kind', 'from'],
-        ['reason', 'from'],
-        ['decision', 'from'],
-        ['account', 'from'],
-        ['source', 'from'],
-        ['reference_id', 'from'],
-        ['reference_id', 'kind'],
-        ['session_id', 'kind'],
-        ['state', 'account'],
-        ['account', 'kind'],
-        ['state', 'reason'],
-        ['vendor_kind', 'from'],
-      ],
-      sorts: sortsOf(showDeliveries),
-    },
+    await findSessionCases(cases),
+    await findFaceMatchCases(cases),
+    await findComplianceAlertCases(cases),
+    await findDeliveryCases(cases),
   ];
 }
 
-/** What is asked for with each other: one query that holds them all. */
-export function together(...cases: readonly Case[]): Case {
+interface Sources {
+  readonly now: Date;
+  /** The filters whose values are those that the table has in columns of these names. */
+  readonly stored: (table: string, ...names: string[]) => Promise<Filters>;
+}
+
+function createSampling(db: Database): Sources['stored'] {
+  return async (table, ...names) => {
+    const filters: Record<string, Case> = {};
+    for (const name of names) {
+      const rows = await db.query<{ value: string }>({
+        text: `select ${name}::text as value from ${table} where ${name} is not null
+               order by hashtext(${name}::text) limit ${sampleCount}`,
+      });
+      const values = rows.map(({ value }) => value);
+      Object.assign(filters, listed(name, values));
+    }
+    return filters;
+  };
+}
+
+async function findSessionCases({ now, stored }: Sources): Promise<List> {
+  return {
+    name: '/v1/sessions',
+    operation: showSessions,
+    filters: {
+      ...(await stored('sessions', 'reference_id')),
+      ...listed('account', accounts),
+      ...listed('state', sessionStates),
+      ...listed('verdict', verdicts),
+      ...listed('confirmation', confirmations),
+      ...listed('settled_source', sources),
+      ...listed('ended_reason', endedReasons),
+      ...span('expected', now),
+      ...span('settled', now),
+      ...span('verdict', now),
+      ...span('expires', now),
+    },
+    pairs: [
+      ['reference_id', 'state'],
+      ['reference_id', 'expected_from'],
+      ['reference_id', 'account'],
+      ['account', 'state'],
+      ['account', 'verdict'],
+      ['account', 'expected_from'],
+      ['account', 'settled_from'],
+      ['state', 'expected_from'],
+      ['verdict', 'expected_from'],
+      ['verdict', 'settled_from'],
+      ['verdict', 'confirmation'],
+      ['settled_source', 'expected_from'],
+      ['settled_source', 'settled_from'],
+      ['ended_reason', 'expected_from'],
+      ['confirmation', 'settled_from'],
+    ],
+    sorts: sortsOf(showSessions),
+  };
+}
+
+async function findFactFilters({ now, stored }: Sources, table: string): Promise<Filters> {
+  return {
+    ...(await stored(table, 'session_id', 'reference_id')),
+    ...listed('account', accounts),
+    ...span('known', now),
+    ...span('occurred', now),
+  };
+}
+
+async function findFaceMatchCases(cases: Sources): Promise<List> {
+  const table = 'face_matches';
+  return {
+    name: '/v1/face-matches',
+    operation: showFaceMatches,
+    filters: {
+      ...(await findFactFilters(cases, table)),
+      ...(await cases.stored(table, 'face_id', 'external_face_id', 'collection_id')),
+      ...listed('is_match', ['true', 'false']),
+    },
+    pairs: [
+      ['collection_id', 'is_match'],
+      ['collection_id', 'occurred_from'],
+      ['account', 'known_from'],
+      ['reference_id', 'is_match'],
+      ['is_match', 'occurred_from'],
+    ],
+    sorts: sortsOf(showFaceMatches),
+  };
+}
+
+async function findComplianceAlertCases(cases: Sources): Promise<List> {
+  const table = 'compliance_alerts';
+  return {
+    name: '/v1/compliance-alerts',
+    operation: showComplianceAlerts,
+    filters: {
+      ...(await findFactFilters(cases, table)),
+      ...(await cases.stored(table, 'severity', 'category')),
+      ...listed('status', alertStatuses),
+    },
+    pairs: [
+      ['status', 'severity'],
+      ['status', 'category'],
+      ['severity', 'occurred_from'],
+      ['category', 'known_from'],
+      ['account', 'status'],
+    ],
+    sorts: sortsOf(showComplianceAlerts),
+  };
+}
+
+async function findDeliveryCases({ now, stored }: Sources): Promise<List> {
+  const table = 'deliveries';
+  return {
+    name: '/v1/deliveries',
+    operation: showDeliveries,
+    filters: {
+      ...listed('state', deliveryStates),
+      ...listed('kind', eventKinds),
+      ...listed('source', sources),
+      ...listed('decision', decisions),
+      ...listed('account', accounts),
+      ...listed('admission', admissions),
+      ...(await stored(table, 'reason', 'vendor_kind', 'session_id', 'webhook_id', 'trace_id')),
+      ...(await stored('sessions', 'reference_id')),
+      ...span('', now),
+    },
+    pairs: [
+      ['state', 'from'],
+      ['kind', 'from'],
+      ['reason', 'from'],
+      ['decision', 'from'],
+      ['account', 'from'],
+      ['source', 'from'],
+      ['reference_id', 'from'],
+      ['reference_id', 'kind'],
+      ['session_id', 'kind'],
+      ['state', 'account'],
+      ['account', 'kind'],
+      ['state', 'reason'],
+      ['vendor_kind', 'from'],
+    ],
+    sorts: sortsOf(showDeliveries),
+  };
+}
+
+/** All that a list is asked for, with its name: orders, filters, filters in each other's and each order's company. */
+export function casesOf({ filters, pairs, sorts }: List): [string, Case][] {
+  const named = (name: string): Case => {
+    const caseOf = filters[name];
+    if (caseOf === undefined) throw new Error(`${name} has a case`);
+    return caseOf;
+  };
+  const [, ...otherSorts] = sorts;
+  // A range brings its own order, and sessions in some states have no place in some orders.
+  const sortable = Object.keys(filters).filter((name) => !/(^|_)from$/.test(name));
+  const isPossible = (name: string, sort: string) =>
+    !['state', 'ended_reason'].includes(name) || !/(settled|verdict|expires)_at$/.test(sort);
+  const sorted = otherSorts.flatMap((sort) =>
+    sortable
+      .filter((name) => isPossible(name, sort))
+      .map((name): [string, Case] => [`${name} & sort=${sort}`, together(named(name), () => ({ sort }))]),
+  );
+  return [
+    ...sorts.map((sort): [string, Case] => [`sort=${sort}`, () => ({ sort })]),
+    ...Object.entries(filters),
+    ...pairs.map((pair): [string, Case] => [pair.join(' & '), together(...pair.map(named))]),
+    ...sorted,
+  ];
+}
+
+function together(...cases: readonly Case[]): Case {
   return (turn) => Object.assign({}, ...cases.map((one, place) => one(turn + place * 7)));
 }
 
@@ -183,11 +230,6 @@ export async function lookUpMany(db: Queries, turn: number): Promise<void> {
 
 function formatUuid(hex: string): string {
   return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
-}
-
-// A sort stands beside a filter as one more parameter.
-export function sortedBy(sort: string): Case {
-  return () => ({ sort });
 }
 
 function listed(name: string, values: readonly string[]): Record<string, Case> {

@@ -7,7 +7,7 @@ import type { Database } from '../src/db/connect.ts';
 import { migrate } from '../src/db/migrate.ts';
 import { startPostgres } from './contenders.ts';
 import { connectLooker, type Look, type Looker, type Query } from './look-ups-ask.ts';
-import { type Case, findCases, type List, lookUpMany, sortedBy, together } from './look-ups-cases.ts';
+import { type Case, casesOf, findCases, type List, lookUpMany } from './look-ups-cases.ts';
 import { type LookUpsOptions, lookUpsHelp, readLookUpsOptions } from './look-ups-options.ts';
 import { type Measurement, summarize, type Timed, writeMeasurements } from './look-ups-report.ts';
 import { fillTables } from './look-ups-rows.ts';
@@ -60,15 +60,6 @@ async function measureAll(
     timed.push({ ...(await looker.run((db) => lookUpMany(db, turn))), query: '' });
   }
   return [...measurements, summarize('/v1/sessions/lookup', '500 ids', timed)];
-}
-
-function casesOf({ filters, pairs, sorts }: List): [string, Case][] {
-  const sorted = sorts.map((sort): [string, Case] => [`sort=${sort}`, sortedBy(sort)]);
-  const asked = pairs.map((pair): [string, Case] => [
-    pair.join(' & '),
-    together(...pair.map((name) => filters[name] ?? sortedBy(name))),
-  ]);
-  return [...sorted, ...Object.entries(filters), ...asked];
 }
 
 async function measure(

@@ -50,24 +50,22 @@ export function findSessions(
   );
 }
 
-/** The sessions with these ids, in the order of the ids; those of all accounts where none is named. */
+/** The sessions with these ids, in no order; those of all accounts where none is named. */
 export function lookUpSessions(
   db: Queries,
   ids: readonly SessionId[],
   account: string | undefined,
 ): Promise<SessionRow[]> {
-  const { sessionId } = sessions;
   return db.orm((orm) =>
     orm
       .select()
       .from(sessions)
       .where(
         and(
-          sql`${sessionId} = any(${sql.param([...ids])}::text[])`,
+          sql`${sessions.sessionId} = any(${sql.param([...ids])}::text[])`,
           account === undefined ? undefined : eq(sessions.account, account),
         ),
-      )
-      .orderBy(sql`array_position(${sql.param([...ids])}::text[], ${sessionId})`, asc(sessions.account)),
+      ),
   );
 }
 

@@ -6,7 +6,7 @@ import { admissions } from '../db/schema-operations.ts';
 import { decisions } from '../events/decide.ts';
 import { eventKinds, type SessionId, sources } from '../events/event.ts';
 import type { StoredFilter } from '../operations/replay-filter.ts';
-import { oneOf, rangeEnd } from './list-order.ts';
+import { oneOf, rangeFrom, rangeTo } from './list-order.ts';
 import { searchText } from './query.ts';
 
 export const deliveryFilterFields = {
@@ -25,8 +25,8 @@ export const deliveryFilterFields = {
     .string()
     .regex(/^[0-9a-f]{32}$/, 'must be 32 hex digits in lower case')
     .optional(),
-  from: rangeEnd,
-  to: rangeEnd,
+  from: rangeFrom,
+  to: rangeTo,
 };
 
 type Fields = { [Name in keyof typeof deliveryFilterFields]?: z.infer<(typeof deliveryFilterFields)[Name]> };

@@ -9,7 +9,7 @@ import {
 } from '../db/find-facts.ts';
 import { alertStatuses } from '../db/schema.ts';
 import type { SessionId } from '../events/event.ts';
-import { oneOf, rangeEnd, readOrder, readPage, showPage, sortParameter } from './list-order.ts';
+import { oneOf, rangeFrom, rangeTo, readOrder, readPage, showPage, sortParameter } from './list-order.ts';
 import { operation, reply } from './operation.ts';
 import { pageParameters, searchText } from './query.ts';
 import { instant, pageShape, timestampText, uuid } from './shapes.ts';
@@ -54,10 +54,10 @@ const factFilterFields = {
   session_id: searchText.optional(),
   reference_id: searchText.optional(),
   account: searchText.optional(),
-  known_from: rangeEnd,
-  known_to: rangeEnd,
-  occurred_from: rangeEnd,
-  occurred_to: rangeEnd,
+  known_from: rangeFrom,
+  known_to: rangeTo,
+  occurred_from: rangeFrom,
+  occurred_to: rangeTo,
 };
 const factListFields = { sort: sortParameter(factTimes), ...pageParameters };
 const place = z.tuple([timestampText, z.uuid()]);

@@ -19,14 +19,8 @@ export function fieldsParameter(names: readonly string[]) {
     .max(2_048, known)
     .transform((text) => text.split(','))
     .refine((fields) => fields.every((field) => names.includes(field)), known)
-    .optional();
-}
-
-/** The schema of an answer that was narrowed: as `answer`, but any of its fields, or of those of its rows, may be absent. */
-export function narrowed(answer: z.ZodType): z.ZodType {
-  const row = rowOf(answer);
-  if (row !== undefined) return (answer as z.ZodObject).extend({ data: z.array(row.partial()) });
-  return answer instanceof z.ZodObject ? answer.partial() : answer;
+    .optional()
+    .describe('Only these fields of what is answered, or of each row: names with commas between them.');
 }
 
 /** The answer with these fields alone. */

@@ -10,15 +10,18 @@ import { timeText, writeCursor } from './query.ts';
 /** `?sort=`: a time's name for the oldest first, with a minus for the newest first. */
 export function sortParameter<const Time extends string>(times: readonly Time[]) {
   const sorts = times.flatMap((time): (Time | `-${Time}`)[] => [`-${time}`, time]);
-  return z.enum(sorts, `must be one of ${sorts.join(', ')}`).optional();
+  return z
+    .enum(sorts, `must be one of ${sorts.join(', ')}`)
+    .optional()
+    .describe('The order: by this time, the newest first where a minus stands before it.');
 }
 
 /** A parameter that takes one of a few words. */
 export const oneOf = <const Words extends readonly [string, ...string[]]>(words: Words) =>
   z.enum(words, `must be one of ${words.join(', ')}`).optional();
 
-/** One end of a range; the beginning belongs to it, the end does not. */
-export const rangeEnd = timeText.optional();
+export const rangeFrom = timeText.optional().describe('From then on.');
+export const rangeTo = timeText.optional().describe('Before then.');
 
 export interface Order<Time extends string> {
   readonly by: Time;

@@ -16,7 +16,7 @@ const request = z.strictObject({
   account: searchText.optional(),
 });
 
-const found = z.object({
+const lookedUp = z.object({
   data: z.array(session).describe('In the order of the ids; where accounts share an id, one for each.'),
   missing: z.array(z.string()).describe('The ids that no session here has.'),
 });
@@ -25,11 +25,13 @@ const found = z.object({
 export const showSessionsById = operation({
   body: request,
   fields: true,
-  answers: { 200: found },
+  answers: { 200: lookedUp },
   answer: async ({ db }, { body }) => {
     const ids = [...new Set(body.session_ids)] as SessionId[];
-    const rows = await lookUpSessions(db, ids, body.account);
-    const known = new Set(rows.map((row) => row.sessionId));
-    return reply(200, { data: rows.map(showSessionRow), missing: ids.filter((id) => !known.has(id)) });
+    const byId = Map.groupBy(await lookUpSessions(db, ids, body.account), (row) => row.sessionId);
+    const found = ids.flatMap((id) =>
+      (byId.get(id) ?? []).toSorted((a, b) => (a.account < b.account ? -1 : 1)),
+    );
+    return reply(200, { data: found.map(showSessionRow), missing: ids.filter((id) => !byId.has(id)) });
   },
 });

@@ -5,7 +5,7 @@ import type { Request, Response } from 'express';
 import { z } from 'zod';
 import type { ErrorCode } from '../errors.ts';
 import type { ApiDependencies } from './api.ts';
-import { fieldNamesOf, fieldsParameter, narrow, narrowed } from './fields.ts';
+import { fieldNamesOf, fieldsParameter, narrow } from './fields.ts';
 import { readHeaders, readPath, readQuery } from './query.ts';
 import { readJson } from './read-json.ts';
 
@@ -67,8 +67,6 @@ export interface Operation {
   readonly headers: z.ZodRawShape;
   readonly body: z.ZodType | undefined;
   readonly answers: Answers;
-  /** What is answered with 200 where `?fields=` is given; undefined where that is no parameter. */
-  readonly narrowedAnswer: z.ZodType | undefined;
   readonly errors: readonly ErrorCode[];
   /** Reads the request and answers it. Throws `invalid_request` naming all that is wrong with one part of it. */
   readonly run: (deps: ApiDependencies, req: Request, res: Response) => Promise<void>;
@@ -93,7 +91,6 @@ export function operation<
     headers,
     body,
     answers: declared.etag ? { ...answers, 304: null } : answers,
-    narrowedAnswer: whole && narrowed(whole),
     errors,
     run: async (deps, req, res) => {
       const { fields, ...asked } = readQuery(req, query) as z.infer<z.ZodObject<Query>> & Narrowing;
@@ -150,5 +147,6 @@ function sendTagged(req: Request, res: Response, body: unknown): void {
 }
 
 function knows(given: string | undefined, tag: string): boolean {
-  return given?.trim() === '*' || (given?.match(/"[^"]*"/g) ?? []).includes(tag);
+  const tags: readonly string[] = given?.match(/"[^"]*"/g) ?? [];
+  return given?.trim() === '*' || tags.includes(tag);
 }

@@ -13,8 +13,8 @@ import {
 import { endedReasons } from '../db/schema.ts';
 import { ServiceError } from '../errors.ts';
 import { type SessionId, sources, verdicts } from '../events/event.ts';
-import { confirmations, sessionStates } from '../events/session.ts';
-import { oneOf, rangeEnd, readOrder, readPage, showPage, sortParameter } from './list-order.ts';
+import { confirmations, type SessionState, sessionStates } from '../events/session.ts';
+import { oneOf, rangeFrom, rangeTo, readOrder, readPage, showPage, sortParameter } from './list-order.ts';
 import { operation, reply } from './operation.ts';
 import { pageParameters, searchText } from './query.ts';
 import { detailedSession, session as sessionShape } from './session-shape.ts';
@@ -49,14 +49,14 @@ export const showSessions = operation({
     confirmation: oneOf(confirmations),
     settled_source: oneOf(sources),
     ended_reason: oneOf(endedReasons),
-    expected_from: rangeEnd,
-    expected_to: rangeEnd,
-    settled_from: rangeEnd,
-    settled_to: rangeEnd,
-    verdict_from: rangeEnd,
-    verdict_to: rangeEnd,
-    expires_from: rangeEnd,
-    expires_to: rangeEnd,
+    expected_from: rangeFrom,
+    expected_to: rangeTo,
+    settled_from: rangeFrom,
+    settled_to: rangeTo,
+    verdict_from: rangeFrom,
+    verdict_to: rangeTo,
+    expires_from: rangeFrom,
+    expires_to: rangeTo,
     sort: sortParameter(sessionTimes),
     ...pageParameters,
   },
@@ -70,7 +70,7 @@ export const showSessions = operation({
       expires_at: { from: query.expires_from, to: query.expires_to },
     };
     const order = readOrder(sessionTimes, query.sort, ranges);
-    checkExpiry(order.by, query.state);
+    checkTime(order.by, query.state, query.ended_reason);
     const filter = {
       referenceId: query.reference_id,
       account: query.account,
@@ -88,12 +88,24 @@ export const showSessions = operation({
   },
 });
 
-function checkExpiry(by: SessionTime, state: string | undefined): void {
-  if (by !== 'expires_at' || state === undefined || state === 'expected') return;
-  throw new ServiceError(
-    'invalid_request',
-    'query parameter "state" can only be expected beside "expires_from", "expires_to" and a sort by expires_at.',
-  );
+// Which sessions have a time, where not all do; when one expires is asked only of those that may.
+const statesWithTime: { readonly [Time in SessionTime]?: readonly SessionState[] } = {
+  settled_at: ['settled', 'disputed'],
+  verdict_at: ['settled', 'disputed'],
+  expires_at: ['expected'],
+};
+
+// No session can match, and to find none the database would have to look at all of one kind.
+function checkTime(by: SessionTime, state: SessionState | undefined, endedReason: string | undefined): void {
+  const states = statesWithTime[by];
+  if (states === undefined) return;
+  const where = `where sessions are listed by ${by}, which only ${states.join(' and ')} ones have`;
+  if (state !== undefined && !states.includes(state)) {
+    throw new ServiceError('invalid_request', `query parameter "state" cannot be ${state} ${where}.`);
+  }
+  if (endedReason !== undefined) {
+    throw new ServiceError('invalid_request', `query parameter "ended_reason" cannot be given ${where}.`);
+  }
 }
 
 async function readSession(db: Queries, id: SessionId, account: string | undefined): Promise<SessionRow> {
