@@ -118,10 +118,10 @@ export interface OwnPostgres {
   readonly stop: () => Promise<void>;
 }
 
-/** Postgres as the product ships it, with nothing on it yet. */
-export async function startPostgres(): Promise<OwnPostgres> {
+/** Postgres as the product ships it, but for `settings`, with nothing on it yet. */
+export async function startPostgres(settings: Readonly<Record<string, string>> = {}): Promise<OwnPostgres> {
   const dataDir = await createDataDir();
-  const postgres = await startEmbeddedPostgres({ dataDir, log: createLog('silent') }).catch(
+  const postgres = await startEmbeddedPostgres({ dataDir, log: createLog('silent'), settings }).catch(
     async (error: unknown) => {
       await removeDir(dataDir);
       throw error;

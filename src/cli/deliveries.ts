@@ -1,7 +1,7 @@
 // `deliveries list` and `deliveries show`: what became of what we were told.
 import { z } from 'zod';
 import type { Command, Context, Given, Options } from './command.ts';
-import { listOptions, showList } from './list.ts';
+import { listOptions, orderOptions, readOrder, showList } from './list.ts';
 import { printBody, readBodyOptions, shownBody } from './print-body.ts';
 import { createAsk, readAnswer, serviceOptions } from './service-api.ts';
 import { renderFields, renderTime } from './table.ts';
@@ -41,6 +41,7 @@ export const deliveryFilterOptions: Options = {
     choices: ['session_completed', 'face_matched', 'compliance_alert', 'unknown'],
     doc: 'only those that say this',
   },
+  'vendor-kind': { value: 'NAME', doc: 'only those that iLive calls this' },
   source: { value: 'SOURCE', choices: ['webhook', 'pull'], doc: 'only those that came this way' },
   decision: {
     value: 'DECISION',
@@ -55,6 +56,8 @@ export const deliveryFilterOptions: Options = {
   account: { value: 'ACCOUNT', doc: 'only those of this account' },
   session: { value: 'ID', doc: 'only those about this session' },
   reference: { value: 'ID', doc: 'only those about this person, by your own id' },
+  'webhook-id': { value: 'ID', doc: 'only those that came under this webhook id' },
+  trace: { value: 'ID', doc: 'only those of this trace' },
   ...timeOptions,
 };
 
@@ -70,6 +73,9 @@ export function readDeliveryFilter(given: Given, now: Date, command: string): Re
     account: given.text('account'),
     session_id: given.text('session'),
     reference_id: given.text('reference'),
+    vendor_kind: given.text('vendor-kind'),
+    webhook_id: given.text('webhook-id'),
+    trace_id: given.text('trace'),
     ...readTimes(given, now, command),
   };
   return Object.fromEntries(
@@ -77,19 +83,22 @@ export function readDeliveryFilter(given: Given, now: Date, command: string): Re
   );
 }
 
+const times = ['received_at'] as const;
+
 export const listDeliveries: Command = {
   name: 'deliveries list',
   operands: [],
   summary: 'Lists deliveries, newest first',
   details: '',
-  options: { ...deliveryFilterOptions, ...listOptions, ...serviceOptions },
+  options: { ...deliveryFilterOptions, ...orderOptions(times), ...listOptions, ...serviceOptions },
   examples: [
     'ilive-webhooks deliveries list --state parked',
     'ilive-webhooks deliveries list --reference user-12345 --since 7d',
     "ilive-webhooks deliveries list --state parked --all --json | jq -r '.data[].delivery_id'",
   ],
   async run(given, context) {
-    const query = readDeliveryFilter(given, context.now(), this.name);
+    const filter = readDeliveryFilter(given, context.now(), this.name);
+    const query = { ...filter, sort: readOrder(given, times) };
     const ask = await createAsk(given, context, this.name);
     await showList(ask, given, context, {
       command: this.name,

@@ -10,6 +10,22 @@ export const listOptions: Options = {
   all: { doc: 'show all of them' },
 };
 
+/** The options of a list that is sorted by one of several times. */
+export function orderOptions(times: readonly [string, ...string[]]): Options {
+  const sort = { value: 'TIME', choices: times, doc: `by this time (default ${times[0]})` };
+  return {
+    ...(times.length > 1 ? { sort } : {}),
+    'oldest-first': { doc: 'turn the order round' },
+  };
+}
+
+/** `sort` as the API takes it; undefined for the list's own order. */
+export function readOrder(given: Given, [first]: readonly [string, ...string[]]): string | undefined {
+  const sort = given.text('sort');
+  if (given.has('oldest-first')) return sort ?? first;
+  return sort === undefined ? undefined : `-${sort}`;
+}
+
 const limitDefault = 50;
 const pageMax = 200;
 

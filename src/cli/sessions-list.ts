@@ -1,9 +1,10 @@
 // `sessions list`: sessions, of one person or in one state.
 import { z } from 'zod';
 import type { Command } from './command.ts';
-import { listOptions, showList } from './list.ts';
+import { listOptions, orderOptions, readOrder, showList } from './list.ts';
 import { createAsk, serviceOptions } from './service-api.ts';
 import { renderTime } from './table.ts';
+import { readTimes, timeOptions } from './time-option.ts';
 
 const nullableText = z.string().nullish().default(null);
 
@@ -19,11 +20,13 @@ const listedSession = z.object({
   ended_reason: nullableText,
 });
 
+const times = ['expected_at', 'settled_at', 'verdict_at', 'expires_at'] as const;
+
 export const listSessions: Command = {
   name: 'sessions list',
   operands: [],
   summary: 'Lists sessions, newest first',
-  details: '',
+  details: 'A span of time is that in which they came to be expected.',
   options: {
     reference: { value: 'ID', doc: 'only those of this person, by your own id' },
     state: {
@@ -31,12 +34,21 @@ export const listSessions: Command = {
       choices: ['expected', 'settled', 'disputed', 'expired', 'unrecoverable'],
       doc: 'only those in this state',
     },
+    verdict: { value: 'VERDICT', choices: ['pass', 'retry', 'fail'], doc: 'only those with this verdict' },
+    confirmation: {
+      value: 'WORD',
+      choices: ['unconfirmed', 'confirmed', 'contradicted'],
+      doc: 'only those of which this is so',
+    },
+    reason: { value: 'REASON', doc: 'only those that ended for this, such as no_token' },
     'settled-source': {
       value: 'SOURCE',
       choices: ['webhook', 'pull'],
       doc: 'only those that were settled this way',
     },
     account: { value: 'ACCOUNT', doc: 'only those of this account' },
+    ...timeOptions,
+    ...orderOptions(times),
     ...listOptions,
     ...serviceOptions,
   },
@@ -44,8 +56,11 @@ export const listSessions: Command = {
     'ilive-webhooks sessions list --reference user-12345',
     'ilive-webhooks sessions list --state unrecoverable',
     'ilive-webhooks sessions list --settled-source pull --all --json',
+    'ilive-webhooks sessions list --verdict fail --sort settled_at --limit 10',
   ],
   async run(given, context) {
+    const { from, to } = readTimes(given, context.now(), this.name);
+    const sort = readOrder(given, times);
     const ask = await createAsk(given, context, this.name);
     await showList(ask, given, context, {
       command: this.name,
@@ -53,6 +68,12 @@ export const listSessions: Command = {
       query: {
         reference_id: given.text('reference'),
         state: given.text('state'),
+        verdict: given.text('verdict'),
+        confirmation: given.text('confirmation'),
+        ended_reason: given.text('reason'),
+        expected_from: from,
+        expected_to: to,
+        sort,
         settled_source: given.text('settled-source'),
         account: given.text('account'),
       },

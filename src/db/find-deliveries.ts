@@ -1,10 +1,9 @@
 // Finding deliveries for those who ask what became of one, and for those who have some processed again: one filter for
-// both, keyset pages, newest first.
-import { and, asc, desc, eq, gt, gte, inArray, lt, lte, or, type SQL, sql } from 'drizzle-orm';
+// both. Ids are made at receipt and sort by time, so every list goes by them, and a span of time is a span of ids.
+import { and, asc, eq, gt, gte, inArray, lt, lte, type SQL, sql } from 'drizzle-orm';
 import type { DeliveryId, EventKind, SessionId, Source } from '../events/event.ts';
-import { instantOf } from '../events/instant.ts';
 import type { Queries } from './connect.ts';
-import type { Page } from './find-facts.ts';
+import { isBehind, isWithin, orderBy, type Page, type Range } from './order.ts';
 import {
   complianceAlerts,
   type DeliveryState,
@@ -18,7 +17,7 @@ import type { Admission } from './schema-operations.ts';
 export type DeliveryRow = typeof deliveries.$inferSelect;
 export type DeliveryBodyRow = typeof deliveryBodies.$inferSelect;
 
-export interface DeliveryFilter {
+export interface DeliveryFilter extends Range {
   readonly ids?: readonly DeliveryId[] | undefined;
   readonly state?: DeliveryState | undefined;
   readonly reason?: string | undefined;
@@ -30,21 +29,21 @@ export interface DeliveryFilter {
   /** Of the session that it speaks of, or of the match or alert that it told. */
   readonly referenceId?: string | undefined;
   readonly admission?: Admission | undefined;
-  /** Received from then on. */
-  readonly from?: Date | undefined;
-  /** And before then. */
-  readonly to?: Date | undefined;
+  readonly webhookId?: string | undefined;
+  readonly vendorKind?: string | undefined;
+  readonly traceId?: string | undefined;
 }
 
-/** At most `limit` deliveries, newest first. */
+const order = [deliveries.id];
+
+/** A page of the deliveries that match, in the order of receipt. */
 export function listDeliveries(db: Queries, filter: DeliveryFilter, page: Page): Promise<DeliveryRow[]> {
-  const isBehind = page.after === undefined ? undefined : lt(deliveries.id, page.after);
   return db.orm((orm) =>
     orm
       .select()
       .from(deliveries)
-      .where(and(conditionOf(filter), isBehind))
-      .orderBy(desc(deliveries.id))
+      .where(and(conditionOf(filter), isBehind(order, page)))
+      .orderBy(...orderBy(order, page))
       .limit(page.limit),
   );
 }
@@ -79,12 +78,12 @@ export async function findDeliveryIds(
   { after, upTo, limit }: Stretch,
 ): Promise<DeliveryId[]> {
   if (upTo === null) return [];
-  const isBehind = after === null ? undefined : gt(deliveries.id, after);
+  const isNext = after === null ? undefined : gt(deliveries.id, after);
   const rows = await db.orm((orm) =>
     orm
       .select({ id: deliveries.id })
       .from(deliveries)
-      .where(and(conditionOf(filter), isBehind, lte(deliveries.id, upTo)))
+      .where(and(conditionOf(filter), isNext, lte(deliveries.id, upTo)))
       .orderBy(asc(deliveries.id))
       .limit(limit),
   );
@@ -113,7 +112,8 @@ export async function findDeliveryBody(
 }
 
 function conditionOf(filter: DeliveryFilter): SQL | undefined {
-  const { ids, state, reason, kind, source, decision, account, sessionId, admission, from, to } = filter;
+  const { ids, state, reason, kind, source, decision, account, sessionId, admission } = filter;
+  const { webhookId, vendorKind, traceId, referenceId } = filter;
   return and(
     ids === undefined ? undefined : inArray(deliveries.id, [...ids]),
     state === undefined ? undefined : eq(deliveries.state, state),
@@ -124,17 +124,43 @@ function conditionOf(filter: DeliveryFilter): SQL | undefined {
     account === undefined ? undefined : eq(deliveries.account, account),
     sessionId === undefined ? undefined : eq(deliveries.sessionId, sessionId),
     admission === undefined ? undefined : eq(deliveries.admission, admission),
-    from === undefined ? undefined : gte(deliveries.receivedAt, instantOf(from)),
-    to === undefined ? undefined : lt(deliveries.receivedAt, instantOf(to)),
-    filter.referenceId === undefined ? undefined : isAbout(filter.referenceId),
+    webhookId === undefined ? undefined : eq(deliveries.webhookId, webhookId),
+    vendorKind === undefined ? undefined : eq(deliveries.vendorKind, vendorKind),
+    traceId === undefined ? undefined : eq(deliveries.traceId, traceId),
+    referenceId === undefined ? undefined : isAbout(referenceId),
+    isReceivedWithin(filter),
   );
 }
 
-function isAbout(referenceId: string): SQL | undefined {
-  const { id, sessionId, account } = deliveries;
-  return or(
-    sql`(${sessionId}, ${account}) in (select s.session_id, s.account from ${sessions} s where s.reference_id = ${referenceId})`,
-    sql`${id} in (select f.delivery_id from ${faceMatches} f where f.reference_id = ${referenceId})`,
-    sql`${id} in (select c.delivery_id from ${complianceAlerts} c where c.reference_id = ${referenceId})`,
+// How far the time in an id may lie from the time of receipt beside it: a clock that is set back moves only the latter.
+const idSlackMs = 60_000;
+
+// The ids bound the search; the exact times decide.
+function isReceivedWithin({ from, to }: Range): SQL | undefined {
+  return and(
+    from === undefined ? undefined : gte(deliveries.id, firstIdOf(from.getTime() - idSlackMs)),
+    to === undefined ? undefined : lt(deliveries.id, firstIdOf(to.getTime() + idSlackMs)),
+    isWithin(deliveries.receivedAt, { from, to }),
   );
+}
+
+/** The lowest UUID whose first 48 bits, the time of a uuid v7, say this millisecond. */
+function firstIdOf(ms: number): DeliveryId {
+  const time = Math.min(Math.max(ms, 0), 2 ** 48 - 1)
+    .toString(16)
+    .padStart(12, '0');
+  return `${time.slice(0, 8)}-${time.slice(8)}-0000-0000-000000000000` as DeliveryId;
+}
+
+// The ids are gathered first, each part by its index. As conditions of the list, even as subqueries, they would have the
+// planner read all deliveries and ask of each whether it is one of them.
+function isAbout(referenceId: string): SQL {
+  return sql`${deliveries.id} = any(array(
+    select d.id from ${sessions} s join ${deliveries} d on d.session_id = s.session_id and d.account = s.account
+    where s.reference_id = ${referenceId} and d.session_id is not null
+    union all
+    select f.delivery_id from ${faceMatches} f where f.reference_id = ${referenceId}
+    union all
+    select c.delivery_id from ${complianceAlerts} c where c.reference_id = ${referenceId}
+  ))`;
 }

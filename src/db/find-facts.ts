@@ -1,57 +1,106 @@
-// Reading face matches and compliance alerts for those who ask: keyset pages, newest delivery first.
-import { and, desc, eq, lt } from 'drizzle-orm';
-import type { DeliveryId, SessionId } from '../events/event.ts';
+// Reading face matches and compliance alerts for those who ask: keyset pages in the order in which we knew of them, or of
+// iLive's time. The delivery that told one makes its place unique.
+import { and, eq, type SQL } from 'drizzle-orm';
+import type { SessionId } from '../events/event.ts';
 import type { Queries } from './connect.ts';
-import { complianceAlerts, faceMatches } from './schema.ts';
+import { isBehind, isWithin, orderBy, type PageBy, type Range } from './order.ts';
+import { type AlertStatus, complianceAlerts, faceMatches } from './schema.ts';
 
 export type FaceMatchRow = typeof faceMatches.$inferSelect;
 export type ComplianceAlertRow = typeof complianceAlerts.$inferSelect;
 
-export interface FactFilter {
+/** The times by which facts are sorted and chosen. */
+export type FactTime = 'known_at' | 'occurred_at';
+
+interface FactFilter {
   readonly sessionId?: SessionId | undefined;
   readonly referenceId?: string | undefined;
   readonly account?: string | undefined;
+  readonly ranges?: { readonly [Time in FactTime]?: Range };
 }
 
-export interface Page {
-  /** The last delivery id of the page before. */
-  readonly after: DeliveryId | undefined;
-  readonly limit: number;
+export interface FaceMatchFilter extends FactFilter {
+  readonly faceId?: string | undefined;
+  readonly externalFaceId?: string | undefined;
+  readonly collectionId?: string | undefined;
+  readonly isMatch?: boolean | undefined;
 }
 
-/** At most `limit` face matches, newest first. */
-export function listFaceMatches(db: Queries, filter: FactFilter, page: Page): Promise<FaceMatchRow[]> {
+export interface ComplianceAlertFilter extends FactFilter {
+  readonly severity?: string | undefined;
+  readonly category?: string | undefined;
+  readonly status?: AlertStatus | undefined;
+}
+
+/** A page of the face matches that match. */
+export function listFaceMatches(
+  db: Queries,
+  filter: FaceMatchFilter,
+  page: PageBy<FactTime>,
+): Promise<FaceMatchRow[]> {
+  const { faceId, externalFaceId, collectionId, isMatch } = filter;
+  const order = orderOf(faceMatches, page.by);
+  const conditions = [
+    conditionOf(faceMatches, filter),
+    faceId === undefined ? undefined : eq(faceMatches.faceId, faceId),
+    externalFaceId === undefined ? undefined : eq(faceMatches.externalFaceId, externalFaceId),
+    collectionId === undefined ? undefined : eq(faceMatches.collectionId, collectionId),
+    isMatch === undefined ? undefined : eq(faceMatches.isMatch, isMatch),
+    isBehind(order, page),
+  ];
   return db.orm((orm) =>
     orm
       .select()
       .from(faceMatches)
-      .where(conditionOf(faceMatches, filter, page))
-      .orderBy(desc(faceMatches.deliveryId))
+      .where(and(...conditions))
+      .orderBy(...orderBy(order, page))
       .limit(page.limit),
   );
 }
 
-/** At most `limit` compliance alerts, newest first. */
+/** A page of the compliance alerts that match. */
 export function listComplianceAlerts(
   db: Queries,
-  filter: FactFilter,
-  page: Page,
+  filter: ComplianceAlertFilter,
+  page: PageBy<FactTime>,
 ): Promise<ComplianceAlertRow[]> {
+  const { severity, category, status } = filter;
+  const order = orderOf(complianceAlerts, page.by);
+  const conditions = [
+    conditionOf(complianceAlerts, filter),
+    severity === undefined ? undefined : eq(complianceAlerts.severity, severity),
+    category === undefined ? undefined : eq(complianceAlerts.category, category),
+    status === undefined ? undefined : eq(complianceAlerts.status, status),
+    isBehind(order, page),
+  ];
   return db.orm((orm) =>
     orm
       .select()
       .from(complianceAlerts)
-      .where(conditionOf(complianceAlerts, filter, page))
-      .orderBy(desc(complianceAlerts.deliveryId))
+      .where(and(...conditions))
+      .orderBy(...orderBy(order, page))
       .limit(page.limit),
   );
 }
 
-function conditionOf(table: typeof faceMatches | typeof complianceAlerts, filter: FactFilter, page: Page) {
+/** Where a row stands in the order by this time. */
+export function placeOfFact(row: FaceMatchRow | ComplianceAlertRow, by: FactTime): string[] {
+  return [by === 'known_at' ? row.knownAt : row.occurredAt, row.deliveryId];
+}
+
+type FactTable = typeof faceMatches | typeof complianceAlerts;
+
+function orderOf(table: FactTable, by: FactTime) {
+  return [by === 'known_at' ? table.knownAt : table.occurredAt, table.deliveryId];
+}
+
+function conditionOf(table: FactTable, filter: FactFilter): SQL | undefined {
+  const { sessionId, referenceId, account, ranges } = filter;
   return and(
-    filter.sessionId === undefined ? undefined : eq(table.sessionId, filter.sessionId),
-    filter.referenceId === undefined ? undefined : eq(table.referenceId, filter.referenceId),
-    filter.account === undefined ? undefined : eq(table.account, filter.account),
-    page.after === undefined ? undefined : lt(table.deliveryId, page.after),
+    sessionId === undefined ? undefined : eq(table.sessionId, sessionId),
+    referenceId === undefined ? undefined : eq(table.referenceId, referenceId),
+    account === undefined ? undefined : eq(table.account, account),
+    isWithin(table.knownAt, ranges?.known_at),
+    isWithin(table.occurredAt, ranges?.occurred_at),
   );
 }

@@ -1,25 +1,34 @@
-// Reading sessions for those who ask. Lists are keyset pages, newest first: a page costs the same wherever it stands.
-import { and, asc, desc, eq, type SQL, sql } from 'drizzle-orm';
-import type { SessionId, Source } from '../events/event.ts';
-import type { SessionState } from '../events/session.ts';
+// Reading sessions for those who ask: one, those of many ids at once, and lists. Lists are keyset pages in the order of one
+// of the session's times. What the conditions below say is what the indexes of `sessions` are made for.
+import { and, asc, eq, isNotNull, type SQL, sql } from 'drizzle-orm';
+import type { SessionId, Source, Verdict } from '../events/event.ts';
+import type { Confirmation, SessionState } from '../events/session.ts';
 import type { Queries } from './connect.ts';
-import { observations, sessions } from './schema.ts';
+import { isBehind, isWithin, orderBy, type PageBy, type Range } from './order.ts';
+import { type EndedReason, observations, sessions } from './schema.ts';
 
 export type SessionRow = typeof sessions.$inferSelect;
 export type ObservationRow = typeof observations.$inferSelect;
+
+const timeColumns = {
+  expected_at: sessions.expectedAt,
+  settled_at: sessions.settledAt,
+  verdict_at: sessions.verdictAt,
+  expires_at: sessions.expiresAt,
+} as const;
+
+/** The times by which sessions are sorted and chosen. */
+export type SessionTime = keyof typeof timeColumns;
 
 export interface SessionFilter {
   readonly referenceId?: string | undefined;
   readonly account?: string | undefined;
   readonly state?: SessionState | undefined;
+  readonly verdict?: Verdict | undefined;
+  readonly confirmation?: Confirmation | undefined;
   readonly settledSource?: Source | undefined;
-}
-
-/** Where a page ends: the last row's place in the order. */
-export interface SessionPlace {
-  readonly expectedAt: string;
-  readonly sessionId: string;
-  readonly account: string;
+  readonly endedReason?: EndedReason | undefined;
+  readonly ranges?: { readonly [Time in SessionTime]?: Range };
 }
 
 /** The sessions with this id, one for each account that has it; nearly always one or none. */
@@ -41,6 +50,25 @@ export function findSessions(
   );
 }
 
+/** The sessions with these ids, in no order; those of all accounts where none is named. */
+export function lookUpSessions(
+  db: Queries,
+  ids: readonly SessionId[],
+  account: string | undefined,
+): Promise<SessionRow[]> {
+  return db.orm((orm) =>
+    orm
+      .select()
+      .from(sessions)
+      .where(
+        and(
+          sql`${sessions.sessionId} = any(${sql.param([...ids])}::text[])`,
+          account === undefined ? undefined : eq(sessions.account, account),
+        ),
+      ),
+  );
+}
+
 /** Everything that was ever said of one session's verdict, in the vendor's order of time. */
 export function findObservations(db: Queries, session: SessionRow): Promise<ObservationRow[]> {
   return db.orm((orm) =>
@@ -52,28 +80,51 @@ export function findObservations(db: Queries, session: SessionRow): Promise<Obse
   );
 }
 
-/** At most `limit` sessions after `after`, newest first. */
+/** A page of the sessions that match; of those that have the time that the order goes by. */
 export function listSessions(
   db: Queries,
   filter: SessionFilter,
-  { after, limit }: { after: SessionPlace | undefined; limit: number },
+  page: PageBy<SessionTime>,
 ): Promise<SessionRow[]> {
-  const conditions: (SQL | undefined)[] = [
-    filter.referenceId === undefined ? undefined : eq(sessions.referenceId, filter.referenceId),
-    filter.account === undefined ? undefined : eq(sessions.account, filter.account),
-    filter.state === undefined ? undefined : eq(sessions.state, filter.state),
-    filter.settledSource === undefined ? undefined : eq(sessions.settledSource, filter.settledSource),
-    after === undefined
-      ? undefined
-      : sql`(${sessions.expectedAt}, ${sessions.sessionId}, ${sessions.account})
-            < (${after.expectedAt}::timestamptz, ${after.sessionId}, ${after.account})`,
-  ];
+  const order = [timeColumns[page.by], sessions.sessionId, sessions.account];
   return db.orm((orm) =>
     orm
       .select()
       .from(sessions)
-      .where(and(...conditions))
-      .orderBy(desc(sessions.expectedAt), desc(sessions.sessionId), desc(sessions.account))
-      .limit(limit),
+      .where(and(conditionOf(filter), isListedBy(page.by), isBehind(order, page)))
+      .orderBy(...orderBy(order, page))
+      .limit(page.limit),
   );
+}
+
+/** Where a row stands in the order by this time. */
+export function placeOfSession(row: SessionRow, by: SessionTime): string[] {
+  const times = {
+    expected_at: row.expectedAt,
+    settled_at: row.settledAt,
+    verdict_at: row.verdictAt,
+    expires_at: row.expiresAt,
+  };
+  return [times[by] ?? '', row.sessionId, row.account];
+}
+
+function conditionOf(filter: SessionFilter): SQL | undefined {
+  const { referenceId, account, state, verdict, confirmation, settledSource, endedReason, ranges } = filter;
+  return and(
+    referenceId === undefined ? undefined : eq(sessions.referenceId, referenceId),
+    account === undefined ? undefined : eq(sessions.account, account),
+    state === undefined ? undefined : eq(sessions.state, state),
+    verdict === undefined ? undefined : eq(sessions.verdict, verdict),
+    confirmation === undefined ? undefined : eq(sessions.confirmation, confirmation),
+    settledSource === undefined ? undefined : eq(sessions.settledSource, settledSource),
+    endedReason === undefined ? undefined : eq(sessions.endedReason, endedReason),
+    ...Object.entries(timeColumns).map(([time, column]) => isWithin(column, ranges?.[time as SessionTime])),
+  );
+}
+
+// A session without the time has no place in the order. When one expires matters only while it is expected, and the index
+// holds no others.
+function isListedBy(by: SessionTime): SQL | undefined {
+  if (by === 'expected_at') return undefined;
+  return and(isNotNull(timeColumns[by]), by === 'expires_at' ? eq(sessions.state, 'expected') : undefined);
 }

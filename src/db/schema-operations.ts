@@ -1,5 +1,5 @@
-// The tables of what operators see and do, as drizzle sees them: refusals, replays, keys, secrets, pauses and the audit.
-// As with `schema.ts`, the SQL that makes them stands in `migrations/`, and a test fails when the two disagree.
+// The tables of what operators see and do, as drizzle sees them: refusals, replays, keys, secrets, pauses and the audit;
+// and those behind our calls to iLive. As with `schema.ts`, the SQL that makes them stands in `migrations/`, and a test fails when the two disagree.
 import { sql } from 'drizzle-orm';
 import {
   bigint,
@@ -15,7 +15,7 @@ import {
   unique,
   uuid,
 } from 'drizzle-orm/pg-core';
-import type { DeliveryId } from '../events/event.ts';
+import type { DeliveryId, SessionId } from '../events/event.ts';
 import { bytea, instant } from './columns.ts';
 
 export const admissions = ['signature', 'pull'] as const;
@@ -183,3 +183,25 @@ export const auditHead = pgTable(
   },
   () => [check('audit_head_single', sql`id = 1`)],
 );
+
+/** What all processes together may still ask of iLive; one row an API key. */
+export const rateBudgets = pgTable('rate_budgets', {
+  /** SHA-256 of the API key, in hex. */
+  id: text().primaryKey(),
+  /** The time up to which calls are spent (the theoretical arrival time of GCRA). */
+  spentUntil: instant('spent_until').notNull(),
+  blockedUntil: instant('blocked_until').notNull(),
+  /** The limit that iLive's own headers told; null until then. */
+  learntPerMinute: integer('learnt_per_minute'),
+});
+
+/** What `POST /v1/sessions` did under an `Idempotency-Key`. */
+export const idempotencyKeys = pgTable('idempotency_keys', {
+  id: text().primaryKey(),
+  requestSha256: bytea('request_sha256').notNull(),
+  createdAt: instant('created_at').notNull(),
+  /** Null while the request is under way. */
+  sessionId: text('session_id').$type<SessionId>(),
+  account: text(),
+  sessionUrl: text('session_url'),
+});

@@ -7,7 +7,6 @@ import {
   check,
   doublePrecision,
   index,
-  integer,
   json,
   jsonb,
   pgTable,
@@ -20,6 +19,12 @@ import {
 import type { DeliveryId, EventKind, SessionId, Source, Verdict } from '../events/event.ts';
 import type { Confirmation, SessionState } from '../events/session.ts';
 import { bytea, instant } from './columns.ts';
+import {
+  complianceAlertLookUps,
+  deliveryLookUps,
+  faceMatchLookUps,
+  sessionLookUps,
+} from './schema-look-ups.ts';
 import type { Admission } from './schema-operations.ts';
 
 export const deliveryStates = ['received', 'done', 'ignored', 'parked'] as const;
@@ -73,6 +78,7 @@ export const deliveries = pgTable(
     index('deliveries_owed').on(table.id).where(sql`state = 'received'`),
     // Operators: what is parked, newest first.
     index('deliveries_parked').on(table.id).where(sql`state = 'parked'`),
+    ...deliveryLookUps(table),
     check('deliveries_state', sql`state in ('received', 'done', 'ignored', 'parked')`),
     check('deliveries_source', sql`source in ('webhook', 'pull')`),
   ],
@@ -139,6 +145,7 @@ export const sessions = pgTable(
     index('sessions_by_reference')
       .on(table.referenceId, table.expectedAt, table.sessionId, table.account)
       .where(sql`reference_id is not null`),
+    ...sessionLookUps(table),
     check('sessions_state', sql`state in ('expected', 'settled', 'disputed', 'expired', 'unrecoverable')`),
     check('sessions_verdict', sql`verdict in ('pass', 'retry', 'fail')`),
     check('sessions_settled', sql`(state in ('settled', 'disputed')) = (verdict is not null)`),
@@ -182,14 +189,13 @@ export const faceMatches = pgTable(
   },
   (table) => [
     primaryKey({ columns: [table.matchId, table.account] }),
-    // GET /v1/face-matches: newest first.
-    index('face_matches_by_delivery').on(table.deliveryId),
     // GET /v1/face-matches?session_id=
     index('face_matches_by_session').on(table.sessionId, table.deliveryId).where(sql`session_id is not null`),
     // GET /v1/face-matches?reference_id=
     index('face_matches_by_reference')
       .on(table.referenceId, table.deliveryId)
       .where(sql`reference_id is not null`),
+    ...faceMatchLookUps(table),
   ],
 );
 
@@ -223,8 +229,6 @@ export const complianceAlerts = pgTable(
   },
   (table) => [
     primaryKey({ columns: [table.alertId, table.account] }),
-    // GET /v1/compliance-alerts: newest first.
-    index('compliance_alerts_by_delivery').on(table.deliveryId),
     // GET /v1/compliance-alerts?session_id=
     index('compliance_alerts_by_session')
       .on(table.sessionId, table.deliveryId)
@@ -233,27 +237,6 @@ export const complianceAlerts = pgTable(
     index('compliance_alerts_by_reference')
       .on(table.referenceId, table.deliveryId)
       .where(sql`reference_id is not null`),
+    ...complianceAlertLookUps(table),
   ],
 );
-
-/** What all processes together may still ask of iLive; one row an API key. */
-export const rateBudgets = pgTable('rate_budgets', {
-  /** SHA-256 of the API key, in hex. */
-  id: text().primaryKey(),
-  /** The time up to which calls are spent (the theoretical arrival time of GCRA). */
-  spentUntil: instant('spent_until').notNull(),
-  blockedUntil: instant('blocked_until').notNull(),
-  /** The limit that iLive's own headers told; null until then. */
-  learntPerMinute: integer('learnt_per_minute'),
-});
-
-/** What `POST /v1/sessions` did under an `Idempotency-Key`. */
-export const idempotencyKeys = pgTable('idempotency_keys', {
-  id: text().primaryKey(),
-  requestSha256: bytea('request_sha256').notNull(),
-  createdAt: instant('created_at').notNull(),
-  /** Null while the request is under way. */
-  sessionId: text('session_id').$type<SessionId>(),
-  account: text(),
-  sessionUrl: text('session_url'),
-});

@@ -10,8 +10,9 @@ import { type DeliveryId, eventKinds, sources } from '../events/event.ts';
 import { operate } from '../operations/operate.ts';
 import { deliveryFilterFields, readDeliveryFilter } from './delivery-filter.ts';
 import { actorOf } from './gate.ts';
+import { readOrder, readPage, showPage, sortParameter } from './list-order.ts';
 import { operation, reply } from './operation.ts';
-import { pageOf, pageParameters, readCursor, whyText } from './query.ts';
+import { pageParameters, whyText } from './query.ts';
 import { count, instant, pageShape, uuid } from './shapes.ts';
 
 const deliveryFields = {
@@ -47,6 +48,8 @@ const deliveryPath = { delivery_id: z.uuid('must be a delivery id (a UUID)') };
 /** Answers one delivery. */
 export const showDelivery = operation({
   path: deliveryPath,
+  fields: true,
+  etag: true,
   answers: { 200: delivery },
   errors: ['not_found'],
   answer: async ({ db }, { path }) => reply(200, show(await readDelivery(db, path.delivery_id))),
@@ -73,16 +76,20 @@ export const showDeliveryBody = operation({
   },
 });
 
-/** Answers a page of deliveries, newest first. */
+const deliveryTimes = ['received_at'] as const;
+
+/** Answers a page of deliveries, newest first unless `?sort=` says otherwise. */
 export const showDeliveries = operation({
-  query: { ...deliveryFilterFields, ...pageParameters },
+  query: { ...deliveryFilterFields, sort: sortParameter(deliveryTimes), ...pageParameters },
+  fields: true,
   answers: { 200: pageShape(delivery) },
-  answer: async ({ db }, { query: { cursor, limit, ...fields } }) => {
-    const after = readCursor(cursor, z.tuple([z.uuid()]))?.[0] as DeliveryId | undefined;
-    const rows = await listDeliveries(db, readDeliveryFilter(fields), { after, limit: limit + 1 });
+  answer: async ({ db }, { query: { cursor, limit, sort, ...filter }, req }) => {
+    const asked = { list: 'deliveries', query: req.query, order: readOrder(deliveryTimes, sort, {}) };
+    const page = readPage(asked, { cursor, limit }, z.tuple([z.uuid()]));
+    const rows = await listDeliveries(db, readDeliveryFilter(filter), page);
     return reply(
       200,
-      pageOf(rows, limit, show, (row) => [row.id]),
+      showPage(asked, { rows, limit }, show, (row) => [row.id]),
     );
   },
 });

@@ -6,34 +6,60 @@ import { admissions } from '../db/schema-operations.ts';
 import { decisions } from '../events/decide.ts';
 import { eventKinds, type SessionId, sources } from '../events/event.ts';
 import type { StoredFilter } from '../operations/replay-filter.ts';
-import { searchText, timeText } from './query.ts';
-
-const oneOf = <const Words extends readonly [string, ...string[]]>(words: Words) =>
-  z.enum(words, `must be one of ${words.join(', ')}`).optional();
+import { oneOf, rangeFrom, rangeTo } from './list-order.ts';
+import { searchText } from './query.ts';
 
 export const deliveryFilterFields = {
   state: oneOf(deliveryStates),
   reason: searchText.optional(),
   kind: oneOf(eventKinds),
+  vendor_kind: searchText.optional(),
   source: oneOf(sources),
   decision: oneOf(decisions),
   account: searchText.optional(),
   session_id: searchText.optional(),
   reference_id: searchText.optional(),
   admission: oneOf(admissions),
-  from: timeText.optional(),
-  to: timeText.optional(),
+  webhook_id: searchText.optional(),
+  trace_id: z
+    .string()
+    .regex(/^[0-9a-f]{32}$/, 'must be 32 hex digits in lower case')
+    .optional(),
+  from: rangeFrom,
+  to: rangeTo,
 };
 
 type Fields = { [Name in keyof typeof deliveryFilterFields]?: z.infer<(typeof deliveryFilterFields)[Name]> };
 
 /** The filter that the fields stand for. */
 export function readDeliveryFilter(fields: Fields): DeliveryFilter {
-  const { session_id: sessionId, reference_id: referenceId, ...others } = fields;
-  return { ...others, sessionId: sessionId as SessionId | undefined, referenceId };
+  const {
+    session_id: sessionId,
+    reference_id: referenceId,
+    webhook_id: webhookId,
+    vendor_kind: vendorKind,
+    trace_id: traceId,
+    ...others
+  } = fields;
+  return {
+    ...others,
+    sessionId: sessionId as SessionId | undefined,
+    referenceId,
+    webhookId,
+    vendorKind,
+    traceId,
+  };
 }
 
 /** The filter as it was asked for. */
-export function showDeliveryFilter({ sessionId, referenceId, ...others }: StoredFilter) {
-  return { ...others, session_id: sessionId, reference_id: referenceId };
+export function showDeliveryFilter(filter: StoredFilter) {
+  const { sessionId, referenceId, webhookId, vendorKind, traceId, ...others } = filter;
+  return {
+    ...others,
+    session_id: sessionId,
+    reference_id: referenceId,
+    webhook_id: webhookId,
+    vendor_kind: vendorKind,
+    trace_id: traceId,
+  };
 }

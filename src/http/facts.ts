@@ -3,15 +3,16 @@ import { z } from 'zod';
 import {
   type ComplianceAlertRow,
   type FaceMatchRow,
-  type FactFilter,
   listComplianceAlerts,
   listFaceMatches,
-  type Page,
+  placeOfFact,
 } from '../db/find-facts.ts';
-import type { DeliveryId, SessionId } from '../events/event.ts';
+import { alertStatuses } from '../db/schema.ts';
+import type { SessionId } from '../events/event.ts';
+import { oneOf, rangeFrom, rangeTo, readOrder, readPage, showPage, sortParameter } from './list-order.ts';
 import { operation, reply } from './operation.ts';
-import { pageOf, pageParameters, readCursor, searchText } from './query.ts';
-import { instant, pageShape, uuid } from './shapes.ts';
+import { pageParameters, searchText } from './query.ts';
+import { instant, pageShape, timestampText, uuid } from './shapes.ts';
 
 export const faceMatch = z
   .object({
@@ -47,49 +48,87 @@ export const complianceAlert = z
   })
   .meta({ id: 'ComplianceAlert' });
 
+const factTimes = ['known_at', 'occurred_at'] as const;
+
 const factFilterFields = {
   session_id: searchText.optional(),
   reference_id: searchText.optional(),
   account: searchText.optional(),
-  ...pageParameters,
+  known_from: rangeFrom,
+  known_to: rangeTo,
+  occurred_from: rangeFrom,
+  occurred_to: rangeTo,
 };
+const factListFields = { sort: sortParameter(factTimes), ...pageParameters };
+const place = z.tuple([timestampText, z.uuid()]);
 
-/** Answers a page of face matches, newest first. */
+/** Answers a page of face matches, newest first unless `?sort=` says otherwise. */
 export const showFaceMatches = operation({
-  query: factFilterFields,
+  query: {
+    ...factFilterFields,
+    face_id: searchText.optional(),
+    external_face_id: searchText.optional(),
+    collection_id: searchText.optional(),
+    is_match: oneOf(['true', 'false']),
+    ...factListFields,
+  },
+  fields: true,
   answers: { 200: pageShape(faceMatch) },
-  answer: async ({ db }, { query }) => {
-    const rows = await listFaceMatches(db, ...readFilter(query));
-    return reply(
-      200,
-      pageOf(rows, query.limit, showFaceMatch, (row) => [row.deliveryId]),
+  answer: async ({ db }, { query, req }) => {
+    const { filter, order } = readFilter(query);
+    const asked = { list: 'face-matches', query: req.query, order };
+    const rows = await listFaceMatches(
+      db,
+      {
+        ...filter,
+        faceId: query.face_id,
+        externalFaceId: query.external_face_id,
+        collectionId: query.collection_id,
+        isMatch: query.is_match === undefined ? undefined : query.is_match === 'true',
+      },
+      readPage(asked, query, place),
     );
+    const placeOf = (row: FaceMatchRow) => placeOfFact(row, order.by);
+    return reply(200, showPage(asked, { rows, limit: query.limit }, showFaceMatch, placeOf));
   },
 });
 
-/** Answers a page of compliance alerts, newest first. */
+/** Answers a page of compliance alerts, newest first unless `?sort=` says otherwise. */
 export const showComplianceAlerts = operation({
-  query: factFilterFields,
+  query: {
+    ...factFilterFields,
+    severity: searchText.optional(),
+    category: searchText.optional(),
+    status: oneOf(alertStatuses),
+    ...factListFields,
+  },
+  fields: true,
   answers: { 200: pageShape(complianceAlert) },
-  answer: async ({ db }, { query }) => {
-    const rows = await listComplianceAlerts(db, ...readFilter(query));
-    return reply(
-      200,
-      pageOf(rows, query.limit, showComplianceAlert, (row) => [row.deliveryId]),
-    );
+  answer: async ({ db }, { query, req }) => {
+    const { filter, order } = readFilter(query);
+    const { severity, category, status } = query;
+    const asked = { list: 'compliance-alerts', query: req.query, order };
+    const page = readPage(asked, query, place);
+    const rows = await listComplianceAlerts(db, { ...filter, severity, category, status }, page);
+    const placeOf = (row: ComplianceAlertRow) => placeOfFact(row, order.by);
+    return reply(200, showPage(asked, { rows, limit: query.limit }, showComplianceAlert, placeOf));
   },
 });
 
-function readFilter(query: z.infer<z.ZodObject<typeof factFilterFields>>): [FactFilter, Page] {
-  const after = readCursor(query.cursor, z.tuple([z.uuid()]))?.[0] as DeliveryId | undefined;
-  return [
-    {
-      sessionId: query.session_id as SessionId | undefined,
-      referenceId: query.reference_id,
-      account: query.account,
-    },
-    { after, limit: query.limit + 1 },
-  ];
+type FactQuery = z.infer<z.ZodObject<typeof factFilterFields & Pick<typeof factListFields, 'sort'>>>;
+
+function readFilter(query: FactQuery) {
+  const ranges = {
+    known_at: { from: query.known_from, to: query.known_to },
+    occurred_at: { from: query.occurred_from, to: query.occurred_to },
+  };
+  const filter = {
+    sessionId: query.session_id as SessionId | undefined,
+    referenceId: query.reference_id,
+    account: query.account,
+    ranges,
+  };
+  return { filter, order: readOrder(factTimes, query.sort, ranges) };
 }
 
 function showFaceMatch(match: FaceMatchRow) {

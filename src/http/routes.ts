@@ -9,6 +9,7 @@ import { showDeliveries, showDelivery, showDeliveryBody } from './deliveries.ts'
 import { createSession, registerKnownSession } from './expect-session.ts';
 import { showComplianceAlerts, showFaceMatches } from './facts.ts';
 import { requireRole } from './gate.ts';
+import { showSessionsById } from './lookup-sessions.ts';
 import type { Operation } from './operation.ts';
 import { admitOnPull, purgeRefusals, reverify } from './ops/admit-refusals.ts';
 import { showAuditEntries, showAuditVerification } from './ops/audit.ts';
@@ -58,6 +59,7 @@ const [get, post, put] = [route('GET'), route('POST'), route('PUT')];
 export const routes: readonly Route[] = [
   get('/v1/sessions', 'reader', showSessions, 'a page of sessions, newest first'),
   post('/v1/sessions', 'reader', createSession, 'creates a session at iLive and expects its verdict'),
+  post('/v1/sessions/lookup', 'reader', showSessionsById, 'the sessions with these ids, at most 500'),
   get('/v1/sessions/:session_id', 'reader', showSession, 'one session with all that was said about it'),
   put(
     '/v1/sessions/:session_id',

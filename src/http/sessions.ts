@@ -6,63 +6,107 @@ import {
   findSessions,
   listSessions,
   type ObservationRow,
+  placeOfSession,
   type SessionRow,
+  type SessionTime,
 } from '../db/find-sessions.ts';
+import { endedReasons } from '../db/schema.ts';
 import { ServiceError } from '../errors.ts';
-import { type SessionId, sources } from '../events/event.ts';
-import { sessionStates } from '../events/session.ts';
+import { type SessionId, sources, verdicts } from '../events/event.ts';
+import { confirmations, type SessionState, sessionStates } from '../events/session.ts';
+import { oneOf, rangeFrom, rangeTo, readOrder, readPage, showPage, sortParameter } from './list-order.ts';
 import { operation, reply } from './operation.ts';
-import { pageOf, pageParameters, readCursor, searchText } from './query.ts';
+import { pageParameters, searchText } from './query.ts';
 import { detailedSession, session as sessionShape } from './session-shape.ts';
-import { pageShape } from './shapes.ts';
+import { pageShape, timestampText } from './shapes.ts';
 
-const timestampText = z.string().regex(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{6}Z$/);
 const place = z.tuple([timestampText, searchText, searchText]);
 
 /** Answers one session with its observations; 404 for one that we have never heard of. */
 export const showSession = operation({
   path: { session_id: searchText },
   query: { account: searchText.optional() },
+  fields: true,
+  etag: true,
   answers: { 200: detailedSession },
   errors: ['not_found', 'conflict'],
   answer: async ({ db }, { path, query }) => {
     const session = await readSession(db, path.session_id as SessionId, query.account);
     const observed = await findObservations(db, session);
-    return reply(200, { ...show(session), observations: observed.map(showObservation) });
+    return reply(200, { ...showSessionRow(session), observations: observed.map(showObservation) });
   },
 });
 
-/** Answers a page of sessions, newest first, of one person with `?reference_id=`. */
+const sessionTimes = ['expected_at', 'settled_at', 'verdict_at', 'expires_at'] as const;
+
+/** Answers a page of sessions, newest first unless `?sort=` says otherwise. */
 export const showSessions = operation({
   query: {
     reference_id: searchText.optional(),
     account: searchText.optional(),
-    state: z.enum(sessionStates, `must be one of ${sessionStates.join(', ')}`).optional(),
-    settled_source: z.enum(sources, `must be one of ${sources.join(', ')}`).optional(),
+    state: oneOf(sessionStates),
+    verdict: oneOf(verdicts),
+    confirmation: oneOf(confirmations),
+    settled_source: oneOf(sources),
+    ended_reason: oneOf(endedReasons),
+    expected_from: rangeFrom,
+    expected_to: rangeTo,
+    settled_from: rangeFrom,
+    settled_to: rangeTo,
+    verdict_from: rangeFrom,
+    verdict_to: rangeTo,
+    expires_from: rangeFrom,
+    expires_to: rangeTo,
+    sort: sortParameter(sessionTimes),
     ...pageParameters,
   },
+  fields: true,
   answers: { 200: pageShape(sessionShape) },
-  answer: async ({ db }, { query }) => {
-    const after = readCursor(query.cursor, place);
-    const rows = await listSessions(
-      db,
-      {
-        referenceId: query.reference_id,
-        account: query.account,
-        state: query.state,
-        settledSource: query.settled_source,
-      },
-      {
-        after: after && { expectedAt: after[0], sessionId: after[1], account: after[2] },
-        limit: query.limit + 1,
-      },
-    );
-    return reply(
-      200,
-      pageOf(rows, query.limit, show, (row) => [row.expectedAt, row.sessionId, row.account]),
-    );
+  answer: async ({ db }, { query, req }) => {
+    const ranges = {
+      expected_at: { from: query.expected_from, to: query.expected_to },
+      settled_at: { from: query.settled_from, to: query.settled_to },
+      verdict_at: { from: query.verdict_from, to: query.verdict_to },
+      expires_at: { from: query.expires_from, to: query.expires_to },
+    };
+    const order = readOrder(sessionTimes, query.sort, ranges);
+    checkTime(order.by, query.state, query.ended_reason);
+    const filter = {
+      referenceId: query.reference_id,
+      account: query.account,
+      state: query.state,
+      verdict: query.verdict,
+      confirmation: query.confirmation,
+      settledSource: query.settled_source,
+      endedReason: query.ended_reason,
+      ranges,
+    };
+    const asked = { list: 'sessions', query: req.query, order };
+    const rows = await listSessions(db, filter, readPage(asked, query, place));
+    const placeOf = (row: SessionRow) => placeOfSession(row, order.by);
+    return reply(200, showPage(asked, { rows, limit: query.limit }, showSessionRow, placeOf));
   },
 });
+
+// Which sessions have a time, where not all do; when one expires is asked only of those that may.
+const statesWithTime: { readonly [Time in SessionTime]?: readonly SessionState[] } = {
+  settled_at: ['settled', 'disputed'],
+  verdict_at: ['settled', 'disputed'],
+  expires_at: ['expected'],
+};
+
+// No session can match, and to find none the database would have to look at all of one kind.
+function checkTime(by: SessionTime, state: SessionState | undefined, endedReason: string | undefined): void {
+  const states = statesWithTime[by];
+  if (states === undefined) return;
+  const where = `where sessions are listed by ${by}, which only ${states.join(' and ')} ones have`;
+  if (state !== undefined && !states.includes(state)) {
+    throw new ServiceError('invalid_request', `query parameter "state" cannot be ${state} ${where}.`);
+  }
+  if (endedReason !== undefined) {
+    throw new ServiceError('invalid_request', `query parameter "ended_reason" cannot be given ${where}.`);
+  }
+}
 
 async function readSession(db: Queries, id: SessionId, account: string | undefined): Promise<SessionRow> {
   const [session, ...others] = await findSessions(db, id, account);
@@ -88,7 +132,8 @@ function showObservation(observation: ObservationRow) {
   };
 }
 
-function show(session: SessionRow) {
+/** One session as lists show it. */
+export function showSessionRow(session: SessionRow) {
   return {
     session_id: session.sessionId,
     account: session.account,

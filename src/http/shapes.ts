@@ -8,6 +8,9 @@ export const instant = z.string().meta({
   examples: ['2026-04-11T09:30:12.456789Z'],
 });
 
+/** The same, read from where we wrote it. */
+export const timestampText = z.string().regex(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{6}Z$/);
+
 export const uuid = z.string().meta({ format: 'uuid' });
 
 export const count = z.number().meta({ type: 'integer', minimum: 0 });

@@ -105,7 +105,61 @@ export interface Operations {
       reference_id?: string;
       account?: string;
       state?: 'expected' | 'settled' | 'disputed' | 'expired' | 'unrecoverable';
+      verdict?: 'pass' | 'retry' | 'fail';
+      confirmation?: 'unconfirmed' | 'confirmed' | 'contradicted';
       settled_source?: 'webhook' | 'pull';
+      ended_reason?:
+        | 'never_finished'
+        | 'token_refused'
+        | 'not_found'
+        | 'unreadable_answer'
+        | 'no_token'
+        | 'not_answered'
+        | 'not_asked';
+      /**
+       * From then on.
+       */
+      expected_from?: string;
+      /**
+       * Before then.
+       */
+      expected_to?: string;
+      /**
+       * From then on.
+       */
+      settled_from?: string;
+      /**
+       * Before then.
+       */
+      settled_to?: string;
+      /**
+       * From then on.
+       */
+      verdict_from?: string;
+      /**
+       * Before then.
+       */
+      verdict_to?: string;
+      /**
+       * From then on.
+       */
+      expires_from?: string;
+      /**
+       * Before then.
+       */
+      expires_to?: string;
+      /**
+       * The order: by this time, the newest first where a minus stands before it.
+       */
+      sort?:
+        | '-expected_at'
+        | 'expected_at'
+        | '-settled_at'
+        | 'settled_at'
+        | '-verdict_at'
+        | 'verdict_at'
+        | '-expires_at'
+        | 'expires_at';
       /**
        * How many at most.
        */
@@ -114,6 +168,10 @@ export interface Operations {
        * The next_cursor of the page before.
        */
       cursor?: string;
+      /**
+       * Only these fields of what is answered, or of each row: names with commas between them.
+       */
+      fields?: string;
     };
     answer: {
       data: Session[];
@@ -131,12 +189,42 @@ export interface Operations {
     };
     answer: CreatedSession;
   };
+  lookupSessions: {
+    query?: {
+      /**
+       * Only these fields of what is answered, or of each row: names with commas between them.
+       */
+      fields?: string;
+    };
+    body: {
+      /**
+       * @minItems 1
+       * @maxItems 500
+       */
+      session_ids: [string, ...string[]];
+      account?: string;
+    };
+    answer: {
+      /**
+       * In the order of the ids; where accounts share an id, one for each.
+       */
+      data: Session[];
+      /**
+       * The ids that no session here has.
+       */
+      missing: string[];
+    };
+  };
   getSession: {
     path: {
       session_id: string;
     };
     query?: {
       account?: string;
+      /**
+       * Only these fields of what is answered, or of each row: names with commas between them.
+       */
+      fields?: string;
     };
     answer: DetailedSession;
   };
@@ -235,6 +323,30 @@ export interface Operations {
       reference_id?: string;
       account?: string;
       /**
+       * From then on.
+       */
+      known_from?: string;
+      /**
+       * Before then.
+       */
+      known_to?: string;
+      /**
+       * From then on.
+       */
+      occurred_from?: string;
+      /**
+       * Before then.
+       */
+      occurred_to?: string;
+      face_id?: string;
+      external_face_id?: string;
+      collection_id?: string;
+      is_match?: 'true' | 'false';
+      /**
+       * The order: by this time, the newest first where a minus stands before it.
+       */
+      sort?: '-known_at' | 'known_at' | '-occurred_at' | 'occurred_at';
+      /**
        * How many at most.
        */
       limit?: number;
@@ -242,6 +354,10 @@ export interface Operations {
        * The next_cursor of the page before.
        */
       cursor?: string;
+      /**
+       * Only these fields of what is answered, or of each row: names with commas between them.
+       */
+      fields?: string;
     };
     answer: {
       data: FaceMatch[];
@@ -257,6 +373,29 @@ export interface Operations {
       reference_id?: string;
       account?: string;
       /**
+       * From then on.
+       */
+      known_from?: string;
+      /**
+       * Before then.
+       */
+      known_to?: string;
+      /**
+       * From then on.
+       */
+      occurred_from?: string;
+      /**
+       * Before then.
+       */
+      occurred_to?: string;
+      severity?: string;
+      category?: string;
+      status?: 'open' | 'acknowledged' | 'resolved';
+      /**
+       * The order: by this time, the newest first where a minus stands before it.
+       */
+      sort?: '-known_at' | 'known_at' | '-occurred_at' | 'occurred_at';
+      /**
        * How many at most.
        */
       limit?: number;
@@ -264,6 +403,10 @@ export interface Operations {
        * The next_cursor of the page before.
        */
       cursor?: string;
+      /**
+       * Only these fields of what is answered, or of each row: names with commas between them.
+       */
+      fields?: string;
     };
     answer: {
       data: ComplianceAlert[];
@@ -278,14 +421,27 @@ export interface Operations {
       state?: 'received' | 'done' | 'ignored' | 'parked';
       reason?: string;
       kind?: 'session_completed' | 'face_matched' | 'compliance_alert' | 'unknown';
+      vendor_kind?: string;
       source?: 'webhook' | 'pull';
       decision?: 'settle' | 'confirm' | 'repeat' | 'dispute' | 'record' | 'ignore' | 'park';
       account?: string;
       session_id?: string;
       reference_id?: string;
       admission?: 'signature' | 'pull';
+      webhook_id?: string;
+      trace_id?: string;
+      /**
+       * From then on.
+       */
       from?: string;
+      /**
+       * Before then.
+       */
       to?: string;
+      /**
+       * The order: by this time, the newest first where a minus stands before it.
+       */
+      sort?: '-received_at' | 'received_at';
       /**
        * How many at most.
        */
@@ -294,6 +450,10 @@ export interface Operations {
        * The next_cursor of the page before.
        */
       cursor?: string;
+      /**
+       * Only these fields of what is answered, or of each row: names with commas between them.
+       */
+      fields?: string;
     };
     answer: {
       data: Delivery[];
@@ -306,6 +466,12 @@ export interface Operations {
   getDelivery: {
     path: {
       delivery_id: string;
+    };
+    query?: {
+      /**
+       * Only these fields of what is answered, or of each row: names with commas between them.
+       */
+      fields?: string;
     };
     answer: Delivery;
   };
@@ -389,13 +555,22 @@ export interface Operations {
         state?: 'received' | 'done' | 'ignored' | 'parked';
         reason?: string;
         kind?: 'session_completed' | 'face_matched' | 'compliance_alert' | 'unknown';
+        vendor_kind?: string;
         source?: 'webhook' | 'pull';
         decision?: 'settle' | 'confirm' | 'repeat' | 'dispute' | 'record' | 'ignore' | 'park';
         account?: string;
         session_id?: string;
         reference_id?: string;
         admission?: 'signature' | 'pull';
+        webhook_id?: string;
+        trace_id?: string;
+        /**
+         * From then on.
+         */
         from?: string;
+        /**
+         * Before then.
+         */
         to?: string;
       };
       /**
@@ -1361,6 +1536,7 @@ export interface MadeApiKey {
 export const operations = {
   listSessions: { method: 'GET', path: '/v1/sessions' },
   createSession: { method: 'POST', path: '/v1/sessions' },
+  lookupSessions: { method: 'POST', path: '/v1/sessions/lookup' },
   getSession: { method: 'GET', path: '/v1/sessions/{session_id}' },
   registerSession: { method: 'PUT', path: '/v1/sessions/{session_id}' },
   getSessionVerdict: { method: 'GET', path: '/v1/sessions/{session_id}/verdict' },

@@ -110,7 +110,8 @@ test.each([
     expect(new Set(ids).size).toBe(count);
   }
   const rows = await allPages(path, 3);
-  const newestFirst = [...rows].sort((a, b) => (String(a.delivery_id) < String(b.delivery_id) ? 1 : -1));
+  const placeOf = (row: Record<string, unknown>) => `${row.known_at ?? ''} ${row.delivery_id}`;
+  const newestFirst = [...rows].sort((a, b) => (placeOf(a) < placeOf(b) ? 1 : -1));
   if (id !== 'session_id') expect(rows).toEqual(newestFirst);
 });
 
@@ -144,7 +145,7 @@ describe('bad input gets a clear answer', () => {
     [
       '/v1/sessions?refrence_id=x',
       400,
-      'unknown query parameter "refrence_id"; known here: reference_id, account, state, settled_source, limit, cursor',
+      'unknown query parameter "refrence_id"; known here: reference_id, account, state, verdict, confirmation, settled_source, ended_reason, expected_from,',
     ],
     ['/v1/sessions/known-session?expand=1', 400, 'unknown query parameter "expand"'],
     ['/v1/sessions?limit=0', 400, '"limit" must be a whole number from 1 to 200'],

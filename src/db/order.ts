@@ -1,0 +1,44 @@
+// The orders that lists come in, and the places in them where pages end. An order goes by columns that together are unique,
+// all in one direction, so that one index serves it from either end. A page begins behind the last row of the page before
+// (keyset), which costs the same wherever it stands; it must never be found by counting rows.
+import { and, asc, desc, gte, lt, type SQL, sql } from 'drizzle-orm';
+import type { PgColumn } from 'drizzle-orm/pg-core';
+import { instantOf } from '../events/instant.ts';
+
+/** From then on, and before then. */
+export interface Range {
+  readonly from?: Date | undefined;
+  readonly to?: Date | undefined;
+}
+
+export interface Page {
+  /** What the last row of the page before says in the columns of the order. */
+  readonly after: readonly string[] | undefined;
+  readonly isDescending: boolean;
+  readonly limit: number;
+}
+
+/** A page of the order that goes by the time `By`. */
+export interface PageBy<By extends string> extends Page {
+  readonly by: By;
+}
+
+export function orderBy(columns: readonly PgColumn[], { isDescending }: Page): SQL[] {
+  return columns.map((column) => (isDescending ? desc(column) : asc(column)));
+}
+
+/** Whether a row belongs to the page or to one behind it; undefined for the first page, where all do. */
+export function isBehind(columns: readonly PgColumn[], { after, isDescending }: Page): SQL | undefined {
+  if (after === undefined) return undefined;
+  if (after.length !== columns.length) throw new Error('a place has a value for each column of its order');
+  const values = columns.map((column, index) => sql`${after[index]}::${sql.raw(column.getSQLType())}`);
+  const direction = sql.raw(isDescending ? '<' : '>');
+  return sql`(${sql.join([...columns], sql`, `)}) ${direction} (${sql.join(values, sql`, `)})`;
+}
+
+export function isWithin(column: PgColumn, range: Range | undefined): SQL | undefined {
+  return and(
+    range?.from === undefined ? undefined : gte(column, instantOf(range.from)),
+    range?.to === undefined ? undefined : lt(column, instantOf(range.to)),
+  );
+}
