@@ -12,6 +12,8 @@ export const errorCodes = [
   'unauthorized', // no key, or not a key of ours
   'forbidden', // a key of ours, whose role does not reach this far
   'not_found', // no such thing
+  'gone', // it was there, and is kept no longer
+  'rate_limited', // this caller has asked too often; the error says how long to wait
   'conflict', // the request fits more than one thing; the message says how to choose
   'internal', // anything that nobody foresaw
 ] as const;

@@ -9,6 +9,7 @@ import { openDatabase } from './db/open.ts';
 import type { ApiDependencies } from './http/api.ts';
 import { createApp } from './http/app.ts';
 import { listen } from './http/listen.ts';
+import type { LimitName } from './http/rate-limit.ts';
 import type { ReceiveDependencies } from './http/receive-webhook.ts';
 import type { IliveClient } from './ilive/client.ts';
 import { createLog } from './log.ts';
@@ -18,6 +19,7 @@ import { createQueueBackend, type QueueBackend } from './queue/backend.ts';
 import { consume } from './queue/consume.ts';
 import type { Overrides, Running } from './running.ts';
 import { createApi, startPauses, startSecretRing } from './service-operator.ts';
+import { startReads } from './service-reads.ts';
 import { createExpectation, createReceiver } from './service-receiver.ts';
 import { createVendorClient } from './service-vendor.ts';
 import { startWork, upkeepOf } from './service-worker.ts';
@@ -115,6 +117,7 @@ async function startAll(running: Running): Promise<void> {
 }
 
 interface Stores {
+  readonly databaseUrl: string;
   readonly connectPool: (name: string, statementTimeoutMs: number, maxConnections?: number) => Database;
   readonly backend: QueueBackend;
   readonly announcer: Announcer;
@@ -156,13 +159,13 @@ async function openStores(running: Running): Promise<Stores> {
     onFailure: () => metrics.ringsFailed.inc(),
   });
   undo.push({ name: 'announcer', run: () => announcer.close() });
-  return { connectPool, backend, announcer };
+  return { databaseUrl, connectPool, backend, announcer };
 }
 
 // What takes deliveries and answers questions.
 async function createFront(
   running: Running,
-  { connectPool, announcer }: Stores,
+  { databaseUrl, connectPool, announcer }: Stores,
   readDb: Database,
   client: IliveClient | undefined,
 ): Promise<{ receive: ReceiveDependencies; api: ApiDependencies }> {
@@ -176,6 +179,7 @@ async function createFront(
   const receive = createReceiver(running, parts, announcer);
   const api = await createApi(running, {
     db: readDb,
+    reads: await startReads(running, databaseUrl),
     operatorDb,
     ring,
     expect: createExpectation(running, readDb, client),
@@ -192,9 +196,15 @@ async function openDoor(
   queue: 'redis' | 'postgres',
 ): Promise<void> {
   const { config, log, metrics, undo } = running;
+  const manners = {
+    ...config.manners,
+    waitMaxMs: config.follow.waitMaxMs,
+    onLimited: (limit: LimitName) => metrics.limited.inc({ limit }),
+    log,
+  };
   const app = createApp({
     receive,
-    api,
+    api: api && { ...api, manners },
     health: { db, isStopping: () => running.isStopping, role: config.role, queue },
     registry: metrics.registry,
     log,

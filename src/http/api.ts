@@ -1,6 +1,6 @@
 // What the routes under /v1 need, all of them together.
 import type { Cipher, EncryptionKey } from '../cipher.ts';
-import type { Database } from '../db/connect.ts';
+import type { Database, Queries } from '../db/connect.ts';
 import type { DeliveryId } from '../events/event.ts';
 import type { IliveClient } from '../ilive/client.ts';
 import type { AdmitDependencies } from '../operations/admit-by-pull.ts';
@@ -40,7 +40,10 @@ export interface ExpectDependencies {
 }
 
 export interface ApiDependencies {
+  /** The primary: for what must be right, such as writes, waits and what has just been told. */
   readonly db: Database;
+  /** May lag a little and cannot write: for lists and look-ups. */
+  readonly readDb: Queries;
   readonly expect: ExpectDependencies;
   readonly operate: OperateDependencies;
   readonly keyRing: KeyRing;

@@ -49,7 +49,11 @@ export const showDelivery = operation({
   path: deliveryPath,
   answers: { 200: delivery },
   errors: ['not_found'],
-  answer: async ({ db }, { path }) => reply(200, show(await readDelivery(db, path.delivery_id))),
+  answer: async ({ db, readDb }, { path }) => {
+    // One that has just been answered 202 may not have come to a replica yet.
+    const seen = await findDelivery(readDb, path.delivery_id as DeliveryId);
+    return reply(200, show(seen ?? (await readDelivery(db, path.delivery_id))));
+  },
 });
 
 /** Answers one delivery with its stored headers and exact bytes, in base64; null once they were dropped. */
@@ -77,9 +81,9 @@ export const showDeliveryBody = operation({
 export const showDeliveries = operation({
   query: { ...deliveryFilterFields, ...pageParameters },
   answers: { 200: pageShape(delivery) },
-  answer: async ({ db }, { query: { cursor, limit, ...fields } }) => {
+  answer: async ({ readDb }, { query: { cursor, limit, ...fields } }) => {
     const after = readCursor(cursor, z.tuple([z.uuid()]))?.[0] as DeliveryId | undefined;
-    const rows = await listDeliveries(db, readDeliveryFilter(fields), { after, limit: limit + 1 });
+    const rows = await listDeliveries(readDb, readDeliveryFilter(fields), { after, limit: limit + 1 });
     return reply(
       200,
       pageOf(rows, limit, show, (row) => [row.id]),

@@ -58,8 +58,8 @@ const factFilterFields = {
 export const showFaceMatches = operation({
   query: factFilterFields,
   answers: { 200: pageShape(faceMatch) },
-  answer: async ({ db }, { query }) => {
-    const rows = await listFaceMatches(db, ...readFilter(query));
+  answer: async ({ readDb }, { query }) => {
+    const rows = await listFaceMatches(readDb, ...readFilter(query));
     return reply(
       200,
       pageOf(rows, query.limit, showFaceMatch, (row) => [row.deliveryId]),
@@ -71,8 +71,8 @@ export const showFaceMatches = operation({
 export const showComplianceAlerts = operation({
   query: factFilterFields,
   answers: { 200: pageShape(complianceAlert) },
-  answer: async ({ db }, { query }) => {
-    const rows = await listComplianceAlerts(db, ...readFilter(query));
+  answer: async ({ readDb }, { query }) => {
+    const rows = await listComplianceAlerts(readDb, ...readFilter(query));
     return reply(
       200,
       pageOf(rows, query.limit, showComplianceAlert, (row) => [row.deliveryId]),

@@ -42,10 +42,10 @@ export const showSessions = operation({
     ...pageParameters,
   },
   answers: { 200: pageShape(sessionShape) },
-  answer: async ({ db }, { query }) => {
+  answer: async ({ readDb }, { query }) => {
     const after = readCursor(query.cursor, place);
     const rows = await listSessions(
-      db,
+      readDb,
       {
         referenceId: query.reference_id,
         account: query.account,
