@@ -7,6 +7,11 @@ export const apiKeys = {
     '6000',
     'Requests under /v1 that one API key may make a minute, in each process; 0 for no limit. Raise it when a caller of yours is answered 429.',
   ),
+  API_UNKNOWN_KEYS_PER_MINUTE: key(
+    wholeNumber(0, 1_000_000),
+    '60',
+    'Requests with a key that nobody has that are answered 401, by one address a minute; past it they are answered 429. 0 for no limit. Known keys are never touched.',
+  ),
   API_TIMEOUT_SECONDS: key(
     wholeNumber(1, 600),
     '30',

@@ -131,6 +131,7 @@ function nestApi(values: Values) {
   return {
     manners: {
       ratePerMinute: values.API_RATE_PER_MINUTE,
+      unknownKeysPerMinute: values.API_UNKNOWN_KEYS_PER_MINUTE,
       timeoutMs: values.API_TIMEOUT_SECONDS * 1000,
       corsOrigins: values.CORS_ORIGINS,
     },

@@ -7,7 +7,7 @@ import type { Request, RequestHandler, Response } from 'express';
 // Below it the headers weigh more than what is saved.
 const thresholdBytes = 1_024;
 // Measured (docs/decisions/028): past these levels the time grows fast and the bytes hardly shrink.
-const gzipLevel = 5;
+const gzipLevel = 3;
 const brotliQuality = 3;
 
 /** Compresses answers in JSON, as the caller accepts it. */

@@ -15,6 +15,8 @@ import { createTimeLimit, type TimeLimits } from './time-limit.ts';
 export interface MannersDependencies extends TimeLimits {
   /** Requests that one key may make a minute; 0 for no limit. */
   readonly ratePerMinute: number;
+  /** Requests with unknown keys that one address may make a minute; 0 for no limit. */
+  readonly unknownKeysPerMinute: number;
   /** Origins whose pages may call; none for no page at all. */
   readonly corsOrigins: readonly string[];
   readonly onLimited: (name: LimitName) => void;
@@ -26,7 +28,7 @@ export function mountManners(
   keyRing: Pick<KeyRing, 'identify'>,
   manners: MannersDependencies,
 ): void {
-  const { ratePerMinute, corsOrigins, onLimited, log } = manners;
+  const { ratePerMinute, unknownKeysPerMinute, corsOrigins, onLimited, log } = manners;
   app.use('/v1', (req, res, next) => {
     res.setHeader('traceresponse', writeTrace(traceOf(req)));
     next();
@@ -34,6 +36,6 @@ export function mountManners(
   if (corsOrigins.length > 0) app.use('/v1', createCrossOrigin(corsOrigins));
   app.use('/v1', createCompression());
   app.use('/v1', createTimeLimit(manners, log));
-  app.use('/v1', createGate(keyRing, createUnknownKeyLimit(onLimited)));
-  if (ratePerMinute > 0) app.use('/v1', createKeyLimit(ratePerMinute, onLimited));
+  app.use('/v1', createGate(keyRing, createUnknownKeyLimit(unknownKeysPerMinute, onLimited)));
+  app.use('/v1', createKeyLimit(ratePerMinute, onLimited));
 }

@@ -8,9 +8,6 @@ import { identityOf } from './gate.ts';
 
 export type LimitName = 'key' | 'unknown_key';
 
-/** Requests with a key that nobody has, by one address (of IPv6, one /56) a minute; past it they are told 429, not 401. */
-export const unknownKeysPerMinute = 60;
-
 const windowMs = 60_000;
 // Keys or addresses that are counted at once; past it the one counted longest begins anew. About 2 MB.
 const countedMax = 20_000;
@@ -27,10 +24,13 @@ export function createKeyLimit(perMinute: number, onLimited: (name: LimitName) =
   });
 }
 
-/** For requests whose key is unknown. */
-export function createUnknownKeyLimit(onLimited: (name: LimitName) => void): RequestHandler {
+/** For requests whose key is unknown, counted by their address; of IPv6, by its /56. */
+export function createUnknownKeyLimit(
+  perMinute: number,
+  onLimited: (name: LimitName) => void,
+): RequestHandler {
   return createLimit({
-    perMinute: unknownKeysPerMinute,
+    perMinute,
     isTold: false,
     keyOf: (req) => ipKeyGenerator(req.socket.remoteAddress ?? 'unknown', ipv6PrefixBits),
     refuse: () => onLimited('unknown_key'),
@@ -48,6 +48,7 @@ interface Limit {
 }
 
 function createLimit({ perMinute, isTold, keyOf, refuse, detail }: Limit): RequestHandler {
+  if (perMinute === 0) return (_req, _res, next) => next();
   return rateLimit({
     windowMs,
     limit: perMinute,

@@ -4,9 +4,11 @@ import type { AddressInfo } from 'node:net';
 import express, { type Express, type Request, type RequestHandler, type Response } from 'express';
 import { afterEach, expect, test, vi } from 'vitest';
 import { createCompression } from '../../src/http/compress.ts';
-import { createUnknownKeyLimit, unknownKeysPerMinute } from '../../src/http/rate-limit.ts';
+import { createUnknownKeyLimit } from '../../src/http/rate-limit.ts';
 import { createTimeLimit } from '../../src/http/time-limit.ts';
 import { silent } from '../support/service.ts';
+
+const unknownKeysPerMinute = 5;
 
 afterEach(() => vi.useRealTimers());
 
@@ -26,7 +28,7 @@ async function guess(limit: RequestHandler, address: string, times: number): Pro
 
 test('an address that guesses is let in again after a minute, and its neighbours the whole time', async () => {
   vi.useFakeTimers({ toFake: ['Date'] });
-  const limit = createUnknownKeyLimit(() => {});
+  const limit = createUnknownKeyLimit(unknownKeysPerMinute, () => {});
   const passed = await guess(limit, '192.0.2.1', unknownKeysPerMinute + 5);
   expect(passed.filter(Boolean)).toHaveLength(unknownKeysPerMinute);
   expect(await passes(limit, '192.0.2.2')).toBe(true);
@@ -37,7 +39,7 @@ test('an address that guesses is let in again after a minute, and its neighbours
 });
 
 test('the addresses of one IPv6 network are one address', async () => {
-  const limit = createUnknownKeyLimit(() => {});
+  const limit = createUnknownKeyLimit(unknownKeysPerMinute, () => {});
   for (let index = 0; index < unknownKeysPerMinute; index += 1) {
     await passes(limit, `2001:db8:0:${index.toString(16)}::1`);
   }
@@ -46,7 +48,7 @@ test('the addresses of one IPv6 network are one address', async () => {
 });
 
 test('what is counted at once is bounded: the one counted longest is forgotten first', async () => {
-  const limit = createUnknownKeyLimit(() => {});
+  const limit = createUnknownKeyLimit(unknownKeysPerMinute, () => {});
   await guess(limit, '192.0.2.1', unknownKeysPerMinute);
   await guess(limit, '192.0.2.2', unknownKeysPerMinute);
   for (let index = 0; index < 19_999; index += 1) {

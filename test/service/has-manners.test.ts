@@ -1,19 +1,15 @@
-// What every caller of the API meets before a route does: rates, traces, compression, pages of other origins, headers.
+// What every caller of the API meets before a route does: rates, compression, pages of other origins, headers, time.
 import { request } from 'node:http';
 import { connect } from 'node:net';
 import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { unknownKeysPerMinute } from '../../src/http/rate-limit.ts';
 import type { Log } from '../../src/log.ts';
-import { startFakeVendor } from '../support/fake-ilive-http.ts';
 import { operatorOf } from '../support/operator.ts';
-import { apiKey, silent, startTestService, type TestService, verdictPayload } from '../support/service.ts';
-import { until } from '../support/until.ts';
+import { silent, startTestService, type TestService, verdictPayload } from '../support/service.ts';
 
 const ratePerMinute = 20;
+const unknownKeysPerMinute = 10;
 const origin = 'https://desk.example.com';
-const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
-const traceId = '4bf92f3577b34da6a3ce929d0e0e4736';
 
 let service: TestService;
 const logged: Record<string, unknown>[] = [];
@@ -21,7 +17,12 @@ const log: Log = { ...silent, error: (line: unknown) => logged.push(line as Reco
 
 beforeAll(async () => {
   service = await startTestService({
-    env: { API_RATE_PER_MINUTE: String(ratePerMinute), API_TIMEOUT_SECONDS: '1', CORS_ORIGINS: origin },
+    env: {
+      API_RATE_PER_MINUTE: String(ratePerMinute),
+      API_UNKNOWN_KEYS_PER_MINUTE: String(unknownKeysPerMinute),
+      API_TIMEOUT_SECONDS: '1',
+      CORS_ORIGINS: origin,
+    },
     overrides: { log },
   });
   await Promise.all(Array.from({ length: 30 }, () => service.deliver(verdictPayload())));
@@ -115,53 +116,6 @@ describe('a rate', () => {
   });
 });
 
-describe('a trace', () => {
-  test.each([
-    ['is carried on', traceparent, new RegExp(`^00-${traceId}-(?!00f067aa0ba902b7)[0-9a-f]{16}-01$`)],
-    ['of a later version is carried on', `cc-${traceId}-00f067aa0ba902b7-09-more`, new RegExp(`^00-${traceId}-`)],
-    ['that is malformed is begun anew', 'nonsense', new RegExp(`^00-(?!${traceId})[0-9a-f]{32}-`)],
-    ['of zeros is begun anew', `00-${'0'.repeat(32)}-00f067aa0ba902b7-01`, /^00-(?!0{32})[0-9a-f]{32}-/],
-    ['in capitals is begun anew', traceparent.toUpperCase(), /^00-[0-9a-f]{32}-[0-9a-f]{16}-00$/],
-    ['that ends in more than its version has is begun anew', `${traceparent}-x`, /-00$/],
-  ])('%s: %s', async (_, given, expected) => {
-    const answer = await ask('/v1/nothing', { traceparent: given });
-    expect([answer.status, answer.headers.traceresponse]).toEqual([401, expect.stringMatching(expected)]);
-  });
-
-  test('stands in the log beside the request id where something fails', async () => {
-    await service.db.query({ text: 'alter table face_matches rename to face_matches_away' });
-    const headers = { authorization: `Bearer ${await makeKey()}`, traceparent, 'x-request-id': 'request-1' };
-    expect((await ask('/v1/face-matches', headers)).status).toBe(500);
-    await service.db.query({ text: 'alter table face_matches_away rename to face_matches' });
-    expect(logged).toContainEqual(expect.objectContaining({ requestId: 'request-1', traceId }));
-  });
-
-  test('of a delivery stands in the log where the delivery is named', async () => {
-    await service.db.query({ text: 'alter table observations rename to observations_away' });
-    await service.deliver(verdictPayload(), { headers: { traceparent } });
-    await until(() => logged.some((line) => 'delivery' in line && line.traceId === traceId));
-    await service.db.query({ text: 'alter table observations_away rename to observations' });
-  });
-
-  test('goes along to iLive with the call that a request causes', async () => {
-    await using vendor = await startFakeVendor({ status: 503 });
-    const asking = await startTestService({
-      databaseUrl: service.databaseUrl,
-      env: { ILIVE_API_URL: vendor.url, ILIVE_API_KEY: 'iksk_test', PULL_FIRST_AFTER_SECONDS: '3600' },
-    });
-    const created = await fetch(`${asking.url}/v1/sessions`, {
-      method: 'POST',
-      headers: { authorization: `Bearer ${apiKey}`, 'content-type': 'application/json', traceparent },
-      body: JSON.stringify({ reference_id: 'anna' }),
-    });
-    await asking.stop();
-    expect(created.status).toBe(503);
-    const create = vendor.asked.find(({ method }) => method === 'POST');
-    expect(create?.headers.traceparent).toBe(created.headers.get('traceresponse'));
-    expect(create?.headers.traceparent).toMatch(new RegExp(`^00-${traceId}-[0-9a-f]{16}-01$`));
-  });
-});
-
 describe('compression', () => {
   test('takes what is large and JSON, as the caller accepts it, and says what it depends on', async () => {
     const key = { authorization: `Bearer ${await makeKey()}` };
@@ -212,15 +166,17 @@ describe('pages of other origins', () => {
     }
   });
 
-  test.each(['https://evil.example.com', 'https://desk.example.com.evil.org', 'http://desk.example.com', 'null'])(
-    'are told nothing where they are not: %s',
-    async (stranger) => {
-      for (const method of ['OPTIONS', 'GET']) {
-        const { headers } = await ask('/v1/sessions', { ...preflight, origin: stranger }, method);
-        expect(headers['access-control-allow-origin']).toBeUndefined();
-      }
-    },
-  );
+  test.each([
+    'https://evil.example.com',
+    'https://desk.example.com.evil.org',
+    'http://desk.example.com',
+    'null',
+  ])('are told nothing where they are not: %s', async (stranger) => {
+    for (const method of ['OPTIONS', 'GET']) {
+      const { headers } = await ask('/v1/sessions', { ...preflight, origin: stranger }, method);
+      expect(headers['access-control-allow-origin']).toBeUndefined();
+    }
+  });
 
   test('are told nothing at all where none is named', async () => {
     const closed = await startTestService({ databaseUrl: service.databaseUrl });
@@ -278,13 +234,25 @@ describe('a head that cannot be read', () => {
   }
 
   test.each([
-    ['an address that is too long', `GET /v1/sessions?cursor=${'x'.repeat(20_000)} HTTP/1.1\r\nhost: x\r\n\r\n`, 431],
-    ['headers that are too long', `GET /v1/sessions HTTP/1.1\r\nhost: x\r\nx-a: ${'x'.repeat(20_000)}\r\n\r\n`, 431],
+    [
+      'an address that is too long',
+      `GET /v1/sessions?cursor=${'x'.repeat(20_000)} HTTP/1.1\r\nhost: x\r\n\r\n`,
+      431,
+    ],
+    [
+      'headers that are too long',
+      `GET /v1/sessions HTTP/1.1\r\nhost: x\r\nx-a: ${'x'.repeat(20_000)}\r\n\r\n`,
+      431,
+    ],
     ['no HTTP at all', 'hello there\r\n\r\n', 400],
   ])('%s is a problem as any other', async (_, text, status) => {
     const [head = '', body = ''] = (await raw(text)).split('\r\n\r\n');
     expect(head).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
     expect(head).toContain('content-type: application/problem+json');
-    expect(JSON.parse(body)).toMatchObject({ status, code: expect.any(String), request_id: expect.any(String) });
+    expect(JSON.parse(body)).toMatchObject({
+      status,
+      code: expect.any(String),
+      request_id: expect.any(String),
+    });
   });
 });

@@ -6,21 +6,26 @@ import { createTestDatabase } from '../support/database.ts';
 import { operatorOf } from '../support/operator.ts';
 import { type Replicated, startReplicated } from '../support/replica.ts';
 import { silent, startTestService, type TestService, verdictPayload } from '../support/service.ts';
+import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
 import { until } from '../support/until.ts';
 
 let replicated: Replicated;
 let stranger: Awaited<ReturnType<typeof createTestDatabase>>;
 let service: TestService;
 let replica: Database;
+let wire: TcpProxy;
 
 beforeAll(async () => {
   replicated = await startReplicated();
   stranger = await createTestDatabase(inject('postgresUrl'));
   replica = open(replicated.replicaUrl);
+  const listed = new URL(replicated.replicaUrl);
+  wire = await startTcpProxy({ host: listed.hostname, port: Number(listed.port) });
+  listed.port = String(wire.port);
   service = await startTestService({
     databaseUrl: replicated.primaryUrl,
     env: {
-      DATABASE_READ_URL: `${replicated.replicaUrl}, ${stranger.url}`,
+      DATABASE_READ_URL: `${listed.href}, ${stranger.url}`,
       DATABASE_READ_MAX_LAG_SECONDS: '5',
       API_RATE_PER_MINUTE: '0',
     },
@@ -30,6 +35,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await service?.stop();
   await replica?.close();
+  await wire?.close();
   await stranger?.drop();
   await replicated?.stop();
 });
@@ -104,6 +110,17 @@ test('a replica that is killed in the middle costs nobody an answer, and is aske
   expect(new Set(statuses)).toEqual(new Set([200]));
   const metrics = (await service.get('/metrics', null)).body as string;
   expect(metrics).toMatch(/ilive_replica_reads_moved_total [1-9]/);
+});
+
+test('a replica that vanishes without a word holds up no answer for longer than it takes to notice', async () => {
+  wire.freeze();
+  const startedAt = performance.now();
+  const ids = await sessionIds();
+  expect(ids.length).toBeGreaterThan(0);
+  expect(performance.now() - startedAt).toBeLessThan(10_000);
+  expect(await stateOf(0)).toBe('unreachable');
+  wire.thaw();
+  await until(async () => (await stateOf(0)) === 'usable');
 });
 
 test('nothing can be written over the sessions that may go to a replica', async () => {

@@ -23,7 +23,11 @@ export async function startReplicated(): Promise<Replicated> {
   const [primaryDir, replicaDir] = [path.join(dir, 'primary'), path.join(dir, 'replica')];
   const started: EmbeddedPostgres[] = [];
   const start = async (dataDir: string, more: Record<string, string> = {}) => {
-    const postgres = await startEmbeddedPostgres({ dataDir, log: silent, settings: { ...settings, ...more } });
+    const postgres = await startEmbeddedPostgres({
+      dataDir,
+      log: silent,
+      settings: { ...settings, ...more },
+    });
     started.push(postgres);
     return postgres;
   };
