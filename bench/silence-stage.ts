@@ -87,6 +87,7 @@ function environmentOf(
     HOST: '127.0.0.1',
     DATABASE_URL: databaseUrl,
     BOOTSTRAP_API_KEY: serviceKey,
+    API_RATE_PER_MINUTE: '0',
     ILIVE_WEBHOOK_SECRETS: secret,
     ILIVE_API_URL: vendor.url,
     ILIVE_API_KEY: vendor.apiKey,

@@ -42,6 +42,31 @@ export const url = (...schemes: string[]) =>
     })
     .transform((text) => new Secret(text));
 
+export const urlList = (...schemes: string[]) =>
+  list.transform((items, context) =>
+    items.map((item) => {
+      if (schemes.some((scheme) => item.startsWith(`${scheme}://`)) && URL.canParse(item))
+        return new Secret(item);
+      context.addIssue({
+        code: 'custom',
+        message: `must be addresses that start with ${schemes.map((scheme) => `${scheme}://`).join(' or ')}, separated by commas`,
+      });
+      return z.NEVER;
+    }),
+  );
+
+/** Origins as browsers send them: scheme, host and port, and nothing behind. */
+export const origins = list.transform((items, context) => {
+  for (const item of items) {
+    const { origin, protocol } = URL.parse(item) ?? {};
+    if (origin === item && /^https?:$/.test(protocol ?? '')) continue;
+    const message = 'must be exact origins such as https://desk.example.com, without a path; * is not taken';
+    context.addIssue({ code: 'custom', message });
+    return z.NEVER;
+  }
+  return items;
+});
+
 /** A text that must not be shown. */
 export const secretText = z.string().transform((text) => new Secret(text));
 

@@ -74,7 +74,12 @@ function nest(values: Values) {
       hasDocs: values.API_DOCS === 'on',
       apiKeys: values.BOOTSTRAP_API_KEY === undefined ? [] : [values.BOOTSTRAP_API_KEY],
     },
-    database: { url: values.DATABASE_URL, poolMax: values.DATABASE_POOL_MAX },
+    database: {
+      url: values.DATABASE_URL,
+      poolMax: values.DATABASE_POOL_MAX,
+      readUrls: values.DATABASE_READ_URL ?? [],
+      readMaxLagMs: seconds(values.DATABASE_READ_MAX_LAG_SECONDS),
+    },
     queue: {
       redisUrl: values.REDIS_URL,
       prefix: values.QUEUE_PREFIX,
@@ -117,16 +122,28 @@ function nest(values: Values) {
       sweepIntervalMs: seconds(values.SWEEP_INTERVAL_SECONDS),
       sweepOverdueMs: seconds(values.SWEEP_OVERDUE_SECONDS),
     },
-    follow: {
-      waitMaxMs: seconds(values.WAIT_MAX_SECONDS),
-      maxCallers: values.WAIT_MAX_CALLERS,
-      heartbeatMs: seconds(values.STREAM_HEARTBEAT_SECONDS),
-      stallMs: seconds(values.STREAM_STALL_SECONDS),
-      keepMs: values.CHANGES_KEEP_DAYS * 86_400_000,
-    },
+    ...nestApi(values),
     ...nestOperating(values),
     secretQuietMs: seconds(values.SECRET_QUIET_SECONDS),
   });
+}
+
+function nestApi(values: Values) {
+  return {
+    manners: {
+      ratePerMinute: values.API_RATE_PER_MINUTE,
+      unknownKeysPerMinute: values.API_UNKNOWN_KEYS_PER_MINUTE,
+      timeoutMs: values.API_TIMEOUT_SECONDS * 1000,
+      corsOrigins: values.CORS_ORIGINS,
+    },
+    follow: {
+      waitMaxMs: values.WAIT_MAX_SECONDS * 1000,
+      maxCallers: values.WAIT_MAX_CALLERS,
+      heartbeatMs: values.STREAM_HEARTBEAT_SECONDS * 1000,
+      stallMs: values.STREAM_STALL_SECONDS * 1000,
+      keepMs: values.CHANGES_KEEP_DAYS * 86_400_000,
+    },
+  };
 }
 
 function nestOperating(values: Values) {
@@ -165,6 +182,11 @@ function signingKeysOf(values: Values): SigningSecrets[] {
 // What each key allows alone but not together with another.
 function contradictions({ role, database, receive, work, vendor, ledger }: Config): string[] {
   const problems: string[] = [];
+  if (database.readUrls.length > 0 && database.url === undefined) {
+    problems.push(
+      'DATABASE_READ_URL: replicas need a DATABASE_URL that they follow; the embedded Postgres has none',
+    );
+  }
   const accounts = receive.signingKeys.map(({ account }) => account);
   if (new Set(accounts).size < accounts.length) {
     problems.push(

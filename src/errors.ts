@@ -12,7 +12,6 @@ export const errorCodes = [
   'unauthorized', // no key, or not a key of ours
   'forbidden', // a key of ours, whose role does not reach this far
   'not_found', // no such thing
-  'gone', // it was there, and has been dropped; the message says how to go on
   'conflict', // the request fits more than one thing; the message says how to choose
   'gone', // it was there, and is not kept any longer; the message says how to begin anew
   'rate_limited', // this key has asked too often; it may again after a while

@@ -47,6 +47,17 @@ export function createMetrics() {
       labelNames: ['operation', 'status'] as const,
       registers,
     }),
+    limited: new Counter({
+      name: 'ilive_api_limited_total',
+      help: 'Requests under /v1 that were answered 429: key for a key past its rate, unknown_key for one who may be guessing.',
+      labelNames: ['limit'] as const,
+      registers,
+    }),
+    readsMoved: new Counter({
+      name: 'ilive_replica_reads_moved_total',
+      help: 'Reads that a replica broke off and the primary answered.',
+      registers,
+    }),
     swept: new Counter({
       name: 'ilive_deliveries_swept_total',
       help: 'Deliveries that the sweep found overdue.',
@@ -156,6 +167,32 @@ export function addPauses<What extends string>(
     registers: [registry],
     collect() {
       for (const what of pausables) this.set({ what }, isPaused(what) ? 1 : 0);
+    },
+  });
+}
+
+/** Adds how far each replica lags, and whether it is asked. */
+export function addReplicas(
+  registry: Registry,
+  look: () => readonly { readonly name: string; readonly state: string; readonly lagMs: number | null }[],
+): void {
+  new Gauge({
+    name: 'ilive_replica_lag_seconds',
+    help: 'How far the replica was behind the primary at most; absent while that is not known.',
+    labelNames: ['replica'] as const,
+    registers: [registry],
+    collect() {
+      this.reset();
+      for (const { name, lagMs } of look()) if (lagMs !== null) this.set({ replica: name }, lagMs / 1000);
+    },
+  });
+  new Gauge({
+    name: 'ilive_replica_usable',
+    help: '1 while the replica is asked, 0 while the primary answers in its place.',
+    labelNames: ['replica'] as const,
+    registers: [registry],
+    collect() {
+      for (const { name, state } of look()) this.set({ replica: name }, state === 'usable' ? 1 : 0);
     },
   });
 }

@@ -24,6 +24,7 @@ import { readFigures, type StatusDependencies } from './operations/status.ts';
 import type { Announcer } from './queue/announce.ts';
 import { schedule } from './queue/schedule.ts';
 import type { Running } from './running.ts';
+import type { Reads } from './service-reads.ts';
 import { createTokenCipher, ledgerRulesOf } from './service-vendor.ts';
 import { readVersion } from './version.ts';
 
@@ -71,6 +72,7 @@ export async function startPauses(running: Running, db: Database): Promise<Pause
 
 export interface ApiParts {
   readonly db: Database;
+  readonly reads: Reads;
   /** A pool of the operator's own: a long action holds up no question. */
   readonly operatorDb: Database;
   readonly expect: ExpectDependencies;
@@ -94,6 +96,7 @@ export async function createApi(running: Running, parts: ApiParts): Promise<ApiD
   addFigures(running.metrics.registry, () => readFigures(operatorDb, now()));
   return {
     db,
+    readDb: parts.reads.readDb,
     expect,
     follow: parts.follow,
     operate: { db: operatorDb, auditKey: encryptionKeys[0], log, now },
@@ -154,20 +157,24 @@ function reachable(address: string): string {
   return address.replace('//0.0.0.0:', '//127.0.0.1:').replace('//[::]:', '//[::1]:');
 }
 
-type Look = Pick<StatusDependencies & DoctorDependencies, 'db' | 'lookAtQueue' | 'lookAtVendor' | 'now'>;
+type Look = Pick<
+  StatusDependencies & DoctorDependencies,
+  'db' | 'lookAtQueue' | 'lookAtReplicas' | 'lookAtVendor' | 'now'
+>;
 
-function createLook({ config, now }: Running, { operatorDb, expect, announcer }: ApiParts): Look {
+function createLook({ config, now }: Running, { operatorDb, reads, expect, announcer }: ApiParts): Look {
   const { apiUrl } = config.vendor;
   return {
     db: operatorDb,
     lookAtQueue: announcer.inspect,
+    lookAtReplicas: reads.lookAtReplicas,
     lookAtVendor: expect.client === undefined ? undefined : createVendorLook(apiUrl, now),
     now,
   };
 }
 
 // How many pools of a process may grow to DATABASE_POOL_MAX, and what the others and the queue take at most.
-const fullPools = 4;
+const fullPools = 5;
 const furtherConnections = 17;
 
 function createDoctorDependencies(

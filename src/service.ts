@@ -9,6 +9,7 @@ import { openDatabase } from './db/open.ts';
 import type { ApiDependencies } from './http/api.ts';
 import { createApp } from './http/app.ts';
 import { listen } from './http/listen.ts';
+import type { LimitName } from './http/rate-limit.ts';
 import type { ReceiveDependencies } from './http/receive-webhook.ts';
 import type { IliveClient } from './ilive/client.ts';
 import { createLog } from './log.ts';
@@ -19,6 +20,7 @@ import { consume } from './queue/consume.ts';
 import type { Overrides, Running } from './running.ts';
 import { letGo, startFollowing } from './service-follow.ts';
 import { createApi, startPauses, startSecretRing } from './service-operator.ts';
+import { startReads } from './service-reads.ts';
 import { createExpectation, createReceiver } from './service-receiver.ts';
 import { createVendorClient } from './service-vendor.ts';
 import { startWork, upkeepOf } from './service-worker.ts';
@@ -180,6 +182,7 @@ async function createFront(
   const receive = createReceiver(running, parts, announcer);
   const api = await createApi(running, {
     db: readDb,
+    reads: await startReads(running, databaseUrl),
     operatorDb,
     ring,
     follow: startFollowing(running, { databaseUrl, db: readDb }),
@@ -197,9 +200,15 @@ async function openDoor(
   queue: 'redis' | 'postgres',
 ): Promise<void> {
   const { config, log, metrics, undo } = running;
+  const manners = {
+    ...config.manners,
+    waitMaxMs: config.follow.waitMaxMs,
+    onLimited: (limit: LimitName) => metrics.limited.inc({ limit }),
+    log,
+  };
   const app = createApp({
     receive,
-    api,
+    api: api && { ...api, manners },
     hasDocs: config.http.hasDocs,
     health: { db, isStopping: () => running.isStopping, role: config.role, queue },
     registry: metrics.registry,

@@ -19,6 +19,7 @@ const serviceParts = [
   'running',
   'service-follow',
   'service-operator',
+  'service-reads',
   'service-receiver',
   'service-worker',
   'service-vendor',
@@ -86,6 +87,10 @@ const house: House = {
       mayImport: [...serviceParts, 'config', ...workRooms],
       reason: 'the operator’s part of the composition root',
     },
+    'service-reads': {
+      mayImport: [...serviceParts, 'config', ...workRooms],
+      reason: 'the reads’ part of the composition root',
+    },
     'service-vendor': {
       mayImport: [...serviceParts, 'config', ...workRooms],
       reason: 'the vendor’s client, as both parts use it',
@@ -115,9 +120,10 @@ const house: House = {
     cipher: { mayImport: [], reason: groundReason },
     backoff: { mayImport: [], reason: groundReason },
     metrics: { mayImport: [], reason: groundReason },
+    'trace-context': { mayImport: [], reason: groundReason },
     version: { mayImport: [], reason: groundReason },
   },
-  ground: ['errors', 'log', 'secret', 'cipher', 'backoff', 'metrics', 'version'],
+  ground: ['errors', 'log', 'secret', 'cipher', 'backoff', 'metrics', 'trace-context', 'version'],
   owners: [
     {
       packages: ['pg', 'drizzle-orm'],
@@ -130,7 +136,7 @@ const house: House = {
       reason: 'nothing that loses its queue may lose a delivery with it',
     },
     {
-      packages: ['express'],
+      packages: ['express', 'express-rate-limit', 'compression', 'cors'],
       room: 'http',
       reason: 'everything else can be called and tested without a request',
     },

@@ -53,6 +53,7 @@ export const shownStatus = z.object({
     connections: z.number(),
     max_connections: z.number(),
   }),
+  replicas: z.array(z.object({ name: z.string(), state: z.string(), lag_ms: z.number().nullable() })),
   clock: z.object({ ahead_of_database_ms: z.number(), ahead_of_ilive_ms: z.number().nullable() }),
   ilive: z.object({
     is_configured: z.boolean(),
@@ -117,6 +118,10 @@ function fieldsOf(status: ShownStatus, now: Date): [string, string | null][] {
       'database',
       `Postgres ${database.version}, ${Math.round(database.size_bytes / 2 ** 20)} MiB, answers within ${database.ms} ms, ${database.connections} of ${database.max_connections} connections`,
     ],
+    ...status.replicas.map(({ name, state, lag_ms: lagMs }, index): [string, string] => {
+      const lag = lagMs === null ? 'lag not known' : `lags ${renderSpan(lagMs)} at most`;
+      return [index === 0 ? 'replicas' : '', `${name}: ${state.replaceAll('_', ' ')}, ${lag}`];
+    }),
     ['clock', clockText(clock)],
     ['iLive', iliveText(ilive)],
     ...secretFields(status, now),

@@ -33,6 +33,8 @@ export interface ConnectOptions {
   readonly connectTimeoutMs: number;
   /** Postgres cancels a statement that takes longer. */
   readonly statementTimeoutMs: number;
+  /** Postgres refuses every write of its sessions. */
+  readonly isReadOnly?: boolean;
   readonly log: Log;
 }
 
@@ -52,7 +54,7 @@ export function connect(options: ConnectOptions): Database {
     idle_in_transaction_session_timeout: idleInTransactionTimeoutMs,
     keepAlive: true,
     // `synchronous_commit` on, whatever the server's default: an answer of ours is a promise about the disk.
-    options: '-c timezone=UTC -c datestyle=ISO -c synchronous_commit=on',
+    options: `-c timezone=UTC -c datestyle=ISO -c synchronous_commit=on${options.isReadOnly ? ' -c default_transaction_read_only=on' : ''}`,
     types: {
       getTypeParser: (oid: number, format?: 'text' | 'binary') =>
         oid === timestamptzOid ? readTimestamp : types.getTypeParser(oid, format as 'text'),

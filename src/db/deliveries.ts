@@ -120,6 +120,8 @@ export interface OwedDelivery {
   readonly source: Source;
   readonly receivedAt: string;
   readonly attempts: number;
+  /** Of the request that brought it, where that had one. */
+  readonly traceId: string | null;
   readonly bodySha256: Buffer;
   /** Null when retention has dropped the bytes. */
   readonly body: Buffer | null;
@@ -133,8 +135,8 @@ export function loadOwedDeliveries(db: Queries, ids: readonly DeliveryId[]): Pro
   return db.query({
     name: 'load-owed-deliveries',
     text: `
-      select d.id, d.account, d.source, d.received_at as "receivedAt", d.attempts, d.body_sha256 as "bodySha256",
-             d.is_proven as "isProven", b.body, b.headers
+      select d.id, d.account, d.source, d.received_at as "receivedAt", d.attempts, d.trace_id as "traceId",
+             d.body_sha256 as "bodySha256", d.is_proven as "isProven", b.body, b.headers
       from deliveries d
       left join delivery_bodies b on b.delivery_id = d.id and b.received_at = d.received_at
       where d.id = any($1::uuid[]) and d.state = 'received'

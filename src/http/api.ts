@@ -1,7 +1,7 @@
 // What the routes under /v1 need, all of them together.
 import type { Cipher, EncryptionKey } from '../cipher.ts';
 import type { FeedBounds, FeedPosition } from '../db/changes.ts';
-import type { Database } from '../db/connect.ts';
+import type { Database, Queries } from '../db/connect.ts';
 import type { DeliveryId } from '../events/event.ts';
 import type { IliveClient } from '../ilive/client.ts';
 import type { AdmitDependencies } from '../operations/admit-by-pull.ts';
@@ -58,7 +58,10 @@ export interface FollowDependencies {
 }
 
 export interface ApiDependencies {
+  /** The primary: for what must be right, such as writes, waits and what has just been told. */
   readonly db: Database;
+  /** May lag a little and cannot write: for lists and look-ups. */
+  readonly readDb: Queries;
   readonly expect: ExpectDependencies;
   readonly operate: OperateDependencies;
   readonly follow: FollowDependencies;

@@ -7,17 +7,20 @@ import type { Log } from '../log.ts';
 import type { ApiDependencies } from './api.ts';
 import { mountDocs } from './docs.ts';
 import { problemOf, requestIdOf, sendProblem } from './error-response.ts';
-import { createGate } from './gate.ts';
 import { type HealthDependencies, showHealth, showReadiness } from './health.ts';
+import { type MannersDependencies, mountManners } from './manners.ts';
 import { type ReceiveDependencies, receiveWebhook } from './receive-webhook.ts';
 import { refuseMethod } from './refuse-method.ts';
+import { knownTraceIdOf } from './request-trace.ts';
+import { setDefaultHeaders } from './response-headers.ts';
 import { mountRoutes } from './routes.ts';
+import { hasTimedOut } from './time-limit.ts';
 
 export interface AppDependencies {
   /** Undefined for a process that takes no deliveries, a worker. */
   readonly receive: ReceiveDependencies | undefined;
   /** Undefined for a process that answers no questions, a worker. */
-  readonly api: ApiDependencies | undefined;
+  readonly api: (ApiDependencies & { readonly manners: MannersDependencies }) | undefined;
   /** Whether what stands behind the gate is described in front of it. */
   readonly hasDocs: boolean;
   readonly health: HealthDependencies;
@@ -32,9 +35,7 @@ export function createApp(deps: AppDependencies): Express {
   if (deps.receive !== undefined) mountFrontDoor(app, deps.receive);
   app.use((req, res, next) => {
     res.setHeader('x-request-id', requestIdOf(req));
-    // A response that a client must not keep or reinterpret, whatever it holds.
-    res.setHeader('cache-control', 'no-store');
-    res.setHeader('x-content-type-options', 'nosniff');
+    setDefaultHeaders(res);
     if (deps.health.isStopping()) res.setHeader('connection', 'close');
     next();
   });
@@ -45,14 +46,17 @@ export function createApp(deps: AppDependencies): Express {
   });
   if (deps.api !== undefined) {
     if (deps.hasDocs) mountDocs(app, deps.api.about.version);
-    app.use('/v1', createGate(deps.api.keyRing));
+    mountManners(app, deps.api.keyRing, deps.api.manners);
     mountRoutes(app, deps.api);
   }
   app.use(() => {
     throw new ServiceError('not_found', 'There is nothing at this path.');
   });
   app.use((error: unknown, req: Request, res: Response, _next: unknown) => {
-    sendProblem(req, res, problemOf(error, deps.log, requestIdOf(req)));
+    // Whoever was at work when the time was over finds that the answer has left already.
+    if (hasTimedOut(req) && (error as { code?: unknown } | null)?.code === 'ERR_HTTP_HEADERS_SENT') return;
+    const marks = { requestId: requestIdOf(req), traceId: knownTraceIdOf(req) };
+    sendProblem(req, res, problemOf(error, deps.log, marks));
   });
   return app;
 }

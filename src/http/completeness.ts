@@ -39,13 +39,13 @@ export const showCompleteness = operation({
     to: timeText.optional().describe('Default: now.'),
   },
   answers: { 200: completeness },
-  answer: async ({ db, now }, { query }) => {
+  answer: async ({ readDb, now }, { query }) => {
     const to = query.to ?? now();
     const from = query.from ?? new Date(to.getTime() - dayMs);
     if (from >= to) throw new ServiceError('invalid_request', 'query parameter "from" must be before "to".');
     const [counts, repaired] = await Promise.all([
-      countCompleteness(db, from, to),
-      findRepaired(db, from, to, repairedMax),
+      countCompleteness(readDb, from, to),
+      findRepaired(readDb, from, to, repairedMax),
     ]);
     const { settledByWebhook, settledByPull, disputed, expired, unrecoverable, open } = counts;
     return reply(200, {

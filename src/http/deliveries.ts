@@ -52,7 +52,11 @@ export const showDelivery = operation({
   etag: true,
   answers: { 200: delivery },
   errors: ['not_found'],
-  answer: async ({ db }, { path }) => reply(200, show(await readDelivery(db, path.delivery_id))),
+  answer: async ({ db, readDb }, { path }) => {
+    // One that has just been answered 202 may not have come to a replica yet.
+    const seen = await findDelivery(readDb, path.delivery_id as DeliveryId);
+    return reply(200, show(seen ?? (await readDelivery(db, path.delivery_id))));
+  },
 });
 
 /** Answers one delivery with its stored headers and exact bytes, in base64; null once they were dropped. */
@@ -83,10 +87,10 @@ export const showDeliveries = operation({
   query: { ...deliveryFilterFields, sort: sortParameter(deliveryTimes), ...pageParameters },
   fields: true,
   answers: { 200: pageShape(delivery) },
-  answer: async ({ db }, { query: { cursor, limit, sort, ...filter }, req }) => {
+  answer: async ({ readDb }, { query: { cursor, limit, sort, ...filter }, req }) => {
     const asked = { list: 'deliveries', query: req.query, order: readOrder(deliveryTimes, sort, {}) };
     const page = readPage(asked, { cursor, limit }, z.tuple([z.uuid()]));
-    const rows = await listDeliveries(db, readDeliveryFilter(filter), page);
+    const rows = await listDeliveries(readDb, readDeliveryFilter(filter), page);
     return reply(
       200,
       showPage(asked, { rows, limit }, show, (row) => [row.id]),

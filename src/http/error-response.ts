@@ -41,23 +41,23 @@ export const titles: Readonly<Record<number, string>> = {
   410: 'Gone',
   413: 'Content Too Large',
   429: 'Too Many Requests',
+  431: 'Request Header Fields Too Large',
   500: 'Internal Server Error',
   503: 'Service Unavailable',
 };
 
 const defaultRetryAfterMs = 2_000;
 
+/** A problem as its body. */
+export function renderProblem({ status, code, detail }: Problem, requestId: string): string {
+  const title = titles[status] ?? 'Error';
+  return JSON.stringify({ type: 'about:blank', title, status, code, detail, request_id: requestId });
+}
+
 /** Writes `problem` as the answer; does nothing when an answer has begun already. */
 export function sendProblem(req: IncomingMessage, res: ServerResponse, problem: Problem): void {
   if (res.headersSent) return;
-  const body = JSON.stringify({
-    type: 'about:blank',
-    title: titles[problem.status] ?? 'Error',
-    status: problem.status,
-    code: problem.code,
-    detail: problem.detail,
-    request_id: requestIdOf(req),
-  });
+  const body = renderProblem(problem, requestIdOf(req));
   res.writeHead(problem.status, {
     'content-type': 'application/problem+json',
     'content-length': Buffer.byteLength(body),
@@ -67,25 +67,33 @@ export function sendProblem(req: IncomingMessage, res: ServerResponse, problem: 
   res.end(body);
 }
 
+/** What a request is found by in logs: ours, and those of whoever it passed through. */
+export interface RequestMarks {
+  readonly requestId: string;
+  readonly traceId?: string | undefined;
+}
+
 /** The problem that an error is to a caller; what is our own fault is logged here, once. */
-export function problemOf(error: unknown, log: Log, requestId: string): Problem {
+export function problemOf(error: unknown, log: Log, marks: RequestMarks): Problem {
   if (error instanceof ServiceError) {
     const status = statusOf[error.code];
-    if (status >= 500) log.error({ err: error, requestId }, 'a request failed');
+    if (status >= 500) log.error({ err: error, ...marks }, 'a request failed');
     if (status === 500) return unforeseen;
     const retryAfterMs = error.retryAfterMs ?? defaultRetryAfterMs;
     return {
       status,
       code: error.code,
       detail: status === 503 ? 'The service cannot answer this now; try again.' : error.message,
-      ...(status === 503 ? { headers: { 'retry-after': String(Math.ceil(retryAfterMs / 1000)) } } : {}),
+      ...(status === 503 || status === 429
+        ? { headers: { 'retry-after': String(Math.ceil(retryAfterMs / 1000)) } }
+        : {}),
       ...(status === 401 ? { headers: { 'www-authenticate': 'Bearer realm="ilive-webhooks"' } } : {}),
     };
   }
   // Express marks what the client did wrong (a path that cannot be decoded) with a status below 500.
   const status = (error as { status?: unknown } | null)?.status;
   if (status === 400) return { status, code: 'invalid_request', detail: 'The path cannot be decoded.' };
-  log.error({ err: error, requestId }, 'a request failed in a way that nobody foresaw');
+  log.error({ err: error, ...marks }, 'a request failed in a way that nobody foresaw');
   return unforeseen;
 }
 

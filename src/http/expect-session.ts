@@ -18,9 +18,11 @@ import type { SessionId } from '../events/event.ts';
 import { instantOf } from '../events/instant.ts';
 import type { IliveClient } from '../ilive/client.ts';
 import { ApiError } from '../ilive/errors.ts';
+import { writeTrace } from '../trace-context.ts';
 import type { ExpectDependencies } from './api.ts';
 import { operation, reply } from './operation.ts';
 import { searchText, timeText } from './query.ts';
+import { traceOf } from './request-trace.ts';
 import { instant } from './shapes.ts';
 
 const text = searchText;
@@ -65,7 +67,7 @@ export const createSession = operation({
   body: creation,
   answers: { 200: createdSession, 201: createdSession },
   errors: ['conflict'],
-  answer: async ({ expect: deps }, { headers, body: wanted }) => {
+  answer: async ({ expect: deps }, { headers, body: wanted, req }) => {
     const { client, db } = deps;
     if (client === undefined) {
       throw new ServiceError('conflict', 'Sessions cannot be created here: ILIVE_API_KEY is not set.');
@@ -73,13 +75,14 @@ export const createSession = operation({
     // Asked before iLive is: a session that it made for us and that we could not keep would be nobody's.
     if (deps.dialect === 'managed' && deps.cipher === undefined) throw cannotKeepTokens();
     const idempotencyKey = headers['idempotency-key'];
+    const traceparent = writeTrace(traceOf(req));
     const requestSha256 = createHash('sha256').update(JSON.stringify(wanted)).digest();
     if (idempotencyKey !== undefined) {
       const known = await recordIdempotencyKey(db, idempotencyKey, requestSha256, deps.now());
       if (known !== undefined) return reply(200, await showKnown(db, known, requestSha256));
     }
     try {
-      return reply(201, await createAndExpect(deps, client, wanted, idempotencyKey));
+      return reply(201, await createAndExpect(deps, client, { wanted, idempotencyKey, traceparent }));
     } catch (error) {
       if (idempotencyKey !== undefined) await dropIdempotencyKey(db, idempotencyKey);
       throw error instanceof ApiError ? asServiceTrouble(error) : error;
@@ -107,19 +110,25 @@ export const registerKnownSession = operation({
   },
 });
 
+interface Creation {
+  readonly wanted: z.infer<typeof creation>;
+  readonly idempotencyKey: string | undefined;
+  readonly traceparent: string;
+}
+
 async function createAndExpect(
   deps: ExpectDependencies,
   client: IliveClient,
-  wanted: z.infer<typeof creation>,
-  idempotencyKey: string | undefined,
+  { wanted, idempotencyKey, traceparent }: Creation,
 ) {
   const startedAt = deps.now();
-  const created = await client.createSession({
+  const input = {
     referenceId: wanted.reference_id,
     ...(wanted.mode === undefined ? {} : { mode: wanted.mode }),
     ...(wanted.redirect_url === undefined ? {} : { redirectUrl: wanted.redirect_url }),
     ...(deps.webhookUrl === undefined ? {} : { webhookUrl: deps.webhookUrl }),
-  });
+  };
+  const created = await client.createSession(input, { traceparent });
   const key = { sessionId: created.sessionId as SessionId, account: deps.defaultAccount };
   const expiresAt = created.expiresAt ?? new Date(startedAt.getTime() + deps.sessionTtlMs);
   const { sessionUrl } = created;

@@ -74,11 +74,11 @@ export const showFaceMatches = operation({
   },
   fields: true,
   answers: { 200: pageShape(faceMatch) },
-  answer: async ({ db }, { query, req }) => {
+  answer: async ({ readDb }, { query, req }) => {
     const { filter, order } = readFilter(query);
     const asked = { list: 'face-matches', query: req.query, order };
     const rows = await listFaceMatches(
-      db,
+      readDb,
       {
         ...filter,
         faceId: query.face_id,
@@ -104,12 +104,12 @@ export const showComplianceAlerts = operation({
   },
   fields: true,
   answers: { 200: pageShape(complianceAlert) },
-  answer: async ({ db }, { query, req }) => {
+  answer: async ({ readDb }, { query, req }) => {
     const { filter, order } = readFilter(query);
     const { severity, category, status } = query;
     const asked = { list: 'compliance-alerts', query: req.query, order };
     const page = readPage(asked, query, place);
-    const rows = await listComplianceAlerts(db, { ...filter, severity, category, status }, page);
+    const rows = await listComplianceAlerts(readDb, { ...filter, severity, category, status }, page);
     const placeOf = (row: ComplianceAlertRow) => placeOfFact(row, order.by);
     return reply(200, showPage(asked, { rows, limit: query.limit }, showComplianceAlert, placeOf));
   },

@@ -1,6 +1,6 @@
 // The gate in front of everything under /v1. It stands before the routes and not in them, so that no route can forget it;
 // what a role may do stands in the table of routes, and a route without a role cannot be written.
-import type { NextFunction, Request, Response } from 'express';
+import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import { type RoleName, roleNames } from '../db/schema-operations.ts';
 import { ServiceError } from '../errors.ts';
 import type { Actor } from '../operations/action.ts';
@@ -8,17 +8,24 @@ import { type Identity, isWholeKey, type KeyRing, keyPrefix } from '../operation
 
 const identities = new WeakMap<Request, Identity>();
 
-/** Lets a request through whose bearer key is known, and remembers whose it is. */
-export function createGate(keyRing: Pick<KeyRing, 'identify'>) {
-  return (req: Request, _res: Response, next: NextFunction): void => {
+/**
+ * Lets a request through whose bearer key is known, and remembers whose it is. One with an unknown key goes through
+ * `limitUnknown`, so that only those who guess are slowed down, and nobody behind the same address.
+ */
+export function createGate(keyRing: Pick<KeyRing, 'identify'>, limitUnknown: RequestHandler) {
+  return (req: Request, res: Response, next: NextFunction): void => {
     const given = /^Bearer +(\S+) *$/i.exec(req.headers.authorization ?? '')?.[1];
     if (given === undefined) {
       throw new ServiceError('unauthorized', 'Send an API key: "Authorization: Bearer <key>".');
     }
     const identity = keyRing.identify(given);
-    if (identity === undefined) throw new ServiceError('unauthorized', explain(given));
-    identities.set(req, identity);
-    next();
+    if (identity !== undefined) {
+      identities.set(req, identity);
+      next();
+      return;
+    }
+    const refusal = new ServiceError('unauthorized', explain(given));
+    void limitUnknown(req, res, (limited?: unknown) => next(limited ?? refusal));
   };
 }
 
@@ -38,7 +45,8 @@ export function actorOf(req: Request): Actor {
   return { name, role, address: req.socket.remoteAddress ?? 'unknown' };
 }
 
-function identityOf(req: Request): Identity {
+/** Whose key a request came with; only for one that came through the gate. */
+export function identityOf(req: Request): Identity {
   const identity = identities.get(req);
   if (identity === undefined) throw new Error('a route under /v1 was reached without the gate');
   return identity;

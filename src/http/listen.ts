@@ -1,8 +1,11 @@
 // The HTTP server around the routes, with a limit on every wait: a slow or half-sent request ends by itself and holds
-// nothing. Closing takes no new connection, lets requests in flight finish, and closes what is idle.
-import { createServer } from 'node:http';
+// nothing. What is no HTTP, or has too long a head, is told so before any route sees it. Connections are not counted here:
+// iLive's share this door, and one that is turned away may be a delivery that is lost. Closing takes no new connection, lets requests in flight finish, and closes what is idle.
+import { randomUUID } from 'node:crypto';
+import { createServer, STATUS_CODES } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Express } from 'express';
+import { type Problem, renderProblem } from './error-response.ts';
 
 export interface ListenOptions {
   readonly host: string;
@@ -21,6 +24,8 @@ export interface HttpServer {
 // Longer than the idle time-outs of common load balancers (60 s), so that they and not we close an idle connection.
 const keepAliveTimeoutMs = 65_000;
 const checkIntervalMs = 1_000;
+// The request line with its query, and all headers. Node's own default, written down so that an update does not move it.
+const headLimitBytes = 16_384;
 
 /** Throws when the address cannot be listened on. */
 export async function listen(app: Express, options: ListenOptions): Promise<HttpServer> {
@@ -30,6 +35,7 @@ export async function listen(app: Express, options: ListenOptions): Promise<Http
       headersTimeout: options.requestTimeoutMs,
       keepAliveTimeout: keepAliveTimeoutMs,
       connectionsCheckingInterval: checkIntervalMs,
+      maxHeaderSize: headLimitBytes,
     },
     app,
   );
@@ -40,6 +46,7 @@ export async function listen(app: Express, options: ListenOptions): Promise<Http
     socket.once('close', () => silent.delete(socket));
   });
   server.on('request', ({ socket }) => silent.delete(socket));
+  server.on('clientError', (error, socket) => refuseUnreadable(error, socket as Socket));
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(options.port, options.host, () => {
@@ -61,3 +68,42 @@ export async function listen(app: Express, options: ListenOptions): Promise<Http
       }),
   };
 }
+
+// There is no request to answer yet, so the answer is written by hand; the connection cannot be used any more.
+function refuseUnreadable(error: Error & { code?: string }, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const problem = unreadable[error.code ?? ''] ?? malformed;
+  const requestId = randomUUID();
+  const body = renderProblem(problem, requestId);
+  const head = [
+    `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}`,
+    'content-type: application/problem+json',
+    `content-length: ${Buffer.byteLength(body)}`,
+    'cache-control: no-store',
+    `x-request-id: ${requestId}`,
+    'connection: close',
+  ];
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
+}
+
+const malformed: Problem = {
+  status: 400,
+  code: 'invalid_request',
+  detail: 'This is not a request in HTTP/1.1.',
+};
+
+const unreadable: Readonly<Record<string, Problem>> = {
+  HPE_HEADER_OVERFLOW: {
+    status: 431,
+    code: 'head_too_large',
+    detail: `The address with its query and the headers may be ${headLimitBytes} bytes together.`,
+  },
+  ERR_HTTP_REQUEST_TIMEOUT: {
+    status: 408,
+    code: 'request_timeout',
+    detail: 'The request did not arrive in time (REQUEST_TIMEOUT_SECONDS).',
+  },
+};

@@ -19,6 +19,7 @@ import {
 import type { Log } from '../log.ts';
 import type { RefusedRequest } from '../operations/refusal-buffer.ts';
 import { describeDelivery, storedHeaders } from '../operations/webhook-delivery.ts';
+import { readTraceId } from '../trace-context.ts';
 import { sendProblem } from './error-response.ts';
 import { readBody } from './read-body.ts';
 
@@ -139,7 +140,11 @@ function answerUnavailable(
   const trouble = error instanceof ServiceError ? error : undefined;
   const retryAfterSeconds = Math.ceil((trouble?.retryAfterMs ?? 2_000) / 1000);
   deps.onRefused(trouble?.code ?? 'internal');
-  deps.log.error({ err: error }, 'a signed delivery could not be stored; the vendor was asked to try again');
+  const traceId = readTraceId(headerOf(req, 'traceparent'));
+  deps.log.error(
+    { err: error, traceId },
+    'a signed delivery could not be stored; the vendor was asked to try again',
+  );
   sendProblem(req, res, {
     status: 503,
     code: trouble?.code ?? 'unavailable',

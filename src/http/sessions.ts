@@ -62,7 +62,7 @@ export const showSessions = operation({
   },
   fields: true,
   answers: { 200: pageShape(sessionShape) },
-  answer: async ({ db }, { query, req }) => {
+  answer: async ({ readDb }, { query, req }) => {
     const ranges = {
       expected_at: { from: query.expected_from, to: query.expected_to },
       settled_at: { from: query.settled_from, to: query.settled_to },
@@ -82,7 +82,7 @@ export const showSessions = operation({
       ranges,
     };
     const asked = { list: 'sessions', query: req.query, order };
-    const rows = await listSessions(db, filter, readPage(asked, query, place));
+    const rows = await listSessions(readDb, filter, readPage(asked, query, place));
     const placeOf = (row: SessionRow) => placeOfSession(row, order.by);
     return reply(200, showPage(asked, { rows, limit: query.limit }, showSessionRow, placeOf));
   },

@@ -42,6 +42,8 @@ export interface CallReport {
 
 export interface Sending {
   readonly signal: AbortSignal | undefined;
+  /** W3C Trace Context of what the call is part of. */
+  readonly traceparent?: string | undefined;
   /** Default: what an answer in JSON may have. */
   readonly maxAnswerBytes?: number;
 }
@@ -107,13 +109,17 @@ export function createSender(options: SenderOptions): Send {
     }
   };
 
-  return (operation, plan, { signal, maxAnswerBytes = jsonLimitBytes }) => {
+  return (operation, plan, { signal, traceparent, maxAnswerBytes = jsonLimitBytes }) => {
     const attempt = async () => {
       breaker.check(operation);
       await budget.take(signal).catch((reason: unknown) => {
         throw signal?.aborted ? cancelled(operation) : reason;
       });
-      const request = { ...toRequest(plan, baseUrl, readKey(options.apiKey)), operation, maxAnswerBytes };
+      const request = {
+        ...toRequest(plan, baseUrl, readKey(options.apiKey), traceparent),
+        operation,
+        maxAnswerBytes,
+      };
       const outcome = await breaker.run(operation, () => exchange(request, signal), signal);
       if (outcome instanceof ApiError) throw outcome;
       return outcome;
@@ -131,13 +137,19 @@ function clockOf({ now, wait }: SenderOptions) {
   };
 }
 
-function toRequest({ method, path, token, json, parts }: Plan, baseUrl: string, key: string) {
+function toRequest(
+  { method, path, token, json, parts }: Plan,
+  baseUrl: string,
+  key: string,
+  traceparent: string | undefined,
+) {
   const url = new URL(`${baseUrl}${path}`);
   if (token !== undefined) url.searchParams.set('token', token);
   const headers: Record<string, string> = {
     authorization: `Bearer ${key}`,
     accept: 'application/json, image/*',
   };
+  if (traceparent !== undefined) headers.traceparent = traceparent;
   if (json !== undefined) headers['content-type'] = 'application/json';
   const body = json === undefined ? toForm(parts) : JSON.stringify(json);
   const init = { method, headers, ...(body === undefined ? {} : { body }) };

@@ -17,6 +17,8 @@ export interface ClientOptions extends SenderOptions {
 
 export interface CallOptions {
   readonly signal?: AbortSignal;
+  /** W3C Trace Context; sent along, so that the call is found in the trace that it is part of. */
+  readonly traceparent?: string;
 }
 
 export interface SessionResult extends ResultReading {
@@ -59,20 +61,21 @@ export function createClient(options: ClientOptions): IliveClient {
   const dialect = dialects[dialectName];
   const send = createSender(options);
   return {
-    async createSession(input, { signal } = {}) {
-      const answer = await send('createSession', dialect.createSession(input), { signal });
+    async createSession(input, { signal, traceparent } = {}) {
+      const answer = await send('createSession', dialect.createSession(input), { signal, traceparent });
       return readAs('createSession', answer, () => readCreatedSession(answer.body));
     },
-    async fetchResult(session, { signal } = {}) {
-      const answer = await send('fetchResult', dialect.fetchResult(session), { signal });
+    async fetchResult(session, { signal, traceparent } = {}) {
+      const answer = await send('fetchResult', dialect.fetchResult(session), { signal, traceparent });
       return readAs('fetchResult', answer, () => {
         const result = readResult(answer.body, dialectName, session.sessionId);
         return { ...result, body: answer.body };
       });
     },
-    async fetchPhoto(session, { signal } = {}) {
+    async fetchPhoto(session, { signal, traceparent } = {}) {
       const answer = await send('fetchPhoto', dialect.fetchPhoto(session), {
         signal,
+        traceparent,
         maxAnswerBytes: photoLimitBytes,
       });
       const contentType = answer.headers.get('content-type') ?? '';
@@ -82,18 +85,18 @@ export function createClient(options: ClientOptions): IliveClient {
         return { contentType, bytes: answer.body };
       });
     },
-    async compareFaces({ reference, probe, threshold }, { signal } = {}) {
+    async compareFaces({ reference, probe, threshold }, { signal, traceparent } = {}) {
       const images = await Promise.all([
         readImage('reference', reference, signal),
         readImage('probe', probe, signal),
       ]);
       const plan = dialect.compareFaces({ reference: images[0], probe: images[1], threshold });
-      const answer = await send('compareFaces', plan, { signal });
+      const answer = await send('compareFaces', plan, { signal, traceparent });
       return readAs('compareFaces', answer, () => readComparison(answer.body, threshold));
     },
-    async detectFaces({ image, attributes }, { signal } = {}) {
+    async detectFaces({ image, attributes }, { signal, traceparent } = {}) {
       const plan = dialect.detectFaces({ image: await readImage('image', image, signal), attributes });
-      const answer = await send('detectFaces', plan, { signal });
+      const answer = await send('detectFaces', plan, { signal, traceparent });
       return readAs('detectFaces', answer, () => readDetection(answer.body));
     },
   };

@@ -33,6 +33,8 @@ export interface AdmitDependencies {
   /** Undefined where no API key is configured. */
   readonly client: IliveClient | undefined;
   readonly dialect: 'reference' | 'managed';
+  /** Of the request that has iLive asked. */
+  readonly traceparent?: string | undefined;
   readonly catalogue: KindCatalogue;
   readonly now: () => Date;
 }
@@ -119,7 +121,7 @@ async function findEvidence(
 }
 
 async function ask(
-  { client, cipher, dialect, now }: AdmitDependencies,
+  { client, cipher, dialect, traceparent, now }: AdmitDependencies,
   key: SessionKey,
   session: SessionRow | undefined,
 ): Promise<Evidence> {
@@ -133,6 +135,7 @@ async function ask(
     const { sessionId } = key;
     const { verdict, confidence, referenceId, body } = await client.fetchResult(
       token === undefined ? { sessionId } : { sessionId, token },
+      traceparent === undefined ? {} : { traceparent },
     );
     if (verdict === null) return { reason: 'no_answer' };
     return { verdict, confidence, referenceId, pulled: describePulled(key, body, now()) };

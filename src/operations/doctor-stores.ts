@@ -1,4 +1,5 @@
 // The doctor's checks of Postgres, of the queue, of clocks and of keys: each from what was looked at, without looking.
+import type { ReplicaSight, ReplicaState } from '../db/read-replicas.ts';
 import type { PostgresFacts, SchemaVersion } from '../db/server-facts.ts';
 import { type Finding, finding } from './finding.ts';
 import { thresholds } from './status.ts';
@@ -126,6 +127,31 @@ export function checkQueue({ kind, isUp, redis }: QueueStore): Finding[] {
           'nothing is lost, the sweep rings again; turn appendonly on to save that time',
         ),
   ];
+}
+
+const replicaAdvice: Readonly<Record<Exclude<ReplicaState, 'usable'>, string>> = {
+  unchecked: 'look again in a second',
+  unreachable: 'see that it runs, and that DATABASE_READ_URL and its password are right',
+  lagging:
+    'see why it replays so slowly (its disk, a long query, a paused replay), or raise DATABASE_READ_MAX_LAG_SECONDS',
+  not_a_replica: 'it was promoted: take it out of DATABASE_READ_URL, or make it a replica again',
+  other_database: 'DATABASE_READ_URL names a server that is no copy of DATABASE_URL',
+  other_schema: 'it has not replayed the newest migration yet; wait until it has',
+};
+
+/** None where no replica is configured. */
+export function checkReplicas(replicas: readonly ReplicaSight[]): Finding[] {
+  return replicas.map(({ name, state, lagMs }) => {
+    const check = `replica ${name}`;
+    const lag = lagMs === null ? 'its lag is not known' : `lags ${(lagMs / 1000).toFixed(1)} s at most`;
+    if (state === 'usable') return finding(check, 'ok', lag, null);
+    return finding(
+      check,
+      'warning',
+      `is not asked: ${state.replaceAll('_', ' ')}; ${lag}`,
+      replicaAdvice[state],
+    );
+  });
 }
 
 export function checkServerClock(nowMs: number, serverClock: string): Finding {

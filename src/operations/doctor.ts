@@ -2,6 +2,7 @@
 // function of what was looked at, and each finding says how to mend it. A check that cannot be made is a finding, never an
 // error of the whole.
 import type { Queries } from '../db/connect.ts';
+import type { ReplicaSight } from '../db/read-replicas.ts';
 import { readOwnSchema, readPostgresFacts } from '../db/server-facts.ts';
 import { readServerFigures } from '../db/status.ts';
 import { type DialectAnswer, detectDialects } from '../ilive/detect-dialect.ts';
@@ -10,6 +11,7 @@ import {
   checkKeys,
   checkPostgres,
   checkQueue,
+  checkReplicas,
   checkSchema,
   checkServerClock,
   type QueueStore,
@@ -22,6 +24,7 @@ import type { Probe } from './send-probe.ts';
 export interface DoctorDependencies {
   readonly db: Queries;
   readonly lookAtQueue: () => Promise<QueueStore>;
+  readonly lookAtReplicas: () => readonly ReplicaSight[];
   readonly lookAtVendor: (() => Promise<VendorSight>) | undefined;
   readonly sendProbe: () => Promise<Probe>;
   readonly vendor: {
@@ -50,6 +53,7 @@ export async function examine(
   const groups: readonly [string, () => Promise<Finding[]>][] = [
     ['postgres', async () => checkPostgres(await readPostgresFacts(db, now()), deps.maxOwnConnections)],
     ['schema', async () => checkSchema(await readPostgresFacts(db, now()), await readOwnSchema())],
+    ['replicas', async () => checkReplicas(deps.lookAtReplicas())],
     ['queue', async () => checkQueue(await deps.lookAtQueue())],
     ['clock', async () => [checkServerClock(now().getTime(), (await readServerFigures(db)).clock)]],
     ['keys', async () => checkKeys({ ...deps, hasMadeKeys: deps.hasMadeKeys() })],

@@ -2,6 +2,7 @@
 // name; what is counted is counted by `db/status`.
 import type { Queries } from '../db/connect.ts';
 import { listPauses, type PauseRow } from '../db/pauses.ts';
+import type { ReplicaSight } from '../db/read-replicas.ts';
 import {
   countReplays,
   type DeliveryFigures,
@@ -27,6 +28,8 @@ export interface QueueSight {
 export interface StatusDependencies {
   readonly db: Queries;
   readonly lookAtQueue: () => Promise<QueueSight>;
+  /** None where no replica is configured. */
+  readonly lookAtReplicas: () => readonly ReplicaSight[];
   /** Undefined where no API key is configured. */
   readonly lookAtVendor: (() => Promise<VendorSight>) | undefined;
   readonly listSecrets: () => Promise<ListedSecret[]>;
@@ -51,6 +54,7 @@ export interface Status {
   readonly sessions: SessionFigures;
   readonly queue: QueueSight;
   readonly database: ServerFigures & { readonly ms: number };
+  readonly replicas: readonly ReplicaSight[];
   /** How far our clock is ahead of theirs. */
   readonly clock: { readonly ofDatabaseMs: number; readonly ofVendorMs: number | null };
   readonly vendor: VendorSight | undefined;
@@ -105,6 +109,7 @@ export async function readStatus(deps: StatusDependencies): Promise<Status> {
     sessions,
     queue,
     database: { ...server, ms },
+    replicas: deps.lookAtReplicas(),
     clock: { ofDatabaseMs, ofVendorMs: vendor?.aheadMs ?? null },
     vendor,
     secrets,
@@ -189,6 +194,13 @@ const checks: readonly Check[] = [
           'iLive cannot be reached',
           'see "iLive is down" in the runbook; nothing is lost meanwhile',
         ),
+  ({ replicas }) => {
+    const idle = replicas.filter(({ state }) => state !== 'usable');
+    if (idle.length === 0) return undefined;
+    const which = idle.map(({ name, state }) => `${name} (${state.replaceAll('_', ' ')})`).join(', ');
+    const message = `${idle.length} of ${replicas.length} read replicas are not asked: ${which}`;
+    return problem('warning', message, 'the primary answers meanwhile; see "Read replicas" in the runbook');
+  },
   ({ clock }) => clockProblem('the database’s', clock.ofDatabaseMs),
   ({ clock }) => clockProblem('iLive’s', clock.ofVendorMs ?? 0),
   ({ database: { connections, maxConnections } }) =>

@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import type { NewDelivery } from '../db/deliveries.ts';
 import type { DeliveryId } from '../events/event.ts';
 import { signatureHeader, timestampHeader, webhookIdHeader } from '../ilive/signature.ts';
+import { readTraceId } from '../trace-context.ts';
 
 // No other header is stored: cookies and tokens of proxies are nobody's business here.
 export const storedHeaders = [
@@ -53,7 +54,7 @@ export function describeDelivery({
     body,
     headers: kept,
     receivedAt,
-    traceId: /^[0-9a-f]{2}-([0-9a-f]{32})-/.exec(kept.traceparent ?? '')?.[1] ?? null,
+    traceId: readTraceId(kept.traceparent) ?? null,
     isProven,
   };
 }

@@ -1201,6 +1201,27 @@ export interface Status {
     connections: number;
     max_connections: number;
   };
+  replicas: {
+    /**
+     * Host and port.
+     */
+    name: string;
+    /**
+     * usable: it is asked.
+     */
+    state:
+      | 'usable'
+      | 'unchecked'
+      | 'unreachable'
+      | 'lagging'
+      | 'not_a_replica'
+      | 'other_database'
+      | 'other_schema';
+    /**
+     * How old what it answers may be, at most; null while not known.
+     */
+    lag_ms: number | null;
+  }[];
   clock: {
     ahead_of_database_ms: number;
     ahead_of_ilive_ms: number | null;

@@ -161,6 +161,7 @@ function startService(
       QUEUE_PREFIX: `demo-${randomBytes(4).toString('hex')}`,
       ILIVE_WEBHOOK_SECRETS: secrets.join(','),
       BOOTSTRAP_API_KEY: apiKey,
+      API_RATE_PER_MINUTE: '0',
       ILIVE_API_URL: api.url,
       ILIVE_API_KEY: api.apiKey,
       ILIVE_DIALECT: options.dialect,

@@ -8,7 +8,7 @@ import type { Dialect } from './api-routes.ts';
 import { noWebhook, type SessionPlan } from './api-sessions.ts';
 import { createSlots } from './deliver.ts';
 import type { Message } from './message.ts';
-import type { Api } from './read-tables.ts';
+import { type Api, waitForRate } from './read-tables.ts';
 import { retimeMessage, retimeStatement } from './retime.ts';
 import type { Scenario, ScenarioSession } from './scenario.ts';
 
@@ -184,7 +184,11 @@ async function createSession(api: Api, referenceId: string, idempotencyKey: stri
     });
     const said = await response.text();
     if (response.ok) return String(JSON.parse(said).session_id);
-    if (response.status < 500 || attempt === attemptCount) {
+    if (response.status === 429) {
+      await waitForRate(response, api.signal);
+      continue;
+    }
+    if (response.status < 500 || attempt >= attemptCount) {
       throw new Error(`POST /v1/sessions answered ${response.status}: ${said.slice(0, 300)}`);
     }
     await sleep(retryDelayMs, undefined, { signal: api.signal });

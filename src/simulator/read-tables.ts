@@ -124,9 +124,18 @@ export async function read(api: Api, path: string): Promise<Row | undefined> {
     if (response.ok) return (await response.json()) as Row;
     const said = await response.text();
     if (response.status === 404) return undefined;
-    if (response.status < 500 || attempt === attemptCount) {
+    if (response.status === 429) {
+      await waitForRate(response, api.signal);
+      continue;
+    }
+    if (response.status < 500 || attempt >= attemptCount) {
       throw new Error(`GET ${path} answered ${response.status}: ${said.slice(0, 300)}`);
     }
     await sleep(retryDelayMs, undefined, { signal: api.signal });
   }
+}
+
+/** Waits as long as a 429 asks for: a run asks more often than any service would. */
+export async function waitForRate(response: Response, signal: AbortSignal): Promise<void> {
+  await sleep(Number(response.headers.get('retry-after') ?? 1) * 1_000, undefined, { signal });
 }

@@ -61,7 +61,7 @@ async function keepApart(deps: ProcessDependencies, item: TranslatedDelivery, er
   // The message of a database error may quote the data; its code does not.
   const detail = isRefused ? `SQLSTATE ${(error as { code?: string }).code}` : String(error).slice(0, 500);
   deps.log.error(
-    { delivery: delivery.id, detail, attempts: delivery.attempts + 1 },
+    { delivery: delivery.id, traceId: delivery.traceId, detail, attempts: delivery.attempts + 1 },
     'a delivery could not be processed',
   );
   if (!isRefused && delivery.attempts + 1 < deps.maxAttempts) {

@@ -52,6 +52,18 @@ test.each([
     { ILIVE_WEBHOOK_SECRETS_BY_ACCOUNT: 'acme:x' },
     'ILIVE_WEBHOOK_SECRETS_BY_ACCOUNT',
   ],
+  ['an origin with a path', { ...least, CORS_ORIGINS: 'https://a.example.com/x' }, 'CORS_ORIGINS'],
+  ['every origin at once', { ...least, CORS_ORIGINS: '*' }, 'CORS_ORIGINS'],
+  [
+    'a replica that is no Postgres',
+    { ...least, DATABASE_URL: 'postgres://h/d', DATABASE_READ_URL: 'postgres://h/d,mysql://h/d' },
+    'DATABASE_READ_URL',
+  ],
+  [
+    'a replica of the embedded Postgres',
+    { ...least, DATABASE_READ_URL: 'postgres://h/d' },
+    'DATABASE_READ_URL',
+  ],
   ['a short API key', { ...least, BOOTSTRAP_API_KEY: 'short' }, 'BOOTSTRAP_API_KEY'],
 ])('%s is refused', (_, env, key) => {
   expect(problemsOf(env as Record<string, string>)).toContain(`- ${key}: `);

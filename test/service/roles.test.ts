@@ -21,9 +21,11 @@ async function create(name: string, role: string, more: object = {}) {
 }
 
 beforeAll(async () => {
-  const started = await startTestService({ overrides: { now: () => now() } });
+  // More wrong keys than anybody tries by mistake.
+  const env = { API_UNKNOWN_KEYS_PER_MINUTE: '0' };
+  const started = await startTestService({ env, overrides: { now: () => now() } });
   service = { ...started, ...operatorOf(started.url) };
-  other = await startTestService({ databaseUrl: started.databaseUrl });
+  other = await startTestService({ env, databaseUrl: started.databaseUrl });
   for (const role of roleNames) keys[role] = await create(`a ${role}`, role);
   keys.revoked = await create('gone', 'admin');
   await service.ops('POST', `/keys/${keys.revoked.id}/revoke`, { why });

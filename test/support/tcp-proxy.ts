@@ -1,17 +1,21 @@
 // A wire between the service and a store that a test can cut: connections are passed on byte by byte until `cut`, which
-// ends all of them and refuses new ones until `mend`.
+// ends all of them and refuses new ones until `mend`. `freeze` lets nothing through and ends nothing, as a host that has
+// vanished would, until `thaw`.
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 
 export interface TcpProxy {
   readonly port: number;
   cut(): Promise<void>;
   mend(): Promise<void>;
+  freeze(): void;
+  thaw(): void;
   close(): Promise<void>;
 }
 
 /** A proxy on a free loopback port to `host:port`. */
 export async function startTcpProxy(target: { host: string; port: number }): Promise<TcpProxy> {
   const sockets = new Set<Socket>();
+  let isFrozen = false;
   const accept = (incoming: Socket) => {
     const outgoing = connect(target);
     for (const [socket, other] of [
@@ -25,6 +29,7 @@ export async function startTcpProxy(target: { host: string; port: number }): Pro
         other.destroy();
       });
       socket.pipe(other);
+      if (isFrozen) socket.pause();
     }
   };
   let server = await listen(accept, 0);
@@ -39,6 +44,14 @@ export async function startTcpProxy(target: { host: string; port: number }): Pro
     cut,
     mend: async () => {
       server = await listen(accept, port);
+    },
+    freeze: () => {
+      isFrozen = true;
+      for (const socket of sockets) socket.pause();
+    },
+    thaw: () => {
+      isFrozen = false;
+      for (const socket of sockets) socket.resume();
     },
     close: async () => {
       if (server.listening) await cut();

@@ -8,9 +8,11 @@ import { admitJudged, judgeByPull } from '../../operations/admit-by-pull.ts';
 import { type Admitted, reverifyRefusals } from '../../operations/admit-refusals.ts';
 import { operate, operateAfter } from '../../operations/operate.ts';
 import { rehearse } from '../../operations/rehearse.ts';
+import { writeTrace } from '../../trace-context.ts';
 import { actorOf } from '../gate.ts';
 import { operation, reply } from '../operation.ts';
 import { searchText, timeText, whyText } from '../query.ts';
+import { traceOf } from '../request-trace.ts';
 import { count, counts, uuid } from '../shapes.ts';
 
 const reverifyMax = 1_000;
@@ -85,7 +87,8 @@ export const admitOnPull = operation({
     refuseEmpty(filter, 'ids, account, reason, address, from or to');
     const details = { ...filter, after, dry_run: isDry };
     const action = { actor: actorOf(req), name: 'refusals.admit', why, details };
-    const judge = () => judgeByPull(deps.refusals, { filter, after, limit: admitMax });
+    const traceparent = writeTrace(traceOf(req));
+    const judge = () => judgeByPull({ ...deps.refusals, traceparent }, { filter, after, limit: admitMax });
     const admitted = await operateAfter(deps.operate, action, judge, async (tx, judged) => {
       const work = () => admitJudged(tx, judged, { limit: admitMax, now: deps.now() });
       const result = isDry ? await rehearse(tx, work) : await work();

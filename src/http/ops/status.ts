@@ -1,5 +1,6 @@
 // `GET /v1/ops/status`: one look at everything.
 import { z } from 'zod';
+import { replicaStates } from '../../db/read-replicas.ts';
 import { instantOf } from '../../events/instant.ts';
 import { readStatus, type Status } from '../../operations/status.ts';
 import { operation, reply } from '../operation.ts';
@@ -55,6 +56,13 @@ const statusShape = z
       connections: count,
       max_connections: count,
     }),
+    replicas: z.array(
+      z.object({
+        name: z.string().describe('Host and port.'),
+        state: z.enum(replicaStates).describe('usable: it is asked.'),
+        lag_ms: count.nullable().describe('How old what it answers may be, at most; null while not known.'),
+      }),
+    ),
     clock: z.object({ ahead_of_database_ms: z.number(), ahead_of_ilive_ms: ms }),
     ilive: z.object({ is_configured: z.boolean(), is_reachable: z.boolean().nullable(), ms }),
     secrets: z.array(
@@ -122,6 +130,11 @@ function show(status: Status, { maxBytes, maxCount }: { maxBytes: number; maxCou
       connections: database.connections,
       max_connections: database.maxConnections,
     },
+    replicas: status.replicas.map(({ name, state, lagMs }) => ({
+      name,
+      state,
+      lag_ms: lagMs === null ? null : Math.round(lagMs),
+    })),
     clock: { ahead_of_database_ms: clock.ofDatabaseMs, ahead_of_ilive_ms: clock.ofVendorMs },
     ilive: {
       is_configured: vendor !== undefined,

@@ -1,0 +1,79 @@
+// The reads' part of the composition root: where lists and look-ups go that may lag a little. Without DATABASE_READ_URL
+// they go to the primary, over sessions that cannot write either.
+import { type ConnectOptions, connect, type Database, type Queries } from './db/connect.ts';
+import { createReadReplicas, type ReplicaSight } from './db/read-replicas.ts';
+import { addReplicas } from './metrics.ts';
+import { schedule } from './queue/schedule.ts';
+import type { Running } from './running.ts';
+
+export interface Reads {
+  /** May lag by as much as DATABASE_READ_MAX_LAG_SECONDS; cannot write. */
+  readonly readDb: Queries;
+  readonly lookAtReplicas: () => readonly ReplicaSight[];
+}
+
+const statementTimeoutMs = 30_000;
+const connectTimeoutMs = 5_000;
+const checkIntervalMs = 1_000;
+// Of a replica: when it takes longer, the primary is asked.
+const replicaConnectTimeoutMs = 1_000;
+const checkTimeoutMs = 1_000;
+
+/** Opens the pools; the first look at the replicas is over when it resolves. */
+export async function startReads(running: Running, databaseUrl: string): Promise<Reads> {
+  const { config, log, metrics, undo } = running;
+  const { poolMax, readUrls, readMaxLagMs } = config.database;
+  const open = (options: Omit<ConnectOptions, 'isReadOnly' | 'log'>): Database => {
+    const db = connect({ ...options, isReadOnly: true, log });
+    undo.push({ name: `${options.applicationName} pool`, run: () => db.close() });
+    return db;
+  };
+  const primary = open({
+    url: databaseUrl,
+    applicationName: 'ilive-webhooks lookup',
+    maxConnections: poolMax,
+    connectTimeoutMs,
+    statementTimeoutMs,
+  });
+  if (readUrls.length === 0) {
+    return { readDb: { query: primary.query, orm: primary.orm }, lookAtReplicas: () => [] };
+  }
+  const replicas = createReadReplicas({
+    replicas: readUrls.map((secret) => {
+      const url = secret.reveal();
+      const connectTimeoutMs = replicaConnectTimeoutMs;
+      return {
+        name: nameOf(url),
+        db: open({
+          url,
+          applicationName: 'ilive-webhooks replica',
+          maxConnections: poolMax,
+          connectTimeoutMs,
+          statementTimeoutMs,
+        }),
+        checkDb: open({
+          url,
+          applicationName: 'ilive-webhooks replica check',
+          maxConnections: 1,
+          connectTimeoutMs,
+          statementTimeoutMs: checkTimeoutMs,
+        }),
+      };
+    }),
+    primary,
+    maxLagMs: readMaxLagMs,
+    log,
+    onMoved: () => metrics.readsMoved.inc(),
+  });
+  addReplicas(metrics.registry, replicas.look);
+  await replicas.check();
+  const task = schedule('replicas', checkIntervalMs, replicas.check, log);
+  undo.push({ name: 'replicas', run: () => task.stop() });
+  return { readDb: replicas.queries, lookAtReplicas: replicas.look };
+}
+
+// Host and port, and nothing of what else stands in an address.
+function nameOf(url: string): string {
+  const { hostname, port } = new URL(url);
+  return `${hostname}:${port === '' ? '5432' : port}`;
+}
