@@ -41,7 +41,7 @@ test('the page and all that it loads come from here, and the browser is told to 
   const policy = headers.get('content-security-policy') ?? '';
   expect(policy).toContain("default-src 'none'");
   expect(policy).toContain("script-src 'self'");
-  expect(policy).not.toMatch(/https?:|\*|script-src[^;]*unsafe/);
+  expect(policy).not.toMatch(/https?:|\*|unsafe/);
   const loaded = [...String(page).matchAll(/(?:src|href)="([^"]+)"/g)].map(([, target = '']) => target);
   expect(loaded.filter((target) => target !== 'data:,')).toEqual([
     'docs/swagger-ui.css',
