@@ -99,7 +99,7 @@ test('completeness: counts, adds up, and says so by its exit code', async () => 
   const json = await cli(['completeness', ...span, '--json']);
   expect(json.code).toBe(0);
   expect(JSON.parse(json.out)).toMatchObject({
-    from: '2020-01-01T00:00:00.000Z',
+    from: '2020-01-01T00:00:00.000000Z',
     expected: 0,
     adds_up: true,
   });
