@@ -111,6 +111,20 @@ test('the newest 200 of each are shown, and all of them count', async () => {
   });
 });
 
+test('a reference id of more than a thousand sessions is no person, and nobody is let in on it', async () => {
+  await deliver(verdictPayload({ reference_id: 'anonymous' }));
+  expect((await subject('anonymous')).standing.is_verified).toBe(true);
+  await service.db.query({
+    text: `insert into sessions (session_id, account, reference_id, state, confirmation, expected_at)
+           select 'anonymous-' || number, 'default', 'anonymous', 'expected', 'unconfirmed', now() - interval '1 day'
+           from generate_series(1, 1000) number`,
+  });
+  expect((await subject('anonymous')).standing).toMatchObject({
+    is_verified: false,
+    obstacles: ['incomplete'],
+  });
+});
+
 test('one reference id in two accounts is a 409 that says how to choose', async () => {
   await deliver(verdictPayload({ reference_id: 'twin' }));
   const other = verdictPayload({ reference_id: 'twin', verdict: 'fail' });

@@ -47,7 +47,7 @@ const kinds: readonly Step['do'][] = [
 ];
 
 // Each history is of some kinds of steps only, so that what needs the same kind again and again comes about.
-export const histories = fc.subarray([...kinds], { minLength: 2 }).chain((own) =>
+export const histories = fc.subarray([...kinds], { minLength: 1, maxLength: 6 }).chain((own) =>
   fc.array(
     fc.record<Step>({
       do: fc.constantFrom(...own),
@@ -62,6 +62,26 @@ export const histories = fc.subarray([...kinds], { minLength: 2 }).chain((own) =
     { minLength: 1, maxLength: 10 },
   ),
 );
+
+const step = (what: Step['do'], changes: Partial<Step> = {}): Step => ({
+  do: what,
+  session: 0,
+  reference: 'anna',
+  verdict: 'pass',
+  fact: 0,
+  namesSession: false,
+  ageSeconds: 0,
+  isLeft: false,
+  ...changes,
+});
+
+/** A contradiction that was recorded only after a later one had been: the alert of our own says nothing of it. */
+export const lateContradiction: Step[] = [
+  step('webhook'),
+  step('sweep'),
+  step('pull', { verdict: 'fail' }),
+  step('pull', { verdict: 'fail', ageSeconds: 245 }),
+];
 
 /** When a step is done. */
 export const timeOf = (index: number) => new Date(Date.parse('2026-04-11T09:10:00Z') + index * 60_000);
