@@ -24,11 +24,13 @@ CREATE TABLE "fact_versions" (
 	"kind" text NOT NULL,
 	"fact_id" text NOT NULL,
 	"account" text NOT NULL,
+	"delivery_id" uuid NOT NULL,
 	"session_id" text,
 	"reference_id" text,
 	"known_at" timestamp (6) with time zone NOT NULL,
 	"superseded_at" timestamp (6) with time zone NOT NULL,
-	"row" jsonb NOT NULL
+	"row" jsonb NOT NULL,
+	CONSTRAINT "fact_versions_kind_fact_id_account_delivery_id_pk" PRIMARY KEY("kind","fact_id","account","delivery_id")
 );
 --> statement-breakpoint
 CREATE TABLE "session_endings" (
@@ -41,6 +43,16 @@ CREATE TABLE "session_endings" (
 	CONSTRAINT "session_endings_session_id_account_ended_at_pk" PRIMARY KEY("session_id","account","ended_at")
 );
 --> statement-breakpoint
+CREATE TABLE "session_versions" (
+	"session_id" text NOT NULL,
+	"account" text NOT NULL,
+	"known_at" timestamp (6) with time zone NOT NULL,
+	"expected_at" timestamp (6) with time zone NOT NULL,
+	"expires_at" timestamp (6) with time zone,
+	"registered_reference_id" text,
+	CONSTRAINT "session_versions_session_id_account_known_at_pk" PRIMARY KEY("session_id","account","known_at")
+);
+--> statement-breakpoint
 ALTER TABLE "compliance_alerts" ADD COLUMN "acknowledged_at" timestamp (6) with time zone;--> statement-breakpoint
 ALTER TABLE "compliance_alerts" ADD COLUMN "acknowledged_by" text;--> statement-breakpoint
 ALTER TABLE "compliance_alerts" ADD COLUMN "acknowledged_note" text;--> statement-breakpoint
@@ -50,6 +62,16 @@ ALTER TABLE "compliance_alerts" ADD COLUMN "resolved_note" text;--> statement-br
 ALTER TABLE "compliance_alerts" ADD COLUMN "status" text GENERATED ALWAYS AS (case when resolved_at is not null then 'resolved' when acknowledged_at is not null then 'acknowledged' else 'open' end) STORED NOT NULL;--> statement-breakpoint
 ALTER TABLE "sessions" ADD COLUMN "waited_until" timestamp (6) with time zone;--> statement-breakpoint
 ALTER TABLE "sessions" ADD COLUMN "pulled_at" timestamp (6) with time zone;--> statement-breakpoint
+ALTER TABLE "sessions" ADD COLUMN "registered_reference_id" text;--> statement-breakpoint
+ALTER TABLE "sessions" ADD COLUMN "known_at" timestamp (6) with time zone DEFAULT now() NOT NULL;--> statement-breakpoint
+-- What is told of the past of rows that are older than this: as much as they say themselves.
+UPDATE "sessions" SET "known_at" = "expected_at",
+  "registered_reference_id" = CASE WHEN "registered_at" IS NOT NULL THEN "reference_id" END;--> statement-breakpoint
+INSERT INTO "session_endings" ("session_id", "account", "ended_at", "state", "reason")
+  SELECT "session_id", "account", "ended_at", "state", "ended_reason" FROM "sessions"
+  WHERE "state" IN ('expired', 'unrecoverable') AND "ended_at" IS NOT NULL;--> statement-breakpoint
+CREATE INDEX "observations_by_reference" ON "observations" USING btree ("reference_id") WHERE reference_id is not null;--> statement-breakpoint
+CREATE INDEX "sessions_by_former_reference" ON "sessions" USING btree ("registered_reference_id") WHERE registered_reference_id <> reference_id;--> statement-breakpoint
 CREATE INDEX "fact_versions_by_reference" ON "fact_versions" USING btree ("reference_id","known_at") WHERE reference_id is not null;--> statement-breakpoint
 CREATE INDEX "fact_versions_by_session" ON "fact_versions" USING btree ("session_id","known_at") WHERE session_id is not null;--> statement-breakpoint
 INSERT INTO "change_feed" ("id", "generation") VALUES (1, 1);
@@ -59,6 +81,14 @@ COMMENT ON INDEX "changes_generation_xid_seq_pk" IS 'The change feed: what comes
 COMMENT ON INDEX "change_feed_pkey" IS 'The one row.';
 --> statement-breakpoint
 COMMENT ON INDEX "session_endings_session_id_account_ended_at_pk" IS 'Sessions as they were known: how one had ended by a time.';
+--> statement-breakpoint
+COMMENT ON INDEX "session_versions_session_id_account_known_at_pk" IS 'Sessions as they were known: what a row said of itself.';
+--> statement-breakpoint
+COMMENT ON INDEX "observations_by_reference" IS 'Subjects as they were known: sessions that were ever said to be of one person.';
+--> statement-breakpoint
+COMMENT ON INDEX "sessions_by_former_reference" IS 'Subjects as they were known: sessions that a verdict has since given to somebody else.';
+--> statement-breakpoint
+COMMENT ON INDEX "fact_versions_kind_fact_id_account_delivery_id_pk" IS 'Face matches and alerts as they were known: all statements about one.';
 --> statement-breakpoint
 COMMENT ON INDEX "fact_versions_by_reference" IS 'Subjects as they were known: what was said of one person''s facts.';
 --> statement-breakpoint
@@ -131,6 +161,13 @@ BEGIN
   )
   select array_agg(distinct session_name(session_id)) into names from noted;
   if names is not null then perform announce_changes(names); end if;
+  -- Two that are known since one moment are as good as one: the later stands.
+  insert into session_versions as v (session_id, account, known_at, expected_at, expires_at, registered_reference_id)
+  select o.session_id, o.account, o.known_at, o.expected_at, o.expires_at, o.registered_reference_id
+  from old_rows o join new_rows n on n.session_id = o.session_id and n.account = o.account
+  where n.known_at <> o.known_at
+  on conflict (session_id, account, known_at) do update set expected_at = excluded.expected_at,
+    expires_at = excluded.expires_at, registered_reference_id = excluded.registered_reference_id;
   return null;
 END $$;
 --> statement-breakpoint
@@ -152,9 +189,12 @@ BEGIN
   get diagnostics noted = row_count;
   if noted > 0 then perform announce_changes('{}'); end if;
   if tg_op = 'UPDATE' then
-    insert into fact_versions (kind, fact_id, account, session_id, reference_id, known_at, superseded_at, row)
-    select 'face_match', o.match_id, o.account, o.session_id, o.reference_id, o.known_at, n.known_at, to_jsonb(o)
-    from old_rows o join new_rows n on n.match_id = o.match_id and n.account = o.account;
+    insert into fact_versions
+      (kind, fact_id, account, delivery_id, session_id, reference_id, known_at, superseded_at, row)
+    select 'face_match', o.match_id, o.account, o.delivery_id, o.session_id, o.reference_id, o.known_at, n.known_at, to_jsonb(o)
+    from old_rows o join new_rows n on n.match_id = o.match_id and n.account = o.account
+    where o.delivery_id <> n.delivery_id
+    on conflict do nothing;
   end if;
   return null;
 END $$;
@@ -187,10 +227,12 @@ BEGIN
   get diagnostics noted = row_count;
   if noted > 0 then perform announce_changes('{}'); end if;
   if tg_op = 'UPDATE' then
-    insert into fact_versions (kind, fact_id, account, session_id, reference_id, known_at, superseded_at, row)
-    select 'compliance_alert', o.alert_id, o.account, o.session_id, o.reference_id, o.known_at, n.known_at, to_jsonb(o)
+    insert into fact_versions
+      (kind, fact_id, account, delivery_id, session_id, reference_id, known_at, superseded_at, row)
+    select 'compliance_alert', o.alert_id, o.account, o.delivery_id, o.session_id, o.reference_id, o.known_at, n.known_at, to_jsonb(o)
     from old_rows o join new_rows n on n.alert_id = o.alert_id and n.account = o.account
-    where o.delivery_id <> n.delivery_id or o.occurred_at <> n.occurred_at;
+    where o.delivery_id <> n.delivery_id
+    on conflict do nothing;
   end if;
   return null;
 END $$;

@@ -6,6 +6,7 @@ import { styleText } from 'node:util';
 import { ServiceError } from '../errors.ts';
 import { readVersion } from '../version.ts';
 import { admitRefusals, purgeRefusals, reverifyRefusals } from './admit-refusals.ts';
+import { acknowledgeAlert, listAlerts, resolveAlert, showAlert } from './alerts.ts';
 import { readCommandLine } from './arguments.ts';
 import { listAudit, verifyAudit } from './audit.ts';
 import type { Command, Context } from './command.ts';
@@ -25,6 +26,7 @@ import { createSession, registerSession, showSession } from './sessions.ts';
 import { listSessions } from './sessions-list.ts';
 import { startService } from './start.ts';
 import { showStatus } from './status.ts';
+import { showSubject } from './subjects.ts';
 import { tail } from './tail.ts';
 
 export const commands: readonly Command[] = [
@@ -38,6 +40,11 @@ export const commands: readonly Command[] = [
   showSession,
   registerSession,
   listSessions,
+  showSubject,
+  listAlerts,
+  showAlert,
+  acknowledgeAlert,
+  resolveAlert,
   showCompleteness,
   listDeliveries,
   showDelivery,

@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import { parseInstant } from '../events/instant.ts';
 import { type Command, type Context, type Given, wrongUsage } from './command.ts';
+import { momentOptions, readMomentQuery } from './moment-option.ts';
 import { asSecret, readSecretFile } from './read-secret.ts';
 import { createAsk, readAnswer, serviceOptions } from './service-api.ts';
 import { renderDistance, renderFields, renderTable, renderTime } from './table.ts';
@@ -88,23 +89,25 @@ export const showSession: Command = {
   name: 'sessions show',
   operands: ['ID'],
   summary: 'Shows what is known of a session, and who said it',
-  details: 'Exits 0 whatever the verdict, and 1 for a session that the service has never heard of.',
+  details: `Exits 0 whatever the verdict, and 1 for a session that the service has never heard of.
+
+--as-of asks what had happened by then, by iLive's clock and as far as it is known now;
+--known-at what was known here by then. Both together are both.`,
   options: {
     account: { value: 'ACCOUNT', doc: 'of which iLive account, where several have this id' },
+    ...momentOptions,
     ...serviceOptions,
   },
   examples: [
     'ilive-webhooks sessions show 0196f1c2-5b7e-7c55-9d2a-3f4f6f0e1a11',
     'ilive-webhooks sessions show 0196f1c2-5b7e-7c55-9d2a-3f4f6f0e1a11 --json | jq -r .verdict',
+    'ilive-webhooks sessions show SESSION --known-at 2026-04-11T09:30:00Z',
   ],
   async run(given, context) {
     const path = pathOf(given, this.name);
+    const query = readMomentQuery(given, this.name);
     const ask = await createAsk(given, context, this.name);
-    const account = given.text('account');
-    const asked = await ask(
-      'GET',
-      account === undefined ? path : `${path}?${new URLSearchParams({ account })}`,
-    );
+    const asked = await ask('GET', `${path}${query}`);
     if (given.has('json')) context.print(asked.text);
     else printSession(readAnswer(asked, shownSession), context);
     return 0;
@@ -206,7 +209,7 @@ function printSession(session: z.infer<typeof shownSession>, { print, paint, now
       ['settled', withDistance(session.settled_at, now())],
       ['settled by', session.settled_source],
       ['expires', withDistance(session.expires_at, now())],
-      ['asked iLive', `${session.pull_attempts ?? 0} times`],
+      ['asked iLive', session.pull_attempts === null ? null : `${session.pull_attempts} times`],
       ...(isOpen ? [['asks next', withDistance(session.next_pull_at, now())] as const] : []),
     ]),
   );

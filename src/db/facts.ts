@@ -1,7 +1,7 @@
 // Face matches and compliance alerts: one row each by the vendor's id, holding the latest statement about it. The guard
 // in the upsert repeats the rule of `events/decide`, so that two workers with the same id end in the same row whoever
 // commits last (guarantee 6).
-import { and, eq, getTableColumns, or, type SQL, sql } from 'drizzle-orm';
+import { and, eq, getTableColumns, getTableName, or, type SQL, sql } from 'drizzle-orm';
 import type { PgColumn, PgTable } from 'drizzle-orm/pg-core';
 import type { Recorded } from '../events/decide.ts';
 import type { ComplianceAlerted, FaceMatched } from '../events/event.ts';
@@ -39,14 +39,20 @@ export async function loadRecordedFacts(
   return keys.map((key) => rows.find((row) => row.id === key.id && row.account === key.account));
 }
 
-/** Writes face matches, at most one for each id. One whose row is newer already changes nothing. */
-export async function recordFaceMatches(
+/** A statement of one account's about a face match or an alert. */
+export interface Told<Event> {
+  readonly account: string;
+  readonly event: Event;
+}
+
+/** Writes face matches, at most one for each id. Gives those that changed nothing, as their row was newer already. */
+export async function recordFaceMatches<T extends Told<FaceMatched>>(
   tx: Transaction,
-  matches: readonly { readonly account: string; readonly event: FaceMatched }[],
+  matches: readonly T[],
   now: Date,
-): Promise<void> {
-  if (matches.length === 0) return;
-  await tx.orm((orm) =>
+): Promise<T[]> {
+  if (matches.length === 0) return [];
+  const written = await tx.orm((orm) =>
     orm
       .insert(faceMatches)
       .values(
@@ -60,18 +66,20 @@ export async function recordFaceMatches(
         target: [faceMatches.matchId, faceMatches.account],
         set: excluded(faceMatches),
         setWhere: isNewer(faceMatches.occurredAt, faceMatches.deliveryId),
-      }),
+      })
+      .returning({ id: faceMatches.matchId, account: faceMatches.account }),
   );
+  return matches.filter(({ account, event }) => !isAmong(written, { id: event.matchId, account }));
 }
 
-/** Writes compliance alerts, at most one for each id. One whose row is newer already changes nothing. */
-export async function recordComplianceAlerts(
+/** Writes compliance alerts, at most one for each id. Gives those that changed nothing, as their row was newer already. */
+export async function recordComplianceAlerts<T extends Told<ComplianceAlerted>>(
   tx: Transaction,
-  alerts: readonly { readonly account: string; readonly event: ComplianceAlerted }[],
+  alerts: readonly T[],
   now: Date,
-): Promise<void> {
-  if (alerts.length === 0) return;
-  await tx.orm((orm) =>
+): Promise<T[]> {
+  if (alerts.length === 0) return [];
+  const written = await tx.orm((orm) =>
     orm
       .insert(complianceAlerts)
       .values(
@@ -85,8 +93,51 @@ export async function recordComplianceAlerts(
         target: [complianceAlerts.alertId, complianceAlerts.account],
         set: excluded(complianceAlerts),
         setWhere: isNewer(complianceAlerts.occurredAt, complianceAlerts.deliveryId),
-      }),
+      })
+      .returning({ id: complianceAlerts.alertId, account: complianceAlerts.account }),
   );
+  return alerts.filter(({ account, event }) => !isAmong(written, { id: event.alertId, account }));
+}
+
+/**
+ * Keeps those of the statements that are older than the row of their id: they change nothing now, and belong to what is
+ * told of the past. To be called when the rows are written.
+ */
+export async function recordOlderStatements(
+  tx: Transaction,
+  older: readonly Told<FaceMatched | ComplianceAlerted>[],
+  now: Date,
+): Promise<void> {
+  for (const [kind, table, idName] of [
+    ['face_match', faceMatches, 'match_id'],
+    ['compliance_alert', complianceAlerts, 'alert_id'],
+  ] as const) {
+    const own = older.filter(({ event }) => (event.kind === 'face_matched') === (kind === 'face_match'));
+    if (own.length === 0) continue;
+    await tx.query({
+      text: `
+        insert into fact_versions
+          (kind, fact_id, account, delivery_id, session_id, reference_id, known_at, superseded_at, row)
+        select $1, i.row->>'${idName}', i.row->>'account', (i.row->>'delivery_id')::uuid, i.row->>'session_id',
+               i.row->>'reference_id', $3, $3, i.row
+        from unnest($2::jsonb[]) as i (row)
+        join ${getTableName(table)} f on f.${idName} = i.row->>'${idName}' and f.account = i.row->>'account'
+        where (i.row->>'occurred_at')::timestamptz < f.occurred_at
+        on conflict do nothing`,
+      values: [kind, own.map((told) => JSON.stringify(rowOf(table, told, now))), now.toISOString()],
+    });
+  }
+}
+
+// As the row would be if this statement were the latest, in the columns' names.
+function rowOf(table: PgTable, { account, event }: Told<FaceMatched | ComplianceAlerted>, now: Date) {
+  const values: Record<string, unknown> = { ...event, account, knownAt: instantOf(now) };
+  const columns = Object.entries(getTableColumns(table));
+  return Object.fromEntries(columns.map(([key, column]) => [column.name, values[key] ?? null]));
+}
+
+function isAmong(written: readonly FactKey[], { id, account }: FactKey): boolean {
+  return written.some((row) => row.id === id && row.account === account);
 }
 
 // Every transaction writes in one order, so that two with the same ids cannot deadlock each other.

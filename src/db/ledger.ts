@@ -32,10 +32,13 @@ export async function registerSession(
         where session_id = $1 and account = $2 and reopened_at is null
       )
       insert into sessions as s
-        (session_id, account, reference_id, state, confirmation, expected_at, registered_at, dialect, token, expires_at,
-         next_pull_at)
-      values ($1, $2, $3, 'expected', 'unconfirmed', $8, $8, $4, $5, $6, $7)
+        (session_id, account, reference_id, registered_reference_id, state, confirmation, expected_at, registered_at,
+         known_at, dialect, token, expires_at, next_pull_at)
+      values ($1, $2, $3, $3, 'expected', 'unconfirmed', $8, $8, $8, $4, $5, $6, $7)
       on conflict (session_id, account) do update set
+        known_at = greatest(s.known_at, excluded.known_at),
+        registered_reference_id = case when s.reference_id is null then excluded.registered_reference_id
+                                       else s.registered_reference_id end,
         reference_id = coalesce(s.reference_id, excluded.reference_id),
         registered_at = coalesce(s.registered_at, excluded.registered_at),
         dialect = excluded.dialect, token = coalesce(excluded.token, s.token), expires_at = excluded.expires_at,

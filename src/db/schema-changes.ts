@@ -12,8 +12,9 @@ import {
   primaryKey,
   smallint,
   text,
+  uuid,
 } from 'drizzle-orm/pg-core';
-import type { SessionId } from '../events/event.ts';
+import type { DeliveryId, SessionId } from '../events/event.ts';
 import { instant, transactionId } from './columns.ts';
 import type { EndedReason } from './schema.ts';
 
@@ -81,21 +82,41 @@ export const sessionEndings = pgTable(
   (table) => [primaryKey({ columns: [table.sessionId, table.account, table.endedAt] })],
 );
 
-/** What face matches and alerts said before a newer statement about them came. */
+/** What a session's row said of itself before it was registered again, or before an earlier mention of it was processed. */
+export const sessionVersions = pgTable(
+  'session_versions',
+  {
+    sessionId: text('session_id').$type<SessionId>().notNull(),
+    account: text().notNull(),
+    knownAt: instant('known_at').notNull(),
+    expectedAt: instant('expected_at').notNull(),
+    expiresAt: instant('expires_at'),
+    registeredReferenceId: text('registered_reference_id'),
+  },
+  (table) => [primaryKey({ columns: [table.sessionId, table.account, table.knownAt] })],
+);
+
+/**
+ * The statements about face matches and alerts that are not the latest: those that a newer one took the place of, and
+ * those that came when a newer one was there already.
+ */
 export const factVersions = pgTable(
   'fact_versions',
   {
     kind: text().$type<'face_match' | 'compliance_alert'>().notNull(),
     factId: text('fact_id').notNull(),
     account: text().notNull(),
+    deliveryId: uuid('delivery_id').$type<DeliveryId>().notNull(),
     sessionId: text('session_id').$type<SessionId>(),
     referenceId: text('reference_id'),
     knownAt: instant('known_at').notNull(),
+    /** The same as `knownAt` for one that came too late. */
     supersededAt: instant('superseded_at').notNull(),
     /** The whole row as it was. */
     row: jsonb().$type<Readonly<Record<string, unknown>>>().notNull(),
   },
   (table) => [
+    primaryKey({ columns: [table.kind, table.factId, table.account, table.deliveryId] }),
     // Subjects as they were known: what was said of one person's facts.
     index('fact_versions_by_reference')
       .on(table.referenceId, table.knownAt)

@@ -118,6 +118,10 @@ export const sessions = pgTable(
     endedAt: instant('ended_at'),
     /** When it was created or registered through us; null for one that we only heard of. */
     registeredAt: instant('registered_at'),
+    /** The reference id that a registration gave it, where it had none by then. */
+    registeredReferenceId: text('registered_reference_id'),
+    /** Since when `expectedAt`, `expiresAt` and `registeredReferenceId` have said what they say; see `session_versions`. */
+    knownAt: instant('known_at').notNull().default(sql`now()`),
     dialect: text().$type<Dialect>(),
     /** The result token, sealed; it never leaves this column but to be sent to iLive. */
     token: bytea(),
@@ -146,6 +150,10 @@ export const sessions = pgTable(
       .on(table.referenceId, table.expectedAt, table.sessionId, table.account)
       .where(sql`reference_id is not null`),
     ...sessionLookUps(table),
+    // Subjects as they were known: sessions that a verdict has since given to somebody else; hardly any.
+    index('sessions_by_former_reference')
+      .on(table.registeredReferenceId)
+      .where(sql`registered_reference_id <> reference_id`),
     check('sessions_state', sql`state in ('expected', 'settled', 'disputed', 'expired', 'unrecoverable')`),
     check('sessions_verdict', sql`verdict in ('pass', 'retry', 'fail')`),
     check('sessions_settled', sql`(state in ('settled', 'disputed')) = (verdict is not null)`),
@@ -167,7 +175,11 @@ export const observations = pgTable(
     occurredAt: instant('occurred_at').notNull(),
     knownAt: instant('known_at').notNull(),
   },
-  (table) => [primaryKey({ columns: [table.sessionId, table.account, table.deliveryId] })],
+  (table) => [
+    primaryKey({ columns: [table.sessionId, table.account, table.deliveryId] }),
+    // Subjects as they were known: sessions that were ever said to be of one person.
+    index('observations_by_reference').on(table.referenceId).where(sql`reference_id is not null`),
+  ],
 );
 
 export const faceMatches = pgTable(

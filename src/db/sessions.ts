@@ -103,13 +103,16 @@ export async function applyStandings(
     text: `
       insert into sessions as s
         (session_id, account, expected_at, state, verdict, confidence, reference_id, verdict_at, confirmation, settled_by,
-         settled_source, expires_at, next_pull_at, settled_at)
-      select g.*, case when g.settled_by is not null then $14::timestamptz end
+         settled_source, expires_at, next_pull_at, settled_at, known_at)
+      select g.*, case when g.settled_by is not null then $14::timestamptz end, $14::timestamptz
       from unnest($1::text[], $2::text[], $3::timestamptz[], $4::text[], $5::text[], $6::float8[], $7::text[],
                   $8::timestamptz[], $9::text[], $10::uuid[], $11::text[], $12::timestamptz[], $13::timestamptz[])
         as g (session_id, account, expected_at, state, verdict, confidence, reference_id, verdict_at, confirmation,
               settled_by, settled_source, expires_at, next_pull_at)
       on conflict (session_id, account) do update set
+        known_at = case when excluded.expected_at < s.expected_at
+                          or (s.registered_at is null and excluded.expires_at < s.expires_at)
+                        then greatest(s.known_at, excluded.known_at) else s.known_at end,
         expected_at = least(s.expected_at, excluded.expected_at),
         expires_at = case when s.registered_at is null then least(s.expires_at, excluded.expires_at) else s.expires_at end,
         state = case when excluded.settled_by is null then s.state else excluded.state end,

@@ -45,6 +45,13 @@ export const complianceAlert = z
     details: z.unknown().describe('Whatever else iLive attached: any JSON value.'),
     occurred_at: instant.describe('By iLive.'),
     known_at: instant.describe('By us.'),
+    status: z.enum(alertStatuses).describe('A newer statement about it opens it again.'),
+    acknowledged_at: instant.nullable(),
+    acknowledged_by: z.string().nullable().describe("The key's name."),
+    acknowledged_note: z.string().nullable(),
+    resolved_at: instant.nullable(),
+    resolved_by: z.string().nullable().describe("The key's name."),
+    resolved_note: z.string().nullable(),
   })
   .meta({ id: 'ComplianceAlert' });
 
@@ -131,7 +138,8 @@ function readFilter(query: FactQuery) {
   return { filter, order: readOrder(factTimes, query.sort, ranges) };
 }
 
-function showFaceMatch(match: FaceMatchRow) {
+/** One face match as it is shown everywhere. */
+export function showFaceMatch(match: FaceMatchRow) {
   return {
     match_id: match.matchId,
     account: match.account,
@@ -149,7 +157,8 @@ function showFaceMatch(match: FaceMatchRow) {
   };
 }
 
-function showComplianceAlert(alert: ComplianceAlertRow) {
+/** One compliance alert as it is shown everywhere. */
+export function showComplianceAlert(alert: ComplianceAlertRow) {
   return {
     alert_id: alert.alertId,
     account: alert.account,
@@ -162,5 +171,12 @@ function showComplianceAlert(alert: ComplianceAlertRow) {
     details: alert.details,
     occurred_at: alert.occurredAt,
     known_at: alert.knownAt,
+    status: alert.status,
+    acknowledged_at: alert.acknowledgedAt,
+    acknowledged_by: alert.acknowledgedBy,
+    acknowledged_note: alert.acknowledgedNote,
+    resolved_at: alert.resolvedAt,
+    resolved_by: alert.resolvedBy,
+    resolved_note: alert.resolvedNote,
   };
 }

@@ -2,6 +2,7 @@
 // written from it, and a test walks every line of it with every role.
 import type { Express } from 'express';
 import type { RoleName } from '../db/schema-operations.ts';
+import { acknowledge, resolve, showAlert } from './alerts.ts';
 import type { ApiDependencies } from './api.ts';
 import { showChanges } from './changes.ts';
 import { showCompleteness } from './completeness.ts';
@@ -30,6 +31,7 @@ import { showStatus } from './ops/status.ts';
 import { refuseMethod } from './refuse-method.ts';
 import { showSession, showSessions } from './sessions.ts';
 import { streamChanges } from './stream.ts';
+import { showSubject } from './subjects.ts';
 import { showVerdict } from './verdict.ts';
 
 export interface Route {
@@ -79,6 +81,20 @@ export const routes: readonly Route[] = [
   get('/v1/completeness', 'reader', showCompleteness, 'how the expected sessions have ended'),
   get('/v1/face-matches', 'reader', showFaceMatches, 'a page of face matches, newest first'),
   get('/v1/compliance-alerts', 'reader', showComplianceAlerts, 'a page of compliance alerts, newest first'),
+  get('/v1/compliance-alerts/:alert_id', 'reader', showAlert, 'one compliance alert'),
+  post(
+    '/v1/compliance-alerts/:alert_id/acknowledge',
+    'operator',
+    acknowledge,
+    'notes that somebody here has seen an alert',
+  ),
+  post('/v1/compliance-alerts/:alert_id/resolve', 'operator', resolve, 'notes that an alert is dealt with'),
+  get(
+    '/v1/subjects/:reference_id',
+    'reader',
+    showSubject,
+    'all that is known of one person, and whether they are verified',
+  ),
   get('/v1/deliveries', 'reader', showDeliveries, 'a page of deliveries, newest first'),
   get('/v1/deliveries/:delivery_id', 'reader', showDelivery, 'what became of one delivery'),
   get('/v1/ops/status', 'operator', showStatus, 'one look at everything, and what of it is wrong'),

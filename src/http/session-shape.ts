@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { endedReasons } from '../db/schema.ts';
 import { sources, verdicts } from '../events/event.ts';
 import { confirmations, sessionStates } from '../events/session.ts';
+import { momentFields } from './as-of.ts';
 import { count, instant, uuid } from './shapes.ts';
 
 export const verdict = z.enum(verdicts);
@@ -26,8 +27,10 @@ const sessionFields = {
   ended_reason: z.enum(endedReasons).nullable().describe('Why it ended without a verdict.'),
   ended_at: instant.nullable(),
   expires_at: instant.nullable().describe('When iLive forgets the session.'),
-  next_pull_at: instant.nullable().describe('When iLive is asked next.'),
-  pull_attempts: count,
+  next_pull_at: instant
+    .nullable()
+    .describe('When iLive is asked next; null of the past, which nobody can tell.'),
+  pull_attempts: count.nullable().describe('How often iLive was asked; null of the past.'),
 };
 
 export const session = z.object(sessionFields).meta({ id: 'Session' });
@@ -45,5 +48,5 @@ export const observation = z
   .meta({ id: 'Observation', description: "One source's statement of a session's verdict." });
 
 export const detailedSession = z
-  .object({ ...sessionFields, observations: z.array(observation) })
+  .object({ ...sessionFields, observations: z.array(observation), ...momentFields })
   .meta({ id: 'DetailedSession' });

@@ -1,6 +1,7 @@
 // `GET /v1/sessions` and `GET /v1/sessions/{session_id}`: is this person verified, since when, and who says so.
 import { z } from 'zod';
 import type { Queries } from '../db/connect.ts';
+import { findHistories } from '../db/find-past.ts';
 import {
   findObservations,
   findSessions,
@@ -10,10 +11,14 @@ import {
   type SessionRow,
   type SessionTime,
 } from '../db/find-sessions.ts';
+import { type ToldSession, tellSession } from '../db/find-subject.ts';
 import { endedReasons } from '../db/schema.ts';
+import { sessionKeyText } from '../db/sessions.ts';
 import { ServiceError } from '../errors.ts';
+import { isPast, isSaidBy, type Moment } from '../events/as-of.ts';
 import { type SessionId, sources, verdicts } from '../events/event.ts';
 import { confirmations, type SessionState, sessionStates } from '../events/session.ts';
+import { momentParameters, readMoment } from './as-of.ts';
 import { oneOf, rangeFrom, rangeTo, readOrder, readPage, showPage, sortParameter } from './list-order.ts';
 import { operation, reply } from './operation.ts';
 import { pageParameters, searchText } from './query.ts';
@@ -25,15 +30,22 @@ const place = z.tuple([timestampText, searchText, searchText]);
 /** Answers one session with its observations; 404 for one that we have never heard of. */
 export const showSession = operation({
   path: { session_id: searchText },
-  query: { account: searchText.optional() },
+  query: { account: searchText.optional(), ...momentParameters },
   fields: true,
   etag: true,
   answers: { 200: detailedSession },
   errors: ['not_found', 'conflict'],
-  answer: async ({ db }, { path, query }) => {
+  answer: async ({ db, now }, { path, query }) => {
+    const moment = readMoment(query, now());
     const session = await readSession(db, path.session_id as SessionId, query.account);
+    const told = isPast(moment) ? await readPast(db, session, moment) : session;
     const observed = await findObservations(db, session);
-    return reply(200, { ...showSessionRow(session), observations: observed.map(showObservation) });
+    return reply(200, {
+      ...showSessionRow(told),
+      observations: observed.filter((said) => isSaidBy(said, moment)).map(showObservation),
+      as_of: moment.asOf,
+      known_at: moment.knownAt,
+    });
   },
 });
 
@@ -120,6 +132,14 @@ async function readSession(db: Queries, id: SessionId, account: string | undefin
   );
 }
 
+async function readPast(db: Queries, session: SessionRow, moment: Moment): Promise<ToldSession> {
+  const histories = await findHistories(db, [session]);
+  const history = histories.get(sessionKeyText(session));
+  const told = history && tellSession(session, history, moment);
+  if (told !== undefined) return told;
+  throw new ServiceError('not_found', 'This session was not known here at that time; it is by now.');
+}
+
 function showObservation(observation: ObservationRow) {
   return {
     delivery_id: observation.deliveryId,
@@ -133,7 +153,7 @@ function showObservation(observation: ObservationRow) {
 }
 
 /** One session as lists show it. */
-export function showSessionRow(session: SessionRow) {
+export function showSessionRow(session: ToldSession) {
   return {
     session_id: session.sessionId,
     account: session.account,

@@ -222,6 +222,14 @@ export interface Operations {
     query?: {
       account?: string;
       /**
+       * What had happened by then, by iLive's clock, as far as we know.
+       */
+      as_of?: string;
+      /**
+       * What was known here by then; not in the future.
+       */
+      known_at?: string;
+      /**
        * Only these fields of what is answered, or of each row: names with commas between them.
        */
       fields?: string;
@@ -415,6 +423,78 @@ export interface Operations {
        */
       next_cursor: string | null;
     };
+  };
+  getComplianceAlert: {
+    path: {
+      alert_id: string;
+    };
+    query?: {
+      account?: string;
+      /**
+       * Only these fields of what is answered, or of each row: names with commas between them.
+       */
+      fields?: string;
+    };
+    answer: ComplianceAlert;
+  };
+  acknowledgeComplianceAlert: {
+    path: {
+      alert_id: string;
+    };
+    query?: {
+      account?: string;
+    };
+    body: {
+      /**
+       * What was found or done; it is kept with the alert and in the audit.
+       */
+      note: string;
+      /**
+       * The statement that you have seen; where a newer one has come since, nothing is done (409).
+       */
+      delivery_id?: string;
+    };
+    answer: ComplianceAlert;
+  };
+  resolveComplianceAlert: {
+    path: {
+      alert_id: string;
+    };
+    query?: {
+      account?: string;
+    };
+    body: {
+      /**
+       * What was found or done; it is kept with the alert and in the audit.
+       */
+      note: string;
+      /**
+       * The statement that you have seen; where a newer one has come since, nothing is done (409).
+       */
+      delivery_id?: string;
+    };
+    answer: ComplianceAlert;
+  };
+  getSubject: {
+    path: {
+      reference_id: string;
+    };
+    query?: {
+      account?: string;
+      /**
+       * What had happened by then, by iLive's clock, as far as we know.
+       */
+      as_of?: string;
+      /**
+       * What was known here by then; not in the future.
+       */
+      known_at?: string;
+      /**
+       * Only these fields of what is answered, or of each row: names with commas between them.
+       */
+      fields?: string;
+    };
+    answer: Subject;
   };
   listDeliveries: {
     query?: {
@@ -904,10 +984,13 @@ export interface Session {
    */
   expires_at: string | null;
   /**
-   * When iLive is asked next.
+   * When iLive is asked next; null of the past, which nobody can tell.
    */
   next_pull_at: string | null;
-  pull_attempts: number;
+  /**
+   * How often iLive was asked; null of the past.
+   */
+  pull_attempts: number | null;
 }
 export interface CreatedSession {
   session_id: string;
@@ -974,11 +1057,22 @@ export interface DetailedSession {
    */
   expires_at: string | null;
   /**
-   * When iLive is asked next.
+   * When iLive is asked next; null of the past, which nobody can tell.
    */
   next_pull_at: string | null;
-  pull_attempts: number;
+  /**
+   * How often iLive was asked; null of the past.
+   */
+  pull_attempts: number | null;
   observations: Observation[];
+  /**
+   * As asked; null for no limit.
+   */
+  as_of: string | null;
+  /**
+   * As asked; null for all that is known now.
+   */
+  known_at: string | null;
 }
 /**
  * One source's statement of a session's verdict.
@@ -1107,6 +1201,97 @@ export interface ComplianceAlert {
    * By us.
    */
   known_at: string;
+  /**
+   * A newer statement about it opens it again.
+   */
+  status: 'open' | 'acknowledged' | 'resolved';
+  acknowledged_at: string | null;
+  /**
+   * The key's name.
+   */
+  acknowledged_by: string | null;
+  acknowledged_note: string | null;
+  resolved_at: string | null;
+  /**
+   * The key's name.
+   */
+  resolved_by: string | null;
+  resolved_note: string | null;
+}
+export interface Subject {
+  reference_id: string;
+  account: string;
+  /**
+   * As asked; null for no limit.
+   */
+  as_of: string | null;
+  /**
+   * As asked; null for all that is known now.
+   */
+  known_at: string | null;
+  standing: SubjectStanding;
+  sessions: {
+    /**
+     * The newest, 200 at most.
+     */
+    data: Session[];
+    /**
+     * False where there are more; /v1/sessions?reference_id= has them all, as they are now.
+     */
+    is_complete: boolean;
+  };
+  face_matches: {
+    /**
+     * The newest, 200 at most.
+     */
+    data: FaceMatch[];
+    /**
+     * False where there are more; /v1/face-matches?reference_id= has them all, as they are now.
+     */
+    is_complete: boolean;
+  };
+  compliance_alerts: {
+    /**
+     * The newest, 200 at most.
+     */
+    data: ComplianceAlert[];
+    /**
+     * False where there are more; /v1/compliance-alerts?reference_id= has them all, as they are now.
+     */
+    is_complete: boolean;
+  };
+}
+export interface SubjectStanding {
+  /**
+   * True only where the latest verdict of theirs is a pass, its session is settled and not disputed, and no compliance alert about them is unresolved. Let somebody in on this field alone.
+   */
+  is_verified: boolean;
+  /**
+   * All that keeps is_verified from being true.
+   */
+  obstacles: ('no_verdict' | 'not_passed' | 'disputed' | 'unresolved_alert' | 'incomplete')[];
+  /**
+   * Of all their sessions the one whose verdict is the latest; null where none has one.
+   */
+  latest_verdict: {
+    session_id: string;
+    verdict: 'pass' | 'retry' | 'fail';
+    state: 'expected' | 'settled' | 'disputed' | 'expired' | 'unrecoverable';
+    confirmation: 'unconfirmed' | 'confirmed' | 'contradicted';
+    /**
+     * By iLive.
+     */
+    verdict_at: string | null;
+  } | null;
+  /**
+   * Sessions whose verdict is expected still.
+   */
+  open_sessions_count: number;
+  open_alerts_count: number;
+  /**
+   * Seen by somebody here, and not resolved.
+   */
+  acknowledged_alerts_count: number;
 }
 export interface Delivery {
   delivery_id: string;
@@ -1566,6 +1751,10 @@ export const operations = {
   getCompleteness: { method: 'GET', path: '/v1/completeness' },
   listFaceMatches: { method: 'GET', path: '/v1/face-matches' },
   listComplianceAlerts: { method: 'GET', path: '/v1/compliance-alerts' },
+  getComplianceAlert: { method: 'GET', path: '/v1/compliance-alerts/{alert_id}' },
+  acknowledgeComplianceAlert: { method: 'POST', path: '/v1/compliance-alerts/{alert_id}/acknowledge' },
+  resolveComplianceAlert: { method: 'POST', path: '/v1/compliance-alerts/{alert_id}/resolve' },
+  getSubject: { method: 'GET', path: '/v1/subjects/{reference_id}' },
   listDeliveries: { method: 'GET', path: '/v1/deliveries' },
   getDelivery: { method: 'GET', path: '/v1/deliveries/{delivery_id}' },
   getStatus: { method: 'GET', path: '/v1/ops/status' },

@@ -4,7 +4,7 @@
 
 import type { Transaction } from '../db/connect.ts';
 import { type FinishedDelivery, finishDeliveries, takeDeliveries } from '../db/deliveries.ts';
-import { recordComplianceAlerts, recordFaceMatches } from '../db/facts.ts';
+import { recordComplianceAlerts, recordFaceMatches, recordOlderStatements, type Told } from '../db/facts.ts';
 import {
   applyStandings,
   recordObservations,
@@ -55,7 +55,8 @@ export async function applyItems(
   const { now } = options;
   const mentioned = mentionedSessions(items);
   const observed: { key: SessionKey; observation: Observation }[] = [];
-  const facts = new Map<string, { account: string; event: Fact }>();
+  const facts = new Map<string, Told<Fact>>();
+  const older: Told<Fact>[] = [];
 
   const finished = items.map((item) => {
     const { delivery, translation } = item;
@@ -78,16 +79,22 @@ export async function applyItems(
         known.observations.set(sessionKeyText(key), [...others, decision.observation]);
       }
     }
-    if ('fact' in decision) {
-      const text = factKeyText(delivery.account, decision.fact);
-      facts.set(text, { account: delivery.account, event: decision.fact });
-      known.recorded.set(text, decision.fact);
+    if (isFact(event)) {
+      const text = factKeyText(delivery.account, event);
+      const told = { account: delivery.account, event };
+      const before = facts.get(text);
+      if (!('fact' in decision)) older.push(told);
+      else {
+        if (before !== undefined) older.push(before);
+        facts.set(text, told);
+        known.recorded.set(text, event);
+      }
     }
     return finish(item, event, decision, key);
   });
 
   if (observed.length > 0) await recordObservations(tx, observed, now);
-  await recordFacts(tx, [...facts.values()], now);
+  await recordFacts(tx, [...facts.values()], older, now);
   if (mentioned.size > 0) await recordSessions(tx, mentioned, known, options);
   return finished;
 }
@@ -130,7 +137,8 @@ function mentionedSessions(items: readonly TranslatedDelivery[]): Map<string, Me
 
 async function recordFacts(
   tx: Transaction,
-  facts: readonly { readonly account: string; readonly event: Fact }[],
+  facts: readonly Told<Fact>[],
+  older: readonly Told<Fact>[],
   now: Date,
 ): Promise<void> {
   const matches = facts.flatMap(({ account, event }) =>
@@ -139,6 +147,9 @@ async function recordFacts(
   const alerts = facts.flatMap(({ account, event }) =>
     event.kind === 'compliance_alert' ? [{ account, event }] : [],
   );
-  await recordFaceMatches(tx, matches, now);
-  await recordComplianceAlerts(tx, alerts, now);
+  const late = [
+    ...(await recordFaceMatches(tx, matches, now)),
+    ...(await recordComplianceAlerts(tx, alerts, now)),
+  ];
+  await recordOlderStatements(tx, [...older, ...late], now);
 }

@@ -66,6 +66,8 @@ test('a session tells its verdict, its times, who settled it and all that was sa
     expires_at: utc,
     next_pull_at: null,
     pull_attempts: 0,
+    as_of: null,
+    known_at: null,
     observations: [
       {
         delivery_id: body.settled_by,

@@ -1,0 +1,77 @@
+// What people here do about a compliance alert: they acknowledge that they have seen it, and resolve it. The first one to do
+// either stands; only a newer statement about the alert takes it away again (`recordComplianceAlerts`).
+import { and, eq, isNull, sql } from 'drizzle-orm';
+import { instantOf } from '../events/instant.ts';
+import type { Queries, Transaction } from './connect.ts';
+import type { ComplianceAlertRow } from './find-facts.ts';
+import { complianceAlerts } from './schema.ts';
+
+export interface AlertKey {
+  readonly alertId: string;
+  readonly account: string;
+}
+
+export interface Handling {
+  /** The key's name. */
+  readonly by: string;
+  readonly note: string;
+}
+
+/** The alerts with this id, one for each account that has it; nearly always one or none. */
+export function findComplianceAlerts(
+  db: Queries,
+  alertId: string,
+  account: string | undefined,
+): Promise<ComplianceAlertRow[]> {
+  const isIt = eq(complianceAlerts.alertId, alertId);
+  const condition = account === undefined ? isIt : and(isIt, eq(complianceAlerts.account, account));
+  return db.orm((orm) => orm.select().from(complianceAlerts).where(condition));
+}
+
+/** Acknowledges the alert; false where somebody has done so already, or there is none. */
+export async function acknowledgeAlert(
+  tx: Transaction,
+  key: AlertKey,
+  { by, note }: Handling,
+  now: Date,
+): Promise<boolean> {
+  const changed = await tx.orm((orm) =>
+    orm
+      .update(complianceAlerts)
+      .set({ acknowledgedAt: instantOf(now), acknowledgedBy: by, acknowledgedNote: note })
+      .where(and(isAt(key), isNull(complianceAlerts.acknowledgedAt)))
+      .returning({ id: complianceAlerts.alertId }),
+  );
+  return changed.length > 0;
+}
+
+/** Resolves the alert, and acknowledges it where nobody has; false where it is resolved already, or there is none. */
+export async function resolveAlert(
+  tx: Transaction,
+  key: AlertKey,
+  { by, note }: Handling,
+  now: Date,
+): Promise<boolean> {
+  const at = instantOf(now);
+  const { acknowledgedAt, acknowledgedBy, acknowledgedNote } = complianceAlerts;
+  const isFirst = sql`${acknowledgedAt} is null`;
+  const changed = await tx.orm((orm) =>
+    orm
+      .update(complianceAlerts)
+      .set({
+        resolvedAt: at,
+        resolvedBy: by,
+        resolvedNote: note,
+        acknowledgedAt: sql`case when ${isFirst} then ${at}::timestamptz else ${acknowledgedAt} end`,
+        acknowledgedBy: sql`case when ${isFirst} then ${by} else ${acknowledgedBy} end`,
+        acknowledgedNote: sql`case when ${isFirst} then ${note} else ${acknowledgedNote} end`,
+      })
+      .where(and(isAt(key), isNull(complianceAlerts.resolvedAt)))
+      .returning({ id: complianceAlerts.alertId }),
+  );
+  return changed.length > 0;
+}
+
+function isAt({ alertId, account }: AlertKey) {
+  return and(eq(complianceAlerts.alertId, alertId), eq(complianceAlerts.account, account));
+}

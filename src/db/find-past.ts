@@ -1,0 +1,194 @@
+// What is kept of sessions and facts beside the rows that stand, for questions about the past. Only reading; what is made
+// of it is `events/as-of`.
+import { and, desc, eq, getTableColumns, type InferSelectModel, type SQL, sql } from 'drizzle-orm';
+import type { PgTable } from 'drizzle-orm/pg-core';
+import type { Ending, History, KnownObservation, RowVersion } from '../events/as-of.ts';
+import { parseInstant } from '../events/instant.ts';
+import type { Queries } from './connect.ts';
+import type { ComplianceAlertRow, FaceMatchRow } from './find-facts.ts';
+import type { SessionRow } from './find-sessions.ts';
+import { complianceAlerts, type EndedReason, faceMatches, sessions as sessionTable } from './schema.ts';
+import { type SessionKey, sessionKeyText } from './sessions.ts';
+
+export interface WhoseSubject {
+  readonly referenceId: string;
+  readonly account: string | undefined;
+}
+
+/** Each session's history, by `sessionKeyText`. */
+export async function findHistories(
+  db: Queries,
+  sessions: readonly SessionRow[],
+): Promise<Map<string, History<EndedReason>>> {
+  const values = placesOf(sessions);
+  const [observations, endings, versions] = await Promise.all([
+    db.query<SessionKey & KnownObservation>({
+      name: 'find-known-observations',
+      text: `
+        select o.session_id as "sessionId", o.account, o.delivery_id as "deliveryId", o.source, o.verdict, o.confidence,
+               o.reference_id as "referenceId", o.occurred_at as "occurredAt", o.known_at as "knownAt"
+        from unnest($1::text[], $2::text[]) as k (session_id, account)
+        join observations o using (session_id, account)`,
+      values,
+    }),
+    db.query<SessionKey & Ending<EndedReason>>({
+      name: 'find-endings',
+      text: `
+        select e.session_id as "sessionId", e.account, e.state, e.reason, e.ended_at as "endedAt",
+               e.reopened_at as "reopenedAt"
+        from unnest($1::text[], $2::text[]) as k (session_id, account)
+        join session_endings e using (session_id, account)`,
+      values,
+    }),
+    db.query<SessionKey & RowVersion>({
+      name: 'find-session-versions',
+      text: `
+        select v.session_id as "sessionId", v.account, v.known_at as "knownAt", v.expected_at as "expectedAt",
+               v.expires_at as "expiresAt", v.registered_reference_id as "registeredReferenceId"
+        from unnest($1::text[], $2::text[]) as k (session_id, account)
+        join session_versions v using (session_id, account)
+        order by v.known_at`,
+      values,
+    }),
+  ]);
+  const [observationsOf, endingsOf, versionsOf] = [byKey(observations), byKey(endings), byKey(versions)];
+  return new Map(
+    sessions.map((row) => {
+      const key = sessionKeyText(row);
+      return [
+        key,
+        {
+          observations: observationsOf.get(key) ?? [],
+          endings: endingsOf.get(key) ?? [],
+          versions: [...(versionsOf.get(key) ?? []), row],
+        },
+      ];
+    }),
+  );
+}
+
+/** At most `limit` sessions of this person as the rows say now, newest first. */
+export function findSubjectSessions(
+  db: Queries,
+  { referenceId, account }: WhoseSubject,
+  limit: number,
+): Promise<SessionRow[]> {
+  return newestSessions(db, eq(sessionTable.referenceId, referenceId), account, limit);
+}
+
+/** At most `limit` sessions that were ever said to be of this person, newest first. */
+export function findFormerSessions(
+  db: Queries,
+  { referenceId, account }: WhoseSubject,
+  limit: number,
+): Promise<SessionRow[]> {
+  const wasTheirs = sql`(${sessionTable.sessionId}, ${sessionTable.account}) in (
+    select session_id, account from sessions where reference_id = ${referenceId}
+    union
+    select session_id, account from sessions
+    where registered_reference_id = ${referenceId} and registered_reference_id <> reference_id
+    union
+    select session_id, account from observations where reference_id = ${referenceId})`;
+  return newestSessions(db, wasTheirs, account, limit);
+}
+
+function newestSessions(
+  db: Queries,
+  condition: SQL,
+  account: string | undefined,
+  limit: number,
+): Promise<SessionRow[]> {
+  return db.orm((orm) =>
+    orm
+      .select()
+      .from(sessionTable)
+      .where(and(condition, account === undefined ? undefined : eq(sessionTable.account, account)))
+      .orderBy(desc(sessionTable.expectedAt), desc(sessionTable.sessionId), desc(sessionTable.account))
+      .limit(limit),
+  );
+}
+
+/** All statements about face matches that name this person, or a session of theirs; of at most `limit` matches. */
+export function findFaceMatchStatements(
+  db: Queries,
+  subject: WhoseSubject,
+  sessions: readonly SessionKey[],
+  limit: number,
+): Promise<FaceMatchRow[]> {
+  return findStatements(db, faceMatches, 'face_match', { subject, sessions, limit });
+}
+
+/** All statements about compliance alerts that name this person, or a session of theirs; of at most `limit` alerts. */
+export function findAlertStatements(
+  db: Queries,
+  subject: WhoseSubject,
+  sessions: readonly SessionKey[],
+  limit: number,
+): Promise<ComplianceAlertRow[]> {
+  return findStatements(db, complianceAlerts, 'compliance_alert', { subject, sessions, limit });
+}
+
+const namesOfKind = {
+  face_match: ['face_matches', 'match_id'],
+  compliance_alert: ['compliance_alerts', 'alert_id'],
+} as const;
+
+interface Wanted {
+  readonly subject: WhoseSubject;
+  readonly sessions: readonly SessionKey[];
+  readonly limit: number;
+}
+
+// The newest first. A statement that names them may have been superseded by one that does not, so that all statements about
+// the same thing are read.
+async function findStatements<Table extends PgTable>(
+  db: Queries,
+  table: Table,
+  kind: keyof typeof namesOfKind,
+  { subject: { referenceId, account }, sessions, limit }: Wanted,
+): Promise<InferSelectModel<Table>[]> {
+  const [name, id] = namesOfKind[kind];
+  const rows = await db.query<{ row: Record<string, unknown> }>({
+    name: `find-${kind}-statements`,
+    text: `
+      with keys as (
+        select session_id, account from unnest($2::text[], $3::text[]) as k (session_id, account)
+      ), naming as (
+        select ${id} as id, account, delivery_id from ${name} where reference_id = $1
+        union all
+        select f.${id}, f.account, f.delivery_id from ${name} f join keys using (session_id, account)
+        union all
+        select fact_id, account, delivery_id from fact_versions where kind = '${kind}' and reference_id = $1
+        union all
+        select v.fact_id, v.account, v.delivery_id from fact_versions v join keys using (session_id, account)
+        where v.kind = '${kind}'
+      ), ids as (
+        select id, account from naming where $4::text is null or account = $4
+        group by id, account order by max(delivery_id::text) desc limit $5
+      )
+      select to_jsonb(f) as row from ${name} f join ids on ids.id = f.${id} and ids.account = f.account
+      union all
+      select v.row from fact_versions v join ids on ids.id = v.fact_id and ids.account = v.account
+      where v.kind = '${kind}'`,
+    values: [referenceId, ...placesOf(sessions), account ?? null, limit],
+  });
+  return rows.map(({ row }) => readRow(table, row));
+}
+
+// A row that Postgres wrote as JSON, as drizzle would have read it.
+function readRow<Table extends PgTable>(table: Table, row: Record<string, unknown>): InferSelectModel<Table> {
+  const values = Object.entries(getTableColumns(table)).map(([key, column]) => {
+    const value = row[column.name] ?? null;
+    const isTime = typeof value === 'string' && column.getSQLType().startsWith('timestamp');
+    return [key, isTime ? parseInstant(value) : value];
+  });
+  return Object.fromEntries(values) as InferSelectModel<Table>;
+}
+
+function byKey<Row extends SessionKey>(rows: readonly Row[]): Map<string, Row[]> {
+  return Map.groupBy(rows, sessionKeyText);
+}
+
+function placesOf(keys: readonly SessionKey[]): [string[], string[]] {
+  return [keys.map(({ sessionId }) => sessionId), keys.map(({ account }) => account)];
+}

@@ -1,0 +1,154 @@
+// Answers about the past against histories that are really played: what the rows said at each moment is noted as it passes,
+// and asked about at the end. Rows are read here by SQL of the test's own.
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { findHistories } from '../../src/db/find-past.ts';
+import type { SessionRow } from '../../src/db/find-sessions.ts';
+import { findSubject, tellSession } from '../../src/db/find-subject.ts';
+import { sessions as sessionTable } from '../../src/db/schema.ts';
+import type { Moment } from '../../src/events/as-of.ts';
+import { instantOf } from '../../src/events/instant.ts';
+import {
+  empty,
+  happenedAt,
+  histories,
+  lateContradiction,
+  play,
+  references,
+  timeOf,
+} from '../support/histories.ts';
+import { useTestDatabase } from '../support/test-database.ts';
+
+const testDatabase = useTestDatabase();
+const runs = 100;
+
+// What no answer about the past tells, and what is none of a caller's business.
+const untold = [
+  ...['nextPullAt', 'pullAttempts', 'pullLeaseUntil', 'pulledAt', 'waitedUntil'],
+  ...['registeredAt', 'registeredReferenceId', 'dialect', 'token', 'knownAt'],
+];
+type Told = Record<string, unknown>;
+interface Said {
+  readonly sessions: Told[];
+  readonly subjects: { reference: string; sessions: Told[]; faceMatches: Told[]; alerts: Told[] }[];
+}
+
+function without(row: object, names: readonly string[]): Told {
+  return Object.fromEntries(Object.entries(row).filter(([name]) => !names.includes(name)));
+}
+
+const allSessions = () => testDatabase.db.orm((orm) => orm.select().from(sessionTable));
+const bySession = (rows: Told[]) =>
+  [...rows].sort((a, b) => (String(a.sessionId) < String(b.sessionId) ? -1 : 1));
+const byDelivery = (rows: Told[]) =>
+  [...rows].sort((a, b) => (String([a.deliveryId, a.alertId]) < String([b.deliveryId, b.alertId]) ? 1 : -1));
+
+/** What the rows say at this moment. */
+async function saidNow(): Promise<Said> {
+  const { db } = testDatabase;
+  const rows = await allSessions();
+  const facts = async (table: string, columns: string, reference: string) =>
+    byDelivery(
+      await db.query<Told>({
+        text: `select ${columns}, account, delivery_id as "deliveryId", session_id as "sessionId",
+                 reference_id as "referenceId", occurred_at as "occurredAt", known_at as "knownAt"
+               from ${table} f where reference_id = $1
+                 or (session_id, account) in (select session_id, account from sessions where reference_id = $1)`,
+        values: [reference],
+      }),
+    );
+  const subjects = [];
+  for (const reference of references) {
+    subjects.push({
+      reference,
+      sessions: bySession(
+        rows.filter(({ referenceId }) => referenceId === reference).map((row) => without(row, untold)),
+      ),
+      faceMatches: await facts('face_matches', 'match_id as "matchId", similarity', reference),
+      alerts: await facts(
+        'compliance_alerts',
+        `alert_id as "alertId", category, details, status, acknowledged_at as "acknowledgedAt",
+         acknowledged_by as "acknowledgedBy", resolved_at as "resolvedAt", resolved_note as "resolvedNote"`,
+        reference,
+      ),
+    });
+  }
+  return { sessions: bySession(rows.map((row) => without(row, untold))), subjects };
+}
+
+/** What we answer about a moment, from all that is kept. */
+async function answers(moment: Moment): Promise<Said> {
+  const { db } = testDatabase;
+  const rows: SessionRow[] = await allSessions();
+  const kept = await findHistories(db, rows);
+  const told = rows.flatMap((row) => {
+    const history = kept.get(JSON.stringify([row.account, row.sessionId]));
+    return (history && tellSession(row, history, moment)) ?? [];
+  });
+  const subjects = [];
+  for (const reference of references) {
+    const found = await findSubject(db, { referenceId: reference, account: undefined }, moment, 100);
+    subjects.push({
+      reference,
+      sessions: bySession(found.sessions.map((row) => without(row, untold))),
+      faceMatches: byDelivery(
+        found.faceMatches.map((row) =>
+          without(row, ['faceId', 'externalFaceId', 'collectionId', 'threshold', 'isMatch']),
+        ),
+      ),
+      alerts: byDelivery(
+        found.alerts.map((row) => without(row, ['severity', 'message', 'acknowledgedNote', 'resolvedBy'])),
+      ),
+    });
+  }
+  return { sessions: bySession(told.map((row) => without(row, untold))), subjects };
+}
+
+/** By the vendor's time alone nobody can tell when we had begun to expect a session. */
+function withoutExpectation({ sessions, subjects }: Said): Said {
+  const strip = (rows: Told[]) => rows.map((row) => without(row, ['expectedAt', 'expiresAt']));
+  return {
+    sessions: strip(sessions),
+    subjects: subjects.map((subject) => ({ ...subject, sessions: strip(subject.sessions) })),
+  };
+}
+
+test('known_at gives exactly what the rows said at that time, whatever came since', async () => {
+  await fc.assert(
+    fc.asyncProperty(histories, async (steps) => {
+      await empty(testDatabase.db);
+      const said: Said[] = [];
+      await play(
+        testDatabase.db,
+        steps,
+        () => true,
+        async () => void said.push(await saidNow()),
+      );
+      const moments = said.map((_, index) => ({ asOf: null, knownAt: instantOf(timeOf(index)) }));
+      expect(await Promise.all(moments.map(answers))).toEqual(said);
+    }),
+    { numRuns: runs },
+  );
+}, 120_000);
+
+test('as_of is a replay of what had happened by then, also with known_at', async () => {
+  const cases = fc.tuple(histories, fc.nat(9), fc.nat(9), fc.boolean());
+  await fc.assert(
+    fc.asyncProperty(cases, async ([steps, atStep, lastStep, isCut]) => {
+      const asOf = happenedAt(steps, atStep % steps.length);
+      const last = isCut ? lastStep % steps.length : steps.length - 1;
+      await empty(testDatabase.db);
+      await play(testDatabase.db, steps, () => true);
+      const knownAt = isCut ? instantOf(timeOf(last)) : null;
+      const answered = await answers({ asOf: instantOf(asOf), knownAt });
+      await empty(testDatabase.db);
+      const hasHappened = (index: number) => index <= last && happenedAt(steps, index) <= asOf;
+      let expected: Said | undefined;
+      await play(testDatabase.db, steps, hasHappened, async (index) => {
+        if (index === last) expected = await saidNow();
+      });
+      expect(withoutExpectation(answered)).toEqual(withoutExpectation(expected as Said));
+    }),
+    { numRuns: runs, examples: [[[lateContradiction, 0, 0, false]]] },
+  );
+}, 120_000);
