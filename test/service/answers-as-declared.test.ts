@@ -8,7 +8,7 @@ import { keyBytes } from '../../src/cipher.ts';
 import { roleNames } from '../../src/db/schema-operations.ts';
 import { buildOpenApi } from '../../src/http/openapi.ts';
 import { routes } from '../../src/http/routes.ts';
-import { arbitraryRequest, type MadeRequest } from '../support/arbitrary-request.ts';
+import { arbitraryRequest, type MadeRequest, worstRequests } from '../support/arbitrary-request.ts';
 import { type Answer, createAnswerChecker } from '../support/declared-answers.ts';
 import { type Operator, operatorOf } from '../support/operator.ts';
 import { startTestService, type TestService, verdictPayload } from '../support/service.ts';
@@ -56,7 +56,15 @@ const why = 'a test';
 
 beforeAll(async () => {
   const encryptionKey = Buffer.alloc(keyBytes, 7).toString('base64');
-  const started = await startTestService({ env: { ENCRYPTION_KEYS: `one:${encryptionKey}` } });
+  const started = await startTestService({
+    env: {
+      ENCRYPTION_KEYS: `one:${encryptionKey}`,
+      // A client that asks as fast as it can, and for the longest waits that can be written.
+      API_RATE_PER_MINUTE: '0',
+      API_UNKNOWN_KEYS_PER_MINUTE: '0',
+      WAIT_MAX_SECONDS: '1',
+    },
+  });
   service = { ...started, ...operatorOf(started.url) };
   for (const role of roleNames) {
     keys[role] = (await service.ops('POST', '/keys', { name: `a ${role}`, role, why })).body.key;
@@ -135,7 +143,10 @@ describe.each(operations)('$method $path ($name)', ({ path, method, name }) => {
       // Readiness may say 503; nothing else may where nothing is wrong with the surroundings.
       expect(answer.status, answer.body.toString()).toBeLessThan(500);
     });
-    await fc.assert(property, { seed, numRuns: slow[name] ?? runs, interruptAfterTimeLimit: 20_000 });
+    const worst = worstRequests(document, path, method, known, seed);
+    const examples = worst.map((made): [{ made: MadeRequest; role: 'admin' }] => [{ made, role: 'admin' }]);
+    const numRuns = examples.length + (slow[name] ?? runs);
+    await fc.assert(property, { seed, numRuns, examples, interruptAfterTimeLimit: 20_000 });
     // What never gets past the checks of its input would show nothing.
     const hasSucceeded = maySucceedNever.includes(name) || [...statuses].some((status) => status < 300);
     expect({ statuses: [...statuses].sort(), hasSucceeded }).toMatchObject({ hasSucceeded: true });

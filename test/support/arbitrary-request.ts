@@ -25,7 +25,10 @@ const itemsMax = 4;
 const textMax = 40;
 const depthMax = 4;
 
-// What has broken services before: each once, at any place.
+// What a database or a clock chokes on where nothing stands before it.
+const worst = ['a\u0000b', '\ud800', '9'.repeat(30), '9999-12-31T23:59:59.999999-23:59', 'W10'];
+
+// What has broken services before, at any place.
 const nasty = fc.constantFrom<unknown>(
   '',
   ' ',
@@ -112,9 +115,48 @@ function requestOf(making: Making, path: string, operation: Schema): fc.Arbitrar
     .map(([given, extra, text]) => assemble(path, given, extra, text));
 }
 
-function arbitraryBody(making: Making, { requestBody }: Schema): fc.Arbitrary<string | undefined> {
+/** Requests that are right but for one parameter or field, which has each of the worst values once. */
+export function worstRequests(
+  document: OpenApiDocument,
+  path: string,
+  method: string,
+  known: Known,
+  seed: number,
+): MadeRequest[] {
+  const operation = document.paths[path]?.[method] ?? {};
+  const making = { document, known, isBroken: false };
+  const one = (schema: Schema, name: string) =>
+    fc.sample(arbitraryValue(making, schema, name, 0), { seed, numRuns: 1 })[0];
+  const parameters = (operation.parameters ?? []) as Parameter[];
+  const right = Object.fromEntries(
+    parameters
+      .filter(({ required }) => required)
+      .map(({ name, in: place, schema }) => [`${place} ${name}`, one(schema, name)]),
+  );
+  const schema = bodySchemaOf(operation);
+  const { properties = {}, required = [] } = (schema ?? {}) as {
+    properties?: Record<string, Schema>;
+    required?: string[];
+  };
+  const body = Object.fromEntries(required.map((name) => [name, one(properties[name] ?? {}, name)]));
+  const text = schema === undefined ? undefined : JSON.stringify(body);
+  return worst.flatMap((value) => [
+    ...parameters.map(({ name, in: place }) =>
+      assemble(path, { ...right, [`${place} ${name}`]: value }, undefined, text),
+    ),
+    ...Object.keys(properties).map((name) =>
+      assemble(path, right, undefined, JSON.stringify({ ...body, [name]: value })),
+    ),
+  ]);
+}
+
+function bodySchemaOf({ requestBody }: Schema): Schema | undefined {
   const { content } = (requestBody ?? {}) as { content?: Record<string, { schema?: Schema }> };
-  const schema = content?.['application/json']?.schema;
+  return content?.['application/json']?.schema;
+}
+
+function arbitraryBody(making: Making, operation: Schema): fc.Arbitrary<string | undefined> {
+  const schema = bodySchemaOf(operation);
   if (schema === undefined) return fc.constant(undefined);
   const text = arbitraryValue(making, schema, 'body', 0).map((value) => JSON.stringify(value));
   return mayBe(making, text, nastyBodies);
