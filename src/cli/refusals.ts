@@ -140,6 +140,8 @@ function printRefusal(row: z.infer<typeof refusal>, context: Context): void {
       ['admitted', admitted],
     ]),
   );
+  // What was found out before it was admitted would read like something to do.
+  if (row.delivery_id !== null) return;
   context.print(`\n${context.paint('dim', 'what would have matched')}`);
   for (const finding of row.diagnosis?.findings ?? []) context.print(`  ${finding}`);
 }

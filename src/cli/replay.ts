@@ -3,6 +3,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { z } from 'zod';
 import { ServiceError } from '../errors.ts';
+import { counted } from '../operations/counted.ts';
 import { type Command, type Context, type ExitCode, type Given, wrongUsage } from './command.ts';
 import { deliveryFilterOptions, readDeliveryFilter } from './deliveries.ts';
 import { printReplay, shownReplay } from './replays.ts';
@@ -28,7 +29,6 @@ const rehearsal = z.object({
   ),
 });
 
-const everyConfirmation = 2_147_483_647;
 const followMs = 1_000;
 
 export const replay: Command = {
@@ -65,14 +65,14 @@ which rows would change and how. It runs in the workers and goes on after a cras
       return 0;
     }
     const start = (confirm: object) => ask('POST', path, { body: { ...body, ...confirm } });
-    const asked = await start(given.has('yes') ? { confirm: everyConfirmation } : {}).catch(
-      (error: unknown) => confirm(error, start, context),
+    const asked = await start(given.has('yes') ? { confirm: 'all' } : {}).catch((error: unknown) =>
+      confirm(error, start, context),
     );
     const begun = readAnswer(asked, shownReplay);
     if (given.has('follow')) return follow(ask, begun.replay_id, given, context);
     if (given.has('json')) context.print(asked.text);
     else {
-      context.print(`Replay ${begun.replay_id} of ${begun.matching} deliveries has begun.`);
+      context.print(`Replay ${begun.replay_id} of ${counted(begun.matching, 'delivery')} has begun.`);
       context.print(`See how far it is: ilive-webhooks replays show ${begun.replay_id}`);
     }
     return 0;
@@ -133,7 +133,8 @@ async function follow(ask: Ask, id: string, given: Given, context: Context): Pro
 function printRehearsal(read: z.infer<typeof rehearsal>, context: Context): void {
   const { print, paint } = context;
   const outcomes = Object.entries(read.outcomes).map(([state, count]) => `${count} ${state}`);
-  print(`${read.matching} deliveries match; ${read.tried} were tried, and nothing was changed.`);
+  const tried = `${read.tried} ${read.tried === 1 ? 'was' : 'were'} tried`;
+  print(`${counted(read.matching, 'delivery', 'matches', 'match')}; ${tried}, and nothing was changed.`);
   if (!read.is_complete) print(paint('yellow', 'More match than a dry run tries (REPLAY_DRY_RUN_MAX).'));
   if (outcomes.length > 0) print(`Afterwards they would be: ${outcomes.join(', ')}.`);
   if (read.failed > 0) print(paint('red', `${read.failed} would fail; the last: ${read.detail}`));
@@ -141,7 +142,7 @@ function printRehearsal(read: z.infer<typeof rehearsal>, context: Context): void
     print('No row would change.');
     return;
   }
-  print(`${read.changes_count} rows would change:\n`);
+  print(`${counted(read.changes_count, 'row')} would change:\n`);
   const rows = read.changes.map(({ table, key, change, columns }) => [
     change,
     table,

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { DeliveryFilter } from '../db/find-deliveries.ts';
 import { deliveryStates } from '../db/schema.ts';
 import { admissions } from '../db/schema-operations.ts';
+import { ServiceError } from '../errors.ts';
 import { decisions } from '../events/decide.ts';
 import { eventKinds, type SessionId, sources } from '../events/event.ts';
 import type { StoredFilter } from '../operations/replay-filter.ts';
@@ -30,6 +31,10 @@ type Fields = { [Name in keyof typeof deliveryFilterFields]?: z.infer<(typeof de
 /** The filter that the fields stand for. */
 export function readDeliveryFilter(fields: Fields): DeliveryFilter {
   const { session_id: sessionId, reference_id: referenceId, ...others } = fields;
+  const { from, to } = others;
+  if (from !== undefined && to !== undefined && from >= to) {
+    throw new ServiceError('invalid_request', '"from" must be before "to".');
+  }
   return { ...others, sessionId: sessionId as SessionId | undefined, referenceId };
 }
 

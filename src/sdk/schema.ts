@@ -330,9 +330,7 @@ export interface Operations {
        */
       why: string;
     };
-    answer: {
-      pauses: Pause[];
-    };
+    answer: Pauses;
   };
   resume: {
     body: {
@@ -342,9 +340,7 @@ export interface Operations {
        */
       why: string;
     };
-    answer: {
-      pauses: Pause[];
-    };
+    answer: Pauses;
   };
   getDeliveryBody: {
     path: {
@@ -403,7 +399,10 @@ export interface Operations {
        */
       why: string;
       dry_run?: boolean;
-      confirm?: number;
+      /**
+       * How many are agreed to be replayed; "all" agrees to any number.
+       */
+      confirm?: number | 'all';
     };
     answer: ReplayRehearsal | Replay;
   };
@@ -1003,6 +1002,10 @@ export interface Status {
       finding: string;
       count: number;
     }[];
+    /**
+     * Those that were not looked at yet.
+     */
+    undiagnosed: number;
   };
   sessions: {
     open: number;
@@ -1067,6 +1070,16 @@ export interface Findings {
      */
     advice: string | null;
   }[];
+}
+export interface Pauses {
+  /**
+   * False when it was so already.
+   */
+  is_changed: boolean;
+  /**
+   * All that is paused now.
+   */
+  pauses: Pause[];
 }
 export interface DeliveryWithBody {
   delivery_id: string;
@@ -1224,6 +1237,10 @@ export interface ReverifiedRefusals {
   refused_by_reason: {
     [k: string]: number;
   };
+  /**
+   * How far our clock was ahead when the newest came whose signature is right and whose time is not: what to send as clock_offset_seconds. Null when there is none.
+   */
+  clock_offset_seconds: number | null;
 }
 export interface AdmittedRefusals {
   dry_run: boolean;
