@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { clockCommand, describeClockOff } from '../ilive/clock-off.ts';
 import { counted } from '../operations/counted.ts';
 import { type Command, type Context, type ExitCode, type Given, wrongUsage } from './command.ts';
+import { readIds } from './id-operand.ts';
 import { refusalFilterOptions } from './refusals.ts';
 import { type Ask, createAsk, readAnswer, serviceOptions } from './service-api.ts';
 import { readDuration, readTimes } from './time-option.ts';
@@ -223,9 +224,9 @@ function hasFilter(given: Given): boolean {
 }
 
 function readFilter(given: Given, context: Context, command: string): object {
-  const { operands } = given;
+  const ids = readIds(given, 'a refusal', command);
   return {
-    ...(operands.length === 0 ? {} : { ids: operands }),
+    ...(ids.length === 0 ? {} : { ids }),
     reason: given.text('reason'),
     account: given.text('account'),
     address: given.text('address'),

@@ -6,6 +6,7 @@ import { ServiceError } from '../errors.ts';
 import { counted } from '../operations/counted.ts';
 import { type Command, type Context, type ExitCode, type Given, wrongUsage } from './command.ts';
 import { deliveryFilterOptions, readDeliveryFilter } from './deliveries.ts';
+import { readIds } from './id-operand.ts';
 import { printReplay, shownReplay } from './replays.ts';
 import { type Ask, type Asked, createAsk, readAnswer, serviceOptions } from './service-api.ts';
 import { renderTable } from './table.ts';
@@ -82,7 +83,9 @@ which rows would change and how. It runs in the workers and goes on after a cras
 function readChoice(given: Given, filter: Record<string, string>, command: string): object {
   const isFiltered = Object.keys(filter).length > 0;
   const choices = [given.operands.length > 0, isFiltered, given.has('all')].filter(Boolean);
-  if (choices.length === 1) return given.operands.length > 0 ? { ids: given.operands } : { filter };
+  if (choices.length === 1) {
+    return given.operands.length > 0 ? { ids: readIds(given, 'a delivery', command) } : { filter };
+  }
   const sentence =
     choices.length === 0
       ? 'Say which: ids, a filter such as --state parked, or --all.'

@@ -120,6 +120,12 @@ test('keys: made alone into a pipe, listed, revoked', async () => {
   expect(listed.out).toMatch(/ night +operator +usable +/);
   expect(listed.out).not.toContain(key.slice(-20));
   const id = /key id +(\S+)/.exec(made.err)?.[1] ?? '';
+  await runCli(['pause', 'pulling', ...why], asNight);
+  await runCli(['resume', 'pulling', ...why], asNight);
+  const { data } = (await service.get('/v1/ops/audit?actor=night')).body;
+  expect(data[0]).toMatchObject({ action: 'resume', details: { what: 'pulling', actor_key_id: id } });
+  const partly = { env: { ...env(), ILIVE_WEBHOOKS_API_KEY: key.slice(0, -1) } };
+  expect((await runCli(['status'], partly)).err).toMatch(/\(401\): This API key is not whole/);
   expect((await cli('keys', 'revoke', id, ...why)).out).toBe('Revoked "night" (operator).\n');
   expect((await runCli(['status'], asNight)).err).toMatch(/refused the API key \(401\)/);
 });
