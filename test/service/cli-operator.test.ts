@@ -147,8 +147,10 @@ test('a clock that was off: reverify says how far, and the command that admits w
   expect(left).toMatchObject({ code: 1, err: '' });
   expect(left.out).toMatch(/our clock was 20 minutes behind iLive's\. Admit them with:\n {2}ilive-webhooks /);
   expect(left.out).toMatch(/ refusals reverify --clock-offset=-20m --why '…'\n$/);
-  const shown = await cli('refusals', 'list', '--state', 'refused', '--since', '2026-01-01');
-  expect(shown.out).toContain('refusals reverify --clock-offset=-20m');
+  await until(async () => {
+    const shown = await cli('refusals', 'list', '--state', 'refused', '--since', '2026-01-01');
+    return shown.out.includes('refusals reverify --clock-offset=-20m');
+  });
   const done = await cli('refusals', 'reverify', '--clock-offset=-20m', ...why);
   expect(done).toMatchObject({ code: 0, out: '1 of 1 admitted.\n' });
 });
