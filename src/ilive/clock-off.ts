@@ -20,7 +20,9 @@ export function describeClockOff(offsetSeconds: number): string {
 
 /** The command that admits what was refused for that, up to its reason; with the sign attached, which a shell needs. */
 export function clockCommand(offsetSeconds: number): string {
-  if (Math.abs(offsetSeconds) > clockOffsetMaxSeconds) return 'ilive-webhooks refusals admit';
+  if (Math.abs(offsetSeconds) > clockOffsetMaxSeconds) {
+    return `ilive-webhooks refusals admit --reason timestamp_too_${offsetSeconds > 0 ? 'old' : 'new'}`;
+  }
   const isWhole = offsetSeconds % 60 === 0;
   const value = isWhole ? `${offsetSeconds / 60}m` : `${offsetSeconds}s`;
   return `ilive-webhooks refusals reverify --clock-offset=${value}`;

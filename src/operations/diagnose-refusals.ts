@@ -34,15 +34,21 @@ const turn = { maxCount: maxPerTurn, maxStoredBytes: maxStoredBytesPerTurn };
 /** Gives turns of diagnosing some of what has no diagnosis yet, and of what was diagnosed with something else; the newest first. */
 export function createDiagnoser(deps: DiagnoseDependencies): () => Promise<void> {
   let made: string | undefined;
+  let isStaleTurn = false;
   // Where this process is in its walk; what another one, configured otherwise, says later is left to it, or the two would never end.
   let place: { readonly before: string | undefined } | undefined;
   return async () => {
     const madeNow = nameOf(deps);
     if (made !== madeNow) place = { before: undefined };
     made = madeNow;
-    const fresh = await findUndiagnosed(deps.db, turn);
-    await diagnoseAll(deps, fresh, made);
-    if (fresh.length > 0 || place === undefined) return;
+    // By turns, so that a flood of new ones does not keep the others as they are.
+    isStaleTurn = !isStaleTurn && place !== undefined;
+    if (!isStaleTurn) {
+      const fresh = await findUndiagnosed(deps.db, turn);
+      await diagnoseAll(deps, fresh, made);
+      if (fresh.length > 0) return;
+    }
+    if (place === undefined) return;
     const stale = await findStale(deps.db, { made, before: place.before }, turn);
     await diagnoseAll(deps, stale, made);
     place = stale.length === 0 ? undefined : { before: stale.at(-1)?.id };

@@ -179,7 +179,8 @@ test.each([
   [9_000, "our clock was 3 hours ahead of iLive's, or it came 3 hours late", '=150m'],
   [90_000, "our clock was 25 hours ahead of iLive's, or it came 25 hours late", undefined],
 ])('a clock that was %d seconds off is told first, with the command', (secondsOff, sentence, offset) => {
-  const command = offset === undefined ? 'admit' : `reverify --clock-offset${offset}`;
+  const command =
+    offset === undefined ? 'admit --reason timestamp_too_old' : `reverify --clock-offset${offset}`;
   const whole = `the signature is right; ${sentence}: ilive-webhooks refusals ${command}`;
   expect(findingsOf({ secondsOff })).toEqual([whole]);
   expect(findingsOf({ secondsOff, secret: previous })[1]).toBe(sentence);
