@@ -24,7 +24,7 @@ import { instant } from './shapes.ts';
 
 const text = searchText;
 const token = z.string().min(1, 'must not be empty').max(4_096, 'must be at most 4096 characters');
-const webUrl = z.url('must be an address').max(2_048);
+const webUrl = z.url('must be an address').max(2_048, 'must be at most 2048 characters');
 
 const creation = z.strictObject({
   reference_id: text,

@@ -18,9 +18,10 @@ import { count, counts, uuid } from '../shapes.ts';
 const reverifyMax = 1_000;
 const admitMax = 100;
 const idsMax = 1_000;
+const idsRange = `must be 1 to ${idsMax} ids`;
 
 const filterFields = {
-  ids: z.array(z.uuid('must be ids of refusals (UUIDs)')).min(1).max(idsMax).optional(),
+  ids: z.array(z.uuid('must be ids of refusals (UUIDs)')).min(1, idsRange).max(idsMax, idsRange).optional(),
   account: searchText.optional(),
   reason: searchText.optional(),
   address: searchText.optional(),

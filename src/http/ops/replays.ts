@@ -14,13 +14,14 @@ import { pageOf, pageParameters, readCursor, whyText } from '../query.ts';
 import { count, counts, instant, pageShape, uuid } from '../shapes.ts';
 
 const idsMax = 1_000;
+const idsRange = `must be 1 to ${idsMax} ids`;
 const shownChanges = 1_000;
 
 const request = z.strictObject({
   ids: z
     .array(z.uuid('must be delivery ids (UUIDs)').toLowerCase())
-    .min(1)
-    .max(idsMax)
+    .min(1, idsRange)
+    .max(idsMax, idsRange)
     .transform((ids) => [...new Set(ids)])
     .optional(),
   filter: z.strictObject(deliveryFilterFields).optional(),
