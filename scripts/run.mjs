@@ -191,13 +191,24 @@ function readMajor(file) {
   return Number.parseInt(stdout?.slice(1) ?? '0', 10);
 }
 
+// The files that an operator names are those of the folder in which he stands: npm says which that is.
+function workingFolder() {
+  return script === 'src/cli/main.ts' ? (process.env.INIT_CWD ?? process.cwd()) : root;
+}
+
 function runScript(node) {
   const env = { ...process.env };
   const name = Object.keys(env).find((key) => key.toUpperCase() === 'PATH') ?? 'PATH';
   env[name] = [path.join(modules, '.bin'), env[name]].filter(Boolean).join(path.delimiter);
-  const child = spawn(node, [path.resolve(root, script), ...args], { cwd: root, stdio: 'inherit', env });
-  // The terminal sends Ctrl-C to every process of the group, so the child has it already and decides when it is done.
-  process.on('SIGINT', () => {});
+  const child = spawn(node, [path.resolve(root, script), ...args], {
+    cwd: workingFolder(),
+    stdio: 'inherit',
+    env,
+  });
+  // The terminal sends Ctrl-C to every process of the group, so there the child has it already and decides when it is done.
+  process.on('SIGINT', () => {
+    if (!process.stdin.isTTY) child.kill('SIGINT');
+  });
   for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
   child.on('error', (error) => fail(`${node} could not be started: ${error.message}`));
   child.on('exit', (code, signal) => process.exit(code ?? 128 + (os.constants.signals[signal] ?? 0)));

@@ -14,7 +14,7 @@ import { catalogueKinds } from './ilive/translate.ts';
 import { addFigures, addPauses } from './metrics.ts';
 import { createKeyRing, type KeyRing } from './operations/api-keys.ts';
 import { keyAudit } from './operations/audit.ts';
-import { diagnoseRefusals } from './operations/diagnose-refusals.ts';
+import { createDiagnoser } from './operations/diagnose-refusals.ts';
 import type { DoctorDependencies } from './operations/doctor.ts';
 import { createVendorLook } from './operations/look-at-vendor.ts';
 import { createPauses, type Pauses } from './operations/pauses.ts';
@@ -87,7 +87,7 @@ export async function createApi(running: Running, parts: ApiParts): Promise<ApiD
   const { config, log, now, undo } = running;
   const { encryptionKeys } = config.ledger;
   const refusals = createRefusalDependencies(running, parts);
-  const diagnosis = schedule('diagnosis', diagnosisIntervalMs, () => diagnoseRefusals(refusals), log);
+  const diagnosis = schedule('diagnosis', diagnosisIntervalMs, createDiagnoser(refusals), log);
   undo.push({ name: 'diagnosis', run: () => diagnosis.stop() });
   await keyAudit(operatorDb, encryptionKeys[0], now());
   const keyRing = await startKeyRing(running, operatorDb);
@@ -122,6 +122,7 @@ function createRefusalDependencies(
     db: operatorDb,
     cipher: expect.cipher,
     keysOf: ring.keysOf,
+    noteMatch: ring.noteMatch,
     knownSecrets: ring.knownSecrets,
     template,
     encoding: config.receive.secretEncoding,

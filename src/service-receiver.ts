@@ -74,8 +74,15 @@ function startRefusals(running: Running, db: Database): ReceiveDependencies['kee
 
 export function createExpectation(
   running: Running,
-  db: Database,
-  client: IliveClient | undefined,
+  {
+    db,
+    ring,
+    client,
+  }: {
+    readonly db: Database;
+    readonly ring: Pick<SecretRing, 'accounts'>;
+    readonly client: IliveClient | undefined;
+  },
 ): ExpectDependencies {
   const { config, now } = running;
   const { plan, sessionTtlMs } = ledgerRulesOf(running);
@@ -85,6 +92,8 @@ export function createExpectation(
     cipher: createTokenCipher(running),
     dialect: config.vendor.dialect,
     defaultAccount,
+    // The default one is there without any secret: its verdicts can be pulled.
+    accounts: () => [...new Set([defaultAccount, ...ring.accounts()])],
     webhookUrl: config.vendor.webhookUrl,
     sessionTtlMs,
     firstPullAt: (startedAt, expiresAt) => firstPullAt(startedAt, expiresAt, plan),

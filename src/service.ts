@@ -186,7 +186,7 @@ async function createFront(
     operatorDb,
     ring,
     follow: startFollowing(running, { databaseUrl, db: readDb }),
-    expect: createExpectation(running, readDb, client),
+    expect: createExpectation(running, { db: readDb, ring, client }),
     announcer,
   });
   return { receive, api };

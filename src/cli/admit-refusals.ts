@@ -1,7 +1,10 @@
 // `refusals reverify`, `refusals admit` and `refusals purge`: undoing wrong refusals, and letting go of right ones. The
 // service does a piece for each call; the command goes on until nothing is left, and says how far it is.
 import { z } from 'zod';
+import { clockCommand, describeClockOff } from '../ilive/clock-off.ts';
+import { counted } from '../operations/counted.ts';
 import { type Command, type Context, type ExitCode, type Given, wrongUsage } from './command.ts';
+import { readIds } from './id-operand.ts';
 import { refusalFilterOptions } from './refusals.ts';
 import { type Ask, createAsk, readAnswer, serviceOptions } from './service-api.ts';
 import { readDuration, readTimes } from './time-option.ts';
@@ -13,6 +16,7 @@ const piece = z.object({
   admitted: z.number(),
   already_stored: z.number(),
   next_after: z.string().nullable(),
+  clock_offset_seconds: z.number().nullish(),
   refused_by_reason: z.record(z.string(), z.number()).optional(),
   not_proven_by_reason: z.record(z.string(), z.number()).optional(),
 });
@@ -114,7 +118,11 @@ are removed. It cannot be undone, so a person is asked first, and a program need
     const shape = z.object({ purged: z.number() });
     if (!isDry && !given.has('yes')) {
       const { purged } = readAnswer(await purge(true), shape);
-      const answer = await context.question(`Remove ${purged} refusals for ever? Type yes: `);
+      if (purged === 0) {
+        context.print('There is nothing to remove: no refusal matches.');
+        return 0;
+      }
+      const answer = await context.question(`Remove ${counted(purged, 'refusal')} for ever? Type yes: `);
       if (answer.trim() !== 'yes') {
         context.tell('Nothing was removed.');
         return 1;
@@ -122,7 +130,10 @@ are removed. It cannot be undone, so a person is asked first, and a program need
     }
     const asked = await purge(isDry);
     if (given.has('json')) context.print(asked.text);
-    else context.print(`${isDry ? 'Would remove' : 'Removed'} ${readAnswer(asked, shape).purged} refusals.`);
+    else {
+      const { purged } = readAnswer(asked, shape);
+      context.print(`${isDry ? 'Would remove' : 'Removed'} ${counted(purged, 'refusal')}.`);
+    }
     return 0;
   },
 };
@@ -148,6 +159,8 @@ interface Total {
   readonly admitted: number;
   readonly already_stored: number;
   readonly left_by_reason: Readonly<Record<string, number>>;
+  /** How far our clock was ahead for those that stay refused by their time; null where none does. */
+  readonly clock_offset_seconds: number | null;
 }
 
 async function admitPieces(
@@ -161,6 +174,7 @@ async function admitPieces(
     admitted: 0,
     already_stored: 0,
     left_by_reason: {},
+    clock_offset_seconds: null,
   };
   for (let after: string | null = null; ; ) {
     const asked = await ask('POST', path, { body: after === null ? body : { ...body, after } });
@@ -174,24 +188,33 @@ async function admitPieces(
       admitted: total.admitted + read.admitted,
       already_stored: total.already_stored + read.already_stored,
       left_by_reason: sum,
+      clock_offset_seconds: read.clock_offset_seconds ?? total.clock_offset_seconds,
     };
     after = read.next_after;
     if (after === null) return total;
-    tell(`${total.checked} looked at, ${total.admitted} admitted …`);
+    const did = body.dry_run ? 'would be admitted' : 'admitted';
+    tell(`${total.checked} looked at, ${total.admitted} ${did} …`);
   }
 }
 
 function printTotal(total: Total, { print, paint }: Context): void {
   const { checked, admitted, already_stored: stored, left_by_reason: left } = total;
+  const { clock_offset_seconds: offsetSeconds } = total;
   if (checked === 0) {
-    print('No request that is refused still matches.');
+    print('There is nothing to do: no refused request is left that this names.');
     return;
   }
   const did = total.dry_run ? 'would be admitted' : 'admitted';
   const known = stored === 0 ? '' : `, ${stored} of them had come in already`;
   print(`${paint(admitted > 0 ? 'green' : 'yellow', `${admitted} of ${checked} ${did}`)}${known}.`);
   for (const [reason, count] of Object.entries(left)) {
-    print(`  ${count} stay refused: ${meanings[reason] ?? reason}`);
+    print(`  ${count} ${count === 1 ? 'stays' : 'stay'} refused: ${meanings[reason] ?? reason}`);
+  }
+  if (offsetSeconds !== null) {
+    const clock = describeClockOff(offsetSeconds);
+    print(`The signature is right where the time is not: ${clock}. Admit them with:`);
+    print(`  ${clockCommand(offsetSeconds)} --why '…'`);
+    return;
   }
   if (admitted < checked) print('See what would have matched: ilive-webhooks refusals list --state refused');
 }
@@ -201,9 +224,9 @@ function hasFilter(given: Given): boolean {
 }
 
 function readFilter(given: Given, context: Context, command: string): object {
-  const { operands } = given;
+  const ids = readIds(given, 'a refusal', command);
   return {
-    ...(operands.length === 0 ? {} : { ids: operands }),
+    ...(ids.length === 0 ? {} : { ids }),
     reason: given.text('reason'),
     account: given.text('account'),
     address: given.text('address'),

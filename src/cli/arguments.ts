@@ -32,7 +32,7 @@ export function readCommandLine(args: readonly string[], commands: readonly Comm
   if (flags.some(({ name }) => name === 'help' || name === 'h')) {
     return { kind: 'help', topic: topicOf(words, commands) };
   }
-  if (flags.some(({ name }) => name === 'version')) return { kind: 'version' };
+  if (flags.some(({ name }) => name === 'version' || name === 'v')) return { kind: 'version' };
   const command = findCommand(words, commands);
   const values = readFlags(flags, command, commands);
   const operands = words.slice(command.name.split(' ').length);

@@ -59,7 +59,7 @@ export const listAudit: Command = {
         renderTime(row.at),
         `${row.actor} (${row.role})`,
         row.address,
-        row.action,
+        isDryRun(row.details) ? `${row.action} (dry run)` : row.action,
         String(row.rows),
         row.outcome,
         row.why,
@@ -69,6 +69,10 @@ export const listAudit: Command = {
     return 0;
   },
 };
+
+function isDryRun(details: unknown): boolean {
+  return typeof details === 'object' && details !== null && 'dry_run' in details && details.dry_run === true;
+}
 
 const verification = z.object({
   is_whole: z.boolean(),

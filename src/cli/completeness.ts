@@ -1,10 +1,10 @@
 // `completeness`: every verdict that should exist, does exist, and here is the count. For people, for reports and, by its
 // exit code, for alarms.
 import { z } from 'zod';
-import { parseInstant } from '../events/instant.ts';
-import { type Command, type Context, wrongUsage } from './command.ts';
+import type { Command, Context } from './command.ts';
 import { createAsk, readAnswer, serviceOptions } from './service-api.ts';
 import { renderDistance, renderSpan, renderTable, renderTime } from './table.ts';
+import { readTimes } from './time-option.ts';
 
 const counts = z.object({
   from: z.string(),
@@ -29,25 +29,18 @@ export const showCompleteness: Command = {
 disputed or unrecoverable are counted, and do not make it fail: use --json to
 decide by them.`,
   options: {
-    from: { value: 'TIME', doc: 'sessions expected from then on (default: a day before --to)' },
+    since: { value: 'TIME', doc: 'sessions expected from then on: 30m, 2h, 7d ago, or a time' },
+    from: { value: 'TIME', doc: 'the same as a time (default: a day before --to)' },
     to: { value: 'TIME', doc: 'and before then (default: now)' },
     ...serviceOptions,
   },
   examples: [
-    'ilive-webhooks completeness',
-    'ilive-webhooks completeness --from 2026-11-01T00:00:00Z --to 2026-12-01T00:00:00Z',
+    'ilive-webhooks completeness --since 7d',
+    'ilive-webhooks completeness --from 2026-11-01 --to 2026-12-01',
     "ilive-webhooks completeness --json | jq -e '.unrecoverable == 0'",
   ],
   async run(given, context) {
-    const query = new URLSearchParams();
-    for (const name of ['from', 'to']) {
-      const time = given.text(name);
-      if (time === undefined) continue;
-      if (parseInstant(time) === undefined) {
-        throw wrongUsage(`--${name} must be a time such as 2026-11-23T00:00:00Z.`, this.name);
-      }
-      query.set(name, time);
-    }
+    const query = new URLSearchParams(readTimes(given, context.now(), this.name));
     const ask = await createAsk(given, context, this.name);
     const asked = await ask('GET', query.size === 0 ? '/v1/completeness' : `/v1/completeness?${query}`);
     const read = readAnswer(asked, counts);

@@ -1,6 +1,7 @@
 // `deliveries list` and `deliveries show`: what became of what we were told.
 import { z } from 'zod';
 import type { Command, Context, Given, Options } from './command.ts';
+import { readId } from './id-operand.ts';
 import { listOptions, orderOptions, readOrder, showList } from './list.ts';
 import { printBody, readBodyOptions, shownBody } from './print-body.ts';
 import { createAsk, readAnswer, serviceOptions } from './service-api.ts';
@@ -136,8 +137,8 @@ and is kept in the audit.`,
   ],
   async run(given, context) {
     const reading = readBodyOptions(given, this.name);
+    const id = readId(given, 'a delivery', this.name);
     const ask = await createAsk(given, context, this.name);
-    const id = encodeURIComponent(given.operands[0] ?? '');
     const path =
       reading === undefined ? `/v1/deliveries/${id}` : `/v1/ops/deliveries/${id}/body?${reading.query}`;
     const asked = await ask('GET', path);

@@ -24,8 +24,8 @@ export const doctor: Command = {
   name: 'doctor',
   operands: [],
   summary: 'Checks configuration and surroundings before traffic comes',
-  details: `Postgres, the queue, clocks, keys, the webhook address, which dialect iLive answers to, and a
-delivery of our own through the front door. Exits 1 when something has to be mended.`,
+  details: `Postgres, the queue, clocks, keys, refusals that are undecided, the webhook address, which dialect
+iLive answers to, and a delivery of our own through the front door. Exits 1 when something has to be mended.`,
   options: {
     'no-probe': { doc: 'send no delivery of our own' },
     ...whyOption,

@@ -1,10 +1,11 @@
 // `faces compare` and `faces detect`: iLive's face services by hand, asked directly and with a key of iLive's. The service
-// takes no part, and nothing is stored.
-
+// takes no part, and nothing is stored. No file leaves the machine that does not begin as a JPEG or a PNG does.
+import { open } from 'node:fs/promises';
 import { ServiceError } from '../errors.ts';
 import { createClient, type IliveClient } from '../ilive/client.ts';
 import { type DialectName, dialectNames } from '../ilive/dialects.ts';
 import { ApiError, AuthenticationError, VendorUnavailableError } from '../ilive/errors.ts';
+import { typeOf } from '../ilive/images.ts';
 import type { Box, DetectedFace } from '../ilive/results-faces.ts';
 import { type Command, type Context, wrongUsage } from './command.ts';
 import { printable, renderFields, renderTable } from './table.ts';
@@ -30,6 +31,7 @@ export const compareFaces: Command = {
   async run(given, context) {
     const threshold = readThreshold(given.text('threshold'), this.name);
     const [reference = '', probe = ''] = given.operands;
+    await refuseOther({ REFERENCE: reference, PROBE: probe }, this.name);
     const asked = { reference, probe, ...(threshold === undefined ? {} : { threshold }) };
     const read = await withClient(context, this.name, (client) => client.compareFaces(asked));
     if (given.has('json')) context.print(JSON.stringify(read, null, 2));
@@ -55,7 +57,11 @@ export const detectFaces: Command = {
   summary: 'Finds the faces in an image',
   details: `JPEG or PNG, at most 8 MB. Exits 0 when there is a face and 1 when there is none.\n\n${vendorNote}`,
   options: {
-    attributes: { value: 'WHICH', doc: 'default, all or none: what is measured of each face' },
+    attributes: {
+      value: 'WHICH',
+      choices: ['default', 'all', 'none'],
+      doc: 'what is measured of each face',
+    },
     json: jsonOption,
   },
   examples: [
@@ -64,10 +70,9 @@ export const detectFaces: Command = {
   ],
   async run(given, context) {
     const attributes = given.text('attributes');
-    if (attributes !== undefined && !isAttributes(attributes)) {
-      throw wrongUsage('--attributes must be default, all or none.', this.name);
-    }
-    const asked = { image: given.operands[0] ?? '', ...(attributes === undefined ? {} : { attributes }) };
+    const image = given.operands[0] ?? '';
+    await refuseOther({ IMAGE: image }, this.name);
+    const asked = { image, ...(attributes !== undefined && isAttributes(attributes) ? { attributes } : {}) };
     const read = await withClient(context, this.name, (client) => client.detectFaces(asked));
     if (given.has('json')) context.print(JSON.stringify(read, null, 2));
     else if (read.faces.length === 0) context.print('no face');
@@ -78,6 +83,33 @@ export const detectFaces: Command = {
 
 function isAttributes(text: string): text is 'default' | 'all' | 'none' {
   return text === 'default' || text === 'all' || text === 'none';
+}
+
+const firstBytes = 8;
+
+// A slip of the hand must not send any file to somebody else.
+async function refuseOther(files: Readonly<Record<string, string>>, command: string): Promise<void> {
+  for (const [operand, path] of Object.entries(files)) {
+    const begin = await readBegin(path).catch((error: unknown) => {
+      const reason = (error as NodeJS.ErrnoException).code ?? 'unknown trouble';
+      throw wrongUsage(`${operand}: ${printable(path)} cannot be read (${reason}).`, command);
+    });
+    if (typeOf(begin)[0] !== 'application/octet-stream') continue;
+    throw wrongUsage(
+      `${operand}: ${printable(path)} is neither a JPEG nor a PNG; nothing was sent.`,
+      command,
+    );
+  }
+}
+
+async function readBegin(path: string): Promise<Buffer> {
+  const file = await open(path);
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(firstBytes), 0, firstBytes, 0);
+    return buffer.subarray(0, bytesRead);
+  } finally {
+    await file.close();
+  }
 }
 
 function readThreshold(text: string | undefined, command: string): number | undefined {

@@ -1,6 +1,8 @@
 // The help: of the whole program, of a group of commands, and of one command; written from the commands themselves.
 import type { Command, Options } from './command.ts';
 
+const widthMax = 100;
+
 const intro = `
 Asks a running ilive-webhooks, asks iLive, or starts the service.
 
@@ -49,9 +51,9 @@ function renderCommand({ name, operands, summary, details, options, examples }: 
 
 function renderOptions(options: Options): string {
   return columns(
-    Object.entries(options).map(([name, { value, doc }]) => [
+    Object.entries(options).map(([name, { value, choices, doc }]) => [
       `--${name}${value === undefined ? '' : ` ${value}`}`,
-      doc,
+      choices === undefined ? doc : `${doc}: ${choices.join(', ')}`,
     ]),
   );
 }
@@ -62,5 +64,20 @@ function renderExamples(examples: readonly string[]): string {
 
 function columns(rows: readonly (readonly [string, string])[]): string {
   const width = Math.max(...rows.map(([left]) => left.length));
-  return rows.map(([left, right]) => `  ${left.padEnd(width)}  ${right}`).join('\n');
+  const indent = ' '.repeat(width + 4);
+  return rows
+    .map(
+      ([left, right]) => `  ${left.padEnd(width)}  ${wrap(right, widthMax - width - 4).join(`\n${indent}`)}`,
+    )
+    .join('\n');
+}
+
+function wrap(text: string, width: number): string[] {
+  const lines = [''];
+  for (const word of text.split(' ')) {
+    const line = lines.at(-1) ?? '';
+    if (line !== '' && line.length + 1 + word.length > width) lines.push(word);
+    else lines[lines.length - 1] = line === '' ? word : `${line} ${word}`;
+  }
+  return lines;
 }

@@ -7,6 +7,7 @@ import { readWhy, whyOption } from './why.ts';
 
 const pausables = ['processing', 'pulling'];
 const answer = z.object({
+  is_changed: z.boolean().default(true),
   pauses: z.array(z.object({ what: z.string(), since: z.string(), by: z.string(), why: z.string() })),
 });
 
@@ -15,24 +16,34 @@ export const pause = steering(
   'Stops processing or pulling for now',
   `processing: deliveries are taken and stay owed; nothing is lost. pulling: iLive is asked about no
 session; their time goes on. It holds in every process within two seconds, until resumed.`,
+  [
+    ['processing', 'the disk is nearly full'],
+    ['pulling', 'iLive asked us to'],
+  ],
 );
 export const resume = steering(
   'resume',
   'Lets what was paused go on',
   'What is owed is processed from the oldest on, within a turn of the sweep.',
+  [
+    ['processing', 'the disk was extended'],
+    ['pulling', 'iLive is well again'],
+  ],
 );
 
-function steering(verb: 'pause' | 'resume', summary: string, details: string): Command {
+function steering(
+  verb: 'pause' | 'resume',
+  summary: string,
+  details: string,
+  whys: readonly (readonly [string, string])[],
+): Command {
   return {
     name: verb,
     operands: ['WHAT'],
     summary,
     details: `WHAT is processing or pulling.\n${details}`,
     options: { ...whyOption, ...serviceOptions },
-    examples: [
-      `ilive-webhooks ${verb} processing --why 'the disk is nearly full'`,
-      `ilive-webhooks ${verb} pulling --why 'iLive asked us to'`,
-    ],
+    examples: whys.map(([what, why]) => `ilive-webhooks ${verb} ${what} --why '${why}'`),
     async run(given, context) {
       const what = given.operands[0] ?? '';
       if (!pausables.includes(what))
@@ -42,11 +53,12 @@ function steering(verb: 'pause' | 'resume', summary: string, details: string): C
       const asked = await ask('POST', `/v1/ops/${verb}`, { body: { what, why } });
       if (given.has('json')) context.print(asked.text);
       else {
-        const { pauses } = readAnswer(asked, answer);
+        const { is_changed: isChanged, pauses } = readAnswer(asked, answer);
+        if (verb === 'resume') context.print(isChanged ? `${what} goes on.` : `${what} was not paused.`);
+        else if (!isChanged) context.print(`${what} was paused already; that stays as it is.`);
         for (const each of pauses) {
           context.print(`${each.what} is paused since ${renderTime(each.since)} by ${each.by}: ${each.why}`);
         }
-        if (pauses.length === 0) context.print('Nothing is paused.');
       }
       return 0;
     },

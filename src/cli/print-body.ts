@@ -1,5 +1,6 @@
-// Showing stored bytes: as text where they are text, or into a file, exactly. Reading a body is an action, so it needs a
-// reason.
+// Showing stored bytes: as text where they are text, or into a file, exactly, which nobody but its owner can read. Reading a
+// body is an action, so it needs a reason.
+import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { ServiceError } from '../errors.ts';
@@ -31,7 +32,12 @@ export function readBodyOptions(given: Given, command: string): BodyReading | un
     if (given.has('why')) throw wrongUsage('--why belongs to --body or --body-file.', command);
     return undefined;
   }
-  return { query: new URLSearchParams({ why: readWhy(given, command) }), file };
+  const query = new URLSearchParams({ why: readWhy(given, command) });
+  // Before anything is asked: a read that cannot be kept would stand in the audit all the same.
+  if (file !== undefined && existsSync(file)) {
+    throw wrongUsage(`--body-file: ${printable(file)} is there already; name a new file.`, command);
+  }
+  return { query, file };
 }
 
 /** Prints the headers and the text, unless `--json` has printed all; writes the file. */
@@ -50,13 +56,15 @@ export async function printBody(
   }
   if (file === undefined) return;
   if (base64 === null) throw new ServiceError('not_found', 'The bytes are gone: retention has dropped them.');
-  await writeFile(file, Buffer.from(base64, 'base64'), { flag: 'wx' }).catch((error: unknown) => {
-    const reason = (error as NodeJS.ErrnoException).code ?? 'unknown trouble';
-    throw new ServiceError(
-      'invalid_request',
-      `--body-file: ${printable(file)} cannot be written (${reason}).`,
-    );
-  });
+  await writeFile(file, Buffer.from(base64, 'base64'), { flag: 'wx', mode: 0o600 }).catch(
+    (error: unknown) => {
+      const reason = (error as NodeJS.ErrnoException).code ?? 'unknown trouble';
+      throw new ServiceError(
+        'invalid_request',
+        `--body-file: ${printable(file)} cannot be written (${reason}).`,
+      );
+    },
+  );
   context.tell(`Written to ${printable(file)}.`);
 }
 

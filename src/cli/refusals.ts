@@ -1,6 +1,7 @@
 // `refusals list` and `refusals show`: what did not prove that it came from iLive, and what would have matched.
 import { z } from 'zod';
 import type { Command, Context } from './command.ts';
+import { readId } from './id-operand.ts';
 import { listOptions, showList } from './list.ts';
 import { printBody, readBodyOptions, shownBody } from './print-body.ts';
 import { createAsk, readAnswer, serviceOptions } from './service-api.ts';
@@ -113,8 +114,9 @@ and is kept in the audit.`,
   ],
   async run(given, context) {
     const reading = readBodyOptions(given, this.name);
+    const id = readId(given, 'a refusal', this.name);
     const ask = await createAsk(given, context, this.name);
-    const path = `/v1/ops/refusals/${encodeURIComponent(given.operands[0] ?? '')}`;
+    const path = `/v1/ops/refusals/${id}`;
     const asked = await ask('GET', reading === undefined ? path : `${path}/body?${reading.query}`);
     if (given.has('json')) context.print(asked.text);
     else printRefusal(readAnswer(asked, refusal), context);
@@ -140,6 +142,8 @@ function printRefusal(row: z.infer<typeof refusal>, context: Context): void {
       ['admitted', admitted],
     ]),
   );
+  // What was found out before it was admitted would read like something to do.
+  if (row.delivery_id !== null) return;
   context.print(`\n${context.paint('dim', 'what would have matched')}`);
   for (const finding of row.diagnosis?.findings ?? []) context.print(`  ${finding}`);
 }

@@ -3,8 +3,10 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { z } from 'zod';
 import { ServiceError } from '../errors.ts';
+import { counted } from '../operations/counted.ts';
 import { type Command, type Context, type ExitCode, type Given, wrongUsage } from './command.ts';
 import { deliveryFilterOptions, readDeliveryFilter } from './deliveries.ts';
+import { readIds } from './id-operand.ts';
 import { printReplay, shownReplay } from './replays.ts';
 import { type Ask, type Asked, createAsk, readAnswer, serviceOptions } from './service-api.ts';
 import { renderTable } from './table.ts';
@@ -28,7 +30,6 @@ const rehearsal = z.object({
   ),
 });
 
-const everyConfirmation = 2_147_483_647;
 const followMs = 1_000;
 
 export const replay: Command = {
@@ -65,14 +66,14 @@ which rows would change and how. It runs in the workers and goes on after a cras
       return 0;
     }
     const start = (confirm: object) => ask('POST', path, { body: { ...body, ...confirm } });
-    const asked = await start(given.has('yes') ? { confirm: everyConfirmation } : {}).catch(
-      (error: unknown) => confirm(error, start, context),
+    const asked = await start(given.has('yes') ? { confirm: 'all' } : {}).catch((error: unknown) =>
+      confirm(error, start, context),
     );
     const begun = readAnswer(asked, shownReplay);
     if (given.has('follow')) return follow(ask, begun.replay_id, given, context);
     if (given.has('json')) context.print(asked.text);
     else {
-      context.print(`Replay ${begun.replay_id} of ${begun.matching} deliveries has begun.`);
+      context.print(`Replay ${begun.replay_id} of ${counted(begun.matching, 'delivery')} has begun.`);
       context.print(`See how far it is: ilive-webhooks replays show ${begun.replay_id}`);
     }
     return 0;
@@ -82,7 +83,9 @@ which rows would change and how. It runs in the workers and goes on after a cras
 function readChoice(given: Given, filter: Record<string, string>, command: string): object {
   const isFiltered = Object.keys(filter).length > 0;
   const choices = [given.operands.length > 0, isFiltered, given.has('all')].filter(Boolean);
-  if (choices.length === 1) return given.operands.length > 0 ? { ids: given.operands } : { filter };
+  if (choices.length === 1) {
+    return given.operands.length > 0 ? { ids: readIds(given, 'a delivery', command) } : { filter };
+  }
   const sentence =
     choices.length === 0
       ? 'Say which: ids, a filter such as --state parked, or --all.'
@@ -133,7 +136,8 @@ async function follow(ask: Ask, id: string, given: Given, context: Context): Pro
 function printRehearsal(read: z.infer<typeof rehearsal>, context: Context): void {
   const { print, paint } = context;
   const outcomes = Object.entries(read.outcomes).map(([state, count]) => `${count} ${state}`);
-  print(`${read.matching} deliveries match; ${read.tried} were tried, and nothing was changed.`);
+  const tried = `${read.tried} ${read.tried === 1 ? 'was' : 'were'} tried`;
+  print(`${counted(read.matching, 'delivery', 'matches', 'match')}; ${tried}, and nothing was changed.`);
   if (!read.is_complete) print(paint('yellow', 'More match than a dry run tries (REPLAY_DRY_RUN_MAX).'));
   if (outcomes.length > 0) print(`Afterwards they would be: ${outcomes.join(', ')}.`);
   if (read.failed > 0) print(paint('red', `${read.failed} would fail; the last: ${read.detail}`));
@@ -141,7 +145,7 @@ function printRehearsal(read: z.infer<typeof rehearsal>, context: Context): void
     print('No row would change.');
     return;
   }
-  print(`${read.changes_count} rows would change:\n`);
+  print(`${counted(read.changes_count, 'row')} would change:\n`);
   const rows = read.changes.map(({ table, key, change, columns }) => [
     change,
     table,

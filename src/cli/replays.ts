@@ -1,6 +1,7 @@
 // `replays list|show|pause|resume|cancel`: how far replays are, and stopping one.
 import { z } from 'zod';
 import type { Command, Context } from './command.ts';
+import { readId } from './id-operand.ts';
 import { listOptions, showList } from './list.ts';
 import { createAsk, readAnswer, serviceOptions } from './service-api.ts';
 import { renderFields, renderTime } from './table.ts';
@@ -81,8 +82,9 @@ export const showReplay: Command = {
   options: serviceOptions,
   examples: ['ilive-webhooks replays show 01a20a3d-0d06-70b4-a6e5-64e97eb54455'],
   async run(given, context) {
+    const replayId = readId(given, 'a replay', this.name);
     const ask = await createAsk(given, context, this.name);
-    const asked = await ask('GET', `/v1/ops/replays/${encodeURIComponent(given.operands[0] ?? '')}`);
+    const asked = await ask('GET', `/v1/ops/replays/${replayId}`);
     if (given.has('json')) context.print(asked.text);
     else printReplay(readAnswer(asked, shownReplay), context);
     return 0;
@@ -105,8 +107,9 @@ function steering(verb: 'pause' | 'resume' | 'cancel', summary: string): Command
     ],
     async run(given, context) {
       const why = readWhy(given, this.name);
+      const replayId = readId(given, 'a replay', this.name);
       const ask = await createAsk(given, context, this.name);
-      const path = `/v1/ops/replays/${encodeURIComponent(given.operands[0] ?? '')}/${verb}`;
+      const path = `/v1/ops/replays/${replayId}/${verb}`;
       const asked = await ask('POST', path, { body: { why } });
       if (given.has('json')) context.print(asked.text);
       else printReplay(readAnswer(asked, shownReplay), context);

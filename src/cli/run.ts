@@ -1,6 +1,5 @@
 // From a command line to an exit code. Whatever goes wrong on the way is one sentence on the standard error; a stack is
 // shown only for what nobody foresaw, since only then it is ours to mend.
-import { createInterface } from 'node:readline/promises';
 import { text as readAll } from 'node:stream/consumers';
 import { styleText } from 'node:util';
 import { ServiceError } from '../errors.ts';
@@ -18,6 +17,7 @@ import { compareFaces, detectFaces } from './faces.ts';
 import { renderHelp } from './help.ts';
 import { createKey, listKeys, revokeKey } from './keys.ts';
 import { pause, resume } from './pauses.ts';
+import { question } from './question.ts';
 import { listRefusals, showRefusal } from './refusals.ts';
 import { replay } from './replay.ts';
 import { cancelReplay, listReplays, pauseReplay, resumeReplay, showReplay } from './replays.ts';
@@ -87,7 +87,7 @@ export async function run(args: readonly string[], env: Context['env']): Promise
       process.stdout.isTTY ? styleText(format, text, { stream: process.stdout }) : text,
     readInput: () => readAll(process.stdin),
     isTerminal: process.stdout.isTTY === true && process.stdin.isTTY === true,
-    question,
+    question: (text) => question(text, { input: process.stdin, output: process.stderr }),
     interrupted,
   };
   // Whoever reads us has enough, such as `head`: that is no failure.
@@ -105,15 +105,6 @@ export async function run(args: readonly string[], env: Context['env']): Promise
     return 0;
   } catch (error) {
     return tellTrouble(error, context);
-  }
-}
-
-async function question(text: string): Promise<string> {
-  const lines = createInterface({ input: process.stdin, output: process.stderr });
-  try {
-    return await lines.question(text);
-  } finally {
-    lines.close();
   }
 }
 

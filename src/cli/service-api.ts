@@ -128,7 +128,10 @@ function refused(base: string, keySource: string, response: Response, text: stri
   const detail = printable(said.detail);
   if (status === 401) {
     const advice = `The key comes from ${keySource}; it must be one that the service knows, such as its BOOTSTRAP_API_KEY.`;
-    return new ServiceError('unauthorized', `The service at ${base} refused the API key (401). ${advice}`);
+    return new ServiceError(
+      'unauthorized',
+      `The service at ${base} refused the API key (401): ${detail} ${advice}`,
+    );
   }
   if (status === 403) {
     return new ServiceError('forbidden', `The API key from ${keySource} may not do this (403): ${detail}`);

@@ -1,12 +1,13 @@
 // `sessions create`, `sessions show` and `sessions register`: the ledger's doors, by hand. A session's token is read from
 // a file or the standard input, sent on, and never shown.
 import { z } from 'zod';
-import { parseInstant } from '../events/instant.ts';
+import { counted } from '../operations/counted.ts';
 import { type Command, type Context, type Given, wrongUsage } from './command.ts';
 import { momentOptions, readMomentQuery } from './moment-option.ts';
 import { asSecret, readSecretFile } from './read-secret.ts';
 import { createAsk, readAnswer, serviceOptions } from './service-api.ts';
 import { renderDistance, renderFields, renderTable, renderTime } from './table.ts';
+import { readTime } from './time-option.ts';
 
 const nullableText = z.string().nullish().default(null);
 
@@ -50,7 +51,7 @@ export const createSession: Command = {
 The same --idempotency-key gives the same session again, however often it is sent.`,
   options: {
     reference: { value: 'ID', doc: 'who is verified, by your own id (required)' },
-    mode: { value: 'MODE', doc: 'passive or active' },
+    mode: { value: 'MODE', choices: ['passive', 'active'], doc: 'how iLive looks' },
     'redirect-url': { value: 'URL', doc: 'where iLive sends the user afterwards' },
     'idempotency-key': { value: 'KEY', doc: '1 to 255 visible characters of your choice' },
     ...serviceOptions,
@@ -64,9 +65,6 @@ The same --idempotency-key gives the same session again, however often it is sen
     const reference = given.text('reference');
     if (reference === undefined) throw wrongUsage('--reference is needed.', this.name);
     const mode = given.text('mode');
-    if (mode !== undefined && mode !== 'passive' && mode !== 'active') {
-      throw wrongUsage('--mode must be passive or active.', this.name);
-    }
     const key = given.text('idempotency-key');
     if (key !== undefined && !/^[\x21-\x7e]{1,255}$/.test(key)) {
       throw wrongUsage('--idempotency-key must be 1 to 255 visible ASCII characters.', this.name);
@@ -138,10 +136,7 @@ It is read from a file or the standard input, never from the command line.`,
   ],
   async run(given, context) {
     const path = pathOf(given, this.name);
-    const expiresAt = given.text('expires-at');
-    if (expiresAt !== undefined && parseInstant(expiresAt) === undefined) {
-      throw wrongUsage('--expires-at must be a time such as 2026-11-23T10:30:00Z.', this.name);
-    }
+    const expiresAt = readTime(given, 'expires-at', this.name);
     const token = await readToken(given, context, this.name);
     const ask = await createAsk(given, context, this.name);
     const asked = await ask('PUT', path, {
@@ -209,7 +204,11 @@ function printSession(session: z.infer<typeof shownSession>, { print, paint, now
       ['settled', withDistance(session.settled_at, now())],
       ['settled by', session.settled_source],
       ['expires', withDistance(session.expires_at, now())],
-      ['asked iLive', session.pull_attempts === null ? null : `${session.pull_attempts} times`],
+      // What an operator has asked by hand is no part of the schedule; of the past it is not known.
+      [
+        'asked iLive',
+        session.pull_attempts === null ? null : `${counted(session.pull_attempts, 'time')} by the schedule`,
+      ],
       ...(isOpen ? [['asks next', withDistance(session.next_pull_at, now())] as const] : []),
     ]),
   );

@@ -30,6 +30,7 @@ export const shownStatus = z.object({
     max_bytes: z.number(),
     max_count: z.number(),
     diagnoses: z.array(z.object({ finding: z.string(), count: z.number() })),
+    undiagnosed: z.number().default(0),
   }),
   sessions: z.object({
     open: z.number(),
@@ -105,6 +106,9 @@ function fieldsOf(status: ShownStatus, now: Date): [string, string | null][] {
     ...refusals.diagnoses
       .slice(0, shownFindings)
       .map(({ finding, count }): [string, string] => ['', `${count}× ${finding}`]),
+    ...(refusals.undiagnosed === 0
+      ? []
+      : [['', `${refusals.undiagnosed}× not diagnosed yet`] as [string, string]]),
     [
       'sessions',
       `${sessions.open} open, ${sessions.near_deadline} near their deadline${next === null ? '' : `, the next ${renderDistance(next, now)}`}`,

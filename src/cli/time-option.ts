@@ -1,10 +1,11 @@
-// Times and lengths of time as people write them: `--since 2h`, `--from 2026-11-23T00:00:00Z`, `90d`.
+// Times and lengths of time as people write them: `--since 2h`, `--from 2026-11-23`, `--to 2026-11-23T10:30:00Z`, `90d`. A day
+// begins at midnight UTC, whatever the zone of the machine.
 import { parseInstant } from '../events/instant.ts';
 import { type Given, type Options, wrongUsage } from './command.ts';
 
 export const timeOptions: Options = {
-  since: { value: 'TIME', doc: 'from then on: 30m, 2h, 7d, or a time (the same as --from)' },
-  from: { value: 'TIME', doc: 'from then on, such as 2026-11-23T00:00:00Z' },
+  since: { value: 'TIME', doc: 'from then on: 30m, 2h, 7d ago, or a time (the same as --from)' },
+  from: { value: 'TIME', doc: 'from then on, such as 2026-11-23 or 2026-11-23T10:30:00Z' },
   to: { value: 'TIME', doc: 'before then' },
 };
 
@@ -37,6 +38,9 @@ export function readTimes(given: Given, now: Date, command: string): { from?: st
   }
   const to = readTime(given, 'to', command);
   const start = since ?? from;
+  if (start !== undefined && to !== undefined && new Date(start) >= new Date(to)) {
+    throw wrongUsage('--from (or --since) must lie before --to.', command);
+  }
   return { ...(start === undefined ? {} : { from: start }), ...(to === undefined ? {} : { to }) };
 }
 
@@ -44,16 +48,22 @@ export function readTimes(given: Given, now: Date, command: string): { from?: st
 export function readTime(given: Given, option: string, command: string): string | undefined {
   const text = given.text(option);
   if (text === undefined) return undefined;
-  const time = parseInstant(text);
-  if (time === undefined)
-    throw wrongUsage(`--${option} must be a time such as 2026-11-23T00:00:00Z.`, command);
+  const time = parseTime(text);
+  if (time === undefined) throw wrongUsage(`--${option} must be ${timeForms}.`, command);
   return time;
+}
+
+const timeForms = 'a time such as 2026-11-23T10:30:00Z, or a day such as 2026-11-23 (from midnight UTC)';
+
+function parseTime(text: string): string | undefined {
+  return parseInstant(/^\d{4}-\d{2}-\d{2}$/.test(text) ? `${text}T00:00:00Z` : text);
 }
 
 function readSince(given: Given, now: Date, command: string): string | undefined {
   const text = given.text('since');
   const ms = text === undefined ? undefined : parseDuration(text);
-  if (ms !== undefined && ms > 0) return new Date(now.getTime() - ms).toISOString();
-  if (text === undefined || parseInstant(text) !== undefined) return readTime(given, 'since', command);
-  throw wrongUsage('--since must be a length of time such as 30m, 2h or 7d, or a time.', command);
+  const since = ms === undefined ? undefined : new Date(now.getTime() - ms);
+  if (since !== undefined && since < now && since.getTime() > 0) return since.toISOString();
+  if (text === undefined || parseTime(text) !== undefined) return readTime(given, 'since', command);
+  throw wrongUsage(`--since must be a length of time such as 30m, 2h or 7d, ${timeForms}.`, command);
 }

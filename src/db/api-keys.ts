@@ -1,7 +1,7 @@
 // The keys to our own API, as hashes. A revoked key's row stays: the audit names it.
 import { and, desc, eq, gt, isNull, lt, or } from 'drizzle-orm';
 import { type Instant, instantOf } from '../events/instant.ts';
-import type { Queries } from './connect.ts';
+import type { Queries, Transaction } from './connect.ts';
 import { apiKeys, type RoleName } from './schema-operations.ts';
 
 export type ApiKeyRow = typeof apiKeys.$inferSelect;
@@ -17,6 +17,15 @@ export interface NewApiKey {
 
 export async function recordApiKey(db: Queries, key: NewApiKey, now: Date): Promise<void> {
   await db.orm((orm) => orm.insert(apiKeys).values({ ...key, createdAt: instantOf(now) }));
+}
+
+/** Whether a key that is neither revoked nor expired has this name; the name is held until the transaction ends. */
+export async function takeKeyName(tx: Transaction, name: string, now: Date): Promise<boolean> {
+  await tx.query({
+    text: `select pg_advisory_xact_lock(hashtextextended($1, 0))`,
+    values: [`api_keys ${name}`],
+  });
+  return (await loadUsableKeys(tx, now)).some((key) => key.name === name);
 }
 
 /** The keys that are neither revoked nor expired. */

@@ -79,21 +79,41 @@ export function loadRefusals(
   );
 }
 
+export interface DiagnosisTurn {
+  readonly maxCount: number;
+  readonly maxStoredBytes: number;
+}
+
 /** The newest of the still refused that have no diagnosis: at most so many, and so many bytes, one at least. */
-export async function findUndiagnosed(
+export function findUndiagnosed(db: Queries, turn: DiagnosisTurn): Promise<RefusalRow[]> {
+  return findToDiagnose(db, { text: 'diagnosed_at is null', values: [] }, turn);
+}
+
+/** As `findUndiagnosed`, of those behind `before` whose diagnosis was made with something else than `made`. */
+export function findStale(
   db: Queries,
-  { maxCount, maxStoredBytes }: { readonly maxCount: number; readonly maxStoredBytes: number },
+  { made, before }: { readonly made: string; readonly before: string | undefined },
+  turn: DiagnosisTurn,
+): Promise<RefusalRow[]> {
+  const text = `diagnosed_at is not null and diagnosed_with is distinct from $3 and ($4::uuid is null or id < $4)`;
+  return findToDiagnose(db, { text, values: [made, before ?? null] }, turn);
+}
+
+async function findToDiagnose(
+  db: Queries,
+  condition: { readonly text: string; readonly values: readonly unknown[] },
+  { maxCount, maxStoredBytes }: DiagnosisTurn,
 ): Promise<RefusalRow[]> {
   const rows = await db.query<{ id: string }>({
     text: `
       with newest as (
-        select id, stored_bytes from refusals where diagnosed_at is null and delivery_id is null
+        select id, stored_bytes from refusals where delivery_id is null and ${condition.text}
         order by id desc limit $1
       ), summed as (
         select id, sum(stored_bytes) over (order by id desc) - stored_bytes as before from newest
       )
       select id from summed where before < $2`,
-    values: [maxCount, maxStoredBytes],
+    values: [maxCount, maxStoredBytes, ...condition.values],
   });
   if (rows.length === 0) return [];
   return db.orm((orm) =>

@@ -2,6 +2,7 @@
 // that never will. Tokens are sealed before they come here (guarantee 9). A session is asked about by one worker at a
 // time: taking it sets a lease, and a lease that ran out belonged to a worker that died.
 import type { SessionId } from '../events/event.ts';
+import type { Instant } from '../events/instant.ts';
 import type { Queries } from './connect.ts';
 import type { Dialect, EndedReason } from './schema.ts';
 import type { SessionKey } from './sessions.ts';
@@ -16,16 +17,22 @@ export interface SessionToRegister {
   readonly nextPullAt: Date;
 }
 
+export interface RegisteredSession {
+  readonly isNew: boolean;
+  readonly referenceId: string | null;
+  readonly expiresAt: Instant;
+}
+
 /**
  * Expects the session from now on. For one that is known already it adds what is new and starts its schedule, unless it
- * has its verdict; answers whether it was new.
+ * has its verdict; answers whether it was new, and what its row says now.
  */
 export async function registerSession(
   db: Queries,
   { key, referenceId, dialect, token, expiresAt, nextPullAt }: SessionToRegister,
   now: Date,
-): Promise<{ isNew: boolean }> {
-  const [row] = await db.query<{ isNew: boolean }>({
+): Promise<RegisteredSession> {
+  const [row] = await db.query<RegisteredSession>({
     text: `
       with reopened as (
         update session_endings set reopened_at = $8
@@ -46,7 +53,7 @@ export async function registerSession(
         ended_reason = null, ended_at = null,
         pull_attempts = case when s.state in ('settled', 'disputed') then s.pull_attempts else 0 end,
         next_pull_at = case when s.state in ('settled', 'disputed') then s.next_pull_at else excluded.next_pull_at end
-      returning (xmax = 0) as "isNew"`,
+      returning (xmax = 0) as "isNew", reference_id as "referenceId", expires_at as "expiresAt"`,
     values: [
       key.sessionId,
       key.account,
@@ -58,7 +65,8 @@ export async function registerSession(
       now.toISOString(),
     ],
   });
-  return { isNew: row?.isNew ?? false };
+  if (row === undefined) throw new Error('a session that is registered is always answered');
+  return row;
 }
 
 export interface DueSession {

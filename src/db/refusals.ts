@@ -109,11 +109,16 @@ export async function takeRefusals(tx: Transaction, ids: readonly string[]): Pro
   return new Set(rows.map(({ id }) => id));
 }
 
-export async function recordDiagnosis(db: Queries, id: string, diagnosis: unknown, now: Date): Promise<void> {
+/** Writes down a diagnosis and the name of what it was made with. */
+export async function recordDiagnosis(
+  db: Queries,
+  id: string,
+  { diagnosis, made, now }: { readonly diagnosis: unknown; readonly made: string; readonly now: Date },
+): Promise<void> {
   await db.orm((orm) =>
     orm
       .update(refusals)
-      .set({ diagnosis, diagnosedAt: instantOf(now) })
+      .set({ diagnosis, diagnosedAt: instantOf(now), diagnosedWith: made })
       .where(eq(refusals.id, id)),
   );
 }

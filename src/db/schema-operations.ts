@@ -54,6 +54,8 @@ export const refusals = pgTable(
     storedBytes: integer('stored_bytes').notNull(),
     diagnosis: jsonb(),
     diagnosedAt: instant('diagnosed_at'),
+    /** Names the secrets and settings that the diagnosis was made with: with others it is made anew. */
+    diagnosedWith: text('diagnosed_with'),
     /** The delivery that it became; null for one that is still refused. */
     deliveryId: uuid('delivery_id').$type<DeliveryId>(),
     admission: text().$type<Admission>(),

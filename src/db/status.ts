@@ -46,11 +46,23 @@ export interface RefusalFigures {
   readonly kept: number;
   readonly storedBytes: number;
   readonly diagnoses: readonly { readonly finding: string; readonly count: number }[];
+  readonly undiagnosed: number;
+  /** Those still refused by what there is to do about them, as the diagnosis names it; the most first. */
+  readonly remedies: readonly RefusalRemedy[];
+}
+
+export interface RefusalRemedy {
+  readonly remedy: string;
+  readonly count: number;
+  /** The commonest of their findings. */
+  readonly finding: string;
+  /** The commonest of their clock offsets; null where none has one. */
+  readonly offsetSeconds: number | null;
 }
 
 /** Those still refused; `recent` are those received since. */
 export async function readRefusalFigures(db: Queries, recentSince: Date): Promise<RefusalFigures> {
-  const [[kept], reasons, diagnoses] = await Promise.all([
+  const [[kept], reasons, diagnoses, remedies] = await Promise.all([
     db.query<{ count: string; bytes: string | null }>({
       name: 'status-refusals-kept',
       text: `select count(*), sum(stored_bytes) as bytes from refusals`,
@@ -68,16 +80,34 @@ export async function readRefusalFigures(db: Queries, recentSince: Date): Promis
         select diagnosis -> 'findings' ->> 0 as finding, count(*) from refusals
         where delivery_id is null and diagnosis is not null group by 1 order by 2 desc limit 10`,
     }),
+    db.query<{ remedy: string; count: string; finding: string; offset: number | null }>({
+      name: 'status-remedies',
+      text: `
+        select coalesce(diagnosis ->> 'remedy', 'none') as remedy, count(*),
+               mode() within group (order by diagnosis -> 'findings' ->> 0) as finding,
+               mode() within group (order by (diagnosis ->> 'offsetSeconds')::int) as offset
+        from refusals where delivery_id is null and diagnosis is not null group by 1 order by 2 desc`,
+    }),
   ]);
   const newest = reasons.map((row) => row.newest).sort();
+  const refused = reasons.reduce((sum, { count }) => sum + Number(count), 0);
+  const diagnosed = remedies.reduce((sum, { count }) => sum + Number(count), 0);
   return {
-    refused: reasons.reduce((sum, { count }) => sum + Number(count), 0),
+    refused,
     recent: reasons.reduce((sum, { recent }) => sum + Number(recent), 0),
     byReason: Object.fromEntries(reasons.map(({ reason, count }) => [reason, Number(count)])),
     newestAt: newest.at(-1) ?? null,
     kept: Number(kept?.count ?? 0),
     storedBytes: Number(kept?.bytes ?? 0),
     diagnoses: diagnoses.map(({ finding, count }) => ({ finding, count: Number(count) })),
+    // The two counts are of two looks, between which one more may have been diagnosed.
+    undiagnosed: Math.max(0, refused - diagnosed),
+    remedies: remedies.map(({ remedy, count, finding, offset }) => ({
+      remedy,
+      count: Number(count),
+      finding,
+      offsetSeconds: offset,
+    })),
   };
 }
 

@@ -36,6 +36,8 @@ export interface ExpectDependencies {
   readonly cipher: Cipher | undefined;
   readonly dialect: 'reference' | 'managed';
   readonly defaultAccount: string;
+  /** The default account, and those that have signing secrets here. */
+  readonly accounts: () => readonly string[];
   readonly webhookUrl: string | undefined;
   readonly sessionTtlMs: number;
   /** When to ask about a session for the first time. */

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { DeliveryFilter } from '../db/find-deliveries.ts';
 import { deliveryStates } from '../db/schema.ts';
 import { admissions } from '../db/schema-operations.ts';
+import { ServiceError } from '../errors.ts';
 import { decisions } from '../events/decide.ts';
 import { eventKinds, type SessionId, sources } from '../events/event.ts';
 import type { StoredFilter } from '../operations/replay-filter.ts';
@@ -41,6 +42,10 @@ export function readDeliveryFilter(fields: Fields): DeliveryFilter {
     trace_id: traceId,
     ...others
   } = fields;
+  const { from, to } = others;
+  if (from !== undefined && to !== undefined && from >= to) {
+    throw new ServiceError('invalid_request', '"from" must be before "to".');
+  }
   return {
     ...others,
     sessionId: sessionId as SessionId | undefined,

@@ -11,11 +11,10 @@ import {
   type KnownRequest,
   recordIdempotencyKey,
 } from '../db/idempotency-keys.ts';
-import { registerSession } from '../db/ledger.ts';
+import { type RegisteredSession, registerSession } from '../db/ledger.ts';
 import { type SessionKey, sessionKeyText } from '../db/sessions.ts';
 import { ServiceError } from '../errors.ts';
 import type { SessionId } from '../events/event.ts';
-import { instantOf } from '../events/instant.ts';
 import type { IliveClient } from '../ilive/client.ts';
 import { ApiError } from '../ilive/errors.ts';
 import { writeTrace } from '../trace-context.ts';
@@ -27,7 +26,7 @@ import { instant } from './shapes.ts';
 
 const text = searchText;
 const token = z.string().min(1, 'must not be empty').max(4_096, 'must be at most 4096 characters');
-const webUrl = z.url('must be an address').max(2_048);
+const webUrl = z.url('must be an address').max(2_048, 'must be at most 2048 characters');
 
 const creation = z.strictObject({
   reference_id: text,
@@ -99,13 +98,18 @@ export const registerKnownSession = operation({
   answer: async ({ expect: deps }, { path, body: given }) => {
     const startedAt = deps.now();
     const expiresAt = given.expires_at ?? new Date(startedAt.getTime() + deps.sessionTtlMs);
-    const key = { sessionId: path.session_id as SessionId, account: given.account ?? deps.defaultAccount };
-    const { isNew } = await expectSession(deps, deps.db, key, { ...given, startedAt, expiresAt });
-    return reply(isNew ? 201 : 200, {
+    // Nothing could be asked of it any more, and it would count as lost.
+    if (expiresAt <= startedAt)
+      throw new ServiceError('invalid_request', 'field "expires_at" must lie ahead.');
+    const { account = deps.defaultAccount } = given;
+    if (!deps.accounts().includes(account)) throw noSecrets(deps.accounts());
+    const key = { sessionId: path.session_id as SessionId, account };
+    const row = await expectSession(deps, deps.db, key, { ...given, startedAt, expiresAt });
+    return reply(row.isNew ? 201 : 200, {
       session_id: key.sessionId,
       account: key.account,
-      reference_id: given.reference_id ?? null,
-      expires_at: instantOf(expiresAt),
+      reference_id: row.referenceId,
+      expires_at: row.expiresAt,
     });
   },
 });
@@ -132,20 +136,21 @@ async function createAndExpect(
   const key = { sessionId: created.sessionId as SessionId, account: deps.defaultAccount };
   const expiresAt = created.expiresAt ?? new Date(startedAt.getTime() + deps.sessionTtlMs);
   const { sessionUrl } = created;
-  await deps.db.transaction(async (tx) => {
+  const row = await deps.db.transaction(async (tx) => {
     // The reference dialect answers to the API key: there a token that cannot be sealed is not needed either.
     const token = deps.cipher === undefined ? undefined : (created.token ?? undefined);
-    await expectSession(deps, tx, key, { ...wanted, token, startedAt, expiresAt });
+    const expected = await expectSession(deps, tx, key, { ...wanted, token, startedAt, expiresAt });
     if (idempotencyKey !== undefined) {
       await finishIdempotencyKey(tx, idempotencyKey, { ...key, sessionUrl });
     }
+    return expected;
   });
   return {
     session_id: key.sessionId,
     account: key.account,
     reference_id: wanted.reference_id,
     session_url: sessionUrl,
-    expires_at: instantOf(expiresAt),
+    expires_at: row.expiresAt,
   };
 }
 
@@ -154,7 +159,7 @@ function expectSession(
   db: Queries,
   key: SessionKey,
   given: { reference_id?: string | undefined; token?: string | undefined; startedAt: Date; expiresAt: Date },
-): Promise<{ isNew: boolean }> {
+): Promise<RegisteredSession> {
   if (given.token !== undefined && deps.cipher === undefined) {
     throw cannotKeepTokens();
   }
@@ -187,6 +192,15 @@ async function showKnown(db: Database, known: KnownRequest, requestSha256: Buffe
     session_url: known.sessionUrl,
     expires_at: session?.expiresAt ?? null,
   };
+}
+
+// A delivery about it could never be verified: a slip of the hand, which the known names show.
+function noSecrets(known: readonly string[]): ServiceError {
+  const names = known.map((account) => `"${account}"`).join(', ');
+  return new ServiceError(
+    'invalid_request',
+    `field "account" must be one that this service knows: ${names}.`,
+  );
 }
 
 function cannotKeepTokens(): ServiceError {

@@ -41,8 +41,8 @@ export function requireRole(req: Request, role: RoleName): void {
 
 /** Who sent this request; only for one that came through the gate. */
 export function actorOf(req: Request): Actor {
-  const { name, role } = identityOf(req);
-  return { name, role, address: req.socket.remoteAddress ?? 'unknown' };
+  const { id, name, role } = identityOf(req);
+  return { name, keyId: id, role, address: req.socket.remoteAddress ?? 'unknown' };
 }
 
 /** Whose key a request came with; only for one that came through the gate. */

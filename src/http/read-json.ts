@@ -22,9 +22,14 @@ export async function readJson<Schema extends z.ZodType>(
       ? `unknown field ${issue.keys.map((key) => `"${key}"`).join(', ')}`
       : issue.path.length === 0
         ? 'the body must be a JSON object'
-        : `field "${issue.path.join('.')}" ${issue.code === 'invalid_type' ? describeType(issue) : issue.message}`,
+        : `field "${nameOf(issue.path)}" ${issue.code === 'invalid_type' ? describeType(issue) : issue.message}`,
   );
   throw new ServiceError('invalid_request', `${complaints.join('; ')}.`);
+}
+
+// The place in a list is nothing that a caller has named.
+function nameOf(path: readonly PropertyKey[]): string {
+  return path.filter((part) => typeof part === 'string').join('.');
 }
 
 function describeType({ expected, message }: { expected: string; message: string }): string {

@@ -5,6 +5,7 @@
 import { timingSafeEqual } from 'node:crypto';
 import type { Secret } from '../secret.ts';
 import { bodyVariantsOf } from './body-variants.ts';
+import { clockCommand, describeClockOff, roundOffset } from './clock-off.ts';
 import {
   digestOf,
   isEncoded,
@@ -44,7 +45,20 @@ export interface DiagnosisOptions {
   readonly maxHashedBytes: number;
 }
 
+/** What there is to do about a refusal. */
+export const remedies = [
+  'reverify', // it verifies by now
+  'clock', // it verifies once it is told how far a clock was off
+  'setting', // it would verify with another secret, template or encoding, or under another account
+  'admit', // its bytes were changed on the way: only iLive's own answer can prove it
+  'none', // nothing that we know would have made it match
+] as const;
+export type Remedy = (typeof remedies)[number];
+
 export interface Diagnosis {
+  readonly remedy: Remedy;
+  /** How far our clock was ahead, where the remedy is `clock`. */
+  readonly offsetSeconds: number | null;
   /** One at least. */
   readonly findings: readonly string[];
   /** False when the limit ended the search before everything was tried. */
@@ -91,26 +105,58 @@ export function diagnose(input: DiagnosisInput, options: DiagnosisOptions): Diag
   if (claimed === undefined) return only('the signature header holds no SHA-256 in hexadecimal or base64');
   const search = searchMatches(input, options, claimed.digest);
   const form = claimed.isUsual ? [] : ['the signature header is not of the form sha256=<hex>'];
-  if (search.matches.length > 0) {
-    const clock = clockFinding(input, options.toleranceSeconds);
-    return {
-      findings: [...search.matches.slice(0, maxFindings), ...form, ...(clock === undefined ? [] : [clock])],
-      isComplete: true,
-    };
-  }
+  if (search.matches.length > 0) return explain(input, search.matches, form, options.toleranceSeconds);
   const known = options.secrets.some(({ account }) => account === input.account);
   const nothing = known
     ? 'nothing that we know matches: the secret is another one, or it does not come from iLive'
     : `the path names the account "${shown(input.account)}", which has no secrets here, and no other account's matches`;
   const soFar = search.isComplete ? [] : ['not everything was tried: the body is large'];
-  return { findings: [nothing, ...form, ...soFar], isComplete: search.isComplete };
+  return {
+    remedy: 'none',
+    offsetSeconds: null,
+    findings: [nothing, ...form, ...soFar],
+    isComplete: search.isComplete,
+  };
+}
+
+interface Match {
+  /** A sentence; undefined where nothing differs from what is configured. */
+  readonly text: string | undefined;
+  readonly remedy: Remedy;
+}
+
+function explain(
+  input: DiagnosisInput,
+  matches: readonly Match[],
+  form: readonly string[],
+  toleranceSeconds: number,
+): Diagnosis {
+  const clock = readClock(input, toleranceSeconds);
+  const isRight = matches[0]?.text === undefined;
+  const offsetSeconds = typeof clock === 'number' ? clock : null;
+  const off = typeof clock === 'number' ? [describeClockOff(clock)] : clock === undefined ? [] : [clock];
+  if (isRight && offsetSeconds !== null) {
+    // First, since nothing but the clock stands in the way, and without it reverify would refuse it again.
+    const sentence = `the signature is right; ${off[0]}: ${clockCommand(offsetSeconds)}`;
+    return { remedy: 'clock', offsetSeconds, findings: [sentence, ...form], isComplete: true };
+  }
+  if (isRight) {
+    const isForm = form.length > 0 || off.length > 0;
+    const sentence = `the signature is right${isForm ? '' : ' with the secrets of now: ilive-webhooks refusals reverify'}`;
+    const remedy = isForm ? 'admit' : 'reverify';
+    return { remedy, offsetSeconds: null, findings: [sentence, ...form, ...off], isComplete: true };
+  }
+  const texts = [...new Set(matches.flatMap(({ text }) => text ?? []))].slice(0, maxFindings);
+  const isOfTime = input.reason.startsWith('timestamp_');
+  const findings = isOfTime ? [...off, ...texts, ...form] : [...texts, ...form, ...off];
+  return { remedy: matches[0]?.remedy ?? 'none', offsetSeconds: null, findings, isComplete: true };
 }
 
 function searchMatches(
   input: DiagnosisInput,
   options: DiagnosisOptions,
   claimed: Buffer,
-): { matches: string[]; isComplete: boolean } {
+): { matches: Match[]; isComplete: boolean } {
   const keys = keysOf(input.account, options);
   const templates = templatesOf(input.headers, options.template);
   const bodies: Option<Buffer>[] = [
@@ -120,7 +166,7 @@ function searchMatches(
   const fields = { id: input.headers.webhookId ?? '', timestamp: input.headers.timestamp ?? '' };
   let leftBytes = options.maxHashedBytes;
   for (let deviations = 0; deviations <= maxDeviations; deviations += 1) {
-    const matches: string[] = [];
+    const matches: Match[] = [];
     // The secrets turn fastest: a wrong secret is likelier than a wrong template, and that than a changed body.
     for (const body of bodies) {
       for (const template of templates) {
@@ -130,19 +176,15 @@ function searchMatches(
           leftBytes -= body.value.length;
           if (leftBytes < 0) return { matches, isComplete: false };
           const digest = digestOf(key.value, template.value, fields, body.value);
-          if (timingSafeEqual(digest, claimed)) matches.push(sentenceOf(parts));
+          if (!timingSafeEqual(digest, claimed)) continue;
+          const text = parts.length === 0 ? undefined : `matches ${parts.join('; and ')}`;
+          matches.push({ text, remedy: body.text === undefined ? 'setting' : 'admit' });
         }
       }
     }
-    if (matches.length > 0) return { matches: [...new Set(matches)], isComplete: true };
+    if (matches.length > 0) return { matches, isComplete: true };
   }
   return { matches: [], isComplete: true };
-}
-
-function sentenceOf(parts: readonly string[]): string {
-  if (parts.length === 0)
-    return 'the signature is right: with the secrets of now it matches, and reverify judges it anew';
-  return `matches ${parts.join('; and ')}`;
 }
 
 function keysOf(
@@ -205,28 +247,21 @@ function readClaimed(header: string): { digest: Buffer; isUsual: boolean } | und
   return digest.length === 32 ? { digest, isUsual: false } : undefined;
 }
 
-function clockFinding({ headers, receivedAt }: DiagnosisInput, toleranceSeconds: number): string | undefined {
+// A number is how far our clock was ahead, where that is more than the tolerance; a text is what else is wrong with the time.
+function readClock(
+  { headers, receivedAt }: DiagnosisInput,
+  toleranceSeconds: number,
+): number | string | undefined {
   const { timestamp } = headers;
   if (timestamp === undefined) return 'it came without a timestamp';
   if (!/^\d{1,13}$/.test(timestamp)) return 'its timestamp is no number of seconds';
   if (timestamp.length > 12) return 'its timestamp is in milliseconds, where seconds are documented';
-  const aheadSeconds = Math.round(receivedAt.getTime() / 1000 - Number(timestamp));
-  if (Math.abs(aheadSeconds) <= toleranceSeconds) return undefined;
-  const span = spanOf(Math.abs(aheadSeconds));
-  return aheadSeconds > 0
-    ? `our clock is ${span} ahead of iLive's, or the request came ${span} late`
-    : `our clock is ${span} behind iLive's`;
-}
-
-function spanOf(seconds: number): string {
-  if (seconds < 120) return `${seconds} seconds`;
-  if (seconds < 2 * 3600) return `${Math.round(seconds / 60)} minutes`;
-  if (seconds < 48 * 3600) return `${Math.round(seconds / 3600)} hours`;
-  return `${Math.round(seconds / 86_400)} days`;
+  const aheadSeconds = receivedAt.getTime() / 1000 - Number(timestamp);
+  return Math.abs(aheadSeconds) > toleranceSeconds ? roundOffset(aheadSeconds, toleranceSeconds) : undefined;
 }
 
 function only(finding: string): Diagnosis {
-  return { findings: [finding], isComplete: true };
+  return { remedy: 'none', offsetSeconds: null, findings: [finding], isComplete: true };
 }
 
 const shownChars = 40;

@@ -39,7 +39,7 @@ async function readPath(name: string, path: string, signal?: AbortSignal): Promi
   const facts = await stat(path).catch((error: unknown) => {
     throw unreadable(name, error);
   });
-  if (!facts.isFile()) throw refuse('image_unreadable', `The ${name} image cannot be read: it is no file`);
+  if (!facts.isFile()) throw refuse('image_unreadable', `${titled(name)} cannot be read: it is no file`);
   if (facts.size > imageLimitBytes) throw tooLarge(name);
   return readStream(name, createReadStream(path), signal);
 }
@@ -66,7 +66,8 @@ async function readStream(name: string, stream: Readable, signal?: AbortSignal):
   return Buffer.concat(chunks, sizeBytes);
 }
 
-function typeOf(bytes: Buffer): [Image['contentType'], string] {
+/** What the first bytes say that it is; `application/octet-stream` for anything but a JPEG or a PNG. */
+export function typeOf(bytes: Buffer): [Image['contentType'], string] {
   if (bytes.subarray(0, 3).equals(Buffer.from([0xff, 0xd8, 0xff]))) return ['image/jpeg', 'jpg'];
   if (bytes.subarray(0, 8).equals(Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'))) return ['image/png', 'png'];
   return ['application/octet-stream', 'bin'];
@@ -74,12 +75,17 @@ function typeOf(bytes: Buffer): [Image['contentType'], string] {
 
 function tooLarge(name: string): InvalidRequestError {
   const limit = `${imageLimitBytes / 2 ** 20} MB`;
-  return refuse('image_too_large', `The ${name} image is larger than the ${limit} that iLive takes`);
+  return refuse('image_too_large', `${titled(name)} is larger than the ${limit} that iLive takes`);
 }
 
 function unreadable(name: string, error: unknown): InvalidRequestError {
   const reason = error instanceof Error ? error.message : String(error);
-  return refuse('image_unreadable', `The ${name} image cannot be read: ${reason}`);
+  return refuse('image_unreadable', `${titled(name)} cannot be read: ${reason}`);
+}
+
+// The single image of a call is named so itself.
+function titled(name: string): string {
+  return name === 'image' ? 'The image' : `The ${name} image`;
 }
 
 function refuse(code: string, message: string): InvalidRequestError {

@@ -5,6 +5,8 @@ import type { RoleName } from '../db/schema-operations.ts';
 export interface Actor {
   /** The key's name. */
   readonly name: string;
+  /** The key's id: a name may come back once its key is revoked. Undefined for the service itself. */
+  readonly keyId?: string;
   readonly role: RoleName;
   /** The address that the request came from. */
   readonly address: string;

@@ -10,6 +10,7 @@ import { loadRefusals, type RefusalFilter, type RefusalRow } from '../db/find-re
 import { type AdmittedRefusal, markAdmitted, markDeliveriesAdmitted, takeRefusals } from '../db/refusals.ts';
 import type { Admission } from '../db/schema-operations.ts';
 import type { DeliveryId } from '../events/event.ts';
+import { roundOffset } from '../ilive/clock-off.ts';
 import {
   type SigningKey,
   signatureHeader,
@@ -25,6 +26,8 @@ export interface ReverifyDependencies {
   readonly cipher: Cipher | undefined;
   /** The keys that count now; none for an account that has no secrets. */
   readonly keysOf: (account: string) => readonly SigningKey[];
+  /** Notes that the key at `keyIndex` of `keysOf` has matched what was received at `at`. */
+  readonly noteMatch: (account: string, keyIndex: number, at: Date) => void;
   readonly template: Template;
   readonly toleranceSeconds: number;
   readonly now: () => Date;
@@ -51,13 +54,23 @@ export interface Admitted {
   readonly deliveryIds: readonly DeliveryId[];
 }
 
+/** What was admitted by its signature. */
+export interface Reverified extends Admitted {
+  /** How far our clock was ahead when the newest came whose signature is right and whose time is not; null where none is so. */
+  readonly clockOffsetSeconds: number | null;
+  /** Writes down that the secrets have matched; for after the transaction, since it cannot be taken back. */
+  readonly noteMatches: () => void;
+}
+
 /** Admits those whose signature matches now. `clockOffsetSeconds`: how far our clock was ahead when they came. */
 export async function reverifyRefusals(
   tx: Transaction,
   deps: ReverifyDependencies,
   { filter, after, limit, clockOffsetSeconds }: AdmitRequest & { readonly clockOffsetSeconds: number },
-): Promise<Admitted> {
+): Promise<Reverified> {
   const rows = await loadRefusals(tx, filter, { after, limit });
+  const matches: { account: string; keyIndex: number; at: Date }[] = [];
+  let offsetSeconds: number | null = null;
   const judged = rows.map((row): Judged => {
     const opened = openRefusal(row, deps.cipher);
     const receivedAt = new Date(new Date(row.receivedAt).getTime() - clockOffsetSeconds * 1_000);
@@ -67,11 +80,23 @@ export async function reverifyRefusals(
       toleranceSeconds: deps.toleranceSeconds,
       now: receivedAt,
     });
-    return verification.ok
-      ? { row, delivery: deliveryOf(row, opened, receivedAt) }
-      : { row, reason: verification.reason };
+    if (verification.ok) {
+      matches.push({ account: row.account, keyIndex: verification.keyIndex, at: receivedAt });
+      return { row, delivery: deliveryOf(row, opened, receivedAt) };
+    }
+    const { reason } = verification;
+    if (reason === 'timestamp_too_old' || reason === 'timestamp_too_new') {
+      const aheadSeconds =
+        new Date(row.receivedAt).getTime() / 1_000 - Number(opened.headers[timestampHeader]);
+      offsetSeconds = roundOffset(aheadSeconds, deps.toleranceSeconds);
+    }
+    return { row, reason };
   });
-  return admit(tx, judged, { admission: 'signature', limit, now: deps.now() });
+  const admitted = await admit(tx, judged, { admission: 'signature', limit, now: deps.now() });
+  const noteMatches = () => {
+    for (const { account, keyIndex, at } of matches) deps.noteMatch(account, keyIndex, at);
+  };
+  return { ...admitted, clockOffsetSeconds: offsetSeconds, noteMatches };
 }
 
 /** One refusal with what became of it: the delivery that it is, or why it stays refused. */

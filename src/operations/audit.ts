@@ -37,7 +37,8 @@ export async function appendAudit(
     address: actor.address,
     action: name,
     why,
-    details: JSON.stringify(details),
+    // Beside the details, which the hash covers whole: entries of before stay as they are.
+    details: JSON.stringify(actor.keyId === undefined ? details : { ...details, actor_key_id: actor.keyId }),
     rows,
     outcome,
     keyId: key?.id ?? null,

@@ -1,19 +1,22 @@
 // Says of each refusal that is kept what would have made it match. It runs beside the door, a little at a time: the work of
-// one diagnosis is bounded, and the event loop is let go between two.
+// one diagnosis is bounded, and the event loop is let go between two. What a diagnosis says is true of the secrets and the
+// settings that it was made with, so each is made anew once these have changed.
+import { createHash } from 'node:crypto';
 import { setImmediate as letGo } from 'node:timers/promises';
 import type { Cipher } from '../cipher.ts';
 import type { Database } from '../db/connect.ts';
-import { findUndiagnosed, type RefusalRow } from '../db/find-refusals.ts';
+import { findStale, findUndiagnosed, type RefusalRow } from '../db/find-refusals.ts';
 import { recordDiagnosis } from '../db/refusals.ts';
-import { type Diagnosis, diagnose, type KnownSecret } from '../ilive/diagnose.ts';
+import { type Diagnosis, diagnose } from '../ilive/diagnose.ts';
 import type { SecretEncoding, SignatureFailure, Template } from '../ilive/signature.ts';
 import { signatureHeadersOf } from './admit-refusals.ts';
 import { openRefusal } from './open-refusal.ts';
+import type { RingSecret } from './signing-secrets.ts';
 
 export interface DiagnoseDependencies {
   readonly db: Database;
   readonly cipher: Cipher | undefined;
-  readonly knownSecrets: () => readonly KnownSecret[];
+  readonly knownSecrets: () => readonly RingSecret[];
   readonly template: Template;
   readonly encoding: SecretEncoding;
   readonly toleranceSeconds: number;
@@ -28,12 +31,55 @@ const maxHashedBytes = 2 * 2 ** 20;
 
 const turn = { maxCount: maxPerTurn, maxStoredBytes: maxStoredBytesPerTurn };
 
-/** Diagnoses some of the refusals that have no diagnosis yet, the newest first. */
-export async function diagnoseRefusals(deps: DiagnoseDependencies): Promise<void> {
-  for (const row of await findUndiagnosed(deps.db, turn)) {
-    await recordDiagnosis(deps.db, row.id, diagnoseRefusal(deps, row), deps.now());
+/** Gives turns of diagnosing some of what has no diagnosis yet, and of what was diagnosed with something else; the newest first. */
+export function createDiagnoser(deps: DiagnoseDependencies): () => Promise<void> {
+  let made: string | undefined;
+  let isStaleTurn = false;
+  // Where this process is in its walk; what another one, configured otherwise, says later is left to it, or the two would never end.
+  let place: { readonly before: string | undefined } | undefined;
+  return async () => {
+    const madeNow = nameOf(deps);
+    if (made !== madeNow) place = { before: undefined };
+    made = madeNow;
+    // By turns, so that a flood of new ones does not keep the others as they are.
+    isStaleTurn = !isStaleTurn && place !== undefined;
+    if (!isStaleTurn) {
+      const fresh = await findUndiagnosed(deps.db, turn);
+      await diagnoseAll(deps, fresh, made);
+      if (fresh.length > 0) return;
+    }
+    if (place === undefined) return;
+    const stale = await findStale(deps.db, { made, before: place.before }, turn);
+    await diagnoseAll(deps, stale, made);
+    place = stale.length === 0 ? undefined : { before: stale.at(-1)?.id };
+  };
+}
+
+async function diagnoseAll(
+  deps: DiagnoseDependencies,
+  rows: readonly RefusalRow[],
+  made: string,
+): Promise<void> {
+  for (const row of rows) {
+    const diagnosis = diagnoseRefusal(deps, row);
+    await recordDiagnosis(deps.db, row.id, { diagnosis, made, now: deps.now() });
     await letGo();
   }
+}
+
+// Raised when the sentences change, so that those of an older version are written anew.
+const sentencesVersion = 1;
+const madeChars = 16;
+
+function nameOf({ knownSecrets, template, encoding, toleranceSeconds }: DiagnoseDependencies): string {
+  const secrets = knownSecrets().map(({ account, name, state, fingerprint }) => [
+    account,
+    name,
+    state,
+    fingerprint,
+  ]);
+  const all = JSON.stringify([sentencesVersion, secrets.sort(), template, encoding, toleranceSeconds]);
+  return createHash('sha256').update(all).digest('base64url').slice(0, madeChars);
 }
 
 /** What would have made this refusal match, as far as we know now. */

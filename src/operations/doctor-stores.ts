@@ -1,8 +1,11 @@
 // The doctor's checks of Postgres, of the queue, of clocks and of keys: each from what was looked at, without looking.
 import type { ReplicaSight, ReplicaState } from '../db/read-replicas.ts';
 import type { PostgresFacts, SchemaVersion } from '../db/server-facts.ts';
+import type { RefusalFigures } from '../db/status.ts';
+import { counted } from './counted.ts';
 import { type Finding, finding } from './finding.ts';
 import { thresholds } from './status.ts';
+import { ageOf, weighUndecided } from './undecided.ts';
 
 export interface QueueStore {
   readonly kind: 'redis' | 'postgres';
@@ -67,11 +70,11 @@ export function checkSchema(
           'restart the service: a start migrates',
         ),
     daysAhead >= daysAheadMin
-      ? finding('partitions', 'ok', `of ${daysAhead} days from today on are there`, null)
+      ? finding('partitions', 'ok', `those of ${counted(daysAhead, 'day')} from today on are there`, null)
       : finding(
           'partitions',
           'warning',
-          `of only ${daysAhead} days are there`,
+          `only those of ${counted(daysAhead, 'day')} from today on are there`,
           'is a worker running? Its upkeep makes them',
         ),
     ...(strayBodies === 0
@@ -167,6 +170,15 @@ export function checkClock(check: string, aheadMs: number): Finding {
   const level = offMs < thresholds.clockErrorMs ? 'warning' : 'error';
   const message = `our clock is ${Math.round(offMs / 1000)} s ${side}`;
   return finding(check, level, message, 'mend the clocks (NTP): signatures are refused by their time');
+}
+
+/** What was refused and nobody has decided about. */
+export function checkRefusals(figures: RefusalFigures, now: Date): Finding {
+  const { refused, newestAt } = figures;
+  if (refused === 0) return finding('refusals', 'ok', 'no refused request is undecided', null);
+  const { finding: found, advice, isOurs } = weighUndecided(figures);
+  const message = `${counted(refused, 'refused request', 'is', 'are')} undecided, the newest ${ageOf(newestAt, now)} old${found}`;
+  return finding('refusals', isOurs ? 'error' : 'warning', message, advice);
 }
 
 export function checkKeys(facts: {

@@ -4,13 +4,14 @@
 import type { Queries } from '../db/connect.ts';
 import type { ReplicaSight } from '../db/read-replicas.ts';
 import { readOwnSchema, readPostgresFacts } from '../db/server-facts.ts';
-import { readServerFigures } from '../db/status.ts';
+import { readRefusalFigures, readServerFigures } from '../db/status.ts';
 import { type DialectAnswer, detectDialects } from '../ilive/detect-dialect.ts';
 import type { DialectName } from '../ilive/dialects.ts';
 import {
   checkKeys,
   checkPostgres,
   checkQueue,
+  checkRefusals,
   checkReplicas,
   checkSchema,
   checkServerClock,
@@ -56,6 +57,7 @@ export async function examine(
     ['replicas', async () => checkReplicas(deps.lookAtReplicas())],
     ['queue', async () => checkQueue(await deps.lookAtQueue())],
     ['clock', async () => [checkServerClock(now().getTime(), (await readServerFigures(db)).clock)]],
+    ['refusals', async () => [checkRefusals(await readRefusalFigures(db, now()), now())]],
     ['keys', async () => checkKeys({ ...deps, hasMadeKeys: deps.hasMadeKeys() })],
     ['ilive', () => examineVendor(deps)],
     ['webhook address', () => examineAddress(vendor.webhookUrl)],
@@ -135,12 +137,19 @@ async function examineAddress(webhookUrl: string | undefined): Promise<Finding[]
   return [...findings, checkWebhookAnswer(webhookUrl, answer)];
 }
 
-function checkProbe({ isOk, url, ms, secret, problem }: Probe): Finding {
+function checkProbe({ isOk, isPaused, url, ms, secret, problem }: Probe): Finding {
   if (isOk) {
     const message = `a delivery signed with "${secret}" came in at ${url} and was processed within ${ms} ms`;
     return finding('probe', 'ok', message, null);
   }
   const sentence = (problem ?? 'it failed').replace(/\.$/, '');
-  const advice = 'see that this address leads here, with its bytes unchanged, and that a worker runs';
-  return finding('probe', 'error', `a delivery of our own, sent to ${url}: ${sentence}`, advice);
+  const advice = isPaused
+    ? "ilive-webhooks resume processing --why '…'"
+    : 'see that this address leads here, with its bytes unchanged, and that a worker runs';
+  return finding(
+    'probe',
+    isPaused ? 'warning' : 'error',
+    `a delivery of our own, sent to ${url}: ${sentence}`,
+    advice,
+  );
 }

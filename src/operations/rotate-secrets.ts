@@ -91,14 +91,16 @@ function refuseWhileMatching(
   quietMs: number,
   now: Date,
 ): void {
+  // One that has never matched has nobody who uses it; only what another process has yet to write down is waited for.
+  const neededMs = lastMatchedAt === null ? 0 : quietMs;
   const since = lastMatchedAt ?? '';
   const lastSign = retiringAt !== null && retiringAt > since ? retiringAt : since;
-  const until = new Date(new Date(lastSign).getTime() + quietMs + notingLagMs);
+  const until = new Date(new Date(lastSign).getTime() + neededMs + notingLagMs);
   if (until <= now) return;
-  const matched = lastMatchedAt === null ? 'has not matched here' : `matched last at ${lastMatchedAt}`;
+  const matched = lastMatchedAt === null ? 'has never matched' : `matched last at ${lastMatchedAt}`;
   throw new ServiceError(
     'conflict',
     `The secret "${name}" ${matched}, and the rotation began at ${retiringAt}: it must be quiet for ` +
-      `${quietMs / 1000} s. Finish after ${until.toISOString()}, or give a shorter quiet_seconds.`,
+      `${Math.max(neededMs, notingLagMs) / 1000} s. Finish after ${until.toISOString()}, or ask for less (--quiet; quiet_seconds in the API).`,
   );
 }

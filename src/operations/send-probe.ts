@@ -5,6 +5,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Database } from '../db/connect.ts';
 import { findDelivery } from '../db/find-deliveries.ts';
+import { listPauses } from '../db/pauses.ts';
 import { ServiceError } from '../errors.ts';
 import type { DeliveryId } from '../events/event.ts';
 import { kindField, probeKind, probeUserAgent } from '../ilive/payload.ts';
@@ -23,6 +24,8 @@ export interface ProbeDependencies {
 
 export interface Probe {
   readonly isOk: boolean;
+  /** It was taken, and waits because somebody has paused processing. */
+  readonly isPaused: boolean;
   /** The name of the secret that signed it. */
   readonly secret: string;
   readonly url: string;
@@ -38,6 +41,7 @@ export interface Probe {
 
 const answerTimeoutMs = 10_000;
 const processedTimeoutMs = 10_000;
+const pausedLookMs = 2_000;
 const pollMs = 50;
 
 /** Sends one probe. Throws `not_found` for a secret that the account does not have; everything else is in the answer. */
@@ -60,10 +64,11 @@ export async function sendProbe(
   const signing = { key: chosen.key, template: deps.template, timestamp, webhookId: `probe-${randomUUID()}` };
   const startedAt = performance.now();
   const sent = await post(url, body, sign(body, signing));
-  const state = sent.problem === null ? await followDelivery(deps.db, sent.deliveryId) : null;
-  const problem = sent.problem ?? problemOf(state);
+  const { state, isPaused } =
+    sent.problem === null ? await followDelivery(deps.db, sent.deliveryId) : { state: null, isPaused: false };
+  const problem = sent.problem ?? problemOf(state, isPaused);
   const ms = Math.round(performance.now() - startedAt);
-  return { ...sent, isOk: problem === null, secret: chosen.name, url, state, ms, problem };
+  return { ...sent, isOk: problem === null, isPaused, secret: chosen.name, url, state, ms, problem };
 }
 
 interface Sent {
@@ -109,24 +114,38 @@ function problemOfStatus(status: number, code: string | null): string {
   return `What answers there is not ilive-webhooks (status ${status}).`;
 }
 
-async function followDelivery(db: Database, id: string | null): Promise<string | null> {
-  if (id === null) return null;
-  const deadline = performance.now() + processedTimeoutMs;
+interface Followed {
+  readonly state: string | null;
+  readonly isPaused: boolean;
+}
+
+async function followDelivery(db: Database, id: string | null): Promise<Followed> {
+  if (id === null) return { state: null, isPaused: false };
+  const startedAt = performance.now();
   for (;;) {
     const delivery = await findDelivery(db, id as DeliveryId);
-    if (delivery === undefined) return 'unknown';
-    if (delivery.state !== 'received' || performance.now() > deadline) return delivery.state;
+    if (delivery === undefined) return { state: 'unknown', isPaused: false };
+    const { state } = delivery;
+    const waitedMs = performance.now() - startedAt;
+    if (state !== 'received') return { state, isPaused: false };
+    // A pause may be a moment old, and not hold everywhere yet.
+    const isPaused = waitedMs > pausedLookMs && (await isProcessingPaused(db));
+    if (isPaused || waitedMs > processedTimeoutMs) return { state, isPaused };
     await wait(pollMs);
   }
 }
 
-function problemOf(state: string | null): string | null {
+async function isProcessingPaused(db: Database): Promise<boolean> {
+  return (await listPauses(db)).some(({ what }) => what === 'processing');
+}
+
+function problemOf(state: string | null, isPaused: boolean): string | null {
+  if (isPaused) return 'It was taken, and waits: processing is paused.';
   if (state === 'ignored') return null;
   if (state === 'unknown') {
     return 'It was taken, and is not in our database: the address leads to another installation.';
   }
-  if (state === 'received')
-    return 'It was taken and not processed in time: is a worker running, or is processing paused?';
+  if (state === 'received') return 'It was taken and not processed in time: is a worker running?';
   return `It was processed as ${state}, where it should have been ignored.`;
 }
 

@@ -39,6 +39,11 @@ export interface UsableSecret {
   readonly key: SigningKey;
 }
 
+/** A secret whose text is known here, with the name that its fingerprint is. */
+export interface RingSecret extends KnownSecret {
+  readonly fingerprint: string;
+}
+
 export interface ListedSecret extends SecretRow {
   readonly state: KnownSecret['state'];
 }
@@ -48,10 +53,12 @@ export interface SecretRing {
   keysOf(account: string): readonly SigningKey[];
   /** The secrets behind `keysOf`, in its order; the newest is the last. */
   secretsOf(account: string): readonly UsableSecret[];
-  /** Notes that the key at `keyIndex` of `keysOf` has just matched. */
-  noteMatch(account: string, keyIndex: number): void;
+  /** Notes that the key at `keyIndex` of `keysOf` has matched what was received at `at`; now, when it is left out. */
+  noteMatch(account: string, keyIndex: number, at?: Date): void;
+  /** The accounts that have secrets which count. */
+  accounts(): readonly string[];
   /** All whose text is known here, also those that no longer count. */
-  knownSecrets(): readonly KnownSecret[];
+  knownSecrets(): readonly RingSecret[];
   /** What the database knows, as this process sees it. */
   list(): Promise<ListedSecret[]>;
   /** Reads the secrets anew, and writes down when they last matched. */
@@ -109,10 +116,13 @@ export function createSecretRing(options: SecretRingOptions): SecretRing {
   return {
     keysOf: (account) => keys.get(account) ?? [],
     secretsOf: (account) => usable.get(account) ?? [],
-    noteMatch: (account, keyIndex) => {
+    accounts: () => [...usable.keys()],
+    noteMatch: (account, keyIndex, at = now()) => {
       const held = usable.get(account)?.[keyIndex];
       if (held === undefined) return;
-      matches.set(held.fingerprint, { account, fingerprint: held.fingerprint, at: now() });
+      const { fingerprint } = held;
+      const before = matches.get(fingerprint);
+      if (before === undefined || before.at < at) matches.set(fingerprint, { account, fingerprint, at });
     },
     knownSecrets: () => known,
     list: listNow,

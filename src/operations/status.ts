@@ -14,8 +14,10 @@ import {
   type ServerFigures,
   type SessionFigures,
 } from '../db/status.ts';
+import { counted } from './counted.ts';
 import type { VendorSight } from './look-at-vendor.ts';
 import type { ListedSecret } from './signing-secrets.ts';
+import { ageOf, weighUndecided } from './undecided.ts';
 
 export interface QueueSight {
   readonly kind: 'redis' | 'postgres';
@@ -67,7 +69,6 @@ export interface Status {
 export const thresholds = {
   owedWarningMs: 15_000,
   owedErrorMs: 60_000,
-  pausedWarningMs: 15 * 60_000,
   refusedRecentMs: 15 * 60_000,
   refusedErrorCount: 10,
   refusalsFullShare: 0.9,
@@ -128,38 +129,50 @@ export async function readStatus(deps: StatusDependencies): Promise<Status> {
 type Seen = Omit<Status, 'level' | 'problems'>;
 type Check = (seen: Seen, limits: StatusDependencies['refusalLimits']) => Problem | undefined;
 
+const runbook = (chapter: string) => `See "${chapter}" in the runbook.`;
+
 const checks: readonly Check[] = [
   ({ deliveries, pauses }) => {
     const ageMs = deliveries.oldestOwedAgeMs ?? 0;
     const isPaused = pauses.some(({ what }) => what === 'processing');
     if (ageMs <= thresholds.owedWarningMs || isPaused) return undefined;
     const level = ageMs > thresholds.owedErrorMs ? 'error' : 'warning';
-    const message = `The oldest of ${deliveries.owed} owed deliveries has waited for ${Math.round(ageMs / 1000)} s`;
-    return problem(level, message, 'is a worker running? See "The oldest owed is old" in the runbook');
+    const message = `The oldest of ${counted(deliveries.owed, 'owed delivery')} has waited for ${Math.round(ageMs / 1000)} s.`;
+    return problem(level, message, `Is a worker running? ${runbook('The oldest owed is old')}`);
   },
   ({ refusals }) => {
-    if (refusals.recent === 0) return undefined;
-    const level = refusals.recent >= thresholds.refusedErrorCount ? 'error' : 'warning';
-    const why = refusals.diagnoses[0]?.finding;
-    const message = `${refusals.recent} requests were refused in the last 15 minutes${why === undefined ? '' : `: ${why}`}`;
-    return problem(level, message, 'ilive-webhooks refusals list --state refused');
+    const { recent, refused } = refusals;
+    if (recent === 0) return undefined;
+    const { finding, advice, isOurs } = weighUndecided(refusals);
+    const level = recent >= thresholds.refusedErrorCount || isOurs ? 'error' : 'warning';
+    const message = `${counted(recent, 'request', 'was', 'were')} refused in the last 15 minutes`;
+    // With older ones beside them, what is known is told of all together.
+    return recent === refused
+      ? problem(level, `${message}${finding}.`, advice)
+      : problem(level, `${message}.`, 'ilive-webhooks refusals list --state refused --since 15m');
+  },
+  ({ refusals, now }) => {
+    const { recent, refused, newestAt } = refusals;
+    if (refused === recent) return undefined;
+    const { finding, advice, isOurs } = weighUndecided(refusals);
+    const message = `${counted(refused, 'refused request', 'is', 'are')} undecided, the newest ${ageOf(newestAt, now)} old`;
+    return problem(isOurs ? 'error' : 'warning', `${message}${finding}.`, advice);
   },
   ({ refusals }, { maxBytes, maxCount }) => {
     const share = Math.max(refusals.storedBytes / maxBytes, maxCount === 0 ? 0 : refusals.kept / maxCount);
     if (share < thresholds.refusalsFullShare) return undefined;
-    const message = `The store of refusals is ${Math.round(share * 100)} % full, and lets go of its oldest`;
-    return problem(
-      'warning',
-      message,
-      'ilive-webhooks refusals purge, or raise REFUSALS_MAX_COUNT and _BYTES',
-    );
+    const message = `The store of refusals is ${Math.round(share * 100)} % full, and lets go of its oldest.`;
+    const advice =
+      'raise REFUSALS_MAX_COUNT and REFUSALS_MAX_BYTES, or let some go: ' +
+      "ilive-webhooks refusals purge --all --dry-run --why '…'";
+    return problem('warning', message, advice);
   },
   ({ deliveries: { parked } }) =>
     parked === 0
       ? undefined
       : problem(
           'warning',
-          `${parked} deliveries are parked`,
+          `${counted(parked, 'delivery', 'is', 'are')} parked.`,
           'ilive-webhooks deliveries list --state parked',
         ),
   ({ sessions: { overdue } }) =>
@@ -167,32 +180,24 @@ const checks: readonly Check[] = [
       ? undefined
       : problem(
           'error',
-          `${overdue} sessions are open although iLive has forgotten them`,
-          'does a worker run, with ILIVE_API_KEY? See "Sessions without a verdict" in the runbook',
+          `${counted(overdue, 'session', 'is', 'are')} open although iLive has forgotten ${overdue === 1 ? 'it' : 'them'}.`,
+          `Does a worker run, with ILIVE_API_KEY? ${runbook('Sessions without a verdict')}`,
         ),
-  ({ pauses, now }) => {
-    const long = pauses.find(
-      ({ since }) => now.getTime() - new Date(since).getTime() > thresholds.pausedWarningMs,
-    );
-    if (long === undefined) return undefined;
-    const message = `The ${long.what} has been paused since ${long.since} by ${long.by} (${long.why})`;
-    return problem('warning', message, `ilive-webhooks resume ${long.what} --why …`);
-  },
   ({ queue }) =>
     queue.isUp
       ? undefined
       : problem(
           'warning',
-          `The queue (${queue.kind}) does not answer; the sweep does its work, more slowly`,
-          'see "Redis is gone" in the runbook',
+          `The queue (${queue.kind}) does not answer; the sweep does its work, more slowly.`,
+          runbook('Redis is gone'),
         ),
   ({ vendor }) =>
     vendor === undefined || vendor.isReachable
       ? undefined
       : problem(
           'warning',
-          'iLive cannot be reached',
-          'see "iLive is down" in the runbook; nothing is lost meanwhile',
+          'iLive cannot be reached.',
+          `Nothing is lost meanwhile. ${runbook('iLive is down')}`,
         ),
   ({ replicas }) => {
     const idle = replicas.filter(({ state }) => state !== 'usable');
@@ -208,14 +213,27 @@ const checks: readonly Check[] = [
       ? undefined
       : problem(
           'warning',
-          `${connections} of ${maxConnections} connections to Postgres are in use`,
-          'lower DATABASE_POOL_MAX, or raise max_connections',
+          `${connections} of ${maxConnections} connections to Postgres are in use.`,
+          'Lower DATABASE_POOL_MAX, or raise max_connections.',
         ),
 ];
 
 function findProblems(seen: Seen, limits: StatusDependencies['refusalLimits']): Problem[] {
-  const found = checks.flatMap((check) => check(seen, limits) ?? []);
+  const found = [
+    ...checks.flatMap((check) => check(seen, limits) ?? []),
+    ...seen.pauses.map(pauseProblem(seen)),
+  ];
   return found.sort((a, b) => (a.level === b.level ? 0 : a.level === 'error' ? -1 : 1));
+}
+
+// At once, however short it is: whoever paused may have gone.
+function pauseProblem({ deliveries: { owed } }: Seen) {
+  return ({ what, since, by, why }: PauseRow): Problem => {
+    const name = what === 'processing' ? 'Processing' : 'Pulling';
+    const kept = what === 'processing' && owed > 0 ? `; ${counted(owed, 'delivery', 'is', 'are')} owed` : '';
+    const message = `${name} is paused since ${since.slice(0, 19)}Z by ${by} (${why})${kept}.`;
+    return problem('warning', message, `ilive-webhooks resume ${what} --why '…'`);
+  };
 }
 
 function clockProblem(whose: string, aheadMs: number): Problem | undefined {
@@ -223,12 +241,13 @@ function clockProblem(whose: string, aheadMs: number): Problem | undefined {
   if (offMs < thresholds.clockWarningMs) return undefined;
   const level = offMs < thresholds.clockErrorMs ? 'warning' : 'error';
   const side = aheadMs > 0 ? 'ahead of' : 'behind';
-  const message = `Our clock is ${Math.round(offMs / 1000)} s ${side} ${whose}`;
-  return problem(level, message, 'mend the clock (NTP): signatures are refused by their time');
+  const message = `Our clock is ${Math.round(offMs / 1000)} s ${side} ${whose}.`;
+  return problem(level, message, 'Mend the clock (NTP): signatures are refused by their time.');
 }
 
+// `advice` is a sentence with its full stop, or ends in a command, which has none so that it can be pasted.
 function problem(level: Problem['level'], message: string, advice: string): Problem {
-  return { level, message: `${message}.`, advice: `${advice}.` };
+  return { level, message, advice };
 }
 
 /** The figures that monitoring asks for again and again. */

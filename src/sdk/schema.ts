@@ -576,9 +576,7 @@ export interface Operations {
        */
       why: string;
     };
-    answer: {
-      pauses: Pause[];
-    };
+    answer: Pauses;
   };
   resume: {
     body: {
@@ -588,9 +586,7 @@ export interface Operations {
        */
       why: string;
     };
-    answer: {
-      pauses: Pause[];
-    };
+    answer: Pauses;
   };
   getDeliveryBody: {
     path: {
@@ -658,7 +654,10 @@ export interface Operations {
        */
       why: string;
       dry_run?: boolean;
-      confirm?: number;
+      /**
+       * How many are agreed to be replayed; "all" agrees to any number.
+       */
+      confirm?: number | 'all';
     };
     answer: ReplayRehearsal | Replay;
   };
@@ -1363,6 +1362,10 @@ export interface Status {
       finding: string;
       count: number;
     }[];
+    /**
+     * Those that were not looked at yet.
+     */
+    undiagnosed: number;
   };
   sessions: {
     open: number;
@@ -1448,6 +1451,16 @@ export interface Findings {
      */
     advice: string | null;
   }[];
+}
+export interface Pauses {
+  /**
+   * False when it was so already.
+   */
+  is_changed: boolean;
+  /**
+   * All that is paused now.
+   */
+  pauses: Pause[];
 }
 export interface DeliveryWithBody {
   delivery_id: string;
@@ -1605,6 +1618,10 @@ export interface ReverifiedRefusals {
   refused_by_reason: {
     [k: string]: number;
   };
+  /**
+   * How far our clock was ahead when the newest came whose signature is right and whose time is not: what to send as clock_offset_seconds. Null when there is none.
+   */
+  clock_offset_seconds: number | null;
 }
 export interface AdmittedRefusals {
   dry_run: boolean;

@@ -107,10 +107,17 @@ describe('the help', () => {
     expect(readCommandLine(args, commands)).toEqual({ kind: 'help', topic });
   });
 
+  test.each(['--version', '-v'])('%s asks for the version', (flag) => {
+    expect(readCommandLine([flag], commands)).toEqual({ kind: 'version' });
+  });
+
   test.each(commands.map(({ name }) => name))('of %s names each option and fits a terminal', (name) => {
     const help = renderHelp(name, commands);
     const command = commands.find((each) => each.name === name);
     for (const option of Object.keys(command?.options ?? {})) expect(help).toContain(`--${option}`);
+    for (const choice of Object.values(command?.options ?? {}).flatMap(({ choices = [] }) => choices)) {
+      expect(help).toMatch(new RegExp(`[ :]${choice}(,|$)`, 'm'));
+    }
     expect(help).toContain('Examples:');
     expect(Math.max(...help.split('\n').map((line) => line.length))).toBeLessThanOrEqual(110);
   });

@@ -6,7 +6,7 @@ import { commands } from '../../src/cli/run.ts';
 // Where nobody could answer: a command that asked would fail in another way.
 const env = { ILIVE_WEBHOOKS_URL: 'http://127.0.0.1:1', ILIVE_WEBHOOKS_API_KEY: 'key' };
 
-function run(args: readonly string[], changes: Record<string, string> = {}): Promise<number> {
+async function run(args: readonly string[], changes: Record<string, string> = {}): Promise<number> {
   const read = readCommandLine(args, commands);
   if (read.kind !== 'run') throw new Error(`not a run but ${read.kind}`);
   return read.command.run(read.given, {
@@ -24,7 +24,7 @@ function run(args: readonly string[], changes: Record<string, string> = {}): Pro
 
 test.each<[string[], string]>([
   [['sessions', 'create'], '--reference is needed.'],
-  [['sessions', 'create', '--reference', 'u', '--mode', 'odd'], '--mode must be passive or active.'],
+  [['sessions', 'create', '--reference', 'u', '--mode', 'odd'], '--mode must be one of passive, active.'],
   [['sessions', 'create', '--reference', 'u', '--idempotency-key', 'a b'], '--idempotency-key must be'],
   [['sessions', 'show', '..'], 'ID cannot be a session’s.'],
   [['sessions', 'register', 's', '--expires-at', 'soon'], '--expires-at must be a time'],
@@ -38,8 +38,10 @@ test.each<[string[], string]>([
   [['completeness', '--url', 'ftp://x'], '--url must be an address such as'],
   [['completeness', '--url', 'http://user:pass@x'], '--url must be an address alone'],
   [['completeness', '--api-key-file', 'nowhere'], '--api-key-file: nowhere cannot be read (ENOENT).'],
+  [['faces', 'detect', 'README.md'], 'IMAGE: README.md is neither a JPEG nor a PNG; nothing was sent.'],
+  [['faces', 'detect', 'nowhere.jpg'], 'IMAGE: nowhere.jpg cannot be read (ENOENT).'],
   [['faces', 'compare', 'a', 'b', '--threshold', '45'], '--threshold must be a number from 0 to 1'],
-  [['faces', 'detect', 'a', '--attributes', 'some'], '--attributes must be default, all or none.'],
+  [['faces', 'detect', 'a', '--attributes', 'some'], '--attributes must be one of default, all, none.'],
 ])('%j', async (args, sentence) => {
   await expect(run(args)).rejects.toMatchObject({
     code: 'config_invalid',

@@ -155,8 +155,8 @@ describe('one thing is wrong', () => {
       /without spaces, its keys sorted/,
     ],
     ['it was compressed', { received: gzipSync(json) }, /with the body unpacked: .* compresses it/],
-    ['our clock is ahead', { secondsOff: 600 }, /^the signature is right/],
-    ['it verifies by now', {}, /^the signature is right: with the secrets of now it matches/],
+    ['our clock was ahead', { secondsOff: 600 }, /^the signature is right; our clock was 10 minutes ahead/],
+    ['it verifies by now', {}, /^the signature is right with the secrets of now: .* refusals reverify$/],
   ])('%s', (_what, signed, sentence) => {
     expect(findingsOf(signed)[0]).toMatch(sentence);
   });
@@ -173,12 +173,37 @@ describe('one thing is wrong', () => {
 });
 
 test.each([
-  [600, "our clock is 10 minutes ahead of iLive's, or the request came 10 minutes late"],
-  [-600, "our clock is 10 minutes behind iLive's"],
-  [90_000, "our clock is 25 hours ahead of iLive's, or the request came 25 hours late"],
-])('a clock that is %d seconds off is told, whatever else matched', (secondsOff, sentence) => {
-  expect(findingsOf({ secondsOff })[1]).toBe(sentence);
+  [600, "our clock was 10 minutes ahead of iLive's, or it came 10 minutes late", '=10m'],
+  [-600, "our clock was 10 minutes behind iLive's", '=-10m'],
+  // Past a whole hour the command still says the minutes: an hour's half would keep them refused.
+  [9_000, "our clock was 3 hours ahead of iLive's, or it came 3 hours late", '=150m'],
+  [90_000, "our clock was 25 hours ahead of iLive's, or it came 25 hours late", undefined],
+])('a clock that was %d seconds off is told first, with the command', (secondsOff, sentence, offset) => {
+  const command =
+    offset === undefined ? 'admit --reason timestamp_too_old' : `reverify --clock-offset${offset}`;
+  const whole = `the signature is right; ${sentence}: ilive-webhooks refusals ${command}`;
+  expect(findingsOf({ secondsOff })).toEqual([whole]);
   expect(findingsOf({ secondsOff, secret: previous })[1]).toBe(sentence);
+  const ofTime = { ...refused({ secondsOff, secret: previous }), reason: 'timestamp_too_old' } as const;
+  expect(diagnose(ofTime, options).findings[0]).toBe(sentence);
+});
+
+test('a small tolerance has the offset told more finely', () => {
+  expect(findingsOf({ secondsOff: 614 }, { toleranceSeconds: 10 })[0]).toMatch(/--clock-offset=614s$/);
+});
+
+const byRemedy: [string, Signed][] = [
+  ['reverify', {}],
+  ['clock', { secondsOff: 600 }],
+  ['setting', { secret: previous }],
+  ['setting', { template: '{body}' }],
+  ['admit', { received: `${json}\n` }],
+  ['admit', { header: (signature) => signature.slice('sha256='.length) }],
+  ['none', { secret: 'a stranger' }],
+];
+
+test.each(byRemedy)('what there is to do about it is told to the machine too: %s', (remedy, signed) => {
+  expect(diagnose(refused(signed), options).remedy).toBe(remedy);
 });
 
 test('two and three things that are wrong at once are told together, and nothing more than needed', () => {

@@ -70,7 +70,7 @@ describe('faces, which iLive is asked for directly', () => {
 
   test('an image that is not there is told by its path', async () => {
     const ran = await cli(['faces', 'compare', 'missing.jpg', 'missing.jpg']);
-    expect(ran).toMatchObject({ code: 1, out: '' });
-    expect(ran.err).toContain("no such file or directory, stat 'missing.jpg'");
+    expect(ran).toMatchObject({ code: 2, out: '' });
+    expect(ran.err).toContain('REFERENCE: missing.jpg cannot be read (ENOENT).');
   });
 });

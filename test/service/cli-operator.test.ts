@@ -1,6 +1,6 @@
 // The operator's commands, as an operator types them: refusals, replays, deliveries, sessions and what comes live.
 import { randomBytes, randomUUID } from 'node:crypto';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -42,9 +42,13 @@ describe('with nothing there', () => {
 
   test('reverify, admit and purge have nothing to do', async () => {
     expect((await cli('refusals', 'reverify', ...why)).out).toBe(
-      'No request that is refused still matches.\n',
+      'There is nothing to do: no refused request is left that this names.\n',
     );
     expect((await cli('refusals', 'purge', '--all', '--yes', ...why)).out).toBe('Removed 0 refusals.\n');
+    for (const verb of ['reverify', 'admit']) {
+      const none = await cli('refusals', verb, randomUUID(), ...why);
+      expect(none).toMatchObject({ code: 1, err: expect.stringMatching(/^No refusal has this id\./) });
+    }
   });
 });
 
@@ -69,7 +73,10 @@ test('refusals: listed, shown, read into a file, reverified, purged', async () =
   expect(read.out).toContain('x-ilive-signature');
   expect(await readFile(file, 'utf8')).toBe(JSON.stringify(payloads[0]));
   const twice = await cli('refusals', 'show', id, '--body-file', file, ...why);
-  expect(twice).toMatchObject({ code: 1, err: expect.stringContaining('cannot be written (EEXIST)') });
+  expect(twice).toMatchObject({ code: 2, err: expect.stringContaining('is there already') });
+  expect((await stat(file)).mode & 0o777).toBe(0o600);
+  const reads = (await service.get('/v1/ops/audit?action=refusals.read_body')).body.data;
+  expect(reads).toHaveLength(1);
 
   const none = await cli('refusals', 'reverify', ...why);
   expect(none).toMatchObject({ code: 1, out: expect.stringContaining('0 of 4 admitted.') });
@@ -77,7 +84,9 @@ test('refusals: listed, shown, read into a file, reverified, purged', async () =
   const dry = await cli('refusals', 'reverify', '--dry-run', ...why);
   expect(dry).toMatchObject({ code: 0, out: expect.stringMatching(/^3 of 4 would be admitted\./) });
   const done = await cli('refusals', 'reverify', '--since', '1h', '--reason', 'signature_mismatch', ...why);
-  expect(done.out).toMatch(/^3 of 4 admitted\.\n {2}1 stay refused: signature_mismatch\n/);
+  expect(done.out).toMatch(/^3 of 4 admitted\.\n {2}1 stays refused: signature_mismatch\n/);
+  expect((await cli('refusals', 'show', id)).out).not.toContain('what would have matched');
+  expect((await cli('audit', 'list')).out).toMatch(/ refusals\.reverify \(dry run\) +0 /);
   await service.settled();
   expect((await cli('deliveries', 'list', '--admission', 'signature')).out.trim().split('\n')).toHaveLength(
     4,
@@ -86,7 +95,7 @@ test('refusals: listed, shown, read into a file, reverified, purged', async () =
   const unasked = await cli('refusals', 'purge', '--reason', 'signature_mismatch', ...why);
   expect(unasked).toMatchObject({ code: 2, err: expect.stringContaining('say --yes, or --dry-run') });
   const purged = await cli('refusals', 'purge', '--reason', 'signature_mismatch', '--yes', ...why);
-  expect(purged.out).toBe('Removed 1 refusals.\n');
+  expect(purged.out).toBe('Removed 1 refusal.\n');
 });
 
 test('replay: rehearsed, confirmed, followed, and listed', async () => {
@@ -95,20 +104,22 @@ test('replay: rehearsed, confirmed, followed, and listed', async () => {
   await service.settled();
   const dry = await cli('replay', '--state', 'parked', '--dry-run', ...why);
   expect(dry).toMatchObject({ code: 0, err: '' });
-  expect(dry.out).toMatch(/^1 deliveries match; 1 were tried, and nothing was changed\.\n/);
+  expect(dry.out).toMatch(/^1 delivery matches; 1 was tried, and nothing was changed\.\n/);
   expect(dry.out).toContain('No row would change.');
   const asked = await cli('replay', '--all', ...why);
   expect(asked).toMatchObject({ code: 1, err: expect.stringMatching(/^5 deliveries match\. .*--yes/) });
   const done = await cli('replay', '--all', '--yes', '--follow', ...why);
   expect(done).toMatchObject({ code: 0, out: expect.stringMatching(/^replayed +5 of 5$/m) });
   expect(done.out).toMatch(/^rows changed +none$/m);
+  const begun = (await service.get('/v1/ops/audit?action=replays.start')).body.data;
+  expect(begun[0]).toMatchObject({ outcome: 'done', details: { confirm: 'all' } });
   const { data } = JSON.parse((await cli('replays', 'list', '--state', 'done', '--json')).out);
   const shown = await cli('replays', 'show', data[0].replay_id);
   expect(shown.out).toMatch(/^why +a test$/m);
   const over = await cli('replays', 'cancel', data[0].replay_id, ...why);
   expect(over).toMatchObject({ code: 1, err: expect.stringContaining('is done') });
   const one = (await service.get('/v1/deliveries?limit=1')).body.data[0].delivery_id;
-  expect((await cli('replay', one, ...why)).out).toMatch(/^Replay \S+ of 1 deliveries has begun\.\n/);
+  expect((await cli('replay', one, ...why)).out).toMatch(/^Replay \S+ of 1 delivery has begun\.\n/);
   const shownDelivery = await cli('deliveries', 'show', one, '--body', ...why);
   expect(shownDelivery.out).toMatch(/^state +\w+$/m);
   expect(shownDelivery.out).toContain('"event"');
@@ -127,6 +138,21 @@ test('a list longer than a page comes whole with --all, as a table and as one do
   expect(json.data).toHaveLength(450);
   expect(new Set(json.data.map(({ session_id }: { session_id: string }) => session_id)).size).toBe(450);
   expect(json.next_cursor).toBe(null);
+});
+
+test('a clock that was off: reverify says how far, and the command that admits what is left', async () => {
+  await service.deliver(verdictPayload(), { signedAt: new Date(Date.now() + 20 * 60_000) });
+  await until(async () => (await service.get('/v1/ops/refusals?state=refused')).body.data.length === 1);
+  const left = await cli('refusals', 'reverify', ...why);
+  expect(left).toMatchObject({ code: 1, err: '' });
+  expect(left.out).toMatch(/our clock was 20 minutes behind iLive's\. Admit them with:\n {2}ilive-webhooks /);
+  expect(left.out).toMatch(/ refusals reverify --clock-offset=-20m --why '…'\n$/);
+  await until(async () => {
+    const shown = await cli('refusals', 'list', '--state', 'refused', '--since', '2026-01-01');
+    return shown.out.includes('refusals reverify --clock-offset=-20m');
+  });
+  const done = await cli('refusals', 'reverify', '--clock-offset=-20m', ...why);
+  expect(done).toMatchObject({ code: 0, out: '1 of 1 admitted.\n' });
 });
 
 test('tail: shows what comes and how it ends, and ends by Ctrl-C', async () => {
@@ -172,6 +198,12 @@ describe('what is typed wrongly is told before anything is asked', () => {
     [['replays', 'show'], '"replays show" needs ID.'],
     [['deliveries', 'show', 'x', '--why', 'y'], '--why belongs to --body or --body-file.'],
     [['deliveries', 'list', '--limit', '0'], '--limit must be a whole number from 1'],
+    [['refusals', 'show', 'x/../y'], 'ID must be the id of a refusal (a UUID)'],
+    [['refusals', 'reverify', 'x', '--why', 'y'], 'ID must be the id of a refusal (a UUID)'],
+    [['deliveries', 'show', 'x'], 'ID must be the id of a delivery (a UUID)'],
+    [['replays', 'show', 'x'], 'ID must be the id of a replay (a UUID)'],
+    [['deliveries', 'list', '--since', '999999d'], '--since must be a length of time'],
+    [['deliveries', 'list', '--from', '2026-11-25', '--to', '2026-11-24'], 'must lie before --to'],
     [['completion', 'csh'], 'SHELL must be one of bash, zsh, fish.'],
   ])('%j', async (args, sentence) => {
     const { code, out, err } = await cli(...args);
@@ -179,9 +211,10 @@ describe('what is typed wrongly is told before anything is asked', () => {
     expect(err).toContain(sentence);
   });
 
-  test('an id that is none is told by the service', async () => {
-    const shown = await cli('refusals', 'show', 'x/../y');
-    expect(shown).toMatchObject({ code: 1, err: expect.stringContaining('must be the id of a refusal') });
+  test('an id that is none is told here, one that is nobody’s by the service', async () => {
+    expect(
+      (await service.get('/v1/deliveries?from=2026-11-25T00:00:00Z&to=2026-11-24T00:00:00Z')).body.detail,
+    ).toMatch(/"from" must be before "to"/);
     expect((await cli('replays', 'show', randomUUID())).err).toMatch(/No replay has this id/);
   });
 

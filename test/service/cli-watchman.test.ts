@@ -45,7 +45,7 @@ test('status: a screen, a line each time, and an exit code that tells', async ()
   const warned = await cli('status');
   expect(warned).toMatchObject({ code: 0 });
   expect(warned.out).toMatch(
-    /^healthy, with warnings .*\nwarning {2}1 deliveries are parked\.\n {2}→ ilive-webhooks deliveries list/,
+    /^healthy, with warnings .*\nwarning {2}1 delivery is parked\.\n {2}→ ilive-webhooks deliveries list/,
   );
   expect((await cli('status', '--strict')).code).toBe(1);
   for (let count = 0; count < 10; count += 1) await service.deliver(verdictPayload(), { secret: 'junk' });
@@ -87,7 +87,14 @@ test('pause and resume: say what is paused, since when, by whom and why', async 
   const paused = await cli('pause', 'pulling', ...why);
   expect(paused.out).toMatch(/^pulling is paused since \S+Z by bootstrap: a test\n$/);
   expect((await cli('status')).out).toMatch(/^paused +pulling, since \S+Z, by bootstrap: a test$/m);
-  expect((await cli('resume', 'pulling', ...why)).out).toBe('Nothing is paused.\n');
+  expect(await cli('status', '--strict')).toMatchObject({ code: 1 });
+  const again = await cli('pause', 'pulling', ...why);
+  expect(again.out).toMatch(/^pulling was paused already; that stays as it is\.\npulling is paused since /);
+  expect((await cli('resume', 'processing', ...why)).out).toMatch(
+    /^processing was not paused\.\npulling is paused since /,
+  );
+  expect((await cli('resume', 'pulling', ...why)).out).toBe('pulling goes on.\n');
+  expect((await cli('resume', 'pulling', ...why)).out).toBe('pulling was not paused.\n');
 });
 
 test('keys: made alone into a pipe, listed, revoked', async () => {
@@ -113,6 +120,12 @@ test('keys: made alone into a pipe, listed, revoked', async () => {
   expect(listed.out).toMatch(/ night +operator +usable +/);
   expect(listed.out).not.toContain(key.slice(-20));
   const id = /key id +(\S+)/.exec(made.err)?.[1] ?? '';
+  await runCli(['pause', 'pulling', ...why], asNight);
+  await runCli(['resume', 'pulling', ...why], asNight);
+  const { data } = (await service.get('/v1/ops/audit?actor=night')).body;
+  expect(data[0]).toMatchObject({ action: 'resume', details: { what: 'pulling', actor_key_id: id } });
+  const partly = { env: { ...env(), ILIVE_WEBHOOKS_API_KEY: key.slice(0, -1) } };
+  expect((await runCli(['status'], partly)).err).toMatch(/\(401\): This API key is not whole/);
   expect((await cli('keys', 'revoke', id, ...why)).out).toBe('Revoked "night" (operator).\n');
   expect((await runCli(['status'], asNight)).err).toMatch(/refused the API key \(401\)/);
 });

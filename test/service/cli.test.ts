@@ -78,8 +78,13 @@ describe('sessions', () => {
     const first = await cli([...args, '--reference', 'user-3', '--token-stdin'], {}, `${canary}\n`);
     expect(first).toMatchObject(ok);
     expect(first.out).toMatch(/^Registered\.\nsession +s-\S+\naccount +default\nreference +user-3\n/);
-    const second = await cli([...args, '--token-file', file, '--account', 'default']);
-    expect(second.out).toMatch(/^Known already\./);
+    const again = [...args, '--reference', 'somebody-else', '--token-file', file, '--account', 'default'];
+    const second = await cli(again);
+    expect(second.out).toMatch(/^Known already\.\nsession +s-\S+\naccount +default\nreference +user-3\n/);
+    const past = await cli(['sessions', 'register', 's-1', '--expires-at', '2026-01-01']);
+    expect(past).toMatchObject({ code: 1, err: expect.stringContaining('"expires_at" must lie ahead') });
+    const typo = await cli(['sessions', 'register', 's-1', '--account', 'defualt']);
+    expect(typo).toMatchObject({ code: 1, err: expect.stringContaining('knows: "default".') });
     expect(JSON.stringify([first, second])).not.toContain(canary);
     const [row] = await together.service.db.query<{ has: boolean }>({
       text: 'select token is not null as has from sessions where session_id = $1',
@@ -106,7 +111,7 @@ test('completeness: counts, adds up, and says so by its exit code', async () => 
 });
 
 describe('what goes wrong is one sentence that says what to do', () => {
-  const backwards = ['completeness', '--from', '2026-01-02T00:00:00Z', '--to', '2026-01-01T00:00:00Z'];
+  const backwards = ['completeness', '--from', '2100-01-02'];
   test.each<[string, string[], Record<string, string>, number, string]>([
     [
       'no service',
@@ -116,7 +121,13 @@ describe('what goes wrong is one sentence that says what to do', () => {
       'Start one with "ilive-webhooks start"',
     ],
     ['no key', ['completeness'], { ILIVE_WEBHOOKS_API_KEY: '' }, 2, 'set ILIVE_WEBHOOKS_API_KEY'],
-    ['a wrong key', ['completeness'], { ILIVE_WEBHOOKS_API_KEY: 'canary' }, 1, 'refused the API key (401)'],
+    [
+      'a wrong key',
+      ['completeness'],
+      { ILIVE_WEBHOOKS_API_KEY: 'canary' },
+      1,
+      'refused the API key (401): This API key is not',
+    ],
     [
       'a broken key',
       ['completeness'],

@@ -3,7 +3,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { afterEach, expect, test } from 'vitest';
 import { operatorOf } from '../support/operator.ts';
 import { startRedis } from '../support/redis-server.ts';
-import { startTestService, type TestServiceOptions } from '../support/service.ts';
+import { startTestService, type TestServiceOptions, verdictPayload } from '../support/service.ts';
 import { until } from '../support/until.ts';
 import { startTogether } from '../support/vendor.ts';
 
@@ -56,7 +56,7 @@ test('finds nothing to mend in a service that is well, and its probe goes all th
     message: expect.stringMatching(/was processed within \d+ ms$/),
   });
   const { data } = (await own.get('/v1/ops/audit?action=doctor.run')).body;
-  expect(data).toMatchObject([{ outcome: 'done', details: { probe: true } }]);
+  expect(data).toMatchObject([{ outcome: 'done', details: { probe: true, actor_key_id: 'bootstrap' } }]);
 });
 
 test('names what is wrong with an address, a key, a Redis, and how to mend it', async () => {
@@ -112,6 +112,34 @@ test.each([
     expect(dialect).toMatchObject({ level, message, advice: `set ILIVE_DIALECT=${served}` });
   },
 );
+
+test('what is refused and undecided, and a probe that waits in a pause, are told with the next step', async () => {
+  const service = await start();
+  await service.deliver(verdictPayload(), { secret: 'a stranger' });
+  await service.ops('POST', '/pause', { what: 'processing', why });
+  await until(async () => {
+    const { refusals, pauses } = await service.status();
+    return refusals.diagnoses.length === 1 && pauses.length === 1;
+  });
+  // It is held within two seconds.
+  await until(async () =>
+    (await (await fetch(`${service.url}/metrics`)).text()).includes('ilive_paused{what="processing"} 1\n'),
+  );
+  const { body } = await service.ops('POST', '/doctor', { why });
+  const of = (wanted: string) => body.findings.find(({ check }: { check: string }) => check === wanted);
+  expect(of('refusals')).toMatchObject({
+    level: 'warning',
+    message: expect.stringMatching(
+      /^1 refused request is undecided, the newest \d+ s old: nothing that we know/,
+    ),
+    advice: expect.stringContaining('refusals purge'),
+  });
+  expect(of('probe')).toMatchObject({
+    level: 'warning',
+    message: expect.stringMatching(/: It was taken, and waits: processing is paused$/),
+    advice: "ilive-webhooks resume processing --why '…'",
+  });
+});
 
 test('a Postgres with fsync off is told: this one is the tests’ own', async () => {
   const service = await start();

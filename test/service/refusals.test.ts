@@ -145,6 +145,17 @@ test('what had come in already is not stored twice', async () => {
   expect(data).toMatchObject([{ webhook_id: 'w-1', admission: null }]);
 });
 
+test('what a request gets wrong is told by its field, in plain words', async () => {
+  const service = await start();
+  const detailOf = async (body: object) =>
+    (await service.ops('POST', '/refusals/reverify', { why: 'x', ...body })).body.detail;
+  expect(await detailOf({ ids: ['x'] })).toBe('field "ids" must be ids of refusals (UUIDs).');
+  expect(await detailOf({ ids: [] })).toBe('field "ids" must be 1 to 1000 ids.');
+  expect(await detailOf({ clock_offset_seconds: 100_000 })).toBe(
+    'field "clock_offset_seconds" must be a whole number from -86400 to 86400.',
+  );
+});
+
 test('purging takes an admin and a filter, and leaves what was admitted', async () => {
   const service = await start();
   await service.deliver(verdictPayload(), { secret: wrongSecret });

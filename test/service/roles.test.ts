@@ -144,6 +144,10 @@ test('what cannot be made or revoked says why', async () => {
   expect(await make({ name: 'x', role: 'reader', expires_at: '2020-01-01T00:00:00Z' })).toMatch(
     /must lie ahead/,
   );
+  const taken = await service.ops('POST', '/keys', { name: 'a reader', role: 'admin', why });
+  expect(taken).toMatchObject({ status: 409, body: { detail: expect.stringContaining('is in use') } });
+  // A key that has ended leaves its name.
+  expect((await create('gone', 'reader')).key).toMatch(/^ilw_/);
   expect((await service.ops('POST', '/keys/bootstrap/revoke', { why })).status).toBe(409);
   expect((await service.ops('POST', '/keys/nobody/revoke', { why })).status).toBe(404);
   expect((await service.ops('POST', '/keys', { name: 'x', role: 'reader' })).body.detail).toMatch(

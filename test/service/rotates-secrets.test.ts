@@ -71,7 +71,7 @@ test('a rotation, from beginning to end, in two receivers at once', async () => 
   });
   const matching = await one.ops('POST', '/secrets/finish-rotation', { why });
   expect(matching.status).toBe(409);
-  expect(matching.body.detail).toMatch(/"environment-.*" matched last at .* quiet for 3600 s/);
+  expect(matching.body.detail).toMatch(/"environment-.*" matched last at .* quiet for 3600 s\. .*--quiet/);
 
   const finish = () => one.ops('POST', '/secrets/finish-rotation', { why, quiet_seconds: 1 });
   const finished = await until(
@@ -118,6 +118,24 @@ test('the previous secret of the environment is remembered, proves nothing, and 
     return (await after.get(`/v1/ops/refusals/${data[0].refusal_id}`)).body.diagnosis.findings;
   });
   expect(findings[0]).toMatch(/^matches the previous secret "environment-/);
+});
+
+test('what is admitted by the new secret counts as its match, and an old one that never matched needs no quiet', async () => {
+  const service = await start();
+  await service.deliver(verdictPayload(), { secret: newSecret });
+  await until(async () => (await service.get('/v1/ops/refusals')).body.data.length === 1);
+  await service.ops('POST', '/secrets/begin-rotation', { name: '2027', secret: newSecret, why });
+  const finish = () => service.ops('POST', '/secrets/finish-rotation', { why });
+  expect((await finish()).body.detail).toMatch(/"2027" has never matched/);
+  const dry = await service.ops('POST', '/refusals/reverify', { why, dry_run: true });
+  expect(dry.body).toMatchObject({ admitted: 1 });
+  expect((await finish()).body.detail).toMatch(/"2027" has never matched/);
+  expect((await service.ops('POST', '/refusals/reverify', { why })).body).toMatchObject({ admitted: 1 });
+  const finished = await until(async () => {
+    const answer = await finish();
+    return answer.status === 200 ? answer : undefined;
+  });
+  expect(finished.body.retired).toEqual([expect.stringMatching(/^environment-/)]);
 });
 
 test('what cannot be begun or finished says why', async () => {

@@ -31,6 +31,7 @@ const holds = (url: string, what: string) =>
     return metrics.includes(`ilive_paused{what="${what}"} 1\n`);
   });
 type Problem = { level: string; message: string; advice: string };
+const sum = (rows: { count: number }[]) => rows.reduce((total, { count }) => total + count, 0);
 const messages = ({ problems }: { problems: Problem[] }) => problems.map(({ message }) => message);
 
 test.each(queueBackends)('a service that is well says so; queue on %s', async (queue) => {
@@ -77,9 +78,6 @@ test('each thing that is wrong is named, the worst first, with what to do', asyn
   });
   await service.db.query({ text: `update refusals set times = times, last_received_at = now()` });
   await service.db.query({
-    text: `update pauses set since = now() - interval '1 hour'`,
-  });
-  await service.db.query({
     text: `insert into sessions (session_id, account, state, confirmation, expected_at, expires_at)
            values ('late', 'default', 'expected', 'unconfirmed', now() - interval '1 hour', now() - interval '10 minutes'),
                   ('near', 'default', 'expected', 'unconfirmed', now(), now() + interval '2 minutes')`,
@@ -91,15 +89,18 @@ test('each thing that is wrong is named, the worst first, with what to do', asyn
   );
   expect(messages(status)).toEqual(
     expect.arrayContaining([
-      '1 sessions are open although iLive has forgotten them.',
+      '1 session is open although iLive has forgotten it.',
       expect.stringMatching(/^2 requests were refused in the last 15 minutes: nothing that we know matches/),
-      '1 deliveries are parked.',
-      expect.stringMatching(/^The processing has been paused since .* by bootstrap \(a test\)\.$/),
+      '1 delivery is parked.',
+      expect.stringMatching(/^Processing is paused since \S+Z by bootstrap \(a test\)\.$/),
     ]),
   );
   expect(status.sessions).toMatchObject({ open: 2, near_deadline: 1, overdue: 1 });
   expect(status.deliveries.parked_by_reason).toEqual({ invalid_json: 1 });
-  expect(status.problems.every(({ advice }: Problem) => advice.length > 10)).toBe(true);
+  // A sentence, or something that ends in a command which can be pasted as it is.
+  for (const { advice } of status.problems as Problem[]) {
+    expect(advice).toMatch(/^[A-Z][^:]*[.]$|(^|: )ilive-webhooks [^.]*[^.]$/);
+  }
   // Figures are read at most every five seconds.
   await until(async () => {
     const metrics = (await service.get('/metrics', null)).body as string;
@@ -117,11 +118,61 @@ test('what is owed too long is an error, but not while processing is paused', as
     await service.db.query({ text: `update ${table} set received_at = received_at - interval '2 minutes'` });
   }
   const paused = await service.status();
-  expect(messages(paused).join()).not.toMatch(/owed/);
+  expect(paused.level).toBe('warning');
+  expect(messages(paused)).toEqual([
+    expect.stringMatching(/^Processing is paused since .*; 4 deliveries are owed\.$/),
+  ]);
   expect(paused.deliveries.oldest_owed_age_seconds).toBeGreaterThan(100);
   await service.db.query({ text: 'delete from pauses' });
   await service.settled();
   expect(messages(await service.status())).toEqual([]);
+});
+
+test('what was refused is told until it is admitted or let go, with the next step that fits', async () => {
+  const wrong = await start({ env: { ILIVE_WEBHOOK_SECRETS: 'whsec_mistyped' } });
+  for (let count = 0; count < 3; count += 1) await wrong.deliver(verdictPayload());
+  await wrong.deliver(verdictPayload(), { secret: 'a stranger' });
+  const problemOf = async (service: { status: typeof wrong.status }) => {
+    const { problems, refusals } = await service.status();
+    expect(refusals.undiagnosed).toBe(refusals.refused - sum(refusals.diagnoses));
+    return (problems as Problem[]).find(({ message }) => /undecided/.test(message));
+  };
+  const told = (service: typeof wrong, wanted: Partial<Problem>) =>
+    until(
+      async () => {
+        const seen = await problemOf(service);
+        return seen?.level === wanted.level && seen?.message === wanted.message ? seen : undefined;
+      },
+      { deadlineMs: 20_000, describe: `${wanted.message}` },
+    );
+  await until(async () => (await wrong.status()).refusals.refused === 4);
+  await wrong.db.query({
+    text: `update refusals set received_at = received_at - interval '19 minutes',
+                               last_received_at = last_received_at - interval '19 minutes'`,
+  });
+  const junk = await told(wrong, {
+    level: 'warning',
+    message:
+      '4 refused requests are undecided, the newest 19 min old: ' +
+      'nothing that we know matches: the secret is another one, or it does not come from iLive.',
+  });
+  expect(junk.advice).toMatch(/: ilive-webhooks refusals purge --reason signature_mismatch --why '…'$/);
+
+  // The diagnosis was made with a secret that is gone; with the right one each is made anew.
+  const right = await start({ databaseUrl: wrong.databaseUrl });
+  const clock = await told(right, {
+    level: 'error',
+    message:
+      '4 refused requests are undecided, the newest 19 min old: ' +
+      'mostly "the signature is right; our clock was 19 minutes behind iLive\'s".',
+  });
+  expect(clock.advice).toBe("ilive-webhooks refusals reverify --clock-offset=-19m --why '…'");
+  const without = await right.ops('POST', '/refusals/reverify', { why });
+  expect(without.body).toMatchObject({ admitted: 0, clock_offset_seconds: -1_140 });
+  await right.ops('POST', '/refusals/reverify', { why, clock_offset_seconds: -1_140 });
+  expect(await problemOf(right)).toMatchObject({ level: 'warning', message: expect.stringMatching(/^1 /) });
+  await right.ops('POST', '/refusals/purge', { why, all: true });
+  expect(messages(await right.status())).toEqual([]);
 });
 
 test('a Redis that is gone is a warning: the sweep does its work', async () => {

@@ -10,7 +10,8 @@ let service: TestService;
 let other: TestService;
 
 beforeAll(async () => {
-  service = await startTestService();
+  const env = { ILIVE_WEBHOOK_SECRETS_BY_ACCOUNT: '{"one":["whsec_of_one"],"two":["whsec_of_two"]}' };
+  service = await startTestService({ env });
   other = await startTestService({ databaseUrl: service.databaseUrl, env: { ROLE: 'receiver' } });
 });
 afterAll(async () => {

@@ -1,6 +1,6 @@
 // `/v1/ops/keys`: the keys to this API. A key is in the answer that made it and nowhere else.
 import { z } from 'zod';
-import { type ApiKeyRow, listApiKeys, recordApiKey, revokeApiKey } from '../../db/api-keys.ts';
+import { type ApiKeyRow, listApiKeys, recordApiKey, revokeApiKey, takeKeyName } from '../../db/api-keys.ts';
 import { roleNames } from '../../db/schema-operations.ts';
 import { ServiceError } from '../../errors.ts';
 import { instantOf } from '../../events/instant.ts';
@@ -62,6 +62,7 @@ export const showApiKeys = operation({
 export const createApiKey = operation({
   body: creation,
   answers: { 201: madeKey },
+  errors: ['conflict'],
   answer: async (deps, { body: { name, role, expires_at: expiresAt, why }, req }) => {
     const now = deps.now();
     if (expiresAt !== undefined && expiresAt <= now) {
@@ -72,6 +73,10 @@ export const createApiKey = operation({
     const expires = expiresAt === undefined ? null : instantOf(expiresAt);
     const details = { key_id: id, name, role, expires_at: expires };
     await operate(deps.operate, { actor, name: 'keys.create', why, details }, async (tx) => {
+      if (await takeKeyName(tx, name, now)) {
+        const message = `A key named "${name}" is in use. Revoke it first, or choose another name: the audit knows keys by name.`;
+        throw new ServiceError('conflict', message);
+      }
       await recordApiKey(tx, { id, name, role, sha256, createdBy: actor.name, expiresAt: expires }, now);
       return { rows: 1, result: undefined };
     });

@@ -18,6 +18,13 @@ export const pauseShape = z
   .object({ what: z.enum(pausables), since: instant, by: z.string(), why: z.string() })
   .meta({ id: 'Pause' });
 
+const steered = z
+  .object({
+    is_changed: z.boolean().describe('False when it was so already.'),
+    pauses: z.array(pauseShape).describe('All that is paused now.'),
+  })
+  .meta({ id: 'Pauses' });
+
 /** Pauses; what is paused already stays as it is. */
 export const pause = steering('pause', (tx, pausing, now) => recordPause(tx, pausing, now));
 
@@ -30,18 +37,19 @@ interface Pausing {
   readonly why: string;
 }
 
-function steering(name: string, change: (tx: Transaction, pausing: Pausing, now: Date) => Promise<void>) {
+function steering(name: string, change: (tx: Transaction, pausing: Pausing, now: Date) => Promise<boolean>) {
   return operation({
     body: request,
-    answers: { 200: z.object({ pauses: z.array(pauseShape) }) },
+    answers: { 200: steered },
     answer: async (deps, { body: { what, why }, req }) => {
       const actor = actorOf(req);
       const action = { actor, name, why, details: { what } };
-      const pauses = await operate(deps.operate, action, async (tx) => {
-        await change(tx, { what, by: actor.name, why }, deps.now());
-        return { rows: 1, result: await listPauses(tx) };
+      const answer = await operate(deps.operate, action, async (tx) => {
+        const isChanged = await change(tx, { what, by: actor.name, why }, deps.now());
+        const result = { is_changed: isChanged, pauses: await listPauses(tx) };
+        return { rows: isChanged ? 1 : 0, result };
       });
-      return reply(200, { pauses });
+      return reply(200, answer);
     },
   });
 }

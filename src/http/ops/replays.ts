@@ -14,19 +14,23 @@ import { pageOf, pageParameters, readCursor, whyText } from '../query.ts';
 import { count, counts, instant, pageShape, uuid } from '../shapes.ts';
 
 const idsMax = 1_000;
+const idsRange = `must be 1 to ${idsMax} ids`;
 const shownChanges = 1_000;
 
 const request = z.strictObject({
   ids: z
     .array(z.uuid('must be delivery ids (UUIDs)').toLowerCase())
-    .min(1)
-    .max(idsMax)
+    .min(1, idsRange)
+    .max(idsMax, idsRange)
     .transform((ids) => [...new Set(ids)])
     .optional(),
   filter: z.strictObject(deliveryFilterFields).optional(),
   why: whyText,
   dry_run: z.boolean().default(false),
-  confirm: z.int().min(0).optional(),
+  confirm: z
+    .union([z.int().min(0), z.literal('all')], 'must be a whole number from 0, or "all"')
+    .optional()
+    .describe('How many are agreed to be replayed; "all" agrees to any number.'),
 });
 
 const replay = z
@@ -93,7 +97,12 @@ export const createReplay = operation({
     }
     const action = { actor, name: 'replays.start', why, details };
     const started = await operate(deps.operate, action, async (tx) => {
-      const result = await startReplay(tx, deps.replays, { filter, confirmed, createdBy: actor.name, why });
+      const result = await startReplay(tx, deps.replays, {
+        filter,
+        confirmed: confirmed === 'all' ? Number.POSITIVE_INFINITY : confirmed,
+        createdBy: actor.name,
+        why,
+      });
       return { rows: result.matching, result };
     });
     return reply(201, show(started));

@@ -13,6 +13,7 @@ import { whyText } from '../query.ts';
 import { instant, pageShape, uuid } from '../shapes.ts';
 
 const quietMaxSeconds = 2_592_000;
+const quietRange = `must be a whole number from 1 to ${quietMaxSeconds}`;
 
 const word = z.string().regex(/^[\w.-]{1,64}$/, 'must be 1 to 64 letters, digits, ".", "-" or "_"');
 const beginning = z.strictObject({
@@ -23,7 +24,7 @@ const beginning = z.strictObject({
 });
 const finishing = z.strictObject({
   account: word.optional(),
-  quiet_seconds: z.int().min(1).max(quietMaxSeconds).optional(),
+  quiet_seconds: z.int(quietRange).min(1, quietRange).max(quietMaxSeconds, quietRange).optional(),
   why: whyText,
 });
 const testing = z.strictObject({ account: word.optional(), name: word.optional(), why: whyText });

@@ -33,6 +33,7 @@ const statusShape = z
       max_bytes: count,
       max_count: count,
       diagnoses: z.array(z.object({ finding: z.string(), count })),
+      undiagnosed: count.describe('Those that were not looked at yet.'),
     }),
     sessions: z.object({
       open: count,
@@ -107,6 +108,7 @@ function show(status: Status, { maxBytes, maxCount }: { maxBytes: number; maxCou
       max_bytes: maxBytes,
       max_count: maxCount,
       diagnoses: [...refusals.diagnoses],
+      undiagnosed: refusals.undiagnosed,
     },
     sessions: {
       open: sessions.open,

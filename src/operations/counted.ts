@@ -1,0 +1,14 @@
+// A number with what it counts, as people say it: "1 request", "2 deliveries". For sentences alone; it knows the plain English
+// plurals that this service needs, and no others.
+
+/** `verbs` are what follows: for one, and for any other number. */
+export function counted(
+  count: number,
+  noun: string,
+  ...verbs: readonly [] | readonly [string, string]
+): string {
+  const isOne = count === 1;
+  const named = isOne ? noun : noun.endsWith('y') ? `${noun.slice(0, -1)}ies` : `${noun}s`;
+  const verb = verbs.length === 0 ? '' : ` ${isOne ? verbs[0] : verbs[1]}`;
+  return `${count} ${named}${verb}`;
+}

@@ -1,0 +1,59 @@
+// What is to be done about the requests that are refused still, as a sentence and a next step. A refusal stays undecided
+// until it is admitted, purged or gone by age, and for as long somebody has to hear of it: it may be a lost verdict.
+import type { RefusalFigures, RefusalRemedy } from '../db/status.ts';
+import { clockCommand } from '../ilive/clock-off.ts';
+
+export interface Undecided {
+  /** How many it is about and what was found, to stand behind a sentence; empty where nothing is known yet. */
+  readonly finding: string;
+  /** The next step; a command stands at its end. */
+  readonly advice: string;
+  /** Whether the trouble is ours, so that something real was refused. */
+  readonly isOurs: boolean;
+}
+
+const why = "--why '…'";
+
+/** What stands out among the undecided: what can be put right, and else the commonest. */
+export function weighUndecided({ refused, remedies, byReason }: RefusalFigures): Undecided {
+  const ours = remedies.find(({ remedy }) => remedy !== 'none');
+  const chosen = ours ?? remedies[0];
+  if (chosen === undefined) {
+    const advice = 'see why: ilive-webhooks refusals list --state refused';
+    return { finding: '', advice, isOurs: false };
+  }
+  const { count, finding } = chosen;
+  const share = count === refused ? '' : count * 2 > refused ? 'mostly ' : `${count} of them `;
+  return {
+    finding: `: ${share}${quoted(finding, share)}`,
+    advice: adviceOn(chosen, Object.keys(byReason)[0] ?? 'signature_mismatch'),
+    isOurs: ours !== undefined,
+  };
+}
+
+/** How old the newest is, as people say it. */
+export function ageOf(newestAt: string | null, now: Date): string {
+  const seconds = Math.max(0, (now.getTime() - new Date(newestAt ?? now).getTime()) / 1_000);
+  if (seconds < 120) return `${Math.round(seconds)} s`;
+  if (seconds < 2 * 3_600) return `${Math.round(seconds / 60)} min`;
+  if (seconds < 48 * 3_600) return `${Math.round(seconds / 3_600)} h`;
+  return `${Math.round(seconds / 86_400)} d`;
+}
+
+// A finding that holds a command is shown without it: the next step stands on a line of its own.
+function quoted(finding: string, share: string): string {
+  const sentence = finding.replace(/: ilive-webhooks .*$/, '');
+  return share === '' ? sentence : `"${sentence}"`;
+}
+
+function adviceOn({ remedy, offsetSeconds }: RefusalRemedy, reason: string): string {
+  if (remedy === 'reverify') return `ilive-webhooks refusals reverify ${why}`;
+  if (remedy === 'clock') return `${clockCommand(offsetSeconds ?? 0)} ${why}`;
+  if (remedy === 'setting') return `put right what it names, then: ilive-webhooks refusals reverify ${why}`;
+  if (remedy === 'admit')
+    return `stop what changes the bytes, then: ilive-webhooks refusals admit --reason ${reason} ${why}`;
+  return (
+    'if a secret is mistyped, mend it and reverify; if they are not from iLive, let them go: ' +
+    `ilive-webhooks refusals purge --reason ${reason} ${why}`
+  );
+}
