@@ -1,7 +1,8 @@
 // `GET /v1/changes?after=&wait=&limit=&types=`: everything that settled, was confirmed, disputed, recorded or ended, once each,
 // in an order in which nothing is skipped. A reader keeps `next_cursor` and asks again with it, for as long as changes are kept.
+import { setTimeout as pause } from 'node:timers/promises';
 import { z } from 'zod';
-import { comparePositions, type FeedPosition } from '../db/changes.ts';
+import { type Change, comparePositions, type FeedPosition } from '../db/changes.ts';
 import type { ChangeType } from '../db/schema-changes.ts';
 import type { FollowDependencies } from './api.ts';
 import { afterText, change, readPosition, showChange, typesText, writePosition } from './change-shape.ts';
@@ -13,6 +14,7 @@ const limitDefault = 100;
 const limitMax = 1_000;
 // So many changes are looked through for one answer; a page of a rare type may be short, and the next one goes on.
 const lookedThroughMax = 20_000;
+const gatherMs = 100;
 
 const page = z.object({
   data: z.array(change),
@@ -31,32 +33,62 @@ export const showChanges = operation({
   answers: { 200: page },
   errors: ['gone'],
   answer: async ({ follow }, { query, res }) => {
-    const signal = hasLeft(res);
-    const deadline = performance.now() + Math.min(query.wait, follow.waitMaxMs);
     const leave = query.wait === 0 ? () => {} : follow.callers.enter('changes');
-    const timeOver = AbortSignal.timeout(Math.min(query.wait, follow.waitMaxMs));
     try {
       const after = await startOf(follow, query.after);
-      for (
-        let found = await collect(follow, after, query);
-        ;
-        found = await collect(follow, found.place, query)
-      ) {
-        const isOver = performance.now() >= deadline || signal.aborted || follow.feed.isReleased;
-        if (found.rows.length > 0 || found.hasMore || isOver) {
-          return reply(200, {
-            data: found.rows.map(showChange),
-            next_cursor: writePosition(found.place),
-            has_more: found.hasMore,
-          });
-        }
-        await follow.feed.news(found.place, AbortSignal.any([signal, timeOver]));
-      }
+      const waitMs = Math.min(query.wait, follow.waitMaxMs);
+      const { rows, place, hasMore } = await collectWaiting(
+        follow,
+        after,
+        { ...query, waitMs },
+        hasLeft(res),
+      );
+      return reply(200, {
+        data: rows.map(showChange),
+        next_cursor: writePosition(place),
+        has_more: hasMore,
+      });
     } finally {
       leave();
     }
   },
 });
+
+interface Choice {
+  readonly limit: number;
+  readonly types?: readonly ChangeType[] | undefined;
+}
+
+interface Collected {
+  readonly rows: readonly Change[];
+  /** Up to where was looked. */
+  readonly place: FeedPosition;
+  readonly hasMore: boolean;
+}
+
+// As `collect`, and where there is nothing yet, as soon as there is. On a busy feed it gathers for a moment, so that a follower
+// is answered a few times a second with many changes and not hundreds of times with one.
+async function collectWaiting(
+  follow: FollowDependencies,
+  after: FeedPosition,
+  { waitMs, limit, types }: Choice & { readonly waitMs: number },
+  signal: AbortSignal,
+): Promise<Collected> {
+  const startedAt = performance.now();
+  const timeOver = AbortSignal.timeout(waitMs);
+  let found = await collect(follow, after, { limit, types });
+  while (found.rows.length === 0 && !found.hasMore) {
+    const isOver = performance.now() - startedAt >= waitMs || signal.aborted || follow.feed.isReleased;
+    if (isOver) return found;
+    await follow.feed.news(found.place, AbortSignal.any([signal, timeOver]));
+    found = await collect(follow, found.place, { limit, types });
+  }
+  const leftMs = Math.min(gatherMs, waitMs) - (performance.now() - startedAt);
+  if (leftMs <= 0 || found.hasMore || found.rows.length === limit) return found;
+  await pause(leftMs);
+  const more = await collect(follow, found.place, { limit: limit - found.rows.length, types });
+  return { ...more, rows: [...found.rows, ...more.rows] };
+}
 
 /** The place that `after` names: by default before everything that is kept, for `latest` the end as it is now. */
 export async function startOf(
@@ -71,9 +103,9 @@ export async function startOf(
 export async function collect(
   { feed }: Pick<FollowDependencies, 'feed'>,
   after: FeedPosition,
-  { limit, types }: { readonly limit: number; readonly types?: readonly ChangeType[] | undefined },
-) {
-  const rows = [];
+  { limit, types }: Choice,
+): Promise<Collected> {
+  const rows: Change[] = [];
   let place = after;
   let hasMore = true;
   for (let looked = 0; hasMore && rows.length < limit && looked < lookedThroughMax; ) {

@@ -195,7 +195,8 @@ function send(res: Response, status: number, body: unknown): void {
 function sendTagged(req: Request, res: Response, body: unknown): void {
   const text = JSON.stringify(body);
   const tag = `"${createHash('sha256').update(text).digest('base64url')}"`;
-  res.setHeader('etag', tag);
+  // Weak: the same answer, whether or not it is compressed on its way.
+  res.setHeader('etag', `W/${tag}`);
   res.setHeader('cache-control', 'private, no-cache');
   if (knows(req.headers['if-none-match'], tag)) res.status(304).end();
   else res.status(200).type('json').send(text);

@@ -118,9 +118,10 @@ describe('a single thing has an ETag', () => {
     async (path) => {
       const first = await ask(path, {});
       const tag = first.response.headers.get('etag') ?? '';
-      expect(tag).toMatch(/^"[\w-]{43}"$/);
+      // Weak, since what stands between may compress it.
+      expect(tag).toMatch(/^W\/"[\w-]{43}"$/);
       expect(first.response.headers.get('cache-control')).toBe('private, no-cache');
-      for (const known of [tag, `"x", ${tag}`, `W/${tag}`, '*']) {
+      for (const known of [tag, `"x", ${tag}`, tag.slice(2), '*']) {
         for (const method of ['GET', 'HEAD']) {
           const { response, text } = await ask(path, { 'if-none-match': known }, method);
           expect([known, response.status, text]).toEqual([known, 304, '']);

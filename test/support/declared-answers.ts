@@ -57,7 +57,9 @@ export function createAnswerChecker(document: OpenApiDocument): AnswerChecker {
   };
 }
 
-function complainOfMethod({ status, contentType }: Answer): string | undefined {
+function complainOfMethod({ method, status, contentType }: Answer): string | undefined {
+  // A browser asks whether a page of another origin may call at all.
+  if (method === 'OPTIONS' && status === 204) return undefined;
   // 401 where the gate came first, or one of those that stand before it.
   if ([401, 405, 429].includes(status) && contentType?.startsWith('application/problem+json'))
     return undefined;
