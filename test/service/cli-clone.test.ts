@@ -36,7 +36,11 @@ test('Ctrl-C, sent to it alone, reaches the command', async () => {
   child.stdout.on('data', (chunk) => {
     out += chunk;
   });
-  await until(() => out.includes('away: No service answers'), { deadlineMs: 20_000 });
-  child.kill('SIGINT');
-  expect(await ended).toBe(0);
+  try {
+    await until(() => out.includes('away: No service answers'), { deadlineMs: 20_000 });
+    child.kill('SIGINT');
+    expect(await ended).toBe(0);
+  } finally {
+    child.kill('SIGTERM');
+  }
 });

@@ -63,6 +63,7 @@ describe('sessions', () => {
     expect(shown).toMatchObject(ok);
     expect(shown.out).toMatch(/^state +settled$/m);
     expect(shown.out).toMatch(/^verdict +pass \(confidence 0\.8732\)$/m);
+    expect(shown.out).toMatch(/^asked iLive +\d+ times? by the schedule$/m);
     expect(shown.out).toMatch(
       /^source +verdict +confidence .*\nwebhook +pass +0\.8732 +2026-04-11T09:30:12Z /m,
     );
