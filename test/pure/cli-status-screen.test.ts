@@ -45,6 +45,7 @@ const status: ShownStatus = {
   database: { version: '18', size_bytes: 0, ms: 1, connections: 1, max_connections: 100 },
   clock: { ahead_of_database_ms: 0, ahead_of_ilive_ms: null },
   ilive: { is_configured: false, is_reachable: null, ms: null },
+  replicas: [],
   secrets: [],
   replays: { running: 0, paused: 0 },
   pauses: [],
