@@ -1,11 +1,12 @@
 // What is answered of a change, and the cursor that names its place in the feed.
 import { z } from 'zod';
 import type { Change, FeedPosition } from '../db/changes.ts';
-import { alertStatuses, endedReasons } from '../db/schema.ts';
+import { endedReasons } from '../db/schema.ts';
 import { type ChangeType, changeTypes } from '../db/schema-changes.ts';
 import { sources, verdicts } from '../events/event.ts';
 import { parseInstant } from '../events/instant.ts';
 import { confirmations, sessionStates } from '../events/session.ts';
+import { complianceAlert, faceMatch } from './facts.ts';
 import { instant, uuid } from './shapes.ts';
 
 const changeFields = {
@@ -39,42 +40,21 @@ const sessionChange = z.object({
     .describe('What was said of the session then.'),
 });
 
+// What stands beside it already is not told twice.
+const besides = { account: true, session_id: true, reference_id: true } as const;
+
 const faceMatchChange = z.object({
   ...changeFields,
   type: z.literal('face_match_recorded'),
-  face_match: z.object({
-    match_id: z.string(),
-    delivery_id: uuid,
-    face_id: z.string().nullable(),
-    external_face_id: z.string().nullable(),
-    collection_id: z.string().nullable(),
-    similarity: z.number().nullable(),
-    threshold: z.number().nullable(),
-    is_match: z.boolean().nullable(),
-    occurred_at: instant,
-    known_at: instant,
-  }),
+  face_match: faceMatch.omit(besides),
 });
 
 const alertChange = z.object({
   ...changeFields,
   type: z.enum(['compliance_alert_recorded', 'compliance_alert_acknowledged', 'compliance_alert_resolved']),
-  compliance_alert: z.object({
-    alert_id: z.string(),
-    delivery_id: uuid,
-    severity: z.string().nullable(),
-    category: z.string().nullable(),
-    message: z.string().nullable(),
-    occurred_at: instant,
-    known_at: instant,
-    status: z.enum(alertStatuses),
-    acknowledged_at: instant.nullable(),
-    acknowledged_by: z.string().nullable(),
-    acknowledged_note: z.string().nullable(),
-    resolved_at: instant.nullable(),
-    resolved_by: z.string().nullable(),
-    resolved_note: z.string().nullable(),
-  }),
+  compliance_alert: complianceAlert
+    .omit({ ...besides, details: true })
+    .describe('Without its details, which may be large; the alert itself has them.'),
 });
 
 export const change = z

@@ -64,7 +64,13 @@ export type Change =
         similarity: number | null;
         threshold: number | null;
         is_match: boolean | null;
+        /**
+         * By iLive.
+         */
         occurred_at: string;
+        /**
+         * By us.
+         */
         known_at: string;
       };
     }
@@ -81,19 +87,37 @@ export type Change =
       session_id: string | null;
       reference_id: string | null;
       type: 'compliance_alert_recorded' | 'compliance_alert_acknowledged' | 'compliance_alert_resolved';
+      /**
+       * Without its details, which may be large; the alert itself has them.
+       */
       compliance_alert: {
         alert_id: string;
         delivery_id: string;
         severity: string | null;
         category: string | null;
         message: string | null;
+        /**
+         * By iLive.
+         */
         occurred_at: string;
+        /**
+         * By us.
+         */
         known_at: string;
+        /**
+         * A newer statement about it opens it again.
+         */
         status: 'open' | 'acknowledged' | 'resolved';
         acknowledged_at: string | null;
+        /**
+         * The key's name.
+         */
         acknowledged_by: string | null;
         acknowledged_note: string | null;
         resolved_at: string | null;
+        /**
+         * The key's name.
+         */
         resolved_by: string | null;
         resolved_note: string | null;
       };
