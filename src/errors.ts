@@ -13,6 +13,7 @@ export const errorCodes = [
   'forbidden', // a key of ours, whose role does not reach this far
   'not_found', // no such thing
   'conflict', // the request fits more than one thing; the message says how to choose
+  'in_progress', // the very same request is under way; its answer can be had a little later
   'gone', // it was there, and is not kept any longer; the message says how to begin anew
   'rate_limited', // this key has asked too often; it may again after a while
   'internal', // anything that nobody foresaw

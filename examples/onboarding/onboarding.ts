@@ -6,8 +6,7 @@
 // ILIVE_WEBHOOKS_URL and ILIVE_WEBHOOKS_API_KEY (a key of role reader) say which service is asked. The service may be restarted
 // at any time meanwhile: both go on. To try it: `npm pack` in the repository's root, then `npm install` here.
 
-import { randomUUID } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { type Change, createSdk } from 'ilive-webhooks/sdk';
 import { GoneError, KeyError, SdkError } from 'ilive-webhooks/sdk/errors';
 
@@ -19,11 +18,12 @@ const sdk = createSdk({
 const cursorFile = process.env.CURSOR_FILE ?? 'cursor.txt';
 
 async function verify(referenceId: string): Promise<void> {
-  // Under one key it is one session, however often the call is repeated.
+  // Under one key it is one session, however often the call is repeated: here, one a person and day.
+  const day = new Date().toISOString().slice(0, 10);
   const created = await sdk.call(
     'createSession',
     { body: { reference_id: referenceId, mode: 'passive' } },
-    { idempotencyKey: randomUUID() },
+    { idempotencyKey: `onboarding:${referenceId}:${day}` },
   );
   console.log(`Send ${referenceId} to ${created.session_url ?? 'the session'}`);
   const verdict = await sdk.waitForVerdict(created.session_id, { timeoutMs: 30 * 60_000 });
@@ -37,17 +37,23 @@ async function follow(): Promise<void> {
   const after = readCursor();
   for await (const change of sdk.changes({
     types,
-    ...(after === undefined ? {} : { after }),
+    after,
     // Written after the changes before it were dealt with: a crash in between repeats some of them, and loses none.
-    onCursor: (cursor) => writeFileSync(cursorFile, cursor),
+    onCursor: writeCursor,
   })) {
     console.log(describe(change));
   }
 }
 
+// Written aside and moved, so that a crash leaves the old one or the new one and never half of it.
+function writeCursor(cursor: string): void {
+  writeFileSync(`${cursorFile}.new`, cursor);
+  renameSync(`${cursorFile}.new`, cursorFile);
+}
+
 function readCursor(): string | undefined {
   try {
-    return readFileSync(cursorFile, 'utf8');
+    return readFileSync(cursorFile, 'utf8') || undefined;
   } catch {
     return undefined; // from the beginning of what is kept
   }
@@ -74,7 +80,8 @@ try {
   else console.error('npm start -- verify <reference id> | follow');
 } catch (error) {
   if (error instanceof KeyError) console.error('Set ILIVE_WEBHOOKS_API_KEY to a key of role reader.');
-  else if (error instanceof GoneError) console.error(`The cursor is too old; remove ${cursorFile}.`);
+  else if (error instanceof GoneError)
+    console.error(`The cursor is too old; see docs/sdk.md, and remove ${cursorFile}.`);
   else if (error instanceof SdkError) console.error(`${error.message} (request ${error.requestId})`);
   else throw error;
   process.exitCode = 1;

@@ -118,14 +118,14 @@ function refuseGone(after: FeedPosition, { droppedThrough, generation, nextXid }
   if (comparePositions(after, droppedThrough) < 0) {
     throw new ServiceError(
       'gone',
-      'Changes behind this cursor were dropped (CHANGES_KEEP_DAYS). Read anew what you need, then follow from "latest".',
+      'Changes behind this cursor were dropped (CHANGES_KEEP_DAYS). Take the cursor of now with after=latest, read anew what you need, then follow from that cursor.',
     );
   }
   const isAhead = comparePositions(after, { generation, xid: nextXid, seq: 0 }) >= 0;
   if (isAhead) {
     throw new ServiceError(
       'gone',
-      'This cursor is of another database, or of one that was restored from before it. Read anew what you need, then follow from "latest".',
+      'This cursor is of another database, or of one that was restored from before it. Take the cursor of now with after=latest, read anew what you need, then follow from that cursor.',
     );
   }
 }

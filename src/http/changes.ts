@@ -6,6 +6,7 @@ import { type Change, comparePositions, type FeedPosition } from '../db/changes.
 import type { ChangeType } from '../db/schema-changes.ts';
 import type { FollowDependencies } from './api.ts';
 import { afterText, change, readPosition, showChange, typesText, writePosition } from './change-shape.ts';
+import { requireStillKnown } from './gate.ts';
 import { hasLeft } from './has-left.ts';
 import { operation, reply } from './operation.ts';
 import { limitText, waitText } from './query.ts';
@@ -32,7 +33,7 @@ export const showChanges = operation({
   },
   answers: { 200: page },
   errors: ['gone'],
-  answer: async ({ follow }, { query, res }) => {
+  answer: async ({ follow, keyRing }, { query, req, res }) => {
     const leave = query.wait === 0 ? () => {} : follow.callers.enter('changes');
     try {
       const after = await startOf(follow, query.after);
@@ -43,6 +44,7 @@ export const showChanges = operation({
         { ...query, waitMs },
         hasLeft(res),
       );
+      requireStillKnown(keyRing, req);
       return reply(200, {
         data: rows.map(showChange),
         next_cursor: writePosition(place),

@@ -19,6 +19,7 @@ export const statusOf: Readonly<Record<ErrorCode, number>> = {
   forbidden: 403,
   not_found: 404,
   conflict: 409,
+  in_progress: 409,
   gone: 410,
   rate_limited: 429,
   unavailable: 503,
@@ -84,7 +85,7 @@ export function problemOf(error: unknown, log: Log, marks: RequestMarks): Proble
       status,
       code: error.code,
       detail: status === 503 ? 'The service cannot answer this now; try again.' : error.message,
-      ...(status === 503 || status === 429
+      ...(status === 503 || status === 429 || error.retryAfterMs !== undefined
         ? { headers: { 'retry-after': String(Math.ceil(retryAfterMs / 1000)) } }
         : {}),
       ...(status === 401 ? { headers: { 'www-authenticate': 'Bearer realm="ilive-webhooks"' } } : {}),

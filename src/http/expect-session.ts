@@ -24,6 +24,8 @@ import { searchText, timeText } from './query.ts';
 import { traceOf } from './request-trace.ts';
 import { instant } from './shapes.ts';
 
+const inProgressRetryAfterMs = 1_000;
+
 const text = searchText;
 const token = z.string().min(1, 'must not be empty').max(4_096, 'must be at most 4096 characters');
 const webUrl = z.url('must be an address').max(2_048, 'must be at most 2048 characters');
@@ -65,7 +67,7 @@ export const createSession = operation({
   },
   body: creation,
   answers: { 200: createdSession, 201: createdSession },
-  errors: ['conflict'],
+  errors: ['conflict', 'in_progress'],
   answer: async ({ expect: deps }, { headers, body: wanted, req }) => {
     const { client, db } = deps;
     if (client === undefined) {
@@ -104,7 +106,13 @@ export const registerKnownSession = operation({
     const { account = deps.defaultAccount } = given;
     if (!deps.accounts().includes(account)) throw noSecrets(deps.accounts());
     const key = { sessionId: path.session_id as SessionId, account };
-    const row = await expectSession(deps, deps.db, key, { ...given, startedAt, expiresAt });
+    const row = await deps.db.transaction(async (tx) => {
+      const registered = await expectSession(deps, tx, key, { ...given, startedAt, expiresAt });
+      // Nothing is changed for a caller who means another person's session.
+      if (given.reference_id !== undefined && registered.referenceId !== given.reference_id)
+        throw new ServiceError('conflict', 'This session is known with another reference_id.');
+      return registered;
+    });
     return reply(row.isNew ? 201 : 200, {
       session_id: key.sessionId,
       account: key.account,
@@ -179,10 +187,8 @@ async function showKnown(db: Database, known: KnownRequest, requestSha256: Buffe
     throw new ServiceError('conflict', 'This Idempotency-Key was used for another request.');
   }
   if (known.sessionId === null) {
-    throw new ServiceError(
-      'conflict',
-      'A request with this Idempotency-Key is still under way; ask again later.',
-    );
+    const message = 'A request with this Idempotency-Key is still under way; ask again a little later.';
+    throw new ServiceError('in_progress', message, { retryAfterMs: inProgressRetryAfterMs });
   }
   const [session] = await findSessions(db, known.sessionId, known.account ?? undefined);
   return {

@@ -7,6 +7,7 @@ import type { Actor } from '../operations/action.ts';
 import { type Identity, isWholeKey, type KeyRing, keyPrefix } from '../operations/api-keys.ts';
 
 const identities = new WeakMap<Request, Identity>();
+const keys = new WeakMap<Request, string>();
 
 /**
  * Lets a request through whose bearer key is known, and remembers whose it is. One with an unknown key goes through
@@ -21,6 +22,7 @@ export function createGate(keyRing: Pick<KeyRing, 'identify'>, limitUnknown: Req
     const identity = keyRing.identify(given);
     if (identity !== undefined) {
       identities.set(req, identity);
+      keys.set(req, given);
       next();
       return;
     }
@@ -37,6 +39,18 @@ export function requireRole(req: Request, role: RoleName): void {
     'forbidden',
     `This needs a key of role ${role}; this one's role is ${identity.role}.`,
   );
+}
+
+/** Whether the key of a request that takes long has not been revoked and has not expired meanwhile. */
+export function isStillKnown(keyRing: Pick<KeyRing, 'identify'>, req: Request): boolean {
+  const key = keys.get(req);
+  return key !== undefined && keyRing.identify(key) !== undefined;
+}
+
+/** Throws `unauthorized` for a request that has waited and whose key has ended meanwhile. */
+export function requireStillKnown(keyRing: Pick<KeyRing, 'identify'>, req: Request): void {
+  if (isStillKnown(keyRing, req)) return;
+  throw new ServiceError('unauthorized', explain(keys.get(req) ?? ''));
 }
 
 /** Who sent this request; only for one that came through the gate. */

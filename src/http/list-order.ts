@@ -46,6 +46,12 @@ export function readOrder<Time extends string>(
       `query parameter "sort" must be one of ${wanted} beside a range of that time.`,
     );
   }
+  for (const time of ranged) {
+    const { from, to } = ranges[time] ?? {};
+    if (from === undefined || to === undefined || from < to) continue;
+    const name = time.replace(/_at$/, '');
+    throw new ServiceError('invalid_request', `query parameter "${name}_from" must be before "${name}_to".`);
+  }
   return { by, isDescending: sort === undefined || sort.startsWith('-') };
 }
 

@@ -8,6 +8,7 @@ import { ServiceError } from '../errors.ts';
 import type { FollowDependencies } from './api.ts';
 import { afterText, change, showChange, typesText, writePosition } from './change-shape.ts';
 import { collect, startOf } from './changes.ts';
+import { isStillKnown } from './gate.ts';
 import { hasLeft } from './has-left.ts';
 import { streamOperation } from './operation.ts';
 
@@ -20,7 +21,7 @@ export const streamChanges = streamOperation({
   headers: { 'last-event-id': afterText.optional() },
   event: change,
   errors: ['gone'],
-  stream: async ({ follow }, { query, headers, res }) => {
+  stream: async ({ follow, keyRing }, { query, headers, req, res }) => {
     const leave = follow.callers.enter('stream');
     try {
       const after = await startOf(follow, headers['last-event-id'] ?? query.after);
@@ -32,24 +33,31 @@ export const streamChanges = streamOperation({
         // Proxies such as nginx would else gather the events.
         'x-accel-buffering': 'no',
       });
-      res.write(`retry: ${reconnectMs}\n\n`);
-      await pour(follow, res, after, query.types);
+      // The place at once: who is cut off before anything has come goes on from here all the same.
+      res.write(`retry: ${reconnectMs}\nid: ${writePosition(after)}\n\n`);
+      await pour(follow, res, { after, types: query.types, isWelcome: () => isStillKnown(keyRing, req) });
     } finally {
       leave();
     }
   },
 });
 
+interface Pouring {
+  readonly after: FeedPosition;
+  readonly types: readonly ChangeType[] | undefined;
+  /** False once the caller's key has ended. */
+  readonly isWelcome: () => boolean;
+}
+
 async function pour(
   follow: FollowDependencies,
   res: Response,
-  after: FeedPosition,
-  types: readonly ChangeType[] | undefined,
+  { after, types, isWelcome }: Pouring,
 ): Promise<void> {
   const signal = hasLeft(res);
   let place = after;
   try {
-    while (!signal.aborted && !follow.feed.isReleased) {
+    while (!signal.aborted && !follow.feed.isReleased && isWelcome()) {
       const found = await collect(follow, place, { limit: pageChanges, types });
       place = found.place;
       const events = found.rows.map((row) => {
@@ -60,6 +68,7 @@ async function pour(
       if (found.hasMore) continue;
       const quiet = AbortSignal.timeout(follow.heartbeatMs);
       await follow.feed.news(place, AbortSignal.any([signal, quiet]));
+      if (!isWelcome()) return;
       // The id moves on over what was not of its types, so that a reconnect does not look through it again.
       if (quiet.aborted) await write(res, `:\nid: ${writePosition(place)}\n\n`, follow.stallMs, signal);
     }

@@ -6,6 +6,7 @@ import type { WaitedSession } from '../db/waits.ts';
 import { ServiceError } from '../errors.ts';
 import { sources } from '../events/event.ts';
 import { confirmations, sessionStates } from '../events/session.ts';
+import { requireStillKnown } from './gate.ts';
 import { hasLeft } from './has-left.ts';
 import { operation, reply } from './operation.ts';
 import { searchText, waitText } from './query.ts';
@@ -54,7 +55,7 @@ export const showVerdict = operation({
   },
   answers: { 200: verdictShape },
   errors: ['conflict'],
-  answer: async ({ follow }, { path, query: { account, wait, assurance }, res }) => {
+  answer: async ({ follow, keyRing }, { path, query: { account, wait, assurance }, req, res }) => {
     const leave = wait === 0 ? () => {} : follow.callers.enter('verdict');
     try {
       const rows = await follow.waits.wait(
@@ -67,6 +68,7 @@ export const showVerdict = operation({
         },
         (seen) => seen.length > 1 || seen.some((row) => isFinal(row, assurance)),
       );
+      requireStillKnown(keyRing, req);
       return reply(200, show(path.session_id, rows, assurance));
     } finally {
       leave();

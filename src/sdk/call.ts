@@ -25,7 +25,7 @@ export interface SdkOptions {
 
 export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
-  /** With it a POST is tried again too: the service does it once. */
+  /** For `createSession`: with it the call is tried again too, and the service makes one session. Kept for a day. */
   readonly idempotencyKey?: string | undefined;
   readonly timeoutMs?: number | undefined;
   readonly maxRetries?: number | undefined;
@@ -48,19 +48,26 @@ export async function call<Name extends OperationName>(
   for (const [key, value] of Object.entries(parts.query ?? {})) {
     if (value !== undefined) url.searchParams.set(key, String(value));
   }
-  const isRepeatable = method !== 'POST' || options.idempotencyKey !== undefined;
+  const isOnce = name === 'createSession' && options.idempotencyKey !== undefined;
+  const isRepeatable = method !== 'POST' || path.endsWith('/lookup') || isOnce;
   const maxRetries = isRepeatable ? (options.maxRetries ?? sdk.maxRetries ?? defaults.maxRetries) : 0;
   for (let attempt = 0; ; attempt += 1) {
     try {
       return (await send(sdk, method, url, { ...options, body: parts.body })) as Answer<Name>;
     } catch (error) {
-      const isPassing = error instanceof UnavailableError || error instanceof RateLimitError;
-      if (!isPassing || attempt >= maxRetries || options.signal?.aborted) throw error;
+      if (!isPassing(error) || attempt >= maxRetries || options.signal?.aborted) throw error;
       const waitMs = retryWaitMs(error, attempt);
       sdk.onRetry?.(error, waitMs);
       await pause(waitMs, options.signal);
     }
   }
+}
+
+/** Whether the same call may succeed a little later. */
+export function isPassing(error: unknown): error is SdkError {
+  if (error instanceof UnavailableError || error instanceof RateLimitError) return true;
+  // The very same call, cut off before, is still under way.
+  return error instanceof SdkError && error.code === 'in_progress';
 }
 
 /** How long to wait before the next try: what the service says, or longer each time. */
@@ -97,6 +104,13 @@ async function send(
   }: CallOptions & { body: unknown },
 ): Promise<unknown> {
   const key = typeof sdk.apiKey === 'string' ? sdk.apiKey : await sdk.apiKey();
+  if (!/^[\x21-\x7e]+$/.test(key)) {
+    throw errorOf('The API key must be visible ASCII characters.', {
+      ...notSent,
+      status: 401,
+      code: 'unauthorized',
+    });
+  }
   const headers = {
     authorization: `Bearer ${key}`,
     accept: 'application/json',
@@ -112,7 +126,7 @@ async function send(
       signal: signal === undefined ? timeOut : AbortSignal.any([signal, timeOut]),
     });
     const text = await response.text();
-    if (response.ok) return JSON.parse(text);
+    if (response.ok) return readAnswer(response, text);
     throw readError(response, text);
   } catch (error) {
     if (error instanceof SdkError || signal?.aborted) throw error;
@@ -122,6 +136,23 @@ async function send(
       requestId: null,
       retryAfterMs: null,
       cause: error,
+    });
+  }
+}
+
+// A page of something that stands in front of the service, such as a login, is no answer of it.
+function readAnswer(response: Response, text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    const message = `What answered at ${response.url} is not the service: its answer is not JSON.`;
+    const requestId = response.headers.get('x-request-id');
+    throw new SdkError(message, {
+      status: response.status,
+      code: 'not_json',
+      requestId,
+      retryAfterMs: null,
+      cause,
     });
   }
 }
@@ -149,11 +180,18 @@ function readProblem(text: string): { detail?: string; code?: string; request_id
 }
 
 function fill(path: string, values: object = {}): string {
-  const filled = path.replace(/\{(\w+)\}/g, (_, name: string) =>
-    encodeURIComponent(String((values as Record<string, unknown>)[name])),
-  );
+  const filled = path.replace(/\{(\w+)\}/g, (_, name: string) => {
+    const value = String((values as Record<string, unknown>)[name] ?? '');
+    // These would name another path.
+    if (['', '.', '..'].includes(value)) {
+      throw errorOf(`"${name}" must not be "${value}".`, notSent);
+    }
+    return encodeURIComponent(value);
+  });
   return filled.replace(/^\//, '');
 }
+
+const notSent = { status: 400, code: 'invalid_request', requestId: null, retryAfterMs: null } as const;
 
 // An address with a path, such as that of a gateway, keeps it.
 function withSlash(url: string): string {

@@ -5,12 +5,12 @@ import {
   type Asked,
   type CallOptions,
   call,
+  isPassing,
   type OperationName,
   pause,
   retryWaitMs,
   type SdkOptions,
 } from './call.ts';
-import { RateLimitError, UnavailableError } from './errors.ts';
 import type { Change, Operations, Verdict } from './schema.ts';
 
 export type { Answer, Asked, CallOptions, OperationName, SdkOptions } from './call.ts';
@@ -18,24 +18,24 @@ export type * from './schema.ts';
 
 export interface WaitOptions {
   /** `confirmed`: until webhook and pull agree. Default `any`. */
-  readonly assurance?: 'any' | 'confirmed';
+  readonly assurance?: 'any' | 'confirmed' | undefined;
   /** Where two accounts have a session with this id. */
-  readonly account?: string;
+  readonly account?: string | undefined;
   /** How long to wait in all; default ten minutes. */
-  readonly timeoutMs?: number;
-  readonly signal?: AbortSignal;
+  readonly timeoutMs?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface ChangesOptions {
   /** The cursor of the last change that you have dealt with; `latest` for what comes from now on. Default: all that is kept. */
-  readonly after?: string;
-  readonly types?: readonly Change['type'][];
+  readonly after?: string | undefined;
+  readonly types?: readonly Change['type'][] | undefined;
   /**
    * Called with the place up to which everything has been given to you, also where nothing was of your types: keep it, and begin
    * there after a restart.
    */
-  readonly onCursor?: (cursor: string) => void | Promise<void>;
-  readonly signal?: AbortSignal;
+  readonly onCursor?: ((cursor: string) => void | Promise<void>) | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Operations that answer a page of a list. */
@@ -58,7 +58,8 @@ export interface Sdk {
   ): Promise<Answer<Name>>;
   /**
    * Resolves the moment the verdict is there, with `status: 'final'`; or with `status: 'pending'` when the time is over. Trouble of
-   * the service is waited out. Throws for a key that does not work, and what `signal` was aborted with.
+   * the service is waited out. Throws for a key that does not work, an UnavailableError where the service has not answered once in
+   * all that time, and what `signal` was aborted with.
    */
   waitForVerdict(sessionId: string, options?: WaitOptions): Promise<Verdict>;
   /**
@@ -93,17 +94,23 @@ async function waitForVerdict(
   { assurance = 'any', account, timeoutMs = defaultTimeoutMs, signal }: WaitOptions,
 ): Promise<Verdict> {
   const deadline = Date.now() + timeoutMs;
+  let last: Verdict | undefined;
   for (;;) {
-    const leftMs = Math.max(0, deadline - Date.now());
-    const wait = `${Math.min(leftMs, waitSeconds * 1_000)}ms`;
+    const leftMs = Math.max(0, Math.ceil(deadline - Date.now()));
+    const waitMs = Math.min(leftMs, waitSeconds * 1_000);
     const asked = {
       path: { session_id: sessionId },
-      query: { wait, assurance, ...(account === undefined ? {} : { account }) },
+      query: { wait: `${waitMs}ms`, assurance, ...(account === undefined ? {} : { account }) },
     };
-    const verdict = await outlast(sdk, signal, deadline, () =>
-      call(sdk, 'getSessionVerdict', asked, longCall(signal)),
-    );
-    if (verdict.status === 'final' || Date.now() >= deadline) return verdict;
+    try {
+      last = await outlast(sdk, signal, deadline, () =>
+        call(sdk, 'getSessionVerdict', asked, waitingCall(waitMs, signal)),
+      );
+    } catch (error) {
+      // The time is over while the service is away: what it said last still holds.
+      if (last === undefined || !isPassing(error)) throw error;
+    }
+    if (last.status === 'final' || Date.now() >= deadline) return last;
   }
 }
 
@@ -111,14 +118,23 @@ async function* followChanges(
   sdk: SdkOptions,
   { after, types, onCursor, signal }: ChangesOptions,
 ): AsyncGenerator<Change, void, undefined> {
-  for (let cursor = after; ; ) {
+  let cursor = after;
+  if (cursor === 'latest') {
+    // The place first: a connection that breaks before the first change would else begin at a later one.
+    const now = await outlast(sdk, signal, Number.POSITIVE_INFINITY, () =>
+      call(sdk, 'listChanges', { query: { after: 'latest' } }, waitingCall(0, signal)),
+    );
+    cursor = now.next_cursor;
+    await onCursor?.(cursor);
+  }
+  for (;;) {
     const query = {
       wait: `${waitSeconds}s`,
       ...(cursor === undefined ? {} : { after: cursor }),
       ...(types === undefined ? {} : { types: types.join(',') }),
     };
     const page = await outlast(sdk, signal, Number.POSITIVE_INFINITY, () =>
-      call(sdk, 'listChanges', { query }, longCall(signal)),
+      call(sdk, 'listChanges', { query }, waitingCall(waitSeconds * 1_000, signal)),
     );
     yield* page.data;
     if (page.next_cursor !== cursor) await onCursor?.(page.next_cursor);
@@ -146,8 +162,8 @@ async function* readRows<Name extends ListName>(
 }
 
 // A call that waits takes longer than others, and its tries are counted by `outlast`.
-function longCall(signal: AbortSignal | undefined): CallOptions {
-  return { signal, timeoutMs: waitSeconds * 1_000 + answerSlackMs, maxRetries: 0 };
+function waitingCall(waitMs: number, signal: AbortSignal | undefined): CallOptions {
+  return { signal, timeoutMs: waitMs + answerSlackMs, maxRetries: 0 };
 }
 
 /** Tries until the service answers or the deadline is past. */
@@ -161,8 +177,7 @@ async function outlast<T>(
     try {
       return await work();
     } catch (error) {
-      const isPassing = error instanceof UnavailableError || error instanceof RateLimitError;
-      if (!isPassing || Date.now() >= deadline) throw error;
+      if (!isPassing(error) || Date.now() >= deadline) throw error;
       const waitMs = Math.min(retryWaitMs(error, attempt), Math.max(0, deadline - Date.now()));
       sdk.onRetry?.(error, waitMs);
       await pause(waitMs, signal);

@@ -122,6 +122,22 @@ test('7 — unsigned deliveries are refused by default; with CONFIRM=unsigned th
   });
 });
 
+test('registering a session for another person than before is a 409, and changes nothing', async () => {
+  await together('never', {}, async (it) => {
+    const put = (reference: string) =>
+      fetch(`${it.service.url}/v1/sessions/registered`, {
+        method: 'PUT',
+        headers: { authorization: 'Bearer test-api-key-0123456789' },
+        body: JSON.stringify({ reference_id: reference }),
+      });
+    expect([(await put('anna')).status, (await put('anna')).status]).toEqual([201, 200]);
+    const { body: before } = await it.service.get('/v1/sessions/registered');
+    const refused = await put('bert');
+    expect([refused.status, await refused.json()]).toMatchObject([409, { code: 'conflict' }]);
+    expect((await it.service.get('/v1/sessions/registered')).body).toEqual(before);
+  });
+});
+
 test('creating twice with one Idempotency-Key is one session; with another request it is a 409', async () => {
   await together('never', {}, async (it) => {
     const before = it.vendor.sessions.size;
@@ -137,6 +153,14 @@ test('creating twice with one Idempotency-Key is one session; with another reque
     const [made, repeated] = [await first.json(), await again.json()] as { session_id: string }[];
     expect(repeated?.session_id).toBe(made?.session_id);
     expect((await post('bert', 'order-1')).status).toBe(409);
+    await it.service.db.query({
+      text: `insert into idempotency_keys (id, request_sha256, created_at)
+             values ('order-3', sha256('{"reference_id":"dora"}'), $1)`,
+      values: [new Date(it.vendor.clock.now()).toISOString()],
+    });
+    const underWay = await post('dora', 'order-3');
+    expect([underWay.status, underWay.headers.get('retry-after')]).toEqual([409, '1']);
+    expect(await underWay.json()).toMatchObject({ code: 'in_progress' });
     await it.vendor.setOutage(503);
     expect((await post('carl', 'order-2')).status).toBe(503);
     await it.vendor.setOutage(null);

@@ -101,6 +101,19 @@ test('changes are followed through restarts, once each, from any cursor on', asy
   ).toEqual([]);
 });
 
+test('who follows from the latest change misses nothing, though the service goes away before the first comes', async () => {
+  const cursors: string[] = [];
+  const following = sdk().changes({ after: 'latest', onCursor: (cursor) => void cursors.push(cursor) });
+  const first = following.next();
+  await until(() => cursors.length === 1);
+  await service.stop();
+  service = await startTestService(options);
+  const payload = verdictPayload();
+  await service.deliver(payload);
+  expect((await first).value).toMatchObject({ session_id: payload.session_id });
+  await following.return();
+});
+
 test('a cursor that is too old is told as such', async () => {
   const { next_cursor: after } = await sdk().call('listChanges', { query: { limit: 1 } });
   await dropOldChanges(service.db, new Date(Date.now() + 60_000), 10);
@@ -130,6 +143,21 @@ test('each thing that a caller can do about a failure has a class, and the reque
   await expect(wrong).rejects.toThrow(/"limit" must be a whole number/);
 });
 
+test('time that is over while the service is away: what it said last, or that it said nothing', async () => {
+  const waiting = sdk().waitForVerdict('nobody', { timeoutMs: 1_500.5 });
+  await expect(sdk({ url: 'http://127.0.0.1:1' }).waitForVerdict('x', { timeoutMs: 100 })).rejects.toThrow(
+    UnavailableError,
+  );
+  expect(await waiting).toMatchObject({ status: 'pending' });
+});
+
+test.each(['', '.', '..'])(
+  'an id that would name another path is refused before it is sent: "%s"',
+  async (id) => {
+    await expect(sdk().call('getSession', { path: { session_id: id } })).rejects.toThrow(RequestError);
+  },
+);
+
 test('trouble is tried again as long as the service says, and a POST only under an idempotency key', async () => {
   const asked: string[] = [];
   const answers = [503, 429, 200];
@@ -140,7 +168,8 @@ test('trouble is tried again as long as the service says, and a POST only under 
       'content-type': 'application/json',
       ...(status === 429 ? { 'retry-after': '0' } : {}),
     });
-    res.end(status === 200 ? '{"data":[],"next_cursor":null}' : 'an error page of a proxy');
+    if (status === 409) res.end('{"code":"in_progress","detail":"still under way"}');
+    else res.end(status === 200 ? '{"data":[],"next_cursor":null}' : 'an error page of a proxy');
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   try {
@@ -153,6 +182,8 @@ test('trouble is tried again as long as the service says, and a POST only under 
     answers.splice(0, 9, 503, 200);
     await sdk({ url }).call('createSession', { body }, { idempotencyKey: 'k-1' });
     expect(asked.slice(3)).toEqual(['POST ', 'POST k-1', 'POST k-1']);
+    answers.splice(0, 9, 409, 200);
+    await sdk({ url }).call('createSession', { body }, { idempotencyKey: 'k-2' });
     answers.splice(0, 9, 429, 429);
     await expect(sdk({ url, maxRetries: 1 }).call('listSessions', {})).rejects.toThrow(RateLimitError);
   } finally {
