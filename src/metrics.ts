@@ -109,6 +109,8 @@ const figureHelp = {
   ilive_deliveries_parked: 'Deliveries that are parked; counted up to 100,000.',
   ilive_refusals_refused: 'Refused requests that are kept and were not admitted.',
   ilive_sessions_open: 'Sessions without a verdict that may still end; counted up to 100,000.',
+  ilive_changes_held_back_seconds:
+    'How long followers have not been shown the oldest change that they are not shown; 0 for none.',
   ilive_sessions_overdue: 'Open sessions that iLive has forgotten five minutes ago or longer.',
 } as const;
 

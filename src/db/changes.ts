@@ -98,6 +98,18 @@ export async function readFeedBounds(db: Queries): Promise<FeedBounds> {
   return { generation, nextXid, droppedThrough: { generation: dropped, xid, seq } };
 }
 
+/** How long the oldest change that a running transaction holds back has been held back; 0 for none. */
+export async function readHeldBackSeconds(db: Queries): Promise<number> {
+  const [row] = await db.query<{ seconds: number | null }>({
+    name: 'read-held-back',
+    text: `
+      select extract(epoch from clock_timestamp() - min(c.at))::float8 as seconds
+      from changes c join change_feed f on f.generation = c.generation
+      where c.xid >= pg_snapshot_xmin(pg_current_snapshot())`,
+  });
+  return row?.seconds ?? 0;
+}
+
 /** Drops at most `limit` of the oldest changes from before `before`, and notes up to where; answers how many. */
 export async function dropOldChanges(db: Queries, before: Date, limit: number): Promise<number> {
   const [row] = await db.query<{ count: string }>({

@@ -1,5 +1,6 @@
 // One look at everything, and what of it is wrong: each problem with what to do about it. The thresholds stand here by
 // name; what is counted is counted by `db/status`.
+import { readHeldBackSeconds } from '../db/changes.ts';
 import type { Queries } from '../db/connect.ts';
 import { listPauses, type PauseRow } from '../db/pauses.ts';
 import type { ReplicaSight } from '../db/read-replicas.ts';
@@ -253,10 +254,11 @@ function problem(level: Problem['level'], message: string, advice: string): Prob
 /** The figures that monitoring asks for again and again. */
 export async function readFigures(db: Queries, now: Date) {
   const spans = { nearMs: thresholds.nearDeadlineMs, graceMs: thresholds.overdueGraceMs };
-  const [deliveries, refusals, sessions] = await Promise.all([
+  const [deliveries, refusals, sessions, heldBackSeconds] = await Promise.all([
     readDeliveryFigures(db),
     readRefusalFigures(db, now),
     readSessionFigures(db, now, spans),
+    readHeldBackSeconds(db),
   ]);
   const oldest = deliveries.oldestOwedAt;
   return {
@@ -267,5 +269,6 @@ export async function readFigures(db: Queries, now: Date) {
     ilive_refusals_refused: refusals.refused,
     ilive_sessions_open: sessions.open,
     ilive_sessions_overdue: sessions.overdue,
+    ilive_changes_held_back_seconds: heldBackSeconds,
   };
 }
