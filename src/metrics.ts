@@ -85,6 +85,22 @@ function createReceiverMetrics(registers: Registry[]) {
       help: 'Refused requests that were not kept because the buffer was full.',
       registers,
     }),
+    shed: new Counter({
+      name: 'ilive_deliveries_shed_total',
+      help: 'Requests on the webhook route that were turned away before they were read, by what there was too much of.',
+      labelNames: ['reason'] as const,
+      registers,
+    }),
+    outageKept: new Counter({
+      name: 'ilive_outage_kept_total',
+      help: 'Deliveries that went into the outage store.',
+      registers,
+    }),
+    outageDrained: new Counter({
+      name: 'ilive_outage_drained_total',
+      help: 'Deliveries that were taken out of the outage store again, recorded or set aside.',
+      registers,
+    }),
     groupDeliveries: new Histogram({
       name: 'ilive_group_deliveries',
       help: 'Deliveries in one group commit.',
@@ -193,6 +209,49 @@ export function addReplicas(
     registers: [registry],
     collect() {
       for (const { name, state } of look()) this.set({ replica: name }, state === 'usable' ? 1 : 0);
+    },
+  });
+}
+
+/** Adds what the outage store holds, and whether deliveries go there. */
+export function addOutage(
+  registry: Registry,
+  look: () => {
+    readonly heldCount: number;
+    readonly heldBytes: number;
+    readonly damagedCount: number;
+    readonly unopenedCount: number;
+    readonly since: Date | null;
+  },
+): void {
+  const gauges: Readonly<Record<string, [string, () => number]>> = {
+    ilive_outage: [
+      '1 while deliveries go into the outage store, else 0.',
+      () => (look().since === null ? 0 : 1),
+    ],
+    ilive_outage_held_deliveries: ['Deliveries in the outage store.', () => look().heldCount],
+    ilive_outage_held_bytes: ['Bytes of the outage store.', () => look().heldBytes],
+    ilive_outage_damaged: ['Parts of the outage store that were set aside.', () => look().damagedCount],
+    ilive_outage_unopened: [
+      'Records of the outage store that no key of ours opens.',
+      () => look().unopenedCount,
+    ],
+  };
+  for (const [name, [help, read]] of Object.entries(gauges)) addGauge(registry, name, help, read);
+}
+
+/** Adds how late the event loop is, as admission sees it. */
+export function addLoopDelay(registry: Registry, delayMs: () => number): void {
+  addGauge(registry, 'ilive_event_loop_delay_seconds', 'How late the event loop is.', () => delayMs() / 1000);
+}
+
+function addGauge(registry: Registry, name: string, help: string, read: () => number): void {
+  new Gauge({
+    name,
+    help,
+    registers: [registry],
+    collect() {
+      this.set(read());
     },
   });
 }

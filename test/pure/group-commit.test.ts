@@ -2,9 +2,9 @@ import { describe, expect, test } from 'vitest';
 import type { NewDelivery, RecordedDelivery } from '../../src/db/deliveries.ts';
 import { ServiceError } from '../../src/errors.ts';
 import type { DeliveryId } from '../../src/events/event.ts';
-import { createGroupCommit } from '../../src/http/group-commit.ts';
+import { createGroupCommit, type OutageLine } from '../../src/http/group-commit.ts';
 
-const delivery = (id: string) => ({ id: id as DeliveryId }) as NewDelivery;
+const delivery = (id: string) => ({ id: id as DeliveryId, body: Buffer.alloc(0) }) as unknown as NewDelivery;
 const unavailable = new ServiceError('unavailable', 'away');
 
 // A disk that a test holds up and lets go, or breaks, group by group.
@@ -21,11 +21,14 @@ function createDisk() {
   return { groups, record };
 }
 
-function setUp(limits: { groupMaxDeliveries?: number; queueMaxDeliveries?: number } = {}) {
+function setUp(
+  limits: { groupMaxDeliveries?: number; queueMaxDeliveries?: number; outage?: OutageLine } = {},
+) {
   const disk = createDisk();
   const announced: (readonly string[])[] = [];
   const group = createGroupCommit({
     record: disk.record,
+    outage: limits.outage,
     announce: (ids) => void announced.push(ids),
     groupMaxDeliveries: limits.groupMaxDeliveries ?? 100,
     queueMaxDeliveries: limits.queueMaxDeliveries ?? 100,
