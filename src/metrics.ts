@@ -1,5 +1,6 @@
 // What the service counts, in Prometheus' terms, at `GET /metrics`. One registry a service, made by the composition root
 // and handed to the rooms as the narrow functions they need. Labels are closed lists: never an id, never a person.
+import { setTimeout as wait } from 'node:timers/promises';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 
 export type Metrics = ReturnType<typeof createMetrics>;
@@ -129,13 +130,16 @@ const figureHelp = {
 } as const;
 
 const figuresKeptMs = 5_000;
+// A database that hangs must not keep the other metrics from those who look for what is wrong.
+const figuresReadMs = 2_000;
 
 /** Adds figures that are read when somebody looks, at most every five seconds. While they cannot be read there are none. */
 export function addFigures(registry: Registry, read: () => Promise<Figures>): void {
   let last: { readonly at: number; readonly figures: Promise<Figures | undefined> } | undefined;
   const readKept = () => {
     if (last === undefined || performance.now() - last.at > figuresKeptMs) {
-      last = { at: performance.now(), figures: read().catch(() => undefined) };
+      const figures = Promise.race([read(), wait(figuresReadMs, undefined, { ref: false })]);
+      last = { at: performance.now(), figures: figures.catch(() => undefined) };
     }
     return last.figures;
   };

@@ -28,7 +28,7 @@ export async function startOutage(running: Running, recordKept: RecordKept): Pro
   const maxBytes = config.receive.outageStoreMaxBytes;
   if (maxBytes === 0) return { line: undefined, look: () => absent('off', 0) };
   const root = path.join(config.dataDir, 'outage');
-  const record = (payloads: readonly Buffer[]) => recordKept(payloads.map(unpackDelivery));
+  const record = async (payloads: readonly Buffer[]) => recordKept(payloads.map(unpackDelivery));
   try {
     const outage = await openOwn(running, root, record);
     addOutage(metrics.registry, outage.look);

@@ -188,7 +188,9 @@ function createPace() {
       startedAt = performance.now();
     },
     end: () => {
-      if (startedAt !== undefined) turnMs += newestShare * (performance.now() - startedAt - turnMs);
+      if (startedAt === undefined) return;
+      const ms = performance.now() - startedAt;
+      turnMs = turnMs === 0 ? ms : turnMs + newestShare * (ms - turnMs);
       startedAt = undefined;
     },
     forget: () => {

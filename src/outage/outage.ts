@@ -192,8 +192,9 @@ async function recordBatch({ record, onDrained, log }: Recording, batch: Batch):
     if (isAway(error)) throw error;
     // One that the database will not take must not hold up its neighbours, and it was promised: it is set aside.
     for (const [index, payload] of batch.payloads.entries()) {
-      const refusal = await record([payload])
-        .catch(() => record([payload])) // a table that is changed under a statement refuses it once
+      const recordAlone = async () => record([payload]);
+      const refusal = await recordAlone()
+        .catch(recordAlone) // a table that is changed under a statement refuses it once
         .then(() => undefined)
         .catch((refused: unknown) => refused);
       if (isAway(refusal)) throw refusal;

@@ -123,7 +123,10 @@ test('2 — a Postgres that hangs is an outage too, once a commit takes too long
   expect(performance.now() - startedAt).toBeLessThan(4_000);
   const later = await deliverMany(service, 30);
   expect(statuses([...during, ...later].map(([, answer]) => answer))).toEqual([202]);
+  // Those who look for what is wrong are answered, too.
   expect(await outageStates(service)).toBe('taking');
+  expect((await service.get('/metrics', null)).body).toMatch(/^ilive_outage_held_deliveries 60$/m);
+  expect(performance.now() - startedAt).toBeLessThan(10_000);
   wire.thaw();
   await drained(service);
   await expectRecorded(service, [...before, ...during, ...later]);
