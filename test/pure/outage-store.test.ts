@@ -1,8 +1,8 @@
 // The outage store on real files, and who owns which: what was kept is there again, in order, and no more of it than may be.
-import { mkdtemp, readdir, rename } from 'node:fs/promises';
+import { type FileHandle, mkdtemp, open as openFile, readdir, rename } from 'node:fs/promises';
 import path from 'node:path';
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { claimSlot, visitAbandoned } from '../../src/outage/slot.ts';
 import { segmentBytes } from '../../src/outage/store.ts';
 import { bytes, cipherOf, drain, useOutageFolder } from '../support/outage-folder.ts';
@@ -19,6 +19,46 @@ test('10 — a full store takes what fits, from the first on, and more once some
   expect((await drain(store)).length).toBe(3);
   expect(await store.append([payload])).toBe(1);
   await store.close();
+});
+
+describe('1 — nobody is told that something is kept', () => {
+  // Of the very class that the store's file handles have.
+  async function handleClass(): Promise<FileHandle> {
+    const handle = await openFile(import.meta.filename);
+    await handle.close();
+    return Object.getPrototypeOf(handle);
+  }
+  afterEach(() => void vi.restoreAllMocks());
+
+  test('before its fsync is through, in a new segment and in one that is there', async () => {
+    const store = await open();
+    const sync = vi.spyOn(await handleClass(), 'sync');
+    for (const text of ['first', 'second']) {
+      const through = Promise.withResolvers<void>();
+      let isTold = false;
+      sync.mockImplementation(() => through.promise);
+      const told = store.append(bytes(text)).then(() => {
+        isTold = true;
+      });
+      await vi.waitFor(() => expect(sync).toHaveBeenCalled());
+      await new Promise((resolve) => setImmediate(resolve));
+      expect(isTold).toBe(false);
+      through.resolve();
+      await told;
+      sync.mockClear();
+    }
+  });
+
+  test('when it failed; and what comes next goes into another file, since nobody knows what is in that one', async () => {
+    const store = await open();
+    await store.append(bytes('kept'));
+    const sync = vi.spyOn(await handleClass(), 'sync').mockRejectedValueOnce(new Error('EIO'));
+    await expect(store.append(bytes('lost'))).rejects.toThrow('EIO');
+    sync.mockRestore();
+    await store.append(bytes('next'));
+    expect((await filesOf('.segment')).length).toBe(2);
+    expect(await drain(store)).toEqual(['kept', 'next']);
+  });
 });
 
 test('several segments are drained oldest first, and each is gone once all of it is recorded', async () => {
