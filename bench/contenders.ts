@@ -174,12 +174,12 @@ async function describe(
   };
 }
 
-async function createDataDir(): Promise<string> {
+export async function createDataDir(): Promise<string> {
   const dir = await mkdtemp(path.join(os.tmpdir(), 'ilive-bench-'));
   await chmod(dir, 0o711); // started by root, Postgres runs as another user and has to get through
   return dir;
 }
 
-function removeDir(dir: string): Promise<void> {
+export function removeDir(dir: string): Promise<void> {
   return rm(dir, { recursive: true, force: true });
 }

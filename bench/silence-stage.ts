@@ -86,6 +86,7 @@ function environmentOf(
     PORT: '0',
     HOST: '127.0.0.1',
     DATABASE_URL: databaseUrl,
+    OUTAGE_STORE_MAX_BYTES: '0', // nothing of it must be left for the next run, which has another database
     BOOTSTRAP_API_KEY: serviceKey,
     API_RATE_PER_MINUTE: '0',
     ILIVE_WEBHOOK_SECRETS: secret,

@@ -4,6 +4,7 @@
 import { z } from 'zod';
 import { apiKeys } from './config-keys-api.ts';
 import { operationKeys } from './config-keys-operations.ts';
+import { receiveKeys } from './config-keys-receive.ts';
 import {
   encryptionKeys,
   jsonObject,
@@ -44,7 +45,7 @@ export const keys = {
   DATA_DIR: key(
     z.string().min(1),
     '.data',
-    'Folder for what the service keeps on disk, the embedded Postgres above all; put it on storage that outlives the process.',
+    'Folder for what the service keeps on disk, the outage store and the embedded Postgres; put it on storage that outlives the container, and give each installation its own.',
   ),
   DATABASE_POOL_MAX: key(
     wholeNumber(2, 500),
@@ -170,31 +171,7 @@ export const keys = {
     '120',
     'How long one worker may take over a session before another asks about it.',
   ),
-  BODY_LIMIT_BYTES: key(
-    wholeNumber(1_024, 67_108_864),
-    '1048576',
-    'Largest body that the webhook route reads; a larger one is answered with 413 and lost, so be generous.',
-  ),
-  REQUEST_TIMEOUT_SECONDS: key(
-    wholeNumber(1, 300),
-    '15',
-    'Time for a request to arrive completely; a slower one is answered with 408 and closed.',
-  ),
-  GROUP_MAX_DELIVERIES: key(
-    wholeNumber(1, 5_000),
-    '512',
-    'Deliveries in one group commit; lower it when single commits take too long.',
-  ),
-  GROUP_QUEUE_MAX_DELIVERIES: key(
-    wholeNumber(1, 1_000_000),
-    '10000',
-    'Deliveries that may wait for a commit; past it new ones are answered with 503 at once. Bounds the memory of a receiver.',
-  ),
-  COMMIT_TIMEOUT_SECONDS: key(
-    wholeNumber(1, 60),
-    '5',
-    'Time for a group commit; past it the group is answered with 503 and iLive sends it again.',
-  ),
+  ...receiveKeys,
   ANNOUNCE_TIMEOUT_MS: key(
     wholeNumber(10, 60_000),
     '1000',

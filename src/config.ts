@@ -85,16 +85,7 @@ function nest(values: Values) {
       prefix: values.QUEUE_PREFIX,
       announceTimeoutMs: values.ANNOUNCE_TIMEOUT_MS,
     },
-    receive: {
-      signingKeys: signingKeysOf(values),
-      secretEncoding: values.ILIVE_SECRET_ENCODING,
-      template: values.ILIVE_SIGNATURE_TEMPLATE,
-      toleranceSeconds: values.ILIVE_SIGNATURE_TOLERANCE_SECONDS,
-      bodyLimitBytes: values.BODY_LIMIT_BYTES,
-      groupMaxDeliveries: values.GROUP_MAX_DELIVERIES,
-      groupQueueMaxDeliveries: values.GROUP_QUEUE_MAX_DELIVERIES,
-      commitTimeoutMs: seconds(values.COMMIT_TIMEOUT_SECONDS),
-    },
+    ...nestReceive(values),
     vendor: {
       apiKey: values.ILIVE_API_KEY,
       apiUrl: values.ILIVE_API_URL,
@@ -126,6 +117,27 @@ function nest(values: Values) {
     ...nestOperating(values),
     secretQuietMs: seconds(values.SECRET_QUIET_SECONDS),
   });
+}
+
+function nestReceive(values: Values) {
+  return {
+    receive: {
+      signingKeys: signingKeysOf(values),
+      secretEncoding: values.ILIVE_SECRET_ENCODING,
+      template: values.ILIVE_SIGNATURE_TEMPLATE,
+      toleranceSeconds: values.ILIVE_SIGNATURE_TOLERANCE_SECONDS,
+      bodyLimitBytes: values.BODY_LIMIT_BYTES,
+      groupMaxDeliveries: values.GROUP_MAX_DELIVERIES,
+      groupQueueMaxDeliveries: values.GROUP_QUEUE_MAX_DELIVERIES,
+      commitTimeoutMs: values.COMMIT_TIMEOUT_SECONDS * 1000,
+      outageStoreMaxBytes: values.OUTAGE_STORE_MAX_BYTES,
+    },
+    admission: {
+      maxBytes: values.GROUP_QUEUE_MAX_BYTES,
+      maxWaitMs: values.ADMISSION_MAX_WAIT_MS,
+      maxLoopDelayMs: values.ADMISSION_MAX_LOOP_DELAY_MS,
+    },
+  };
 }
 
 function nestApi(values: Values) {
@@ -180,8 +192,16 @@ function signingKeysOf(values: Values): SigningSecrets[] {
 }
 
 // What each key allows alone but not together with another.
-function contradictions({ role, database, receive, work, vendor, ledger }: Config): string[] {
+function contradictions({ role, database, receive, admission, work, vendor, ledger }: Config): string[] {
   const problems: string[] = [];
+  if (admission.maxWaitMs <= receive.commitTimeoutMs) {
+    problems.push(
+      'ADMISSION_MAX_WAIT_MS: must be above COMMIT_TIMEOUT_SECONDS, or a Postgres that hangs has deliveries turned away before the outage store takes them',
+    );
+  }
+  if (admission.maxBytes < receive.bodyLimitBytes) {
+    problems.push('GROUP_QUEUE_MAX_BYTES: must not be below BODY_LIMIT_BYTES');
+  }
   if (database.readUrls.length > 0 && database.url === undefined) {
     problems.push(
       'DATABASE_READ_URL: replicas need a DATABASE_URL that they follow; the embedded Postgres has none',

@@ -1,5 +1,6 @@
 // What the service counts, in Prometheus' terms, at `GET /metrics`. One registry a service, made by the composition root
 // and handed to the rooms as the narrow functions they need. Labels are closed lists: never an id, never a person.
+import { setTimeout as wait } from 'node:timers/promises';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 
 export type Metrics = ReturnType<typeof createMetrics>;
@@ -85,6 +86,22 @@ function createReceiverMetrics(registers: Registry[]) {
       help: 'Refused requests that were not kept because the buffer was full.',
       registers,
     }),
+    shed: new Counter({
+      name: 'ilive_deliveries_shed_total',
+      help: 'Requests on the webhook route that were turned away before they were read, by what there was too much of.',
+      labelNames: ['reason'] as const,
+      registers,
+    }),
+    outageKept: new Counter({
+      name: 'ilive_outage_kept_total',
+      help: 'Deliveries that went into the outage store.',
+      registers,
+    }),
+    outageDrained: new Counter({
+      name: 'ilive_outage_drained_total',
+      help: 'Deliveries that were taken out of the outage store again, recorded or set aside.',
+      registers,
+    }),
     groupDeliveries: new Histogram({
       name: 'ilive_group_deliveries',
       help: 'Deliveries in one group commit.',
@@ -115,13 +132,16 @@ const figureHelp = {
 } as const;
 
 const figuresKeptMs = 5_000;
+// A database that hangs must not keep the other metrics from those who look for what is wrong.
+const figuresReadMs = 2_000;
 
 /** Adds figures that are read when somebody looks, at most every five seconds. While they cannot be read there are none. */
 export function addFigures(registry: Registry, read: () => Promise<Figures>): void {
   let last: { readonly at: number; readonly figures: Promise<Figures | undefined> } | undefined;
   const readKept = () => {
     if (last === undefined || performance.now() - last.at > figuresKeptMs) {
-      last = { at: performance.now(), figures: read().catch(() => undefined) };
+      const figures = Promise.race([read(), wait(figuresReadMs, undefined, { ref: false })]);
+      last = { at: performance.now(), figures: figures.catch(() => undefined) };
     }
     return last.figures;
   };
@@ -195,6 +215,49 @@ export function addReplicas(
     registers: [registry],
     collect() {
       for (const { name, state } of look()) this.set({ replica: name }, state === 'usable' ? 1 : 0);
+    },
+  });
+}
+
+/** Adds what the outage store holds, and whether deliveries go there. */
+export function addOutage(
+  registry: Registry,
+  look: () => {
+    readonly heldCount: number;
+    readonly heldBytes: number;
+    readonly damagedCount: number;
+    readonly unopenedCount: number;
+    readonly since: Date | null;
+  },
+): void {
+  const gauges: Readonly<Record<string, [string, () => number]>> = {
+    ilive_outage: [
+      '1 while deliveries go into the outage store, else 0.',
+      () => (look().since === null ? 0 : 1),
+    ],
+    ilive_outage_held_deliveries: ['Deliveries in the outage store.', () => look().heldCount],
+    ilive_outage_held_bytes: ['Bytes of the outage store.', () => look().heldBytes],
+    ilive_outage_damaged: ['Parts of the outage store that were set aside.', () => look().damagedCount],
+    ilive_outage_unopened: [
+      'Records of the outage store that no key of ours opens.',
+      () => look().unopenedCount,
+    ],
+  };
+  for (const [name, [help, read]] of Object.entries(gauges)) addGauge(registry, name, help, read);
+}
+
+/** Adds how late the event loop is, as admission sees it. */
+export function addLoopDelay(registry: Registry, delayMs: () => number): void {
+  addGauge(registry, 'ilive_event_loop_delay_seconds', 'How late the event loop is.', () => delayMs() / 1000);
+}
+
+function addGauge(registry: Registry, name: string, help: string, read: () => number): void {
+  new Gauge({
+    name,
+    help,
+    registers: [registry],
+    collect() {
+      this.set(read());
     },
   });
 }

@@ -21,6 +21,8 @@ import { createPauses, type Pauses } from './operations/pauses.ts';
 import { sendProbe } from './operations/send-probe.ts';
 import { createSecretRing, type SecretRing } from './operations/signing-secrets.ts';
 import { readFigures, type StatusDependencies } from './operations/status.ts';
+import { lookAtFolder } from './outage/look-at-folder.ts';
+import type { OutageSight } from './outage/outage.ts';
 import type { Announcer } from './queue/announce.ts';
 import { schedule } from './queue/schedule.ts';
 import type { Running } from './running.ts';
@@ -79,6 +81,7 @@ export interface ApiParts {
   readonly follow: FollowDependencies;
   readonly announcer: Announcer;
   readonly ring: SecretRing;
+  readonly lookAtOutage: () => OutageSight;
 }
 
 /** What the routes under /v1 need. */
@@ -103,7 +106,12 @@ export async function createApi(running: Running, parts: ApiParts): Promise<ApiD
     keyRing,
     refusals,
     secrets,
-    status: { ...look, listSecrets: parts.ring.list, refusalLimits: config.refusals },
+    status: {
+      ...look,
+      listSecrets: parts.ring.list,
+      refusalLimits: config.refusals,
+      lookAtOutage: parts.lookAtOutage,
+    },
     doctor: createDoctorDependencies(running, { look, keyRing, secrets }),
     about: { version: readVersion(), schema: (await readOwnSchema()).tag, role: config.role },
     replays: { ...config.replay, catalogue: refusals.catalogue, ledger: ledgerRulesOf(running), now },
@@ -189,6 +197,8 @@ function createDoctorDependencies(
   const { apiUrl, dialect, webhookUrl, apiKey } = config.vendor;
   return {
     ...look,
+    lookAtDataDir: config.receive.outageStoreMaxBytes === 0 ? undefined : () => lookAtFolder(config.dataDir),
+    outageMaxBytes: config.receive.outageStoreMaxBytes,
     sendProbe: () => sendProbe(secrets, { account: defaultAccount }),
     vendor: { apiUrl, dialect, webhookUrl, apiKey: apiKey && (() => apiKey.reveal()) },
     hasEncryptionKeys: config.ledger.encryptionKeys.length > 0,

@@ -2,30 +2,49 @@
 // sessions into the ledger.
 import { defaultAccount } from './config.ts';
 import type { Database } from './db/connect.ts';
-import { recordDeliveries } from './db/deliveries.ts';
+import { type NewDelivery, recordDeliveries } from './db/deliveries.ts';
+import { ServiceError } from './errors.ts';
+import { type Admission, createAdmission, watchLoop } from './http/admission.ts';
 import type { ExpectDependencies } from './http/api.ts';
 import { createGroupCommit, type GroupCommit } from './http/group-commit.ts';
 import type { ReceiveDependencies } from './http/receive-webhook.ts';
 import type { IliveClient } from './ilive/client.ts';
+import { addLoopDelay } from './metrics.ts';
 import { createRefusalKeeper } from './operations/keep-refusals.ts';
 import type { SecretRing } from './operations/signing-secrets.ts';
+import type { OutageSight } from './outage/outage.ts';
 import type { Announcer } from './queue/announce.ts';
 import { schedule } from './queue/schedule.ts';
 import { firstPullAt } from './reconcile/overdue.ts';
 import type { Running } from './running.ts';
+import { startOutage } from './service-outage.ts';
 import { createTokenCipher, ledgerRulesOf } from './service-vendor.ts';
 
 const refusalsIntervalMs = 1_000;
 
-export function createReceiver(
+interface ReceiverParts {
+  readonly db: Database;
+  readonly refusalDb: Database;
+  readonly ring: SecretRing;
+}
+
+export async function createReceiver(
   running: Running,
-  { db, refusalDb, ring }: { readonly db: Database; readonly refusalDb: Database; readonly ring: SecretRing },
+  { db, refusalDb, ring }: ReceiverParts,
   announcer: Announcer,
-): ReceiveDependencies {
+): Promise<{ receive: ReceiveDependencies; lookAtOutage: () => OutageSight }> {
   const { config, log, metrics, now, undo } = running;
+  const record = (deliveries: readonly NewDelivery[]) =>
+    within(config.receive.commitTimeoutMs, recordDeliveries(db, deliveries));
+  const announce = (ids: readonly string[]) => void announcer.announce(ids);
+  const outage = await startOutage(running, async (deliveries) => {
+    // All of them: one that turns out to be recorded already may never have been rung for.
+    announce((await record(deliveries)).map(({ id }) => id));
+  });
   const group: GroupCommit = createGroupCommit({
-    record: (deliveries) => recordDeliveries(db, deliveries),
-    announce: (ids) => void announcer.announce(ids),
+    record,
+    outage: outage.line,
+    announce,
     groupMaxDeliveries: config.receive.groupMaxDeliveries,
     queueMaxDeliveries: config.receive.groupQueueMaxDeliveries,
     onCommit: (count, seconds) => {
@@ -34,6 +53,21 @@ export function createReceiver(
     },
   });
   undo.push({ name: 'group commit', run: () => group.drain() });
+  const receive = {
+    ...signingOf(running, ring),
+    bodyLimitBytes: config.receive.bodyLimitBytes,
+    admission: startAdmission(running, group),
+    store: group.store,
+    keepRefusal: startRefusals(running, refusalDb),
+    now,
+    log,
+    onReceived: (isRepeat: boolean) => metrics.received.inc({ result: isRepeat ? 'repeat' : 'new' }),
+    onRefused: (reason: string) => metrics.refused.inc({ reason }),
+  };
+  return { receive, lookAtOutage: outage.look };
+}
+
+function signingOf({ config }: Running, ring: SecretRing) {
   return {
     keysOf: ring.keysOf,
     onMatched: ring.noteMatch,
@@ -41,14 +75,31 @@ export function createReceiver(
     takesUnsigned: config.ledger.confirm === 'unsigned',
     template: config.receive.template,
     toleranceSeconds: config.receive.toleranceSeconds,
-    bodyLimitBytes: config.receive.bodyLimitBytes,
-    store: (delivery) => group.store(delivery),
-    keepRefusal: startRefusals(running, refusalDb),
-    now,
-    log,
-    onReceived: (isRepeat) => metrics.received.inc({ result: isRepeat ? 'repeat' : 'new' }),
-    onRefused: (reason) => metrics.refused.inc({ reason }),
   };
+}
+
+// Postgres cancels a statement in time; this is for one that does not answer at all. What becomes of its statement nobody
+// knows then, and recording it again changes nothing.
+async function within<T>(ms: number, work: Promise<T>): Promise<T> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(
+    () => reject(new ServiceError('unavailable', `Postgres did not commit within ${ms} ms`)),
+    ms,
+  );
+  return Promise.race([work, promise]).finally(() => clearTimeout(timer));
+}
+
+function startAdmission({ config, metrics, undo }: Running, group: GroupCommit): Admission {
+  const loop = watchLoop();
+  undo.push({ name: 'event loop watch', run: async () => loop.stop() });
+  addLoopDelay(metrics.registry, loop.delayMs);
+  return createAdmission({
+    ...config.admission,
+    isQueueFull: group.isFull,
+    expectedWaitMs: group.expectedWaitMs,
+    loopDelayMs: loop.delayMs,
+    onShed: (reason) => metrics.shed.inc({ reason }),
+  });
 }
 
 // A connection of its own, and never the request's turn: what is refused must not slow what is signed.

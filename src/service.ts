@@ -14,6 +14,7 @@ import type { ReceiveDependencies } from './http/receive-webhook.ts';
 import type { IliveClient } from './ilive/client.ts';
 import { createLog } from './log.ts';
 import { createMetrics } from './metrics.ts';
+import type { OutageSight } from './outage/outage.ts';
 import { type Announcer, createAnnouncer } from './queue/announce.ts';
 import { createQueueBackend, type QueueBackend } from './queue/backend.ts';
 import { consume } from './queue/consume.ts';
@@ -98,13 +99,12 @@ async function startAll(running: Running): Promise<void> {
   const client = createVendorClient(running, readDb);
   if (client === undefined)
     log.warn('ILIVE_API_KEY is not set: a verdict whose webhook is lost cannot be pulled');
-  const { receive, api } =
-    config.role === 'worker'
-      ? { receive: undefined, api: undefined }
-      : await createFront(running, stores, readDb, client);
-  await openDoor(running, readDb, api, receive, backend.kind);
+  const front = config.role === 'worker' ? undefined : await createFront(running, stores, readDb, client);
+  await openDoor(running, readDb, front, backend.kind);
   // The first thing to be undone: those who wait are answered, so that the door can close.
-  if (api !== undefined) running.undo.push({ name: 'waiting callers', run: async () => letGo(api.follow) });
+  if (front !== undefined) {
+    running.undo.push({ name: 'waiting callers', run: async () => letGo(front.api.follow) });
+  }
   if (config.role !== 'receiver') {
     const pools = {
       db: connectPool('work', workStatementTimeoutMs),
@@ -165,13 +165,19 @@ async function openStores(running: Running): Promise<Stores> {
   return { databaseUrl, connectPool, backend, announcer };
 }
 
+interface Front {
+  readonly receive: ReceiveDependencies;
+  readonly api: ApiDependencies;
+  readonly lookAtOutage: () => OutageSight;
+}
+
 // What takes deliveries and answers questions.
 async function createFront(
   running: Running,
   { databaseUrl, connectPool, announcer }: Stores,
   readDb: Database,
   client: IliveClient | undefined,
-): Promise<{ receive: ReceiveDependencies; api: ApiDependencies }> {
+): Promise<Front> {
   const operatorDb = connectPool('operate', operateStatementTimeoutMs);
   const ring = await startSecretRing(running, operatorDb);
   const parts = {
@@ -179,7 +185,7 @@ async function createFront(
     db: connectPool('receive', running.config.receive.commitTimeoutMs),
     refusalDb: connectPool('refusals', workStatementTimeoutMs, refusalConnections),
   };
-  const receive = createReceiver(running, parts, announcer);
+  const { receive, lookAtOutage } = await createReceiver(running, parts, announcer);
   const api = await createApi(running, {
     db: readDb,
     reads: await startReads(running, databaseUrl),
@@ -188,15 +194,15 @@ async function createFront(
     follow: startFollowing(running, { databaseUrl, db: readDb }),
     expect: createExpectation(running, { db: readDb, ring, client }),
     announcer,
+    lookAtOutage,
   });
-  return { receive, api };
+  return { receive, api, lookAtOutage };
 }
 
 async function openDoor(
   running: Running,
   db: Database,
-  api: ApiDependencies | undefined,
-  receive: ReceiveDependencies | undefined,
+  front: Front | undefined,
   queue: 'redis' | 'postgres',
 ): Promise<void> {
   const { config, log, metrics, undo } = running;
@@ -207,10 +213,16 @@ async function openDoor(
     log,
   };
   const app = createApp({
-    receive,
-    api: api && { ...api, manners },
+    receive: front?.receive,
+    api: front && { ...front.api, manners },
     hasDocs: config.http.hasDocs,
-    health: { db, isStopping: () => running.isStopping, role: config.role, queue },
+    health: {
+      db,
+      isStopping: () => running.isStopping,
+      role: config.role,
+      queue,
+      lookAtOutage: front?.lookAtOutage,
+    },
     registry: metrics.registry,
     log,
   });

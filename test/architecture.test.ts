@@ -8,7 +8,7 @@ import { type Breach, graphRules, type House, isSource, type Tree } from './supp
 import { readSources } from './support/source-facts.ts';
 import { readSourceTree } from './support/source-tree.ts';
 
-const workRooms = ['events', 'ilive', 'db', 'queue', 'reconcile', 'operations', 'http', 'workers'];
+const workRooms = ['events', 'ilive', 'db', 'queue', 'reconcile', 'outage', 'operations', 'http', 'workers'];
 const groundReason = 'a ground file is under every room, so it can stand on none';
 const bundledPostgres =
   'the bundled Postgres of a platform; found by the name of the platform, absent elsewhere';
@@ -19,6 +19,7 @@ const serviceParts = [
   'running',
   'service-follow',
   'service-operator',
+  'service-outage',
   'service-reads',
   'service-receiver',
   'service-worker',
@@ -42,12 +43,16 @@ const house: House = {
       mayImport: ['ilive', 'db', 'events'],
       reason: 'silence is repaired without a queue or a request',
     },
+    outage: {
+      mayImport: [],
+      reason: 'the outage store keeps bytes; it knows neither what they mean nor the database that is away',
+    },
     operations: {
-      mayImport: ['workers', 'reconcile', 'ilive', 'db', 'events'],
+      mayImport: ['workers', 'reconcile', 'outage', 'ilive', 'db', 'events'],
       reason: 'what an operator does is a plain function; who asked and how it is shown is http’s',
     },
     http: {
-      mayImport: ['operations', 'ilive', 'db', 'events'],
+      mayImport: ['operations', 'outage', 'ilive', 'db', 'events'],
       reason: 'the request path stores and answers; the service hands it announce',
     },
     workers: {
@@ -87,6 +92,10 @@ const house: House = {
       mayImport: [...serviceParts, 'config', ...workRooms],
       reason: 'the operator’s part of the composition root',
     },
+    'service-outage': {
+      mayImport: [...serviceParts, 'config', ...workRooms],
+      reason: 'the outage store’s part of the composition root',
+    },
     'service-reads': {
       mayImport: [...serviceParts, 'config', ...workRooms],
       reason: 'the reads’ part of the composition root',
@@ -102,12 +111,23 @@ const house: House = {
       reason: 'the configuration is pure; only main, service and cli see the whole',
     },
     'config-keys': {
-      mayImport: ['config-keys-api', 'config-keys-operations', 'config-schemas', 'events', 'ilive'],
+      mayImport: [
+        'config-keys-api',
+        'config-keys-operations',
+        'config-keys-receive',
+        'config-schemas',
+        'events',
+        'ilive',
+      ],
       reason: 'it names what a key may hold; only config reads it',
     },
     'config-keys-operations': {
       mayImport: ['config-schemas'],
       reason: 'the keys of operating; config-keys takes them in',
+    },
+    'config-keys-receive': {
+      mayImport: ['config-schemas'],
+      reason: 'the keys of taking deliveries; config-keys takes them in',
     },
     'config-keys-api': {
       mayImport: ['config-schemas'],

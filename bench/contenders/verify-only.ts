@@ -3,7 +3,7 @@
 // breaks every guarantee of the product on purpose and exists to be divided by.
 import express from 'express';
 import { listen } from '../../src/http/listen.ts';
-import { readBody } from '../../src/http/read-body.ts';
+import { readBody, unbounded } from '../../src/http/read-body.ts';
 import {
   defaultTemplate,
   defaultToleranceSeconds,
@@ -26,7 +26,7 @@ async function serve(secret: string): Promise<void> {
   app.disable('x-powered-by');
   app.disable('etag');
   app.post(['/webhooks/ilive', '/webhooks/ilive/:account'], async (req, res) => {
-    const body = await readBody(req, bodyLimitBytes);
+    const body = await readBody(req, bodyLimitBytes, unbounded);
     if (!Buffer.isBuffer(body)) return void res.destroy();
     const headers = {
       signature: req.get(signatureHeader),

@@ -55,6 +55,15 @@ export const shownStatus = z.object({
     max_connections: z.number(),
   }),
   replicas: z.array(z.object({ name: z.string(), state: z.string(), lag_ms: z.number().nullable() })),
+  outage_store: z.object({
+    state: z.string(),
+    since: time,
+    held_deliveries: z.number(),
+    held_bytes: z.number(),
+    max_bytes: z.number(),
+    damaged: z.number(),
+    unopened: z.number(),
+  }),
   clock: z.object({ ahead_of_database_ms: z.number(), ahead_of_ilive_ms: z.number().nullable() }),
   ilive: z.object({
     is_configured: z.boolean(),
@@ -126,6 +135,7 @@ function fieldsOf(status: ShownStatus, now: Date): [string, string | null][] {
       const lag = lagMs === null ? 'lag not known' : `lags ${renderSpan(lagMs)} at most`;
       return [index === 0 ? 'replicas' : '', `${name}: ${state.replaceAll('_', ' ')}, ${lag}`];
     }),
+    ['outage store', outageText(status.outage_store)],
     ['clock', clockText(clock)],
     ['iLive', iliveText(ilive)],
     ...secretFields(status, now),
@@ -170,3 +180,12 @@ function iliveText({
   if (!isConfigured) return 'ILIVE_API_KEY is not set: nothing can be pulled';
   return isReachable ? `reachable, answers within ${ms} ms` : 'not reachable';
 }
+
+function outageText(store: ShownStatus['outage_store']): string {
+  if (store.state === 'off') return 'off: while Postgres is away deliveries are answered 503';
+  const { held_deliveries: held, held_bytes: bytes, max_bytes: max, damaged, unopened } = store;
+  const trouble = damaged + unopened === 0 ? '' : `; ${damaged} damaged, ${unopened} unopened`;
+  return `${store.state}, holds ${held} deliveries, ${mebibytes(bytes)} of ${mebibytes(max)} MiB${trouble}`;
+}
+
+const mebibytes = (bytes: number) => Math.round(bytes / 2 ** 20);

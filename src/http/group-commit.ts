@@ -1,12 +1,22 @@
 // Many deliveries, one commit. While one group is on its way to the disk the next one fills; there is no timer, so a lone
-// delivery waits for nothing, and the busier it gets the larger the groups become. `store` resolves after the commit and
-// not a moment sooner: its result is our promise to the vendor (guarantee 1).
+// delivery waits for nothing, and the busier it gets the larger the groups become. `store` resolves once the bytes are
+// durable, in the database or, while that cannot commit, in the outage store, and not a moment sooner: its result is our
+// promise to the vendor (guarantee 1).
 import type { NewDelivery, RecordedDelivery } from '../db/deliveries.ts';
 import { ServiceError } from '../errors.ts';
 
+/** Where groups go while the database cannot commit. Both answer how many were kept, from the first on; neither throws. */
+export interface OutageLine {
+  /** Undefined while the database can commit. */
+  keepInOutage(group: readonly NewDelivery[]): Promise<number | undefined>;
+  keepFailed(group: readonly NewDelivery[], cause: unknown): Promise<number>;
+}
+
 export interface GroupCommitOptions {
-  /** Makes a group durable in one commit; answers in the order given. */
+  /** Makes a group durable in one commit; answers in the order given. Throws `unavailable` when it may not be. */
   readonly record: (group: readonly NewDelivery[]) => Promise<RecordedDelivery[]>;
+  /** Undefined where there is none. */
+  readonly outage: OutageLine | undefined;
   /** Told the ids of every group that holds something new, after its commit. Must not throw. */
   readonly announce: (ids: readonly string[]) => void;
   readonly groupMaxDeliveries: number;
@@ -18,6 +28,9 @@ export interface GroupCommitOptions {
 export interface GroupCommit {
   /** Resolves once the delivery is durable; throws `unavailable` or `overloaded` when it is not. */
   store(delivery: NewDelivery): Promise<RecordedDelivery>;
+  isFull(): boolean;
+  /** How long one that comes now would wait, as the last commits went. */
+  expectedWaitMs(): number;
   /** Resolves once nothing waits any more. */
   drain(): Promise<void>;
 }
@@ -28,20 +41,39 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
+/** Those of a group that are not durable, since the database cannot commit. */
+interface Left {
+  readonly left: readonly Waiting[];
+  readonly cause: unknown;
+}
+
 const overloadedRetryAfterMs = 1_000;
+const unavailableRetryAfterMs = 2_000;
+// A group is ended past this, so that neither one statement nor one write grows with the size of bodies.
+const groupMaxBytes = 16 * 1024 * 1024;
+/** The weight of the newest turn in what a turn is expected to take. */
+const newestShare = 0.2;
 
 export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
   const waiting: Waiting[] = [];
+  const pace = createPace();
   let committing: Promise<void> | undefined;
 
   const commitWhileWaiting = async () => {
     while (waiting.length > 0) {
-      const group = waiting.splice(0, options.groupMaxDeliveries);
+      const group = takeGroup(waiting, options.groupMaxDeliveries);
+      pace.begin();
       try {
-        await commitGroup(options, group);
+        const failed = await makeDurable(options, group, pace);
+        if (failed === undefined) pace.end();
+        else {
+          // Whoever waits behind this group would only learn the same, later.
+          for (const each of [...failed.left, ...waiting.splice(0)]) each.reject(failed.cause);
+          pace.forget();
+        }
       } catch (error) {
-        // The database is away. Whoever waits behind this group would only learn the same, later.
-        for (const each of [...group, ...waiting.splice(0)]) each.reject(error);
+        for (const each of group) each.reject(error); // nothing for those that were answered before
+        pace.forget();
       }
     }
     committing = undefined;
@@ -58,26 +90,74 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
         waiting.push({ delivery, resolve, reject });
         committing ??= commitWhileWaiting();
       }),
+    isFull: () => waiting.length >= options.queueMaxDeliveries,
+    expectedWaitMs: () => pace.expectedMs(Math.floor(waiting.length / options.groupMaxDeliveries)),
     drain: async () => {
       while (committing !== undefined) await committing;
     },
   };
 }
 
-async function commitGroup(options: GroupCommitOptions, group: readonly Waiting[]): Promise<void> {
+function takeGroup(waiting: Waiting[], maxDeliveries: number): Waiting[] {
+  let bytes = 0;
+  let count = 0;
+  while (count < Math.min(maxDeliveries, waiting.length) && bytes < groupMaxBytes) {
+    bytes += waiting[count]?.delivery.body.length ?? 0;
+    count += 1;
+  }
+  return waiting.splice(0, count);
+}
+
+// In the database or in the outage store. Answers those for whom there is neither.
+async function makeDurable(
+  options: GroupCommitOptions,
+  group: readonly Waiting[],
+  pace: Pace,
+): Promise<Left | undefined> {
+  const { outage } = options;
+  const kept = outage === undefined ? undefined : await outage.keepInOutage(deliveriesOf(group));
+  if (kept !== undefined) return answerKept(group, kept);
+  const failed = await commitGroup(options, group);
+  if (failed === undefined || outage === undefined) return failed;
+  pace.forget(); // how long it took to find out says nothing about the turns to come
+  // A commit of which nobody knows whether it went through is kept too: recording it again changes nothing.
+  return answerKept(failed.left, await outage.keepFailed(deliveriesOf(failed.left), failed.cause));
+}
+
+function answerKept(group: readonly Waiting[], kept: number): undefined {
+  for (const each of group.slice(0, kept)) each.resolve({ id: each.delivery.id, isRepeat: false });
+  for (const each of group.slice(kept)) {
+    const message = 'Postgres cannot commit, and the outage store takes no more';
+    each.reject(new ServiceError('unavailable', message, { retryAfterMs: unavailableRetryAfterMs }));
+  }
+}
+
+async function commitGroup(
+  options: GroupCommitOptions,
+  group: readonly Waiting[],
+): Promise<Left | undefined> {
   try {
     await commit(options, group);
-  } catch (error) {
-    if (error instanceof ServiceError && error.code === 'unavailable') throw error;
-    // One delivery that the database will not take must not cost its neighbours their commit. A group of one is tried
-    // again as well: a table that is changed under a statement refuses it once and takes it the next time.
-    for (const each of group) await commit(options, [each]).catch(each.reject);
+    return undefined;
+  } catch (cause) {
+    if (isAway(cause)) return { left: group, cause };
   }
+  // One delivery that the database will not take must not cost its neighbours their commit. A group of one is tried
+  // again as well: a table that is changed under a statement refuses it once and takes it the next time.
+  for (const [index, each] of group.entries()) {
+    try {
+      await commit(options, [each]);
+    } catch (cause) {
+      if (isAway(cause)) return { left: group.slice(index), cause };
+      each.reject(cause);
+    }
+  }
+  return undefined;
 }
 
 async function commit(options: GroupCommitOptions, group: readonly Waiting[]): Promise<void> {
   const startedAt = performance.now();
-  const recorded = await options.record(group.map((each) => each.delivery));
+  const recorded = await options.record(deliveriesOf(group));
   options.onCommit(group.length, (performance.now() - startedAt) / 1000);
   for (const [index, each] of group.entries()) {
     const result = recorded[index];
@@ -87,4 +167,39 @@ async function commit(options: GroupCommitOptions, group: readonly Waiting[]): P
   }
   const fresh = recorded.filter((result) => !result.isRepeat).map((result) => result.id);
   if (fresh.length > 0) options.announce(fresh);
+}
+
+function deliveriesOf(group: readonly Waiting[]): NewDelivery[] {
+  return group.map((each) => each.delivery);
+}
+
+function isAway(error: unknown): boolean {
+  return error instanceof ServiceError && error.code === 'unavailable';
+}
+
+type Pace = ReturnType<typeof createPace>;
+
+// How long a turn takes, as the last ones went. One that is under way for longer than that counts as it is.
+function createPace() {
+  let turnMs = 0;
+  let startedAt: number | undefined;
+  return {
+    begin: () => {
+      startedAt = performance.now();
+    },
+    end: () => {
+      if (startedAt === undefined) return;
+      const ms = performance.now() - startedAt;
+      turnMs = turnMs === 0 ? ms : turnMs + newestShare * (ms - turnMs);
+      startedAt = undefined;
+    },
+    forget: () => {
+      turnMs = 0;
+      startedAt = undefined;
+    },
+    expectedMs: (groupsAhead: number) => {
+      const current = startedAt === undefined ? 0 : Math.max(turnMs, performance.now() - startedAt);
+      return current + groupsAhead * turnMs;
+    },
+  };
 }

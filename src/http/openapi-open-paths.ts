@@ -1,7 +1,9 @@
 // The paths of the OpenAPI document that ask for no key of ours: iLive's webhook, health and metrics. What iLive sends is
 // described by iLive; here stands only how it is taken.
+
 import { z } from 'zod';
 import { signatureFailures, signatureHeader, timestampHeader, webhookIdHeader } from '../ilive/signature.ts';
+import { outageStates } from '../outage/outage.ts';
 import type { JsonSchema, SchemaWriter } from './openapi-schemas.ts';
 import { uuid } from './shapes.ts';
 
@@ -28,6 +30,10 @@ const readiness = z
   .object({
     status: z.enum(['ready', 'stopping', 'unready']),
     database: z.enum(['up', 'down']),
+    outage_store: z
+      .enum(outageStates)
+      .describe('Where deliveries go while the database is down. A worker takes none and has none.')
+      .optional(),
     role: z.string(),
     queue: z.enum(['redis', 'postgres']),
   })

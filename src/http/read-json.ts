@@ -2,7 +2,7 @@
 import type { Request } from 'express';
 import type { z } from 'zod';
 import { ServiceError } from '../errors.ts';
-import { readBody } from './read-body.ts';
+import { readBody, unbounded } from './read-body.ts';
 
 const bodyLimitBytes = 65_536;
 
@@ -11,9 +11,9 @@ export async function readJson<Schema extends z.ZodType>(
   req: Request,
   schema: Schema,
 ): Promise<z.infer<Schema>> {
-  const body = await readBody(req, bodyLimitBytes);
+  const body = await readBody(req, bodyLimitBytes, unbounded);
   if (body === 'aborted') throw new ServiceError('invalid_request', 'The request ended before its body did.');
-  if (body === 'too_large')
+  if (!Buffer.isBuffer(body))
     throw new ServiceError('invalid_request', `The body is larger than ${bodyLimitBytes} bytes.`);
   const read = schema.safeParse(parse(body));
   if (read.success) return read.data;

@@ -20,8 +20,9 @@ import type { Log } from '../log.ts';
 import type { RefusedRequest } from '../operations/refusal-buffer.ts';
 import { describeDelivery, storedHeaders } from '../operations/webhook-delivery.ts';
 import { readTraceId } from '../trace-context.ts';
+import type { Admission } from './admission.ts';
 import { sendProblem } from './error-response.ts';
-import { readBody } from './read-body.ts';
+import { type Held, readBody } from './read-body.ts';
 
 export interface ReceiveDependencies {
   /** The signing keys of an account; none for one that has no secrets. */
@@ -35,6 +36,8 @@ export interface ReceiveDependencies {
   readonly template: Template;
   readonly toleranceSeconds: number;
   readonly bodyLimitBytes: number;
+  /** Turns requests away before they are read, when there are more than can be taken. */
+  readonly admission: Admission;
   readonly store: (delivery: NewDelivery) => Promise<RecordedDelivery>;
   /** Takes what was refused, so that a wrong refusal can be undone; never waits, never throws. */
   readonly keepRefusal: (request: RefusedRequest) => void;
@@ -54,6 +57,8 @@ const refusedHeaders = [
   'x-forwarded-for',
 ];
 
+const overloadedRetryAfterSeconds = 1;
+
 /** Answers one request. `account` is the one that the path names. Never rejects. */
 export async function receiveWebhook(
   deps: ReceiveDependencies,
@@ -61,8 +66,25 @@ export async function receiveWebhook(
   req: IncomingMessage,
   res: ServerResponse,
 ): Promise<void> {
-  const body = await readBody(req, deps.bodyLimitBytes);
+  if (deps.admission.refuse() !== undefined) return answerOverloaded(deps, req, res);
+  const held = deps.admission.hold();
+  try {
+    await receiveAdmitted(deps, account, req, res, held);
+  } finally {
+    held.release();
+  }
+}
+
+async function receiveAdmitted(
+  deps: ReceiveDependencies,
+  account: string,
+  req: IncomingMessage,
+  res: ServerResponse,
+  held: Held,
+): Promise<void> {
+  const body = await readBody(req, deps.bodyLimitBytes, held);
   if (body === 'aborted') return deps.onRefused('connection_aborted'); // nobody is there to be answered
+  if (body === 'overloaded') return answerOverloaded(deps, req, res);
   if (body === 'too_large') {
     deps.onRefused('body_too_large');
     const detail = `The body is larger than the limit of ${deps.bodyLimitBytes} bytes (BODY_LIMIT_BYTES).`;
@@ -128,6 +150,18 @@ function verifyRequest(
     template,
     toleranceSeconds,
     now,
+  });
+}
+
+// Nothing is known of the request yet, and no line is written for it: there may be thousands a second.
+function answerOverloaded(deps: ReceiveDependencies, req: IncomingMessage, res: ServerResponse): void {
+  deps.onRefused('overloaded');
+  req.on('error', () => {}); // what it still sends is thrown away
+  sendProblem(req, res, {
+    status: 503,
+    code: 'overloaded',
+    detail: 'More deliveries come in than can be taken; try again.',
+    headers: { 'retry-after': String(overloadedRetryAfterSeconds) },
   });
 }
 

@@ -7,6 +7,8 @@ import { readOwnSchema, readPostgresFacts } from '../db/server-facts.ts';
 import { readRefusalFigures, readServerFigures } from '../db/status.ts';
 import { type DialectAnswer, detectDialects } from '../ilive/detect-dialect.ts';
 import type { DialectName } from '../ilive/dialects.ts';
+import type { FolderSight } from '../outage/look-at-folder.ts';
+import { checkOutageStore } from './doctor-outage.ts';
 import {
   checkKeys,
   checkPostgres,
@@ -27,6 +29,9 @@ export interface DoctorDependencies {
   readonly lookAtQueue: () => Promise<QueueStore>;
   readonly lookAtReplicas: () => readonly ReplicaSight[];
   readonly lookAtVendor: (() => Promise<VendorSight>) | undefined;
+  /** The file system under the outage store; undefined where there is none. */
+  readonly lookAtDataDir: (() => Promise<FolderSight>) | undefined;
+  readonly outageMaxBytes: number;
   readonly sendProbe: () => Promise<Probe>;
   readonly vendor: {
     readonly apiUrl: string;
@@ -59,6 +64,7 @@ export async function examine(
     ['clock', async () => [checkServerClock(now().getTime(), (await readServerFigures(db)).clock)]],
     ['refusals', async () => [checkRefusals(await readRefusalFigures(db, now()), now())]],
     ['keys', async () => checkKeys({ ...deps, hasMadeKeys: deps.hasMadeKeys() })],
+    ['outage store', async () => checkOutageStore(await deps.lookAtDataDir?.(), deps.outageMaxBytes)],
     ['ilive', () => examineVendor(deps)],
     ['webhook address', () => examineAddress(vendor.webhookUrl)],
     ['probe', async () => (isProbing ? [checkProbe(await deps.sendProbe())] : [])],

@@ -15,8 +15,11 @@ import {
   type ServerFigures,
   type SessionFigures,
 } from '../db/status.ts';
+import type { OutageSight } from '../outage/outage.ts';
 import { counted } from './counted.ts';
 import type { VendorSight } from './look-at-vendor.ts';
+import { damageProblem, keepingProblem, sealProblem, waitingProblem } from './outage-problems.ts';
+import { type Level, type Problem, problem } from './problem.ts';
 import type { ListedSecret } from './signing-secrets.ts';
 import { ageOf, weighUndecided } from './undecided.ts';
 
@@ -33,19 +36,13 @@ export interface StatusDependencies {
   readonly lookAtQueue: () => Promise<QueueSight>;
   /** None where no replica is configured. */
   readonly lookAtReplicas: () => readonly ReplicaSight[];
+  /** The outage store of this process. */
+  readonly lookAtOutage: () => OutageSight;
   /** Undefined where no API key is configured. */
   readonly lookAtVendor: (() => Promise<VendorSight>) | undefined;
   readonly listSecrets: () => Promise<ListedSecret[]>;
   readonly refusalLimits: { readonly maxCount: number; readonly maxBytes: number };
   readonly now: () => Date;
-}
-
-export type Level = 'ok' | 'warning' | 'error';
-
-export interface Problem {
-  readonly level: Exclude<Level, 'ok'>;
-  readonly message: string;
-  readonly advice: string;
 }
 
 export interface Status {
@@ -58,6 +55,7 @@ export interface Status {
   readonly queue: QueueSight;
   readonly database: ServerFigures & { readonly ms: number };
   readonly replicas: readonly ReplicaSight[];
+  readonly outage: OutageSight;
   /** How far our clock is ahead of theirs. */
   readonly clock: { readonly ofDatabaseMs: number; readonly ofVendorMs: number | null };
   readonly vendor: VendorSight | undefined;
@@ -112,6 +110,7 @@ export async function readStatus(deps: StatusDependencies): Promise<Status> {
     queue,
     database: { ...server, ms },
     replicas: deps.lookAtReplicas(),
+    outage: deps.lookAtOutage(),
     clock: { ofDatabaseMs, ofVendorMs: vendor?.aheadMs ?? null },
     vendor,
     secrets,
@@ -207,6 +206,10 @@ const checks: readonly Check[] = [
     const message = `${idle.length} of ${replicas.length} read replicas are not asked: ${which}`;
     return problem('warning', message, 'the primary answers meanwhile; see "Read replicas" in the runbook');
   },
+  ({ outage }) => keepingProblem(outage),
+  ({ outage }) => waitingProblem(outage),
+  ({ outage }) => damageProblem(outage),
+  ({ outage }) => sealProblem(outage),
   ({ clock }) => clockProblem('the database’s', clock.ofDatabaseMs),
   ({ clock }) => clockProblem('iLive’s', clock.ofVendorMs ?? 0),
   ({ database: { connections, maxConnections } }) =>
@@ -244,11 +247,6 @@ function clockProblem(whose: string, aheadMs: number): Problem | undefined {
   const side = aheadMs > 0 ? 'ahead of' : 'behind';
   const message = `Our clock is ${Math.round(offMs / 1000)} s ${side} ${whose}.`;
   return problem(level, message, 'Mend the clock (NTP): signatures are refused by their time.');
-}
-
-// `advice` is a sentence with its full stop, or ends in a command, which has none so that it can be pasted.
-function problem(level: Problem['level'], message: string, advice: string): Problem {
-  return { level, message, advice };
 }
 
 /** The figures that monitoring asks for again and again. */

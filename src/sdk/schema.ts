@@ -1434,6 +1434,30 @@ export interface Status {
      */
     lag_ms: number | null;
   }[];
+  /**
+   * Of the process that answers; each receiver has one.
+   */
+  outage_store: {
+    /**
+     * ready: nothing needs it. taking: deliveries go there. full, failing: they are turned away.
+     */
+    state: 'off' | 'ready' | 'taking' | 'full' | 'failing';
+    /**
+     * Since when Postgres could not commit.
+     */
+    since: string | null;
+    held_deliveries: number;
+    held_bytes: number;
+    max_bytes: number;
+    /**
+     * Parts that are no records any more, and were set aside.
+     */
+    damaged: number;
+    /**
+     * Records that no key of ENCRYPTION_KEYS opens.
+     */
+    unopened: number;
+  };
   clock: {
     ahead_of_database_ms: number;
     ahead_of_ilive_ms: number | null;

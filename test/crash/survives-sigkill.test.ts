@@ -6,8 +6,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest';
-import { apiKey, deliver, get, queueBackends, verdictPayload } from '../support/service.ts';
+import { deliver, queueBackends, verdictPayload } from '../support/service.ts';
 import { type ServiceProcess, startServiceProcess } from '../support/service-process.ts';
+import { expectAllSettled, startTraffic } from '../support/settled-traffic.ts';
 import { until } from '../support/until.ts';
 
 let dataDir: string;
@@ -21,57 +22,6 @@ afterEach(async () => {
   await running?.end('SIGKILL');
   await rm(dataDir, { recursive: true, force: true, maxRetries: 20, retryDelay: 200 });
 });
-
-interface Traffic {
-  /** Session id → delivery id, for each delivery that was answered 202. */
-  readonly accepted: Map<string, string>;
-  /** Statuses other than 202, and broken connections as `0`. */
-  readonly refused: number[];
-  stop(): Promise<void>;
-}
-
-// Senders that each post one delivery after another until they are told to stop, as iLive would: never twice.
-function startTraffic(url: string, senders: number): Traffic {
-  const accepted = new Map<string, string>();
-  const refused: number[] = [];
-  let isStopped = false;
-  const send = async () => {
-    while (!isStopped) {
-      const payload = verdictPayload();
-      const answer = await deliver(url, payload).catch(() => undefined);
-      if (answer?.status === 202) accepted.set(payload.session_id, answer.body.delivery_id);
-      else refused.push(answer?.status ?? 0);
-      if (answer === undefined) return;
-    }
-  };
-  const sending = Array.from({ length: senders }, send);
-  return {
-    accepted,
-    refused,
-    stop: async () => {
-      isStopped = true;
-      await Promise.all(sending);
-    },
-  };
-}
-
-async function expectAllSettled(url: string, accepted: ReadonlyMap<string, string>): Promise<void> {
-  await until(
-    async () => (await get(url, '/v1/deliveries?state=received&limit=1', apiKey)).body.data.length === 0,
-    {
-      deadlineMs: 30_000,
-      describe: 'nothing is owed',
-    },
-  );
-  let count = 0;
-  for (const [sessionId, deliveryId] of accepted) {
-    const { body } = await get(url, `/v1/sessions/${sessionId}`, apiKey);
-    expect(body).toMatchObject({ state: 'settled', settled_by: deliveryId });
-    expect(body.observations).toHaveLength(1);
-    count += 1;
-  }
-  expect(count).toBe(accepted.size);
-}
 
 describe.each(queueBackends)('with the queue on %s', (queue) => {
   const environment = () => ({

@@ -105,6 +105,12 @@ describe('docker-compose.yml', () => {
     expect(postgres?.volumes).toEqual(['postgres-data:/var/lib/postgresql']);
   });
 
+  test('what a receiver keeps while Postgres is away outlives its container, and the image’s user may write it', () => {
+    const dataDir = /DATA_DIR=(\S+)/.exec(linesOf('ENV').join('\n'))?.[1] ?? 'none';
+    expect(receiver?.volumes?.map((volume) => volume.split(':')[1])).toEqual([dataDir]);
+    expect(linesOf('RUN').join('\n')).toContain(`install --directory --owner=node --group=node ${dataDir}`);
+  });
+
   test('Redis is 7, writes what it is told and evicts nothing', () => {
     expect(redis?.image).toMatch(/^redis:7\b/);
     const flags = redis?.command?.join(' ');

@@ -2,9 +2,9 @@ import { describe, expect, test } from 'vitest';
 import type { NewDelivery, RecordedDelivery } from '../../src/db/deliveries.ts';
 import { ServiceError } from '../../src/errors.ts';
 import type { DeliveryId } from '../../src/events/event.ts';
-import { createGroupCommit } from '../../src/http/group-commit.ts';
+import { createGroupCommit, type OutageLine } from '../../src/http/group-commit.ts';
 
-const delivery = (id: string) => ({ id: id as DeliveryId }) as NewDelivery;
+const delivery = (id: string) => ({ id: id as DeliveryId, body: Buffer.alloc(0) }) as unknown as NewDelivery;
 const unavailable = new ServiceError('unavailable', 'away');
 
 // A disk that a test holds up and lets go, or breaks, group by group.
@@ -21,11 +21,14 @@ function createDisk() {
   return { groups, record };
 }
 
-function setUp(limits: { groupMaxDeliveries?: number; queueMaxDeliveries?: number } = {}) {
+function setUp(
+  limits: { groupMaxDeliveries?: number; queueMaxDeliveries?: number; outage?: OutageLine } = {},
+) {
   const disk = createDisk();
   const announced: (readonly string[])[] = [];
   const group = createGroupCommit({
     record: disk.record,
+    outage: limits.outage,
     announce: (ids) => void announced.push(ids),
     groupMaxDeliveries: limits.groupMaxDeliveries ?? 100,
     queueMaxDeliveries: limits.queueMaxDeliveries ?? 100,
@@ -120,5 +123,66 @@ describe('4 — trouble', () => {
     }
     expect((await stored).map((each) => each.status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
     expect(groups.slice(2).map(({ ids }) => ids)).toEqual([['b'], ['bad'], ['c']]);
+  });
+});
+
+describe('2 — with an outage store', () => {
+  function createLine(fits = Number.POSITIVE_INFINITY) {
+    const kept: string[] = [];
+    const line = { isOn: false, kept };
+    const keep = async (group: readonly NewDelivery[]) => {
+      const taken = group.slice(0, Math.max(0, fits - kept.length));
+      kept.push(...taken.map(({ id }) => id));
+      return taken.length;
+    };
+    const outage: OutageLine = {
+      keepInOutage: async (group) => (line.isOn ? keep(group) : undefined),
+      keepFailed: async (group) => {
+        line.isOn = true;
+        return keep(group);
+      },
+    };
+    return { ...line, kept, outage };
+  }
+
+  test('a group that the database cannot take is kept and answered, and so are those that wait behind it', async () => {
+    const { outage, kept } = createLine();
+    const { groups, store, announced } = setUp({ outage });
+    const stored = [store('a'), store('b'), store('c')];
+    await turn();
+    groups[0]?.finish(unavailable);
+    expect(await Promise.all(stored)).toEqual(['a', 'b', 'c'].map((id) => ({ id, isRepeat: false })));
+    expect(kept).toEqual(['a', 'b', 'c']);
+    expect(groups).toHaveLength(1);
+    expect(announced).toEqual([]); // they are rung for once they are recorded
+  });
+
+  test('4 — those that do not fit are told so, and the others are answered', async () => {
+    const { outage } = createLine(2);
+    const { groups, store } = setUp({ outage });
+    const stored = Promise.allSettled([store('a'), store('b'), store('c')]);
+    await turn();
+    groups[0]?.finish(unavailable);
+    const results = await stored;
+    expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'rejected']);
+    expect(results[2]).toMatchObject({ reason: { code: 'unavailable', retryAfterMs: 2_000 } });
+  });
+
+  test('1 — an outage in the middle of trying a group one by one keeps the rest of it', async () => {
+    const { outage, kept } = createLine();
+    const { groups, store } = setUp({ outage });
+    const first = store('0');
+    await turn();
+    const stored = Promise.allSettled([store('a'), store('bad'), store('c')]);
+    groups[0]?.finish();
+    await first;
+    await turn();
+    groups[1]?.finish(new Error('refused'));
+    for (const error of [undefined, new Error('refused'), unavailable]) {
+      await turn();
+      groups.at(-1)?.finish(error);
+    }
+    expect((await stored).map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+    expect(kept).toEqual(['c']);
   });
 });

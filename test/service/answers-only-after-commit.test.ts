@@ -8,7 +8,8 @@ import { until } from '../support/until.ts';
 let service: TestService;
 
 beforeAll(async () => {
-  service = await startTestService({ env: { COMMIT_TIMEOUT_SECONDS: '2' } });
+  // Without the outage store, so that there is nothing but the commit that an answer could rest on.
+  service = await startTestService({ env: { COMMIT_TIMEOUT_SECONDS: '2', OUTAGE_STORE_MAX_BYTES: '0' } });
 });
 
 afterAll(() => service.stop());

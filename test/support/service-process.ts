@@ -1,5 +1,9 @@
 // The service as the process that operators run, for tests that end it with a signal.
 import { type ChildProcess, spawn } from 'node:child_process';
+import { rmSync } from 'node:fs';
+import { mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { apiKey, secret } from './service.ts';
 
@@ -12,12 +16,15 @@ export interface ServiceProcess {
 
 /** Starts `src/main.ts` with the given environment and nothing of ours; resolves once it listens. */
 export async function startServiceProcess(env: Record<string, string>): Promise<ServiceProcess> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'ilive-process-'));
   const child = spawn(process.execPath, ['src/main.ts'], {
     cwd: new URL('../..', import.meta.url),
     env: {
       PATH: process.env.PATH ?? '',
       HOST: '127.0.0.1',
       PORT: '0',
+      // A folder of its own: what one service leaves in the outage store must not get into another's database.
+      DATA_DIR: dataDir,
       ILIVE_WEBHOOK_SECRETS: secret,
       BOOTSTRAP_API_KEY: apiKey,
       SWEEP_INTERVAL_SECONDS: '1',
@@ -27,7 +34,10 @@ export async function startServiceProcess(env: Record<string, string>): Promise<
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const ended = new Promise<number | string | null>((resolve) => {
-    child.once('exit', (code, signal) => resolve(code ?? signal));
+    child.once('exit', (code, signal) => {
+      rmSync(dataDir, { recursive: true, force: true });
+      resolve(code ?? signal);
+    });
   });
   return {
     url: await addressOf(child, ended),

@@ -2,6 +2,9 @@
 // backend. What tests send goes through the front door over real HTTP, signed by the very code that iLive's signatures
 // are verified with.
 import { randomUUID } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { inject } from 'vitest';
 import { parseConfig } from '../../src/config.ts';
 import { connect, type Database } from '../../src/db/connect.ts';
@@ -61,10 +64,13 @@ export async function startTestService(options: TestServiceOptions = {}): Promis
     options.databaseUrl === undefined
       ? await createTestDatabase(inject('postgresUrl'))
       : { url: options.databaseUrl, drop: async () => {} };
+  const dataDir = await mkdtemp(join(tmpdir(), 'ilive-service-'));
   const config = parseConfig({
     PORT: '0',
     HOST: '127.0.0.1',
     DATABASE_URL: database.url,
+    // A folder of its own: what one service leaves in the outage store must not get into another's database.
+    DATA_DIR: dataDir,
     ...(options.queue === 'redis'
       ? { REDIS_URL: inject('redisUrl'), QUEUE_PREFIX: `t-${randomUUID()}` }
       : {}),
@@ -98,6 +104,7 @@ export async function startTestService(options: TestServiceOptions = {}): Promis
       await service.stop();
       await db.close();
       await database.drop();
+      await rm(dataDir, { recursive: true, force: true });
     },
   };
 }

@@ -5,6 +5,7 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 
 export interface TcpProxy {
   readonly port: number;
+  isOpen(): boolean;
   cut(): Promise<void>;
   mend(): Promise<void>;
   freeze(): void;
@@ -41,6 +42,7 @@ export async function startTcpProxy(target: { host: string; port: number }): Pro
   };
   return {
     port,
+    isOpen: () => server.listening,
     cut,
     mend: async () => {
       server = await listen(accept, port);

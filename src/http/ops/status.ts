@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { replicaStates } from '../../db/read-replicas.ts';
 import { instantOf } from '../../events/instant.ts';
 import { readStatus, type Status } from '../../operations/status.ts';
+import { outageStates } from '../../outage/outage.ts';
 import { operation, reply } from '../operation.ts';
 import { count, counts, instant } from '../shapes.ts';
 import { pauseShape } from './pauses.ts';
@@ -64,6 +65,21 @@ const statusShape = z
         lag_ms: count.nullable().describe('How old what it answers may be, at most; null while not known.'),
       }),
     ),
+    outage_store: z
+      .object({
+        state: z
+          .enum(outageStates)
+          .describe(
+            'ready: nothing needs it. taking: deliveries go there. full, failing: they are turned away.',
+          ),
+        since: instant.nullable().describe('Since when Postgres could not commit.'),
+        held_deliveries: count,
+        held_bytes: count,
+        max_bytes: count,
+        damaged: count.describe('Parts that are no records any more, and were set aside.'),
+        unopened: count.describe('Records that no key of ENCRYPTION_KEYS opens.'),
+      })
+      .describe('Of the process that answers; each receiver has one.'),
     clock: z.object({ ahead_of_database_ms: z.number(), ahead_of_ilive_ms: ms }),
     ilive: z.object({ is_configured: z.boolean(), is_reachable: z.boolean().nullable(), ms }),
     secrets: z.array(
@@ -137,6 +153,7 @@ function show(status: Status, { maxBytes, maxCount }: { maxBytes: number; maxCou
       state,
       lag_ms: lagMs === null ? null : Math.round(lagMs),
     })),
+    outage_store: showOutage(status.outage),
     clock: { ahead_of_database_ms: clock.ofDatabaseMs, ahead_of_ilive_ms: clock.ofVendorMs },
     ilive: {
       is_configured: vendor !== undefined,
@@ -151,5 +168,17 @@ function show(status: Status, { maxBytes, maxCount }: { maxBytes: number; maxCou
     })),
     replays: status.replays,
     pauses: [...status.pauses],
+  };
+}
+
+function showOutage(outage: Status['outage']) {
+  return {
+    state: outage.state,
+    since: outage.since === null ? null : instantOf(outage.since),
+    held_deliveries: outage.heldCount,
+    held_bytes: outage.heldBytes,
+    max_bytes: outage.maxBytes,
+    damaged: outage.damagedCount,
+    unopened: outage.unopenedCount,
   };
 }

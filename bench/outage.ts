@@ -1,0 +1,237 @@
+// `npm run bench:outage`: Postgres is stopped for a while under load, and started again. Whole sessions of deliveries are sent
+// at a steady pace before, during and after; each is expected to be answered 202, to be in the tables once and under the id
+// that was told, in the order in which its session was told, and soon after the return. With a small `--store-mib` 503s may
+// begin once the store is full; what was answered 202 must be there all the same. Exit code 1 when any of it is not so.
+import { randomBytes, randomUUID } from 'node:crypto';
+import { mkdir } from 'node:fs/promises';
+import path from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { startEmbeddedPostgres } from '../src/db/embedded.ts';
+import { defaultTemplate, parseTemplate, sign, signingKey, type Template } from '../src/ilive/signature.ts';
+import { createLog } from '../src/log.ts';
+import { startTcpProxy } from '../test/support/tcp-proxy.ts';
+import { createDataDir, removeDir, startService } from './contenders.ts';
+import { readCount } from './options.ts';
+import { connectOnce } from './own-connection.ts';
+import { type Bench, runBench } from './run-bench.ts';
+import { quantile } from './statistics.ts';
+
+interface OutageBenchOptions {
+  readonly rate: number;
+  readonly seconds: number;
+  readonly aroundSeconds: number;
+  readonly storeBytes: number;
+  readonly drainSeconds: number;
+}
+
+const help = `
+Stops Postgres under load, starts it again, and looks whether anything was lost.
+
+Usage: npm run bench:outage -- [options]
+
+  --rate N           deliveries a second (default 500)
+  --seconds N        how long Postgres is away (default 60)
+  --around N         seconds of load before and after (default 10)
+  --store-mib N      OUTAGE_STORE_MAX_BYTES, in MiB (default 1024)
+  --drain-seconds N  recorded after its return within (default 10)
+  --help             this text
+`.trim();
+
+function readOptions(args: readonly string[]): OutageBenchOptions | 'help' {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      rate: { type: 'string', default: '500' },
+      seconds: { type: 'string', default: '60' },
+      around: { type: 'string', default: '10' },
+      'store-mib': { type: 'string', default: '1024' },
+      'drain-seconds': { type: 'string', default: '10' },
+      help: { type: 'boolean', short: 'h' },
+    },
+  });
+  if (values.help) return 'help';
+  return {
+    rate: readCount('rate', values.rate, 20_000),
+    seconds: readCount('seconds', values.seconds, 3_600),
+    aroundSeconds: readCount('around', values.around, 600),
+    storeBytes: readCount('store-mib', values['store-mib'], 100_000) * 2 ** 20,
+    drainSeconds: readCount('drain-seconds', values['drain-seconds'], 600),
+  };
+}
+
+interface Told {
+  readonly sessionId: string;
+  readonly sentAt: number;
+  status: number;
+  ms: number;
+  id: string | undefined;
+}
+
+const sessionCount = 400;
+
+// Sent at a steady pace, whether or not those before are answered.
+function startLoad(address: string, secret: string, rate: number) {
+  const told: Told[] = [];
+  const underWay = new Set<Promise<void>>();
+  const sessions = Array.from({ length: sessionCount }, () => randomUUID());
+  const key = signingKey(secret, 'utf8');
+  const template = parseTemplate(defaultTemplate) as Template;
+  const url = new URL('/webhooks/ilive', address);
+  const send = async () => {
+    const sessionId = sessions[told.length % sessionCount] ?? '';
+    const each: Told = { sessionId, sentAt: performance.now(), status: 0, ms: 0, id: undefined };
+    told.push(each);
+    const payload = {
+      event: 'liveness.verdict',
+      session_id: sessionId,
+      verdict: 'pass',
+      confidence: 0.9,
+      reference_id: `user-${told.length}`,
+      timestamp: new Date().toISOString(),
+    };
+    const body = Buffer.from(JSON.stringify(payload));
+    const timestamp = Math.floor(Date.now() / 1000);
+    const headers = {
+      'content-type': 'application/json',
+      ...sign(body, { key, template, timestamp, webhookId: randomUUID() }),
+    };
+    try {
+      const response = await fetch(url, { method: 'POST', headers, body });
+      const answer = (await response.json()) as { delivery_id?: string };
+      Object.assign(each, { status: response.status, id: answer.delivery_id });
+    } catch {
+      // Status 0: the connection broke.
+    }
+    each.ms = performance.now() - each.sentAt;
+  };
+  const startedAt = performance.now();
+  let sent = 0;
+  const timer = setInterval(() => {
+    for (const due = ((performance.now() - startedAt) / 1000) * rate; sent < due; sent += 1) {
+      const sending = send().finally(() => underWay.delete(sending));
+      underWay.add(sending);
+    }
+  }, 5);
+  return {
+    told,
+    stop: async () => {
+      clearInterval(timer);
+      await Promise.all(underWay);
+    },
+  };
+}
+
+async function run(options: OutageBenchOptions, { signal, undo }: Bench): Promise<boolean> {
+  const dir = await createDataDir();
+  undo.push(() => removeDir(dir));
+  const [postgresDir, dataDir] = [path.join(dir, 'postgres'), path.join(dir, 'receiver')];
+  await mkdir(dataDir);
+  const startPostgres = () =>
+    startEmbeddedPostgres({ dataDir: postgresDir, log: createLog('silent'), settings: {} });
+  let postgres = await startPostgres();
+  undo.push(() => postgres.stop());
+  const target = { host: '127.0.0.1', port: postgres.port };
+  const wire = await startTcpProxy(target);
+  undo.push(() => wire.close());
+  const url = new URL(postgres.url);
+  url.port = String(wire.port);
+  const secret = randomBytes(24).toString('hex');
+  const settings = {
+    DATABASE_URL: url.href,
+    DATA_DIR: dataDir,
+    OUTAGE_STORE_MAX_BYTES: String(options.storeBytes),
+  };
+  const service = await startService(settings, undefined, { secret, signal });
+  undo.push(() => service.stop());
+
+  const load = startLoad(service.address, secret, options.rate);
+  await wait(options.aroundSeconds * 1000, undefined, { signal });
+  await postgres.stop();
+  const awayAt = performance.now();
+  console.log(`Postgres is stopped; ${load.told.length} deliveries were sent before.`);
+  await wait(options.seconds * 1000, undefined, { signal });
+  const held = await heldIn(service.address);
+  postgres = await startPostgres();
+  target.port = postgres.port;
+  const backAt = performance.now();
+  console.log(
+    `Postgres is back after ${seconds(backAt - awayAt)} s; the store holds ${held.count} deliveries.`,
+  );
+  let drainedMs: number | undefined;
+  while (drainedMs === undefined && performance.now() - backAt < 120_000) {
+    if (!(await heldIn(service.address)).isOn) drainedMs = performance.now() - backAt;
+    else await wait(100, undefined, { signal });
+  }
+  await wait(options.aroundSeconds * 1000, undefined, { signal });
+  await load.stop();
+  return judge(options, load.told, { awayAt, backAt, drainedMs, url: postgres.url, held });
+}
+
+async function heldIn(address: string) {
+  const text = await (await fetch(new URL('/metrics', address))).text();
+  const read = (name: string) => Number(new RegExp(`^${name} (.*)$`, 'm').exec(text)?.[1]);
+  return {
+    isOn: read('ilive_outage') === 1,
+    count: read('ilive_outage_held_deliveries'),
+    bytes: read('ilive_outage_held_bytes'),
+  };
+}
+
+interface Outcome {
+  readonly awayAt: number;
+  readonly backAt: number;
+  readonly drainedMs: number | undefined;
+  readonly url: string;
+  readonly held: { readonly count: number; readonly bytes: number };
+}
+
+async function judge(
+  options: OutageBenchOptions,
+  told: readonly Told[],
+  { awayAt, backAt, drainedMs, url, held }: Outcome,
+): Promise<boolean> {
+  const db = connectOnce(url);
+  const rows = await db.query<{ id: string }>({
+    text: 'select id::text from deliveries order by received_at, id',
+  });
+  await db.close();
+  const places = new Map(rows.map(({ id }, index) => [id, index]));
+  const accepted = told.filter(({ status }) => status === 202);
+  const lost = accepted.filter(({ id }) => !places.has(id ?? ''));
+  const lastOf = new Map<string, number>();
+  const overtaken = accepted.filter(({ sessionId, id }) => {
+    const place = places.get(id ?? '') ?? 0;
+    const isBehind = place < (lastOf.get(sessionId) ?? -1);
+    lastOf.set(sessionId, place);
+    return isBehind;
+  });
+  const during = told.filter(({ sentAt }) => sentAt >= awayAt && sentAt < backAt);
+  const waits = during.map(({ ms }) => ms).sort((a, b) => a - b);
+  const refused = told.filter(({ status }) => status !== 202);
+  const early = refused.filter(({ sentAt }) => sentAt < awayAt);
+  const isFull = held.bytes > options.storeBytes * 0.98;
+  console.log(`
+sent                   ${told.length}, ${during.length} of them without Postgres
+answered 202           ${accepted.length}; otherwise ${JSON.stringify(countBy(refused))}
+lost                   ${lost.length}
+in the tables twice    ${rows.length - new Set(accepted.map(({ id }) => id)).size} rows more than were answered 202
+overtaken in a session ${overtaken.length}
+answered without Postgres within  p50 ${quantile(waits, 0.5).toFixed(1)} ms, p99 ${quantile(waits, 0.99).toFixed(1)} ms, at most ${(waits.at(-1) ?? 0).toFixed(0)} ms
+the store held         ${held.count} deliveries, ${held.bytes} bytes
+first 503 after        ${refused[0] === undefined ? 'none' : `${seconds(refused[0].sentAt - awayAt)} s`}
+drained                ${drainedMs === undefined ? 'never' : `${seconds(drainedMs)} s`} after its return`);
+  const isInTime = drainedMs !== undefined && drainedMs <= options.drainSeconds * 1000;
+  const isAnswered = refused.length === 0 || (isFull && early.length === 0);
+  return lost.length === 0 && overtaken.length === 0 && isInTime && isAnswered;
+}
+
+function countBy(told: readonly Told[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const { status } of told) counts[status] = (counts[status] ?? 0) + 1;
+  return counts;
+}
+
+const seconds = (ms: number) => (ms / 1000).toFixed(1);
+
+runBench(help, readOptions, run);

@@ -1,0 +1,65 @@
+// Which process owns which part of the folder. Each takes a numbered slot: a lock file that is never removed, and a folder
+// beside it. The lock is the kernel's and goes with the process, however that ends: a dead process's slot is free at once, a
+// frozen one's is not, and no process id that was given away again can deceive anybody, in another container neither.
+// Node has no file locks of its own but those of SQLite, so the lock is an exclusive transaction on an empty database.
+import { mkdir, readdir } from 'node:fs/promises';
+import path from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+
+export interface Slot {
+  readonly number: number;
+  readonly folder: string;
+  /** Lets go of it; what lies in it is for whoever takes it next. */
+  release(): void;
+}
+
+/** Processes that can share a folder. */
+export const maxSlots = 64;
+const folderMode = 0o700;
+
+/** Takes the first free slot in `root`. Throws when none is free, or when the file system does not let us. */
+export async function claimSlot(root: string): Promise<Slot> {
+  await mkdir(root, { recursive: true, mode: folderMode });
+  for (let number = 1; number <= maxSlots; number += 1) {
+    const slot = await tryClaim(root, number);
+    if (slot !== undefined) return slot;
+  }
+  throw new Error(`all ${maxSlots} slots of ${root} are in use`);
+}
+
+/**
+ * Takes the slots that nobody owns and in which a file lies that is worth it, one after the other; each is released after
+ * `work`.
+ */
+export async function visitAbandoned(
+  root: string,
+  isWorthwhile: (name: string) => boolean,
+  work: (slot: Slot) => Promise<void>,
+): Promise<void> {
+  for (const name of await readdir(root)) {
+    if (!/^\d+$/.test(name) || !(await readdir(path.join(root, name))).some(isWorthwhile)) continue;
+    const slot = await tryClaim(root, Number(name));
+    if (slot === undefined) continue;
+    try {
+      await work(slot);
+    } finally {
+      slot.release();
+    }
+  }
+}
+
+async function tryClaim(root: string, number: number): Promise<Slot | undefined> {
+  const lock = new DatabaseSync(path.join(root, `${number}.lock`), { timeout: 0 });
+  try {
+    lock.exec('pragma journal_mode = memory; begin exclusive');
+  } catch (error) {
+    lock.close();
+    if ((error as { errcode?: number }).errcode === sqliteBusy) return undefined;
+    throw error;
+  }
+  const folder = path.join(root, String(number));
+  await mkdir(folder, { recursive: true, mode: folderMode });
+  return { number, folder, release: () => lock.close() };
+}
+
+const sqliteBusy = 5; // SQLITE_BUSY: another connection, here or in another process, holds the lock

@@ -1,0 +1,239 @@
+// What a slot holds, as a line: appended to at one end, taken from at the other, in the order of receipt. What was appended
+// is on the disk when `append` returns (guarantee 1), and stays until whoever took it says that it is recorded; a crash in
+// between repeats it, which changes nothing. Bounded in bytes. It knows bytes, and neither what they mean nor where they go.
+import type { Cipher } from '../cipher.ts';
+import { frame, openFrame, scan } from './record.ts';
+import {
+  appendTo,
+  createSegment,
+  layBy,
+  listSegments,
+  measure,
+  newSegmentId,
+  type OpenSegment,
+  readSegment,
+  removeSegment,
+  type SegmentFile,
+  segmentHeadBytes,
+  setAside,
+} from './segment.ts';
+
+export interface StoreOptions {
+  readonly folder: string;
+  /** All files of the folder together. */
+  readonly maxBytes: number;
+  /** Seals what is appended, and opens it; undefined for none. */
+  readonly cipher: Cipher | undefined;
+  /** Told what had to be set aside or laid by. */
+  readonly onFound: (what: 'damaged' | 'unopened' | 'torn', facts: { file: string; count: number }) => void;
+}
+
+export interface Batch {
+  readonly payloads: readonly Buffer[];
+  /** To be called once they are recorded: they need not be kept any longer. */
+  done(): void;
+  /** Keeps one that cannot be recorded for somebody to look at; `done` must still be called. */
+  setAside(index: number): Promise<void>;
+}
+
+export interface StoreFigures {
+  readonly heldCount: number;
+  readonly heldBytes: number;
+  readonly damagedCount: number;
+  /** Records that no key of ours opens. */
+  readonly unopenedCount: number;
+}
+
+export interface OutageStore {
+  /** Makes as many as fit durable, from the first on, and says how many. One call at a time. Throws when the disk fails. */
+  append(payloads: readonly Buffer[]): Promise<number>;
+  /** The next in the line, at most so many; undefined when all that were appended so far have been taken. */
+  take(maxCount: number): Promise<Batch | undefined>;
+  /** Ends the segment that is being written, so that it can be taken whole. Waits for an append that is under way. */
+  endSegment(): Promise<void>;
+  figures(): StoreFigures;
+  close(): Promise<void>;
+}
+
+/** A segment is closed past this size, and removed as a whole once all of it is recorded. */
+export const segmentBytes = 8 * 1024 * 1024;
+
+interface Segment extends SegmentFile {
+  /** Set while this process may append to it. */
+  open: OpenSegment | undefined;
+  /** Where its durable bytes end; for one of an earlier process the end of the file. */
+  end: number;
+  readTo: number;
+  /** Records in it that are not recorded yet. */
+  heldCount: number;
+  /** Read, and not recorded yet. */
+  readonly waiting: { readonly payload: Buffer; readonly offset: number }[];
+  unopenedCount: number;
+}
+
+interface State extends StoreOptions {
+  /** Oldest first; only the last may be open. */
+  readonly segments: Segment[];
+  heldBytes: number;
+  damagedCount: number;
+  unopenedCount: number;
+  lastSequence: number;
+  appending: Promise<unknown>;
+}
+
+/** Opens what lies in the folder; only for the owner of its slot. */
+export async function openStore(options: StoreOptions): Promise<OutageStore> {
+  const { bytes: heldBytes, damagedCount, lastSequence } = await measure(options.folder);
+  const segments = (await listSegments(options.folder)).map((file) => segmentOf(file));
+  for (const segment of segments) {
+    const { body } = await readSegment(segment);
+    segment.end = segmentHeadBytes + body.length;
+    segment.heldCount = scan(body, { segmentId: segment.id, offset: segmentHeadBytes }).frames.length;
+  }
+  const first = { segments, heldBytes, damagedCount, lastSequence };
+  const state: State = { ...options, ...first, unopenedCount: 0, appending: Promise.resolve() };
+  const endSegment = async () => {
+    await state.appending;
+    await endWriting(state);
+  };
+  return {
+    append: (payloads) => {
+      const appended = append(state, payloads);
+      state.appending = appended.catch(() => {});
+      return appended;
+    },
+    take: (maxCount) => take(state, maxCount),
+    endSegment,
+    figures: () => ({
+      heldCount: segments.reduce((sum, segment) => sum + segment.heldCount, 0),
+      heldBytes: state.heldBytes,
+      damagedCount: state.damagedCount,
+      unopenedCount: state.unopenedCount,
+    }),
+    close: endSegment,
+  };
+}
+
+function segmentOf(file: SegmentFile): Segment {
+  const empty = { open: undefined, end: segmentHeadBytes, readTo: segmentHeadBytes, heldCount: 0 };
+  return { ...file, ...empty, waiting: [], unopenedCount: 0 };
+}
+
+async function append(state: State, payloads: readonly Buffer[]): Promise<number> {
+  const last = state.segments.at(-1);
+  const open = last?.open;
+  const segmentId = open?.id ?? newSegmentId();
+  const start = open === undefined ? segmentHeadBytes : (last?.end ?? segmentHeadBytes);
+  const room = state.maxBytes - state.heldBytes - (open === undefined ? segmentHeadBytes : 0);
+  const frames: Buffer[] = [];
+  let end = start;
+  for (const payload of payloads) {
+    const next = frame(payload, { segmentId, offset: end }, state.cipher);
+    if (end - start + next.length > room) break;
+    frames.push(next);
+    end += next.length;
+  }
+  if (frames.length === 0) return 0;
+  const segment = await write(state, segmentId, Buffer.concat(frames), start);
+  segment.end = end;
+  segment.heldCount += frames.length;
+  state.heldBytes += end - start;
+  if (end >= segmentBytes) await endWriting(state);
+  return frames.length;
+}
+
+async function write(state: State, segmentId: Buffer, frames: Buffer, start: number): Promise<Segment> {
+  const last = state.segments.at(-1);
+  if (last?.open === undefined) {
+    state.lastSequence += 1;
+    const open = await createSegment(state.folder, state.lastSequence, segmentId, frames);
+    const made = { ...segmentOf(open), open };
+    state.segments.push(made);
+    state.heldBytes += segmentHeadBytes;
+    return made;
+  }
+  try {
+    await appendTo(last.open, frames, start);
+    return last;
+  } catch (error) {
+    await endWriting(state);
+    throw error;
+  }
+}
+
+async function endWriting({ segments }: State): Promise<void> {
+  const last = segments.at(-1);
+  const handle = last?.open?.handle;
+  if (last === undefined || handle === undefined) return;
+  last.open = undefined;
+  await handle.close().catch(() => {}); // what was promised of it is on the disk
+}
+
+async function take(state: State, maxCount: number): Promise<Batch | undefined> {
+  const { segments } = state;
+  for (let segment = segments[0]; segment !== undefined; segment = segments[0]) {
+    if (segment.waiting.length === 0 && segment.readTo < segment.end) await read(state, segment);
+    if (segment.waiting.length > 0) return batchOf(state, segment, maxCount);
+    if (segment.readTo < segment.end) continue; // more was appended meanwhile
+    if (segment.open !== undefined) return undefined;
+    await retire(state, segment);
+  }
+  return undefined;
+}
+
+// Reads what of a segment has not been read yet; what is no record is set aside on the way.
+async function read(state: State, segment: Segment): Promise<void> {
+  const { readTo: from, end } = segment;
+  const { body, isOurs } = await readSegment(segment);
+  const bytes = body.subarray(from - segmentHeadBytes, end - segmentHeadBytes);
+  const { frames, damaged, tornBytes } = scan(bytes, { segmentId: segment.id, offset: from });
+  if (frames.length === 0 && !isOurs) {
+    segment.unopenedCount = 1; // of a newer version, perhaps; a start of that one reads it
+    segment.readTo = end;
+    return;
+  }
+  for (const span of damaged) await putAside(state, segment, span.offset, span.bytes);
+  if (damaged.length > 0) state.onFound('damaged', { file: segment.path, count: damaged.length });
+  if (tornBytes > 0) state.onFound('torn', { file: segment.path, count: tornBytes });
+  const opened = frames.map((found) => openFrame(found, segment.id, state.cipher));
+  for (const [index, payload] of opened.entries()) {
+    if (payload === undefined) segment.unopenedCount += 1;
+    else segment.waiting.push({ payload, offset: frames[index]?.offset ?? 0 });
+  }
+  segment.readTo = end;
+}
+
+async function putAside(state: State, segment: Segment, offset: number, bytes: Buffer): Promise<void> {
+  const { isNew } = await setAside(segment, offset, bytes);
+  if (!isNew) return;
+  state.heldBytes += bytes.length;
+  state.damagedCount += 1;
+}
+
+// Everything of it is recorded, or set aside. What no key opens stays where it is, for a start that has the key.
+async function retire(state: State, segment: Segment): Promise<void> {
+  if (segment.unopenedCount > 0) {
+    await layBy(segment);
+    state.onFound('unopened', { file: segment.path, count: segment.unopenedCount });
+    state.unopenedCount += segment.unopenedCount;
+  } else {
+    await removeSegment(segment);
+    state.heldBytes -= segment.end;
+  }
+  state.segments.shift();
+}
+
+function batchOf(state: State, segment: Segment, maxCount: number): Batch {
+  const taken = segment.waiting.slice(0, maxCount);
+  return {
+    payloads: taken.map(({ payload }) => payload),
+    setAside: async (index) => {
+      const refused = taken[index];
+      if (refused !== undefined) await putAside(state, segment, refused.offset, refused.payload);
+    },
+    done: () => {
+      segment.waiting.splice(0, taken.length);
+      segment.heldCount -= taken.length;
+    },
+  };
+}

@@ -1,0 +1,138 @@
+// The outage store and bytes that are not what was written: torn, changed, moved, sealed with another key, of another
+// version. Whatever it is costs no more than itself, and nothing of what was promised goes without a trace.
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { bytes, cipherOf, drain, useOutageFolder } from '../support/outage-folder.ts';
+
+const { folder, found, open, filesOf, onlySegment } = useOutageFolder();
+
+describe.each([
+  ['in clear', undefined],
+  ['sealed', cipherOf('a')],
+])('%s', (_, cipher) => {
+  test('what was appended comes back in order, also after the process has ended, and nothing is left of it', async () => {
+    const store = await open({ cipher });
+    expect(await store.append(bytes('1', '2'))).toBe(2);
+    expect(await store.append(bytes('', '4'))).toBe(2);
+    await store.close();
+    const again = await open({ cipher });
+    await again.append(bytes('5'));
+    expect(again.figures().heldCount).toBe(5);
+    expect(await drain(again, 2)).toEqual(['1', '2', '', '4', '5']);
+    expect(again.figures()).toEqual({ heldCount: 0, heldBytes: 0, damagedCount: 0, unopenedCount: 0 });
+    expect(await readdir(folder())).toEqual([]);
+  });
+
+  test('1 — a write that was torn at any byte costs itself alone', async () => {
+    const store = await open({ cipher });
+    await store.append(bytes('first', 'second'));
+    const file = await onlySegment();
+    const before = (await readFile(file)).length;
+    await store.append(bytes('third, which is torn'));
+    await store.close();
+    const whole = await readFile(file);
+    for (let length = before; length < whole.length; length += 1) {
+      await writeFile(file, whole.subarray(0, length));
+      expect(await drain(await open({ cipher }))).toEqual(['first', 'second']);
+    }
+    // The file was made longer, and the power failed before its bytes were there.
+    await writeFile(file, Buffer.concat([whole.subarray(0, before), Buffer.alloc(whole.length - before)]));
+    expect(await drain(await open({ cipher }))).toEqual(['first', 'second']);
+    expect(found).not.toContain('damaged');
+    expect(await readdir(folder())).toEqual([]);
+  });
+
+  test('1 — a byte that changed, wherever it is, is found; it costs one record, which is kept beside', async () => {
+    const store = await open({ cipher });
+    const texts = ['a', 'bb', 'the last'];
+    await store.append(bytes(...texts));
+    await store.close();
+    const file = await onlySegment();
+    const whole = await readFile(file);
+    for (let at = 0; at < whole.length; at += 1) {
+      const changed = Buffer.from(whole);
+      changed[at] = (changed[at] ?? 0) ^ 0x40;
+      await writeFile(file, changed);
+      const again = await open({ cipher });
+      const drained = await drain(again);
+      expect(texts.filter((text) => !drained.includes(text)).length).toBeLessThanOrEqual(at < 8 ? 0 : 1);
+      expect(drained.filter((text) => !texts.includes(text))).toEqual([]);
+      for (const name of await readdir(folder())) await rm(path.join(folder(), name));
+    }
+  });
+});
+
+test('a damaged record in the middle is set aside with its bytes and counted, and the rest goes on', async () => {
+  const store = await open();
+  await store.append(bytes('before', 'to be damaged', 'after'));
+  await store.close();
+  const file = await onlySegment();
+  const whole = await readFile(file);
+  whole.write('!', whole.indexOf('to be'));
+  await writeFile(file, whole);
+  const again = await open();
+  expect(await drain(again)).toEqual(['before', 'after']);
+  expect(again.figures()).toMatchObject({ heldCount: 0, damagedCount: 1 });
+  expect(found).toEqual(['damaged']);
+  const [kept] = await filesOf('.damaged');
+  expect(String(await readFile(path.join(folder(), kept ?? '')))).toContain('!o be damaged');
+  expect((await open()).figures()).toMatchObject({ heldCount: 0, damagedCount: 1 });
+});
+
+test('a body that looks like a record of this store is none', async () => {
+  const store = await open();
+  await store.append(bytes('inner'));
+  const stolen = (await readFile(await onlySegment())).subarray(8);
+  await store.append([Buffer.concat([Buffer.from('x'), stolen, Buffer.from('y')])]);
+  await store.close();
+  const file = await onlySegment();
+  const whole = await readFile(file);
+  whole[whole.length - 1] = 0; // what holds it is damaged, so it is searched for records
+  await writeFile(file, whole);
+  expect(await drain(await open())).toEqual(['inner']);
+});
+
+test('1 — without the key nothing is lost: it waits for a start that has it, and what comes behind is not held up', async () => {
+  const store = await open({ cipher: cipherOf('a') });
+  await store.append(bytes('sealed'));
+  await store.close();
+  expect(String(await readFile(await onlySegment()))).not.toContain('sealed');
+  const wrong = await open({ cipher: cipherOf('b') });
+  await wrong.append(bytes('newer'));
+  expect(await drain(wrong)).toEqual(['newer']);
+  expect(wrong.figures()).toMatchObject({ heldCount: 0, unopenedCount: 1 });
+  const without = await open();
+  expect(await drain(without)).toEqual([]);
+  expect(without.figures().unopenedCount).toBe(1);
+  const right = await open({ cipher: cipherOf('a') });
+  expect(await drain(right)).toEqual(['sealed']);
+  expect(await readdir(folder())).toEqual([]);
+});
+
+test('a sealed record that was moved to another place does not open', async () => {
+  const cipher = cipherOf('a');
+  const store = await open({ cipher });
+  await store.append(bytes('one', 'two'));
+  await store.close();
+  const file = await onlySegment();
+  const whole = await readFile(file);
+  const half = (whole.length - 8) / 2;
+  await writeFile(
+    file,
+    Buffer.concat([whole.subarray(0, 8), whole.subarray(8 + half), whole.subarray(8, 8 + half)]),
+  );
+  expect(await drain(await open({ cipher }))).toEqual([]);
+});
+
+test('a segment of another version is left as it is', async () => {
+  const store = await open();
+  await store.append(bytes('x'));
+  await store.close();
+  const file = await onlySegment();
+  await writeFile(file, Buffer.concat([Buffer.from('ilvout\0\x02', 'latin1'), Buffer.alloc(100, 7)]));
+  const again = await open();
+  expect(await drain(again)).toEqual([]);
+  expect(again.figures()).toMatchObject({ damagedCount: 0, unopenedCount: 1 });
+  expect((await filesOf('.unopened')).length).toBe(1);
+});

@@ -1,0 +1,96 @@
+// When the outage store is used and when it is left again: on a real store, with a database that a test lets go and takes away.
+import { setTimeout as wait } from 'node:timers/promises';
+import { afterEach, expect, test } from 'vitest';
+import { ServiceError } from '../../src/errors.ts';
+import { createLog } from '../../src/log.ts';
+import { createOutage, type Outage } from '../../src/outage/outage.ts';
+import { bytes, useOutageFolder } from '../support/outage-folder.ts';
+import { until } from '../support/until.ts';
+
+const { open } = useOutageFolder();
+const away = new ServiceError('unavailable', 'away');
+let outage: Outage | undefined;
+afterEach(() => outage?.stop());
+
+async function setUp(database: { record: (payload: string) => Promise<void> | void }) {
+  const recorded: string[] = [];
+  const record = async (payloads: readonly Buffer[]) => {
+    for (const payload of payloads) await database.record(String(payload));
+    recorded.push(...payloads.map(String));
+  };
+  const store = await open();
+  outage = createOutage({
+    store,
+    maxBytes: 2 ** 30,
+    record,
+    onKept: () => {},
+    onDrained: () => {},
+    log: createLog('silent'),
+  });
+  return { outage, recorded, store };
+}
+const ended = (line: Outage) => until(() => line.look().since === null);
+
+test('2 — it ends although new groups come without a pause, and what comes then goes to the database', async () => {
+  let isAway = true;
+  const { outage: line, recorded } = await setUp({
+    record: () => {
+      if (isAway) throw away;
+    },
+  });
+  await line.keepFailed(bytes('0'), away);
+  const told = ['0'];
+  for (let count = 1; ; count += 1) {
+    if (count === 50) isAway = false;
+    // As the group commit does: the next group as soon as the one before is answered.
+    if ((await line.keepInOutage(() => bytes(String(count)))) === undefined) break;
+    told.push(String(count));
+    expect(count).toBeLessThan(50_000);
+  }
+  expect(line.look()).toMatchObject({ state: 'ready', since: null, heldCount: 0, heldBytes: 0 });
+  expect(recorded).toEqual(told);
+});
+
+test('2 — nobody waits for a database that hangs', async () => {
+  const { outage: line } = await setUp({
+    record: async () => {
+      await wait(1_000, undefined, { ref: false });
+      throw away;
+    },
+  });
+  await line.keepFailed(bytes('0'), away);
+  const startedAt = performance.now();
+  for (let count = 0; count < 10; count += 1) expect(await line.keepInOutage(() => bytes('x'))).toBe(1);
+  expect(performance.now() - startedAt).toBeLessThan(900);
+});
+
+test('1 — what the database refuses as data is set aside, and its neighbours are recorded in their order', async () => {
+  let isAway = true;
+  const { outage: line, recorded } = await setUp({
+    record: (payload) => {
+      if (isAway) throw away;
+      if (payload === 'bad') throw new Error('refused');
+    },
+  });
+  await line.keepFailed(bytes('1', 'bad', '2'), away);
+  isAway = false;
+  await ended(line);
+  expect(recorded).toEqual(['1', '2']);
+  expect(line.look()).toMatchObject({ heldCount: 0, damagedCount: 1 });
+});
+
+test('an outage that begins as the last one ends is drained as well', async () => {
+  let isAway = true;
+  const { outage: line, recorded } = await setUp({
+    record: () => {
+      if (isAway) throw away;
+    },
+  });
+  for (let round = 0; round < 30; round += 1) {
+    isAway = true;
+    await line.keepFailed(bytes(String(round)), away);
+    isAway = false;
+    await ended(line);
+  }
+  expect(recorded).toEqual(Array.from({ length: 30 }, (_, round) => String(round)));
+});

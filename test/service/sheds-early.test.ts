@@ -1,0 +1,74 @@
+// More than can be taken: some are told so at once, before anybody has waited, and the others are not harmed.
+import { afterEach, expect, test } from 'vitest';
+import { startTestService, type TestService, verdictPayload } from '../support/service.ts';
+import { until } from '../support/until.ts';
+
+let service: TestService | undefined;
+afterEach(() => service?.stop());
+
+const soon = 500;
+
+async function expectTurnedAway(running: TestService, reason: string): Promise<void> {
+  const startedAt = performance.now();
+  const { status, body, headers } = await running.deliver(verdictPayload());
+  expect([status, body.code, headers.get('retry-after')]).toEqual([503, 'overloaded', '1']);
+  expect(performance.now() - startedAt).toBeLessThan(soon);
+  const metrics = (await running.get('/metrics', null)).body;
+  expect(metrics).toMatch(new RegExp(`^ilive_deliveries_shed_total{reason="${reason}"} [1-9]`, 'm'));
+}
+
+test('10, 4 — no more bytes are held than may be: 503 at once, and those that are held are taken', async () => {
+  const limit = 1_048_576;
+  const running = await startTestService({ env: { GROUP_QUEUE_MAX_BYTES: String(limit) } });
+  service = running;
+  const large = () => verdictPayload({ padding: 'x'.repeat(limit / 4) });
+  let sent: ReturnType<TestService['deliver']>[] = [];
+  await running.db.transaction(async (tx) => {
+    await tx.query({ text: 'lock table deliveries in access exclusive mode' });
+    sent = Array.from({ length: 4 }, () => running.deliver(large()));
+    const { status, body } = await Promise.race(sent);
+    expect([status, body.code]).toEqual([503, 'overloaded']);
+    const metrics = (await running.get('/metrics', null)).body;
+    expect(metrics).toMatch(/^ilive_deliveries_shed_total\{reason="bytes"\} 1$/m);
+  });
+  expect((await Promise.all(sent)).map(({ status }) => status).sort()).toEqual([202, 202, 202, 503]);
+  expect((await running.deliver(large())).status).toBe(202);
+});
+
+test('10, 4 — when commits are slow, who would have to wait too long is told so at once, and who waits is taken', async () => {
+  const running = await startTestService({
+    env: { GROUP_MAX_DELIVERIES: '1', COMMIT_TIMEOUT_SECONDS: '1', ADMISSION_MAX_WAIT_MS: '1200' },
+  });
+  service = running;
+  await running.db.query({
+    text: `create function slow() returns trigger language plpgsql as $$ begin perform pg_sleep(0.3); return new; end $$`,
+  });
+  await running.db.query({
+    text: 'create trigger slow before insert on deliveries for each row execute function slow()',
+  });
+  const waiting = Array.from({ length: 12 }, () => running.deliver(verdictPayload()));
+  await Promise.race(waiting);
+  await expectTurnedAway(running, 'wait');
+  expect((await Promise.all(waiting)).map(({ status }) => status)).toEqual(waiting.map(() => 202));
+  expect((await running.deliver(verdictPayload())).status).toBe(202);
+});
+
+test('10, 4 — while the event loop is too late, deliveries are told so at once, and taken again afterwards', async () => {
+  const running = await startTestService({ env: { ADMISSION_MAX_LOOP_DELAY_MS: '10' } });
+  service = running;
+  expect((await running.deliver(verdictPayload())).status).toBe(202);
+  // The service lives in this process, so what holds it up is held up here.
+  let isBusy = true;
+  const hold = () => {
+    const end = performance.now() + 60;
+    while (performance.now() < end);
+    if (isBusy) setTimeout(hold, 1);
+  };
+  hold();
+  await until(async () => (await running.deliver(verdictPayload())).status === 503);
+  isBusy = false;
+  await until(async () => (await running.deliver(verdictPayload())).status === 202);
+  expect((await running.get('/metrics', null)).body).toMatch(
+    /^ilive_deliveries_shed_total\{reason="event_loop"\} [1-9]/m,
+  );
+});
