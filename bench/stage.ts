@@ -26,14 +26,15 @@ export interface Stage {
 
 const askTimeoutMs = 60_000;
 
-/** Starts both; `further` are settings of the service beside its defaults. */
+/** Starts both; `further` are settings of the service beside its defaults, `postgresSettings` those of Postgres. */
 export async function setStage(
   further: Readonly<Record<string, string>>,
   { signal, undo }: Bench,
+  postgresSettings: Readonly<Record<string, string>> = {},
 ): Promise<Stage> {
   const secret = randomBytes(24).toString('hex');
   const apiKey = randomBytes(24).toString('hex');
-  const postgres = await startPostgres();
+  const postgres = await startPostgres(postgresSettings);
   undo.push(postgres.stop);
   const settings = { ...postgres.settings, ...further, BOOTSTRAP_API_KEY: apiKey };
   const started: { service: ChildService; pid: number }[] = [];

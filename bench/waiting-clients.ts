@@ -5,7 +5,7 @@ import { Agent, get } from 'node:http';
 
 export interface Answered {
   readonly status: number;
-  readonly body: { readonly status?: string; readonly settled_at?: string | null };
+  readonly body: { readonly status?: string; readonly session_id?: string };
   /** By the wall's clock, in milliseconds. */
   readonly answeredAtMs: number;
 }
