@@ -199,13 +199,7 @@ async function judge(
   const places = new Map(rows.map(({ id }, index) => [id, index]));
   const accepted = told.filter(({ status }) => status === 202);
   const lost = accepted.filter(({ id }) => !places.has(id ?? ''));
-  const lastOf = new Map<string, number>();
-  const overtaken = accepted.filter(({ sessionId, id }) => {
-    const place = places.get(id ?? '') ?? 0;
-    const isBehind = place < (lastOf.get(sessionId) ?? -1);
-    lastOf.set(sessionId, place);
-    return isBehind;
-  });
+  const overtaken = findOvertaken(accepted, places);
   const during = told.filter(({ sentAt }) => sentAt >= awayAt && sentAt < backAt);
   const waits = during.map(({ ms }) => ms).sort((a, b) => a - b);
   const refused = told.filter(({ status }) => status !== 202);
@@ -224,6 +218,23 @@ drained                ${drainedMs === undefined ? 'never' : `${seconds(drainedM
   const isInTime = drainedMs !== undefined && drainedMs <= options.drainSeconds * 1000;
   const isAnswered = refused.length === 0 || (isFull && early.length === 0);
   return lost.length === 0 && overtaken.length === 0 && isInTime && isAnswered;
+}
+
+// Those that stand before one of their session that was answered before they were sent. Of two that were under way at once
+// nobody can say which came first.
+function findOvertaken(accepted: readonly Told[], places: ReadonlyMap<string, number>): Told[] {
+  const bySession = Map.groupBy(accepted, ({ sessionId }) => sessionId);
+  return [...bySession.values()].flatMap((told) =>
+    told.filter((late, index) =>
+      told
+        .slice(0, index)
+        .some(
+          (early) =>
+            early.sentAt + early.ms <= late.sentAt &&
+            (places.get(early.id ?? '') ?? 0) > (places.get(late.id ?? '') ?? 0),
+        ),
+    ),
+  );
 }
 
 function countBy(told: readonly Told[]): Record<string, number> {
