@@ -160,7 +160,7 @@ async function run(options: OutageBenchOptions, { signal, undo }: Bench): Promis
   );
   let drainedMs: number | undefined;
   while (drainedMs === undefined && performance.now() - backAt < 120_000) {
-    if (!(await heldIn(service.address)).isOn) drainedMs = performance.now() - backAt;
+    if (await isOver(service.address)) drainedMs = performance.now() - backAt;
     else await wait(100, undefined, { signal });
   }
   await wait(options.aroundSeconds * 1000, undefined, { signal });
@@ -168,11 +168,15 @@ async function run(options: OutageBenchOptions, { signal, undo }: Bench): Promis
   return judge(options, load.told, { awayAt, backAt, drainedMs, url: postgres.url, held });
 }
 
+async function isOver(address: string): Promise<boolean> {
+  const answer = await (await fetch(new URL('/readyz', address))).json();
+  return (answer as { outage_store: string }).outage_store === 'ready';
+}
+
 async function heldIn(address: string) {
   const text = await (await fetch(new URL('/metrics', address))).text();
   const read = (name: string) => Number(new RegExp(`^${name} (.*)$`, 'm').exec(text)?.[1]);
   return {
-    isOn: read('ilive_outage') === 1,
     count: read('ilive_outage_held_deliveries'),
     bytes: read('ilive_outage_held_bytes'),
   };
