@@ -41,7 +41,7 @@ export interface Outage {
 
 // What is taken for one commit. Little enough that a group waits for the last of it no longer than for another group.
 const drainBatchCount = 500;
-const probe = { baseMs: 50, maxMs: 1_000 };
+const probe = { baseMs: 50, maxMs: 500 };
 const logIntervalMs = 10_000;
 
 interface State extends OutageOptions {

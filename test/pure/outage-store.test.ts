@@ -33,7 +33,10 @@ describe('1 — nobody is told that something is kept', () => {
   test('before its fsync is through, in a new segment and in one that is there', async () => {
     const store = await open();
     const sync = vi.spyOn(await handleClass(), 'sync');
-    for (const text of ['first', 'second']) {
+    for (const [text, syncs] of [
+      ['first', 2], // of the file, and of the folder in which its name is new
+      ['second', 1],
+    ] as const) {
       const through = Promise.withResolvers<void>();
       let isTold = false;
       sync.mockImplementation(() => through.promise);
@@ -45,6 +48,7 @@ describe('1 — nobody is told that something is kept', () => {
       expect(isTold).toBe(false);
       through.resolve();
       await told;
+      expect(sync).toHaveBeenCalledTimes(syncs);
       sync.mockClear();
     }
   });
