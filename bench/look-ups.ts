@@ -5,7 +5,6 @@
 import { writeFile } from 'node:fs/promises';
 import type { Database } from '../src/db/connect.ts';
 import { migrate } from '../src/db/migrate.ts';
-import { startPostgres } from './contenders.ts';
 import { connectLooker, type Look, type Looker, type Query } from './look-ups-ask.ts';
 import { type Case, casesOf, findCases, type List, lookUpMany } from './look-ups-cases.ts';
 import { type LookUpsOptions, lookUpsHelp, readLookUpsOptions } from './look-ups-options.ts';
@@ -15,6 +14,7 @@ import { describeMachine } from './machine.ts';
 import { connectOnce } from './own-connection.ts';
 import { writeMachine } from './report.ts';
 import { type Bench, runBench } from './run-bench.ts';
+import { startPostgres } from './start-service.ts';
 
 async function run(options: LookUpsOptions, bench: Bench): Promise<boolean> {
   const postgres = await startPostgres({ fsync: 'off', full_page_writes: 'off' });

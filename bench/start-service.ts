@@ -1,9 +1,7 @@
-// What is measured, each started as a process of its own with a database of its own. The service runs as a user would
-// run it: `src/main.ts` with its settings and Postgres as the product ships it, fsync on. Everything that is started
-// here is stopped again by `stop`, and takes its data with it.
-import { fork } from 'node:child_process';
+// The service and the Postgres that are measured, started as processes of their own. The service runs as a user would run
+// it: `src/main.ts` with its settings and Postgres as the product ships it, fsync on. Everything that is started here is
+// stopped again by `stop`, and takes its data with it.
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
@@ -11,7 +9,7 @@ import { startEmbeddedPostgres } from '../src/db/embedded.ts';
 import { createLog } from '../src/log.ts';
 import { type ChildService, startChildService } from '../src/simulator/child-service.ts';
 
-export interface Contender {
+export interface StartedService {
   readonly name: string;
   readonly title: string;
   /** Such as `http://127.0.0.1:41234`. */
@@ -19,8 +17,6 @@ export interface Contender {
   readonly pid: number;
   /** Whether it processes what it has received; then a measurement waits until it is done. */
   readonly processes: boolean;
-  /** Of its Postgres, where we know it. */
-  readonly databaseUrl?: string;
   /** Its warnings so far, counted by message. */
   readonly warnings: () => Readonly<Record<string, number>>;
   stop(): Promise<void>;
@@ -33,77 +29,30 @@ export interface StartOptions {
 
 const startTimeoutMs = 120_000;
 
-/** A server of ours that is no service, by its file in `contenders/`. */
-export async function startServer(
-  name: 'verify-only' | 'bare-http',
-  title: string,
-  { secret, signal }: StartOptions,
-): Promise<Contender> {
-  const child = fork(path.join(import.meta.dirname, 'contenders', `${name}.ts`));
-  child.send({ secret });
-  const ended = once(child, 'exit').then(() => {
-    throw new Error(`${name} ended before it listened`);
-  });
-  ended.catch(() => {});
-  const [{ address }] = (await Promise.race([once(child, 'message', { signal }), ended])) as [
-    { address: string },
-  ];
-  return {
-    name,
-    title,
-    address,
-    pid: child.pid ?? 0,
-    processes: false,
-    warnings: () => ({}),
-    stop: async () => {
-      if (child.connected) child.disconnect();
-      await ended.catch(() => {});
-    },
-  };
-}
-
-/** The whole service with the Postgres that it brings along; its queue on `redisUrl` where there is one. */
-export async function startWhole(
-  name: string,
-  title: string,
-  options: StartOptions,
-  redisUrl?: string,
-): Promise<Contender> {
-  const dataDir = await createDataDir();
-  const settings = {
-    DATA_DIR: dataDir,
-    ...(redisUrl === undefined ? {} : { REDIS_URL: redisUrl, QUEUE_PREFIX: `bench-${process.pid}` }),
-  };
-  const service = await startService(settings, dataDir, options).catch(async (error: unknown) => {
-    await removeDir(dataDir);
-    throw error;
-  });
-  return describe(name, title, service, { processes: true }, () => removeDir(dataDir));
-}
-
-/** The receiver alone: what it takes to make deliveries durable and ring for them, with nobody at work on them. */
-export function startReceiver(name: string, title: string, options: StartOptions): Promise<Contender> {
-  return startOnPostgres(name, title, { ROLE: 'receiver' }, options);
-}
-
 /** The service with these settings, on a Postgres of its own whose address we know. */
 export async function startOnPostgres(
   name: string,
   title: string,
   settings: Readonly<Record<string, string>>,
   options: StartOptions,
-): Promise<Contender & { readonly databaseUrl: string }> {
+): Promise<StartedService & { readonly databaseUrl: string }> {
   const postgres = await startPostgres();
   try {
     const service = await startService({ ...postgres.settings, ...settings }, undefined, options);
-    const contender = await describe(
+    const { pid } = await service.log.listening;
+    return {
       name,
       title,
-      service,
-      { processes: settings.ROLE !== 'receiver' },
-      postgres.stop,
-    );
-    return { ...contender, databaseUrl: postgres.url };
+      address: service.address,
+      pid: Number(pid),
+      processes: settings.ROLE !== 'receiver',
+      databaseUrl: postgres.url,
+      warnings: () => service.log.warnings(),
+      stop: async () => {
+        await service.stop();
+        await postgres.stop();
+      },
+    };
   } catch (error) {
     await postgres.stop();
     throw error;
@@ -150,28 +99,6 @@ export function startService(
     BOOTSTRAP_API_KEY: randomBytes(24).toString('hex'),
   };
   return startChildService({ settings: { ...common, ...settings }, startTimeoutMs, temporaryDir, signal });
-}
-
-async function describe(
-  name: string,
-  title: string,
-  service: ChildService,
-  facts: Pick<Contender, 'processes'>,
-  clearUp: () => Promise<void>,
-): Promise<Contender> {
-  const { pid } = await service.log.listening;
-  return {
-    name,
-    title,
-    address: service.address,
-    pid: Number(pid),
-    ...facts,
-    warnings: () => service.log.warnings(),
-    stop: async () => {
-      await service.stop();
-      await clearUp();
-    },
-  };
 }
 
 async function createDataDir(): Promise<string> {
