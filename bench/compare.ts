@@ -86,7 +86,9 @@ interface Turn {
 async function measureOne({ contender, scenario, round, stores, secret, options }: Turn): Promise<Measured> {
   const about = { scenario, contender: contender.name, round };
   try {
-    const outcome = await onPlace(stores, secret, (place) => scenarioOf[scenario](contender, place, options));
+    const outcome = await onPlace(stores.openPlace(secret), (place) =>
+      scenarioOf[scenario](contender, place, options),
+    );
     return { ...about, ...outcome };
   } catch (error) {
     if (stores.signal.aborted) throw error;

@@ -103,7 +103,10 @@ async function askOperation(operation: Operation, db: Queries, query: Query): Pr
   };
   const same = () => res;
   const res = { status: same, setHeader: same, type: same, json: keep, send: keep, end: keep };
-  const [deps, req] = [{ db }, { query, params: {}, headers: {} }];
+  const [deps, req] = [
+    { db, readDb: db },
+    { query, params: {}, headers: {} },
+  ];
   await operation.run(deps as never, req as never, res as never);
   return body;
 }

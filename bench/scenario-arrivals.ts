@@ -76,7 +76,7 @@ export const live: Scenario = async (contender, place, options) => {
   });
 };
 
-function startArrivals(
+export function startArrivals(
   { dialect, findNames = '' }: Contender,
   more: { readonly place: Place; readonly playing: Playing; readonly options: ScenarioOptions },
 ) {
@@ -94,7 +94,7 @@ function startArrivals(
   };
 }
 
-async function findTroubles(
+export async function findTroubles(
   contender: Contender,
   place: Place,
   all: readonly Arrival[],
@@ -114,11 +114,11 @@ function wrongAnswers(all: readonly Arrival[]): string[] {
   return wrong === 0 ? [] : [`${wrong} of ${all.length} were not answered with 202`];
 }
 
-function between(all: readonly Arrival[], fromMs: number, toMs: number): Arrival[] {
+export function between(all: readonly Arrival[], fromMs: number, toMs: number): Arrival[] {
   return all.filter(({ dueAtMs }) => dueAtMs >= fromMs && dueAtMs < toMs);
 }
 
-function figuresOf(
+export function figuresOf(
   arrivals: readonly Arrival[],
   name: string,
   timeOf: (arrival: Arrival) => number | undefined,
@@ -129,7 +129,7 @@ function figuresOf(
   return { [`${name}P50Ms`]: quantile(sorted, 0.5), [`${name}P99Ms`]: quantile(sorted, 0.99) };
 }
 
-function pause(seconds: number, { signal }: Place): Promise<boolean> {
+export function pause(seconds: number, { signal }: Place): Promise<boolean> {
   return untilSo(() => Promise.resolve(false), seconds, signal);
 }
 

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Part } from './contenders/program.ts';
 import type { Contender } from './line-up.ts';
 import type { Playing } from './start-program.ts';
-import type { Place, Stores } from './stores.ts';
+import type { Place } from './stores.ts';
 
 export const scenarioNames = ['burst', 'sustained', 'queryable', 'drain', 'live'] as const;
 export type ScenarioName = (typeof scenarioNames)[number];
@@ -42,13 +42,9 @@ export type Scenario = (
 
 const pollMs = 20;
 
-/** Runs a scenario on a place that exists for it alone. */
-export async function onPlace<T>(
-  stores: Stores,
-  secret: string,
-  run: (place: Place) => Promise<T>,
-): Promise<T> {
-  const place = await stores.openPlace(secret);
+/** Runs a scenario on a place, and clears it. */
+export async function onPlace<T>(opening: Promise<Place>, run: (place: Place) => Promise<T>): Promise<T> {
+  const place = await opening;
   try {
     return await run(place);
   } finally {

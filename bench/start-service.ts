@@ -63,27 +63,33 @@ export interface OwnPostgres {
   readonly url: string;
   /** What tells a service to use it. */
   readonly settings: Readonly<Record<string, string>>;
-  /** Stops it and takes its data away. */
+  /** Stops it; its data goes with it where they are its own. */
   readonly stop: () => Promise<void>;
 }
 
 /** Postgres as the product ships it, but for `settings`, with nothing on it yet. */
 export async function startPostgres(settings: Readonly<Record<string, string>> = {}): Promise<OwnPostgres> {
-  const dataDir = await createDataDir();
-  const postgres = await startEmbeddedPostgres({ dataDir, log: createLog('silent'), settings }).catch(
-    async (error: unknown) => {
-      await removeDir(dataDir);
-      throw error;
-    },
-  );
+  const { dataDir, remove } = await createDataDir();
+  const postgres = await startPostgresOn(dataDir, settings).catch(async (error: unknown) => {
+    await remove();
+    throw error;
+  });
   return {
-    url: postgres.url,
-    settings: { DATABASE_URL: postgres.url, DATA_DIR: dataDir },
+    ...postgres,
     stop: async () => {
       await postgres.stop();
-      await removeDir(dataDir);
+      await remove();
     },
   };
+}
+
+/** The same on a folder that may have been used before, and that stays. */
+export async function startPostgresOn(
+  dataDir: string,
+  settings: Readonly<Record<string, string>> = {},
+): Promise<OwnPostgres> {
+  const { url, stop } = await startEmbeddedPostgres({ dataDir, log: createLog('silent'), settings });
+  return { url, settings: { DATABASE_URL: url, DATA_DIR: dataDir }, stop };
 }
 
 /** `src/main.ts` as a child; `temporaryDir` goes with it when we cannot remove it ourselves any more. */
@@ -101,12 +107,9 @@ export function startService(
   return startChildService({ settings: { ...common, ...settings }, startTimeoutMs, temporaryDir, signal });
 }
 
-async function createDataDir(): Promise<string> {
-  const dir = await mkdtemp(path.join(os.tmpdir(), 'ilive-bench-'));
-  await chmod(dir, 0o711); // started by root, Postgres runs as another user and has to get through
-  return dir;
-}
-
-function removeDir(dir: string): Promise<void> {
-  return rm(dir, { recursive: true, force: true });
+/** A folder for a Postgres, and what takes it away again. */
+export async function createDataDir(): Promise<{ dataDir: string; remove: () => Promise<void> }> {
+  const dataDir = await mkdtemp(path.join(os.tmpdir(), 'ilive-bench-'));
+  await chmod(dataDir, 0o711); // started by root, Postgres runs as another user and has to get through
+  return { dataDir, remove: () => rm(dataDir, { recursive: true, force: true }) };
 }

@@ -18,7 +18,7 @@ export interface Place {
   readonly postgresPid: number;
   readonly redisPid: number | undefined;
   readonly signal: AbortSignal;
-  /** Takes the database away. */
+  /** Takes the database away where it was made for this. */
   clear(): Promise<void>;
 }
 
@@ -28,14 +28,25 @@ export interface Stores {
   readonly signal: AbortSignal;
   /** Such as `Redis 7.4.1, append-only file synced every second`. */
   describe(): Promise<string>;
+  /** With nothing in it. */
   openPlace(secret: string): Promise<Place>;
+  /** In the server's own database, with whatever is in it, which stays. */
+  openFullPlace(secret: string): Promise<Place>;
 }
 
 export async function startStores(redisUrl: string | undefined, bench: Bench): Promise<Stores> {
-  const { signal, undo } = bench;
   const postgres = await startPostgres();
-  undo.push(postgres.stop);
-  const admin = connectOnce(postgres.url);
+  bench.undo.push(postgres.stop);
+  return openStores(postgres.url, redisUrl, bench);
+}
+
+/** Stores on a Postgres that runs already. */
+export async function openStores(
+  postgresUrl: string,
+  redisUrl: string | undefined,
+  { signal, undo }: Bench,
+): Promise<Stores> {
+  const admin = connectOnce(postgresUrl);
   undo.push(() => admin.close());
   const redis = redisUrl === undefined ? undefined : new Redis(redisUrl, { maxRetriesPerRequest: null });
   if (redis !== undefined) undo.push(async () => redis.disconnect());
@@ -47,8 +58,23 @@ export async function startStores(redisUrl: string | undefined, bench: Bench): P
   const postgresPid = postmaster?.pid ?? 0;
   const redisPid = await readRedisPid(redis);
   let placeCount = 0;
+  const open = async (
+    secret: string,
+    databaseUrl: string,
+    remove: () => Promise<unknown>,
+  ): Promise<Place> => {
+    await redis?.flushall();
+    // What earlier measurements left to be written is written now, and not at the cost of this one.
+    await admin.query({ text: 'checkpoint' });
+    const db = connectOnce(databaseUrl);
+    const clear = async () => {
+      await db.close();
+      await remove();
+    };
+    return { secret, databaseUrl, db, redisUrl, redis, postgresPid, redisPid, signal, clear };
+  };
   return {
-    databaseUrl: postgres.url,
+    databaseUrl: postgresUrl,
     hasRedis: redis !== undefined,
     signal,
     describe: () => describeRedis(redis),
@@ -56,27 +82,11 @@ export async function startStores(redisUrl: string | undefined, bench: Bench): P
       placeCount += 1;
       const name = `place_${placeCount}`;
       await admin.query({ text: `create database ${name}` });
-      await redis?.flushall();
-      // What earlier measurements left to be written is written now, and not at the cost of this one.
-      await admin.query({ text: 'checkpoint' });
-      const url = new URL(postgres.url);
+      const url = new URL(postgresUrl);
       url.pathname = `/${name}`;
-      const db = connectOnce(url.href);
-      return {
-        secret,
-        databaseUrl: url.href,
-        db,
-        redisUrl,
-        redis,
-        postgresPid,
-        redisPid,
-        signal,
-        clear: async () => {
-          await db.close();
-          await admin.query({ text: `drop database ${name} with (force)` });
-        },
-      };
+      return open(secret, url.href, () => admin.query({ text: `drop database ${name} with (force)` }));
     },
+    openFullPlace: (secret) => open(secret, postgresUrl, async () => {}),
   };
 }
 
