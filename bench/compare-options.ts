@@ -25,7 +25,7 @@ Usage: npm run bench -- [options]
 
   --rounds N         rounds, each measuring every contender once (default 3)
   --seconds N        length of one measurement (default 5)
-  --warm-up N        seconds before each, not counted (default 2)
+  --warm-up N        seconds before each, not counted (default 2; queryable: at least 6)
   --scenarios LIST   of ${scenarioNames.join(', ')} (default: all)
   --only LIST        these contenders alone, of ${wrapNames()}
   --connections N    connections that the closed loops keep busy (default 64)
@@ -40,7 +40,8 @@ Usage: npm run bench -- [options]
                      was wrong or a delivery was lost
   --help             this text
 
-All of it takes about 25 minutes; a quick look (--rounds 1 --seconds 3) about six.
+All of it takes about 25 minutes; a quick look about five:
+--rounds 1 --seconds 2 --warm-up 1 --backlog 20000
 `.trim();
 
 /** Throws an error whose message is for the reader; `help` when that is what was asked for. */

@@ -137,6 +137,7 @@ function writeCell(own: readonly Measured[], all: readonly Measured[], column: C
 
 /** The promises, with what this run measured. */
 export function writeVerdicts(verdicts: readonly Verdict[]): string {
+  if (verdicts.length === 0) return 'Nothing of it was measured.';
   const rows = verdicts.map(({ scenario, contender, what, measured, wanted, isKept }) => [
     scenario,
     contender,
@@ -145,7 +146,7 @@ export function writeVerdicts(verdicts: readonly Verdict[]): string {
     wanted,
     isKept ? 'kept' : 'NOT KEPT',
   ]);
-  return writeTable([['Scenario', 'Contender', 'Promised', 'Measured', 'Wanted', ''], ...rows]);
+  return writeTable([['Scenario', 'Contender', 'Promised', 'Measured', 'Wanted', 'Outcome'], ...rows]);
 }
 
 function writeFitting(spread: Spread): string {

@@ -143,10 +143,14 @@ function describeRun(options: CompareOptions, loadLimit: Readonly<Record<string,
 }
 
 function tellWarnings(measured: readonly Measured[]): void {
-  for (const { contender, scenario, round, warnings } of measured) {
-    for (const [message, count] of Object.entries(warnings))
-      console.log(`  ${scenario}, ${contender}, round ${round} warned: ${message} (${count})`);
+  const sums = new Map<string, number>();
+  for (const { contender, warnings } of measured) {
+    for (const [message, count] of Object.entries(warnings)) {
+      const said = `${contender} warned: ${message}`;
+      sums.set(said, (sums.get(said) ?? 0) + count);
+    }
   }
+  for (const [said, count] of sums) console.log(`  ${said} (${count})`);
 }
 
 async function keep(day: string, report: string, complaints: string): Promise<void> {

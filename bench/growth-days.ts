@@ -3,7 +3,14 @@
 import type { Database } from '../src/db/connect.ts';
 import type { Contender } from './line-up.ts';
 import { beside, type Outcome, type ScenarioOptions } from './scenario.ts';
-import { between, figuresOf, findTroubles, pause, startArrivals } from './scenario-arrivals.ts';
+import {
+  atEaseWarmUpSeconds,
+  between,
+  figuresOf,
+  findTroubles,
+  pause,
+  startArrivals,
+} from './scenario-arrivals.ts';
 import type { Place } from './stores.ts';
 
 const droppedDays = 5;
@@ -17,8 +24,9 @@ export async function dropDays(
   options: ScenarioOptions,
 ): Promise<Outcome> {
   return beside(contender.start('whole', place), async (playing) => {
+    const storedBefore = (await contender.countStored?.(place, 'whole')) ?? 0;
     const arrivals = startArrivals(contender, { place, playing, options });
-    await pause(options.warmUpSeconds, place);
+    await pause(Math.max(options.warmUpSeconds, atEaseWarmUpSeconds), place);
     const quietFromMs = nowMs();
     await pause(options.seconds, place);
     const quietToMs = nowMs();
@@ -40,7 +48,7 @@ export async function dropDays(
         ...figuresOf(quiet, 'quiet', ({ queryableMs }) => queryableMs),
         ...figuresOf(besides, 'besides', ({ queryableMs }) => queryableMs),
       },
-      troubles: await findTroubles(contender, place, all, 0),
+      troubles: await findTroubles(contender, place, all, storedBefore),
     };
   });
 }

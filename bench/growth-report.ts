@@ -67,7 +67,7 @@ export function writeGrowth({ measured, lists, days }: Grown, verdicts: readonly
       writeNumber(of(scenario, table, 'walBytes').median, 0),
     ]),
   );
-  const head = ['', 'Deliveries/s', 'Of empty', 'p99 ms', 'Postgres CPU ms each', 'WAL bytes each'];
+  const head = ['Measured', 'Deliveries/s', 'Of empty', 'p99 ms', 'Postgres CPU ms each', 'WAL bytes each'];
   const slowest = lists.toSorted((a, b) => b.p95Ms - a.p95Ms).slice(0, 5);
   const { figures } = days;
   const ms = (name: string) => (figures[name] ?? 0).toFixed(1);
@@ -90,7 +90,7 @@ export function writeGrowth({ measured, lists, days }: Grown, verdicts: readonly
       `p50 ${ms('besidesP50Ms')} and p99 ${ms('besidesP99Ms')} ms beside it, ${ms('quietP50Ms')} and ${ms('quietP99Ms')} ms before.`,
     '',
     writeTable([
-      ['Promised', 'Measured', 'Wanted', ''],
+      ['Promised', 'Measured', 'Wanted', 'Outcome'],
       ...verdicts.map(({ what, measured: value, wanted, isKept }) => [
         what,
         writeNumber(value, value < 20 ? 2 : 0),

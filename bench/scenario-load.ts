@@ -58,6 +58,7 @@ async function measureLoad(turn: Turn): Promise<Outcome> {
 async function measureWarmed(turn: Turn, child: ChildProcess): Promise<Outcome> {
   const { contender, place, playing, part } = turn;
   const { signal } = place;
+  const storedBefore = (await contender.countStored?.(place, part)) ?? 0;
   const warmed = await untilTold<LoadMessage, 'warmed'>(child, 'warmed', signal);
   const isDone = () => (part === 'whole' ? playing.isDone() : Promise.resolve(true));
   await untilSo(isDone, doneDeadlineSeconds, signal);
@@ -70,7 +71,9 @@ async function measureWarmed(turn: Turn, child: ChildProcess): Promise<Outcome> 
   const losses = await findLosses(contender, {
     place,
     part,
+    storedBefore,
     acknowledged: warmed.result.acknowledgedCount + result.acknowledgedCount,
+    countAccepted: playing.countAccepted,
   });
   const spanSeconds = (after.atMs - before.atMs) / 1_000;
   const costs = compareCosts(before, after, { turn, spanSeconds, loadPid: child.pid ?? 0, result });

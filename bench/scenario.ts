@@ -41,6 +41,8 @@ export type Scenario = (
 ) => Promise<Outcome & Pick<Measured, 'warnings'>>;
 
 const pollMs = 20;
+/** What was under way when the load left is through by then. */
+const settleSeconds = 5;
 
 /** Runs a scenario on a place, and clears it. */
 export async function onPlace<T>(opening: Promise<Place>, run: (place: Place) => Promise<T>): Promise<T> {
@@ -80,19 +82,32 @@ export async function untilSo(
   return true;
 }
 
-/** What became of the deliveries that were acknowledged in all. */
-export async function findLosses(
-  { countStored, countProcessed }: Contender,
-  {
-    place,
-    part,
-    acknowledged,
-  }: { readonly place: Place; readonly part: Part; readonly acknowledged: number },
-): Promise<string[]> {
-  const stored = await countStored?.(place, part);
-  if (stored === undefined) return [];
-  if (stored < acknowledged) return [`${acknowledged - stored} of ${acknowledged} acknowledged were lost`];
+export interface Owed {
+  readonly place: Place;
+  readonly part: Part;
+  /** Those that the load saw acknowledged. */
+  readonly acknowledged: number;
+  /** What was stored already before the first of them. */
+  readonly storedBefore: number;
+  /** By the contender's own count, which knows also of those whose answer the load did not stay for. */
+  readonly countAccepted?: () => Promise<number>;
+}
+
+/** What became of the deliveries that were acknowledged in all; empty when every one is where it should be. */
+export async function findLosses(contender: Contender, owed: Owed): Promise<string[]> {
+  const { place, part, acknowledged, storedBefore } = owed;
+  const { countStored, countProcessed } = contender;
+  if (countStored === undefined) return [];
+  let accepted = acknowledged;
+  let stored = 0;
+  const isSettled = async () => {
+    accepted = Math.max(acknowledged, (await owed.countAccepted?.()) ?? 0);
+    stored = (await countStored(place, part)) - storedBefore;
+    return stored === accepted;
+  };
+  if (!(await untilSo(isSettled, settleSeconds, place.signal)))
+    return [`${accepted} were accepted and ${stored} are stored`];
   if (part === 'receive') return [];
-  const processed = await countProcessed?.(place);
+  const processed = ((await countProcessed?.(place)) ?? 0) - storedBefore;
   return processed === stored ? [] : [`of ${stored} that are stored ${processed} are processed`];
 }

@@ -4,6 +4,7 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
 import type { Asked, Counts, Part, Told } from './contenders/program.ts';
+import { readCounters } from './measure.ts';
 import { startService } from './start-service.ts';
 import type { Place } from './stores.ts';
 
@@ -17,6 +18,8 @@ export interface Playing {
   readonly startMs: number;
   /** Whether everything that it accepted has been processed. */
   isDone(): Promise<boolean>;
+  /** How many it has accepted since its start, by its own count. */
+  countAccepted(): Promise<number>;
   /** Its warnings so far, counted by message. */
   warnings(): Readonly<Record<string, number>>;
   stop(): Promise<void>;
@@ -54,6 +57,7 @@ export async function startProgram(
         const { accepted, finished } = countsOf(await ask({ ask: 'counts' }));
         return finished >= accepted;
       },
+      countAccepted: async () => countsOf(await ask({ ask: 'counts' })).accepted - filledCount,
       warnings: () => ({}),
       stop,
     };
@@ -91,6 +95,10 @@ export async function startOurs(
       });
       return owed === undefined;
     },
+    countAccepted: async () => {
+      const counters = await readCounters({ address: service.address });
+      return counters.get('ilive_deliveries_received_total') ?? 0;
+    },
     warnings: () => service.log.warnings(),
     stop: () => service.stop(),
   };
@@ -108,6 +116,7 @@ export async function startApart(start: (part: Part) => Promise<Playing>): Promi
     pids: [...receiver.pids, ...worker.pids],
     startMs: receiver.startMs + worker.startMs,
     isDone: receiver.isDone,
+    countAccepted: receiver.countAccepted,
     warnings: () => ({ ...receiver.warnings(), ...worker.warnings() }),
     stop: async () => {
       await receiver.stop();
