@@ -4,7 +4,23 @@ import { readdirSync, readFileSync } from 'node:fs';
 
 export interface CpuReading {
   readonly busySeconds: number;
-  readonly processes: ReadonlyMap<number, { readonly name: string; readonly seconds: number }>;
+  readonly processes: ReadonlyMap<number, ProcessTime>;
+}
+
+interface ProcessTime {
+  readonly name: string;
+  readonly parent: number;
+  readonly seconds: number;
+}
+
+export interface WhoIsWho {
+  readonly seconds: number;
+  readonly servicePids: readonly number[];
+  readonly loadPid: number;
+  /** The postmaster; every Postgres on the machine counts where it is not known. */
+  readonly postgresPid?: number;
+  /** Every Redis on the machine counts where it is not known. */
+  readonly redisPid?: number | undefined;
 }
 
 export type CpuShares = Readonly<
@@ -32,33 +48,45 @@ export function readCpu(): CpuReading | undefined {
 export function shareCpu(
   before: CpuReading | undefined,
   after: CpuReading | undefined,
-  { seconds, servicePid, loadPid }: { seconds: number; servicePid: number; loadPid: number },
+  who: WhoIsWho,
 ): CpuShares | undefined {
   if (before === undefined || after === undefined) return undefined;
+  const { seconds, servicePids, loadPid, postgresPid, redisPid } = who;
   const used = { service: 0, postgres: 0, redis: 0, load: 0 };
-  for (const [pid, { name, seconds: now }] of after.processes) {
+  for (const [pid, { name, parent, seconds: now }] of after.processes) {
     const spent = (now - (before.processes.get(pid)?.seconds ?? 0)) / seconds;
-    if (pid === servicePid) used.service += spent;
+    const isPostgres = postgresPid === undefined || pid === postgresPid || parent === postgresPid;
+    if (servicePids.includes(pid)) used.service += spent;
     else if (pid === loadPid) used.load += spent;
-    else if (name === 'postgres') used.postgres += spent;
-    else if (/^(redis|valkey)/.test(name)) used.redis += spent;
+    else if (name === 'postgres' && isPostgres) used.postgres += spent;
+    else if (/^(redis|valkey)/.test(name) && (redisPid ?? pid) === pid) used.redis += spent;
   }
   const total = (after.busySeconds - before.busySeconds) / seconds;
   const ours = used.service + used.postgres + used.redis + used.load;
   return { ...used, elsewhere: Math.max(total - ours, 0), total };
 }
 
+/** The most memory that a process has had in use at once, in bytes; undefined where there is no /proc. */
+export function readPeakBytes(pid: number): number | undefined {
+  try {
+    const [, kilobytes] = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
+    return kilobytes === undefined ? undefined : Number(kilobytes) * 1024;
+  } catch {
+    return undefined;
+  }
+}
+
 function isPid(name: string): boolean {
   return /^\d+$/.test(name);
 }
 
-function readProcess(pid: string): [number, { name: string; seconds: number }][] {
+function readProcess(pid: string): [number, ProcessTime][] {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
     const name = text.slice(text.indexOf('(') + 1, text.lastIndexOf(')'));
     const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
     const seconds = (Number(fields[11]) + Number(fields[12])) / ticksPerSecond;
-    return [[Number(pid), { name, seconds }]];
+    return [[Number(pid), { name, parent: Number(fields[1]), seconds }]];
   } catch {
     return []; // it has ended in this moment
   }

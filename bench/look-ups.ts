@@ -5,16 +5,17 @@
 import { writeFile } from 'node:fs/promises';
 import type { Database } from '../src/db/connect.ts';
 import { migrate } from '../src/db/migrate.ts';
-import { startPostgres } from './contenders.ts';
-import { connectLooker, type Look, type Looker, type Query } from './look-ups-ask.ts';
-import { type Case, casesOf, findCases, type List, lookUpMany } from './look-ups-cases.ts';
+import { connectLooker } from './look-ups-ask.ts';
+import { findCases } from './look-ups-cases.ts';
+import { measureAll } from './look-ups-measure.ts';
 import { type LookUpsOptions, lookUpsHelp, readLookUpsOptions } from './look-ups-options.ts';
-import { type Measurement, summarize, type Timed, writeMeasurements } from './look-ups-report.ts';
+import { writeMeasurements } from './look-ups-report.ts';
 import { fillTables } from './look-ups-rows.ts';
 import { describeMachine } from './machine.ts';
 import { connectOnce } from './own-connection.ts';
 import { writeMachine } from './report.ts';
 import { type Bench, runBench } from './run-bench.ts';
+import { startPostgres } from './start-service.ts';
 
 async function run(options: LookUpsOptions, bench: Bench): Promise<boolean> {
   const postgres = await startPostgres({ fsync: 'off', full_page_writes: 'off' });
@@ -28,7 +29,7 @@ async function run(options: LookUpsOptions, bench: Bench): Promise<boolean> {
   await fillTables(db, { sessions: options.sessions, now }, (done) => console.log(`  ${done}`));
   const looker = await connectLooker(postgres.url);
   bench.undo.push(() => looker.close());
-  const measurements = await measureAll(looker, await findCases(db, now), options, bench.signal);
+  const measurements = await measureAll(looker, await findCases(db, now), options.times, bench.signal);
   const slow = measurements.filter(({ p95Ms }) => p95Ms > options.maxMs);
   console.log(`\n${writeMachine(machine)}`);
   console.log(`${await describeTables(db)}; each case ${options.times} times, two pages of 50\n`);
@@ -40,46 +41,6 @@ async function run(options: LookUpsOptions, bench: Bench): Promise<boolean> {
     await writeFile(options.jsonFile, `${JSON.stringify({ machine, options, measurements }, null, 2)}\n`);
   }
   return slow.length === 0;
-}
-
-async function measureAll(
-  looker: Looker,
-  lists: readonly List[],
-  { times }: LookUpsOptions,
-  signal: AbortSignal,
-): Promise<Measurement[]> {
-  const measurements: Measurement[] = [];
-  for (const list of lists) {
-    for (const [asked, caseOf] of casesOf(list)) {
-      signal.throwIfAborted();
-      measurements.push(summarize(list.name, asked, await measure(looker, list, caseOf, times)));
-    }
-  }
-  const timed: Timed[] = [];
-  for (let turn = 0; turn < times; turn += 1) {
-    timed.push({ ...(await looker.run((db) => lookUpMany(db, turn))), query: '' });
-  }
-  return [...measurements, summarize('/v1/sessions/lookup', '500 ids', timed)];
-}
-
-async function measure(
-  looker: Looker,
-  { operation }: List,
-  caseOf: Case,
-  times: number,
-): Promise<(Look & Timed)[]> {
-  const timed: (Look & Timed)[] = [];
-  const ask = async (query: Query) => {
-    const { look, nextCursor } = await looker.ask(operation, query);
-    timed.push({ ...look, query: new URLSearchParams(query).toString() });
-    return nextCursor;
-  };
-  for (let turn = 0; turn < times; turn += 1) {
-    const query = caseOf(turn);
-    const cursor = await ask(query);
-    if (cursor !== null) await ask({ ...query, cursor });
-  }
-  return timed;
 }
 
 async function describeTables(db: Database): Promise<string> {

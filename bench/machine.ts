@@ -1,6 +1,8 @@
 // Where and what was measured: a figure without its machine and its commit cannot be compared with any other.
 import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import os from 'node:os';
+import path from 'node:path';
 import { connect } from '../src/db/connect.ts';
 import { createLog } from '../src/log.ts';
 
@@ -27,6 +29,17 @@ export async function describeMachine(databaseUrl: string | undefined): Promise<
     postgres: databaseUrl === undefined ? 'unknown' : await readPostgresVersion(databaseUrl),
     commit: readCommit(),
   };
+}
+
+/** The versions of these packages, as they are installed. */
+export function describeVersions(names: readonly string[]): string {
+  const root = path.join(import.meta.dirname, '../node_modules');
+  return names
+    .map((name) => {
+      const { version } = JSON.parse(readFileSync(path.join(root, name, 'package.json'), 'utf8'));
+      return `${name} ${version}`;
+    })
+    .join(', ');
 }
 
 async function readPostgresVersion(url: string): Promise<string> {

@@ -1,19 +1,17 @@
-// One measurement of one contender: starts the load, notes the processor's time at its begin and its end, and waits until
-// the contender has processed what it took, so that its backlog does not weigh on whoever is measured next.
-import { fork } from 'node:child_process';
-import { once } from 'node:events';
-import path from 'node:path';
+// One measurement of one server under a load of another program: starts the load, notes the processor's time at its begin
+// and its end, and waits until the server has processed what it took, so that its backlog does not weigh on whoever is
+// measured next. Also what every measurement of the service reads: its own counters.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { LoadResult } from './cannon.ts';
-import type { Contender } from './contenders.ts';
 import { type CpuReading, type CpuShares, readCpu, shareCpu } from './cpu-time.ts';
-import type { LoadJob, LoadMessage } from './load.ts';
+import { forkLoad, untilTold } from './load-process.ts';
+import type { StartedService } from './start-service.ts';
 
 export interface Measurement extends LoadResult {
   readonly contender: string;
   readonly round: number;
   readonly acknowledgedPerSecond: number;
-  /** Deliveries in one group commit, on average; undefined for a contender without. */
+  /** Deliveries in one group commit, on average; undefined for a server without. */
   readonly groupDeliveries: number | undefined;
   /** Time of one group commit, on average. */
   readonly commitMs: number | undefined;
@@ -24,12 +22,7 @@ export interface Measurement extends LoadResult {
   readonly cpu: CpuShares | undefined;
 }
 
-export interface MeasureOptions extends Omit<LoadJob, 'url'> {
-  readonly round: number;
-  readonly signal: AbortSignal;
-}
-
-/** A load's own program, which is handed `job` and the address, and tells of itself as `load.ts` does. */
+/** A load's own program, which is handed `job` and the address, and tells of itself. */
 export interface LoadProgram {
   /** In this folder. */
   readonly file: string;
@@ -38,29 +31,26 @@ export interface LoadProgram {
   readonly signal: AbortSignal;
 }
 
+/** What such a program tells: the begin of what is measured, and its end. */
+export type LoadTold<Result> =
+  | { readonly about: 'begun' }
+  | { readonly about: 'ended'; readonly result: Result };
+
 export type Counters = ReadonlyMap<string, number>;
 
 const drainDeadlineMs = 120_000;
 const drainPollMs = 200;
 
-export function measure(contender: Contender, options: MeasureOptions): Promise<Measurement> {
-  const { round, signal, ...job } = options;
-  return measureUnder<LoadResult>(contender, { file: 'load.ts', job, round, signal });
-}
-
-/** The same under a load of another program, whose result may say more. */
 export async function measureUnder<Result extends LoadResult>(
-  contender: Contender,
+  contender: StartedService,
   { file, job, round, signal }: LoadProgram,
 ): Promise<Measurement & Result> {
-  const child = fork(path.join(import.meta.dirname, file), { signal });
-  child.on('error', () => {}); // the abort of `signal`, which `once` below tells as well
-  child.send({ ...job, url: new URL('/webhooks/ilive', contender.address).href });
-  await untilTold(child, 'begun', signal);
+  const url = new URL('/webhooks/ilive', contender.address).href;
+  const child = forkLoad(file, { ...job, url }, signal);
+  await untilTold<LoadTold<Result>, 'begun'>(child, 'begun', signal);
   const before: CpuReading | undefined = readCpu();
   const countedBefore = await readCounters(contender);
-  const told = await untilTold(child, 'ended', signal);
-  const result = told.result as Result; // what the program of `file` promises
+  const { result } = await untilTold<LoadTold<Result>, 'ended'>(child, 'ended', signal);
   const after = readCpu();
   const countedAfter = await readCounters(contender);
   const endedAt = performance.now();
@@ -73,28 +63,12 @@ export async function measureUnder<Result extends LoadResult>(
     acknowledgedPerSecond: result.acknowledgedCount / seconds,
     ...compareCounters(countedBefore, countedAfter, seconds, contender.processes),
     drainSeconds,
-    cpu: shareCpu(before, after, { seconds, servicePid: contender.pid, loadPid: child.pid ?? 0 }),
+    cpu: shareCpu(before, after, { seconds, servicePids: [contender.pid], loadPid: child.pid ?? 0 }),
   };
 }
 
-async function untilTold<About extends LoadMessage['about']>(
-  child: ReturnType<typeof fork>,
-  about: About,
-  signal: AbortSignal,
-): Promise<Extract<LoadMessage, { about: About }>> {
-  const failed = new AbortController();
-  child.once('exit', () => failed.abort(new Error('the load ended before it had told its result')));
-  const [message] = (await once(child, 'message', { signal: AbortSignal.any([signal, failed.signal]) }).catch(
-    () => {
-      throw signal.aborted ? signal.reason : failed.signal.reason;
-    },
-  )) as [LoadMessage];
-  if (message.about !== about) throw new Error(`the load told "${message.about}" and not "${about}"`);
-  return message as Extract<LoadMessage, { about: About }>;
-}
-
 async function drain(
-  contender: Contender,
+  contender: StartedService,
   endedAt: number,
   signal: AbortSignal,
 ): Promise<number | undefined> {
@@ -110,7 +84,7 @@ async function drain(
 }
 
 /** The service's own counters, summed over their labels; none for a server that has no metrics. */
-export async function readCounters({ address }: Pick<Contender, 'address'>): Promise<Counters> {
+export async function readCounters({ address }: Pick<StartedService, 'address'>): Promise<Counters> {
   const counters = new Map<string, number>();
   const response = await fetch(new URL('/metrics', address));
   const text = await response.text();
@@ -120,7 +94,8 @@ export async function readCounters({ address }: Pick<Contender, 'address'>): Pro
   return counters;
 }
 
-function compareCounters(before: Counters, after: Counters, seconds: number, processes: boolean) {
+/** What became of the groups between two readings. */
+export function compareCounters(before: Counters, after: Counters, seconds: number, processes: boolean) {
   const grown = (name: string) => (after.get(name) ?? 0) - (before.get(name) ?? 0);
   const commits = grown('ilive_group_deliveries_count');
   return {

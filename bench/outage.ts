@@ -11,10 +11,10 @@ import { startEmbeddedPostgres } from '../src/db/embedded.ts';
 import { defaultTemplate, parseTemplate, sign, signingKey, type Template } from '../src/ilive/signature.ts';
 import { createLog } from '../src/log.ts';
 import { startTcpProxy } from '../test/support/tcp-proxy.ts';
-import { createDataDir, removeDir, startService } from './contenders.ts';
 import { readCount } from './options.ts';
 import { connectOnce } from './own-connection.ts';
 import { type Bench, runBench } from './run-bench.ts';
+import { createDataDir, startService } from './start-service.ts';
 import { quantile } from './statistics.ts';
 
 interface OutageBenchOptions {
@@ -123,8 +123,8 @@ function startLoad(address: string, secret: string, rate: number) {
 }
 
 async function run(options: OutageBenchOptions, { signal, undo }: Bench): Promise<boolean> {
-  const dir = await createDataDir();
-  undo.push(() => removeDir(dir));
+  const { dataDir: dir, remove } = await createDataDir();
+  undo.push(remove);
   const [postgresDir, dataDir] = [path.join(dir, 'postgres'), path.join(dir, 'receiver')];
   await mkdir(dataDir);
   const startPostgres = () =>

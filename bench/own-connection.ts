@@ -2,10 +2,10 @@
 import { connect, type Database } from '../src/db/connect.ts';
 import { createLog } from '../src/log.ts';
 
-const statementTimeoutMs = 300_000;
+const defaultTimeoutMs = 300_000;
 
 /** One connection; it is made on first use. */
-export function connectOnce(url: string): Database {
+export function connectOnce(url: string, statementTimeoutMs = defaultTimeoutMs): Database {
   return connect({
     url,
     applicationName: 'ilive-webhooks bench',

@@ -9,6 +9,7 @@ import {
   tallyAnswers,
   untilAnswered,
 } from './cannon.ts';
+import { createSigner } from './deliveries-to-send.ts';
 import { prepareRefused } from './refused-requests.ts';
 import { prepareRequests } from './requests.ts';
 
@@ -44,7 +45,7 @@ async function runFlood(
   const url = new URL(address);
   const { connections, floodConnections, warmUpRequests, floodRequests } = job;
   const prepared = Math.max(preparedAtLeast, preparedPerRefused * (warmUpRequests + floodRequests));
-  const requests = prepareRequests(url, job.secret, prepared);
+  const requests = prepareRequests(url, createSigner('ilive', job.secret), prepared);
   const refusedOf = prepareRefused(url, job.bodyBytes);
   const flood = (amount: number) =>
     startCannon(url, { connections: floodConnections, amount, requestsOf: refusedOf });

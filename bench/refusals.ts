@@ -7,7 +7,6 @@ import { writeFile } from 'node:fs/promises';
 import { parseConfig } from '../src/config.ts';
 import type { Database } from '../src/db/connect.ts';
 import type { RefusalLimits } from '../src/db/refusals.ts';
-import { type Contender, startOnPostgres } from './contenders.ts';
 import { describeMachine } from './machine.ts';
 import { measureUnder, readCounters } from './measure.ts';
 import { connectOnce } from './own-connection.ts';
@@ -34,9 +33,10 @@ import {
 } from './refusals-store.ts';
 import { writeMachine } from './report.ts';
 import { type Bench, runBench } from './run-bench.ts';
+import { type StartedService, startOnPostgres } from './start-service.ts';
 
 /** A contender and the connection by which its table is looked at. */
-interface Watched extends Contender {
+interface Watched extends StartedService {
   readonly databaseUrl: string;
   readonly db: Database;
 }

@@ -144,7 +144,7 @@ function mark(): Mark {
 
 function cpuBetween(stage: Stage, from: Mark, to: Mark): CpuShares | undefined {
   const seconds = (to.ms - from.ms) / 1_000;
-  return shareCpu(from.cpu, to.cpu, { seconds, servicePid: stage.pid(), loadPid: process.pid });
+  return shareCpu(from.cpu, to.cpu, { seconds, servicePids: [stage.pid()], loadPid: process.pid });
 }
 
 function toPerformanceMs(at: string | null): number | undefined {

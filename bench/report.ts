@@ -1,9 +1,9 @@
 // The measurements as a table that a person reads, and that can stand in the README as it is. Every figure is the median
 // over the rounds with the lowest and the highest beside it; ratios are taken within a round, where both sides met the
 // same machine, and only then summed up.
-import type { Contender } from './contenders.ts';
 import type { Machine } from './machine.ts';
 import type { Measurement } from './measure.ts';
+import type { StartedService } from './start-service.ts';
 import { type Spread, spreadOf } from './statistics.ts';
 
 export interface Summary {
@@ -15,7 +15,7 @@ export interface Summary {
   readonly p99Ms: Spread;
 }
 
-export type Named = Pick<Contender, 'name' | 'title'>;
+export type Named = Pick<StartedService, 'name' | 'title'>;
 
 export function summarize(
   contenders: readonly Named[],
@@ -38,44 +38,6 @@ export function summarize(
       p99Ms: spreadOf(own.map((measured) => measured.p99Ms)),
     };
   });
-}
-
-/** Two tables in Markdown: what was reached, and where the time went. */
-export function writeTables(summaries: readonly Summary[], measurements: readonly Measurement[]): string {
-  const reached = [
-    ['Contender', 'Acknowledged/s', 'Of the ceiling', 'p50 ms', 'p99 ms'],
-    ...summaries.map(({ title, acknowledgedPerSecond, ratio, p50Ms, p99Ms }) => [
-      title,
-      writeSpread(acknowledgedPerSecond, 0),
-      writeSpread(ratio, 2),
-      writeSpread(p50Ms, 1),
-      writeSpread(p99Ms, 1),
-    ]),
-  ];
-  const spent = [
-    [
-      'Contender',
-      'Group',
-      'Commit ms',
-      'Processed/s',
-      'Caught up s',
-      ...cpuColumns.map(([, title]) => title),
-    ],
-    ...summaries.map(({ name, title }) => {
-      const own = measurements.filter(({ contender }) => contender === name);
-      const median = (of: (measured: Measurement) => number | undefined, digits: number) =>
-        writeMedian(own.map(of), digits);
-      return [
-        title,
-        median((measured) => measured.groupDeliveries, 0),
-        median((measured) => measured.commitMs, 1),
-        median((measured) => measured.processedPerSecond, 0),
-        median((measured) => measured.drainSeconds, 1),
-        ...cpuColumns.map(([share]) => median((measured) => measured.cpu?.[share], 2)),
-      ];
-    }),
-  ];
-  return `${writeTable(reached)}\n\n${writeTable(spent)}`;
 }
 
 export const cpuColumns = [

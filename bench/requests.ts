@@ -2,7 +2,7 @@
 // own each, so that no request is a repeat of another. They are made ahead of the measurement, since signing is the
 // vendor's work and would slow down the load more than the service.
 import { randomUUID } from 'node:crypto';
-import { defaultTemplate, parseTemplate, sign, signingKey, type Template } from '../src/ilive/signature.ts';
+import { sign, type signingKey, type Template } from '../src/ilive/signature.ts';
 import { plainStyle, writePayload } from '../src/simulator/payload.ts';
 
 type SigningKey = ReturnType<typeof signingKey>;
@@ -17,11 +17,16 @@ export interface Requests {
   readonly bodyBytes: number;
 }
 
-/** Makes `count` requests to `url` now. */
-export function prepareRequests(url: URL, secret: string, count: number): Requests {
-  const key = signingKey(secret, 'utf8');
-  const template = parseTemplate(defaultTemplate) as Template;
-  const make = () => writeRequest(url, Buffer.from(writeBody()), { key, template });
+/** Makes `count` requests to `url` now, of what `createDelivery` gives. */
+export function prepareRequests(
+  url: URL,
+  createDelivery: () => { readonly headers: Readonly<Record<string, string>>; readonly body: Buffer },
+  count: number,
+): Requests {
+  const make = () => {
+    const { headers, body } = createDelivery();
+    return writeHttp(url, headers, body);
+  };
   const ready = Array.from({ length: count }, make);
   let lateCount = 0;
   return {
@@ -39,18 +44,16 @@ export function prepareRequests(url: URL, secret: string, count: number): Reques
 export interface RequestOptions {
   readonly key: SigningKey;
   readonly template: Template;
-  /** One of its own where there is none. */
-  readonly webhookId?: string;
+  readonly webhookId: string;
 }
 
 /** One request, signed now. */
-export function writeRequest(
-  url: URL,
-  body: Buffer,
-  { key, template, webhookId = `wh_${randomUUID()}` }: RequestOptions,
-): Buffer {
+export function writeRequest(url: URL, body: Buffer, { key, template, webhookId }: RequestOptions): Buffer {
   const timestamp = Math.floor(Date.now() / 1000);
-  const signed = sign(body, { key, template, timestamp, webhookId });
+  return writeHttp(url, { ...sign(body, { key, template, timestamp, webhookId }) }, body);
+}
+
+function writeHttp(url: URL, signed: Readonly<Record<string, string>>, body: Buffer): Buffer {
   const headers = {
     host: url.host,
     'user-agent': 'iLive-Webhooks/1.0',

@@ -3,9 +3,9 @@
 import { randomBytes } from 'node:crypto';
 import type { Database } from '../src/db/connect.ts';
 import type { ChildService } from '../src/simulator/child-service.ts';
-import { startPostgres, startService } from './contenders.ts';
 import { connectOnce } from './own-connection.ts';
 import type { Bench } from './run-bench.ts';
+import { startPostgres, startService } from './start-service.ts';
 
 export interface Stage {
   readonly secret: string;

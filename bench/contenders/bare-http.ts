@@ -2,18 +2,19 @@
 // the load's own limit on this machine; a contender that comes near it was not measured but the load was.
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { runProgram } from './program.ts';
 
 const answer = '{"delivery_id":"00000000-0000-0000-0000-000000000000","repeat":false}';
 
-const server = createServer((req, res) => {
-  req.resume();
-  res.writeHead(202, { 'content-type': 'application/json', 'content-length': answer.length });
-  res.end(answer);
-});
-
-process.once('message', () => {
-  server.listen(0, '127.0.0.1', () => {
-    process.send?.({ address: `http://127.0.0.1:${(server.address() as AddressInfo).port}` });
+runProgram(async () => {
+  const server = createServer((req, res) => {
+    req.resume();
+    res.writeHead(202, { 'content-type': 'application/json', 'content-length': answer.length });
+    res.end(answer);
+  });
+  return new Promise((resolve) => {
+    server.listen(0, '127.0.0.1', () => {
+      resolve(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+    });
   });
 });
-process.once('disconnect', () => process.exit());

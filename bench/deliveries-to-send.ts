@@ -1,0 +1,69 @@
+// What a contender is sent: iLive's deliveries, or for Stripe's sync engine Stripe's own events, each with a signature that
+// is true, ids of its own, and a body of the same size. They differ in nothing that a contender could gain from.
+import { createHmac, randomUUID } from 'node:crypto';
+import { defaultTemplate, parseTemplate, sign, signingKey, type Template } from '../src/ilive/signature.ts';
+import { writeBody } from './requests.ts';
+
+export type Dialect = 'ilive' | 'stripe';
+
+export interface SignedDelivery {
+  /** What it can be found by once it has been processed: its session, or Stripe's customer. */
+  readonly name: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Buffer;
+}
+
+/** What makes one delivery after another, each signed at the moment at which it is made. */
+export function createSigner(dialect: Dialect, secret: string): () => SignedDelivery {
+  return dialect === 'ilive' ? createIliveSigner(secret) : createStripeSigner(secret);
+}
+
+function createIliveSigner(secret: string): () => SignedDelivery {
+  const key = signingKey(secret, 'utf8');
+  const template = parseTemplate(defaultTemplate) as Template;
+  return () => {
+    const name = `sess_${randomUUID()}`;
+    const body = Buffer.from(writeBody(name));
+    const rules = { key, template, timestamp: nowSeconds(), webhookId: `wh_${randomUUID()}` };
+    return { name, headers: { ...sign(body, rules) }, body };
+  };
+}
+
+function createStripeSigner(secret: string): () => SignedDelivery {
+  const wantedBytes = Buffer.byteLength(writeBody());
+  return () => {
+    const name = `cus_${randomUUID().replaceAll('-', '').slice(0, 14)}`;
+    const bareBytes = Buffer.byteLength(writeCustomerCreated(name, ''));
+    const filling = 'x'.repeat(Math.max(0, wantedBytes - bareBytes));
+    const body = Buffer.from(writeCustomerCreated(name, filling));
+    const timestamp = nowSeconds();
+    const mac = createHmac('sha256', secret).update(`${timestamp}.`).update(body).digest('hex');
+    return { name, headers: { 'stripe-signature': `t=${timestamp},v1=${mac}` }, body };
+  };
+}
+
+function writeCustomerCreated(id: string, filling: string): string {
+  return JSON.stringify({
+    id: `evt_${randomUUID()}`,
+    object: 'event',
+    api_version: '2020-08-27',
+    created: nowSeconds(),
+    type: 'customer.created',
+    data: {
+      object: {
+        id,
+        object: 'customer',
+        created: nowSeconds(),
+        currency: 'eur',
+        email: `${id}@example.com`,
+        livemode: true,
+        metadata: { filling },
+        name: 'São João',
+      },
+    },
+  });
+}
+
+function nowSeconds(): number {
+  return Math.floor(Date.now() / 1000);
+}

@@ -1,0 +1,110 @@
+// `npm run bench:growth`: does the service stay as it is when its tables grow? The same measurements on empty tables and on
+// full ones, in turns on one Postgres; then every case of every list on the full ones, and days of bodies dropped beside
+// live deliveries. Exit code 1 for a wrong answer or a lost delivery, and for a broken promise only where that is asked for.
+import { randomBytes } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import { dropDays } from './growth-days.ts';
+import { fillDataDir } from './growth-fill.ts';
+import { type GrowthOptions, growthHelp, readGrowthOptions } from './growth-options.ts';
+import { type Grown, judgeGrowth, writeGrowth } from './growth-report.ts';
+import { type Contender, lineUp } from './line-up.ts';
+import { connectLooker } from './look-ups-ask.ts';
+import { findCases } from './look-ups-cases.ts';
+import { measureAll } from './look-ups-measure.ts';
+import { describeMachine } from './machine.ts';
+import { writeMachine } from './report.ts';
+import { type Bench, runBench } from './run-bench.ts';
+import { onPlace } from './scenario.ts';
+import { burst, sustained } from './scenario-load.ts';
+import { createDataDir, startPostgresOn } from './start-service.ts';
+import { openStores, type Place, type Stores } from './stores.ts';
+
+const scenarioOf = { burst, sustained } as const;
+
+async function run(options: GrowthOptions, bench: Bench): Promise<boolean> {
+  const { dataDir, remove } = await createDataDir();
+  bench.undo.push(remove);
+  const now = new Date();
+  console.log(`Filling the tables with ${options.deliveries} deliveries …`);
+  const fillingMs = performance.now();
+  await fillDataDir(dataDir, { deliveries: options.deliveries, now }, tellSlow);
+  const fillSeconds = (performance.now() - fillingMs) / 1_000;
+  const postgres = await startPostgresOn(dataDir);
+  bench.undo.push(postgres.stop);
+  const stores = await openStores(postgres.url, undefined, bench);
+  const contender = lineUp.find(({ name }) => name === 'ours');
+  if (contender === undefined) throw new Error('the service has left the line-up');
+  const secret = randomBytes(24).toString('hex');
+  const machine = await describeMachine(postgres.url);
+  const tables = await onPlace(stores.openFullPlace(secret), ({ db }) =>
+    db.query<{ text: string }>({
+      text: `select format('%s rows, %s on the disk', to_char((select count(*) from deliveries), 'FM999,999,999'),
+               pg_size_pretty(pg_database_size(current_database()))) as text`,
+    }),
+  );
+  const measured = await measureBoth(contender, { stores, secret, options });
+  console.log('Asking the lists …');
+  const lists = await onPlace(stores.openFullPlace(secret), (place) => askLists(place, now, options.times));
+  console.log('Dropping days of bodies beside live deliveries …');
+  const days = await onPlace(stores.openFullPlace(secret), (place) => dropDays(contender, place, options));
+  const grown: Grown = { measured, lists, days };
+  const verdicts = judgeGrowth(grown);
+  console.log(`\n\`\`\`\n${writeMachine(machine)}`);
+  console.log(`${tables[0]?.text}, filled in ${Math.round(fillSeconds)} s`);
+  console.log(`${options.rounds} rounds of ${options.seconds} s after ${options.warmUpSeconds} s\n\`\`\`\n`);
+  console.log(writeGrowth(grown, verdicts));
+  const troubles = [...measured.flatMap(({ troubles: some }) => some), ...days.troubles];
+  if (troubles.length > 0) console.log(`\nNot as it should be:\n  ${troubles.join('\n  ')}`);
+  if (options.jsonFile !== undefined) {
+    const everything = { machine, options, fillSeconds, ...grown, verdicts };
+    await writeFile(options.jsonFile, `${JSON.stringify(everything, null, 2)}\n`);
+  }
+  return troubles.length === 0 && (!options.isStrict || verdicts.every(({ isKept }) => isKept));
+}
+
+// Dozens of indexes take no time worth a line.
+function tellSlow(done: string): void {
+  if (!done.includes('(0.')) console.log(`  ${done}`);
+}
+
+async function askLists(
+  { databaseUrl, db, signal }: Place,
+  now: Date,
+  times: number,
+): Promise<Grown['lists']> {
+  const looker = await connectLooker(databaseUrl);
+  try {
+    return await measureAll(looker, await findCases(db, now), times, signal);
+  } finally {
+    await looker.close();
+  }
+}
+
+interface Both {
+  readonly stores: Stores;
+  readonly secret: string;
+  readonly options: GrowthOptions;
+}
+
+async function measureBoth(
+  contender: Contender,
+  { stores, secret, options }: Both,
+): Promise<Grown['measured']> {
+  const measured: Grown['measured'][number][] = [];
+  for (let round = 1; round <= options.rounds; round += 1) {
+    for (const scenario of ['burst', 'sustained'] as const) {
+      // Each comes first every other time.
+      const tables = round % 2 === 1 ? (['empty', 'full'] as const) : (['full', 'empty'] as const);
+      for (const table of tables) {
+        const place = table === 'empty' ? stores.openPlace(secret) : stores.openFullPlace(secret);
+        const outcome = await onPlace(place, (opened) => scenarioOf[scenario](contender, opened, options));
+        const rate = Math.round(outcome.figures.perSecond ?? 0);
+        console.log(`  round ${round}, ${scenario}, ${table} tables: ${rate}/s`);
+        measured.push({ ...outcome, round, scenario, table });
+      }
+    }
+  }
+  return measured;
+}
+
+runBench(growthHelp, readGrowthOptions, run);

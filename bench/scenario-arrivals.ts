@@ -1,0 +1,140 @@
+// Open loops: how long after it was due a delivery is acknowledged and can be queried, at a pace that a service lives at
+// (`queryable`), and how much longer that takes while the same service works off a backlog (`live`).
+import type { Arrival, ArrivalsJob, ArrivalsMessage } from './arrivals.ts';
+import type { Contender } from './line-up.ts';
+import { forkLoad, untilTold } from './load-process.ts';
+import {
+  beside,
+  findLosses,
+  type Outcome,
+  type Scenario,
+  type ScenarioOptions,
+  untilSo,
+} from './scenario.ts';
+import type { Playing } from './start-program.ts';
+import { quantile } from './statistics.ts';
+import type { Place } from './stores.ts';
+
+/** The least warm-up at this pace: a server that was just started has compiled little of itself after a few hundred requests. */
+export const atEaseWarmUpSeconds = 6;
+/** Between the end of a backlog and what counts as quiet: what still is under way gets out of the way. */
+const settleSeconds = 1;
+
+export const queryable: Scenario = (contender, place, options) =>
+  beside(contender.start('whole', place), async (playing) => {
+    const arrivals = startArrivals(contender, { place, playing, options });
+    await pause(Math.max(options.warmUpSeconds, atEaseWarmUpSeconds), place);
+    const fromMs = nowMs();
+    await pause(options.seconds, place);
+    const toMs = nowMs();
+    const all = await arrivals.stop();
+    const counted = between(all, fromMs, toMs);
+    return {
+      figures: {
+        ...figuresOf(counted, 'ack', ({ acknowledgedMs }) => acknowledgedMs),
+        ...figuresOf(counted, 'queryable', ({ queryableMs }) => queryableMs),
+        perSecond: (counted.length * 1_000) / (toMs - fromMs),
+      },
+      troubles: await findTroubles(contender, place, all, 0),
+    };
+  });
+
+/** The backlog is there when the service starts, as after an outage; the deliveries arrive from the same moment on. */
+export const live: Scenario = async (contender, place, options) => {
+  await contender.fill?.(place, options.backlog);
+  const filledAt = new Date().toISOString();
+  return beside(contender.start('whole', place, options.backlog), async (playing) => {
+    const arrivals = startArrivals(contender, { place, playing, options });
+    const fromMs = nowMs();
+    const isWorkedOff = async () => {
+      const [owed] = await place.db.query({
+        name: 'is-backlog-owed',
+        text: `select from deliveries where state = 'received' and received_at <= $1 order by id limit 1`,
+        values: [filledAt],
+      });
+      return owed === undefined;
+    };
+    const hasDone = await untilSo(isWorkedOff, options.limitSeconds, place.signal);
+    const doneMs = nowMs();
+    if (hasDone) await pause(settleSeconds, place);
+    const quietFromMs = nowMs();
+    if (hasDone) await pause(options.seconds, place);
+    const all = await arrivals.stop();
+    const besides = between(all, fromMs, doneMs);
+    const quiet = between(all, quietFromMs, nowMs());
+    const figures: Record<string, number> = {
+      ...figuresOf(besides, 'backlog', ({ queryableMs }) => queryableMs),
+      ...figuresOf(besides, 'backlogAck', ({ acknowledgedMs }) => acknowledgedMs),
+      ...figuresOf(quiet, 'quiet', ({ queryableMs }) => queryableMs),
+      ...(hasDone ? { perSecond: (options.backlog * 1_000) / (doneMs - fromMs) } : {}),
+    };
+    const { backlogP99Ms, quietP99Ms } = figures;
+    if (backlogP99Ms !== undefined && quietP99Ms !== undefined) figures.slowdown = backlogP99Ms / quietP99Ms;
+    if (!hasDone) {
+      const troubles = [`its backlog was not worked off within ${options.limitSeconds} s`];
+      return { figures, troubles: [...troubles, ...wrongAnswers(all)] };
+    }
+    return { figures, troubles: await findTroubles(contender, place, all, options.backlog) };
+  });
+};
+
+export function startArrivals(
+  { dialect, findNames = '' }: Contender,
+  more: { readonly place: Place; readonly playing: Playing; readonly options: ScenarioOptions },
+) {
+  const { databaseUrl, secret, signal } = more.place;
+  const url = new URL('/webhooks/ilive', more.playing.address).href;
+  const { perSecond } = more.options;
+  const job: ArrivalsJob = { url, secret, dialect, perSecond, databaseUrl, findNames };
+  const child = forkLoad('arrivals.ts', job, signal);
+  return {
+    stop: async (): Promise<readonly Arrival[]> => {
+      const telling = untilTold<ArrivalsMessage, 'ended'>(child, 'ended', signal);
+      child.send('stop');
+      return (await telling).arrivals;
+    },
+  };
+}
+
+export async function findTroubles(
+  contender: Contender,
+  place: Place,
+  all: readonly Arrival[],
+  storedBefore: number,
+): Promise<string[]> {
+  const accepted = all.filter(({ status }) => status === 202);
+  const unseen = accepted.filter(({ queryableMs }) => queryableMs === undefined).length;
+  return [
+    ...wrongAnswers(all),
+    ...(unseen === 0 ? [] : [`${unseen} of ${accepted.length} were never seen`]),
+    ...(await findLosses(contender, { place, part: 'whole', storedBefore, acknowledged: accepted.length })),
+  ];
+}
+
+function wrongAnswers(all: readonly Arrival[]): string[] {
+  const wrong = all.filter(({ status }) => status !== 202).length;
+  return wrong === 0 ? [] : [`${wrong} of ${all.length} were not answered with 202`];
+}
+
+export function between(all: readonly Arrival[], fromMs: number, toMs: number): Arrival[] {
+  return all.filter(({ dueAtMs }) => dueAtMs >= fromMs && dueAtMs < toMs);
+}
+
+export function figuresOf(
+  arrivals: readonly Arrival[],
+  name: string,
+  timeOf: (arrival: Arrival) => number | undefined,
+): Outcome['figures'] {
+  const sorted = arrivals.map(timeOf).filter((ms) => ms !== undefined);
+  sorted.sort((a, b) => a - b);
+  if (sorted.length === 0) return {};
+  return { [`${name}P50Ms`]: quantile(sorted, 0.5), [`${name}P99Ms`]: quantile(sorted, 0.99) };
+}
+
+export function pause(seconds: number, { signal }: Place): Promise<boolean> {
+  return untilSo(() => Promise.resolve(false), seconds, signal);
+}
+
+function nowMs(): number {
+  return performance.timeOrigin + performance.now();
+}

@@ -1,0 +1,165 @@
+// Closed loops: how fast deliveries are acknowledged while nobody works on them (`burst`), and how fast they are both
+// acknowledged and processed (`sustained`), over the whole span until the last one that was accepted is done. The warm-up's
+// deliveries are done before the measurement begins.
+import type { ChildProcess } from 'node:child_process';
+import type { LoadResult } from './cannon.ts';
+import type { Part } from './contenders/program.ts';
+import { readCpu, readPeakBytes, shareCpu } from './cpu-time.ts';
+import type { Contender } from './line-up.ts';
+import type { LoadJob, LoadMessage } from './load.ts';
+import { forkLoad, untilTold } from './load-process.ts';
+import { compareCounters, readCounters } from './measure.ts';
+import {
+  beside,
+  findLosses,
+  type Outcome,
+  type Scenario,
+  type ScenarioOptions,
+  untilSo,
+} from './scenario.ts';
+import type { Playing } from './start-program.ts';
+import type { Place } from './stores.ts';
+
+export const burst: Scenario = (contender, place, options) =>
+  beside(contender.start('receive', place), (playing) =>
+    measureLoad({ contender, place, options, playing, part: 'receive' }),
+  );
+
+export const sustained: Scenario = (contender, place, options) =>
+  beside(contender.start('whole', place), (playing) =>
+    measureLoad({ contender, place, options, playing, part: 'whole' }),
+  );
+
+interface Turn {
+  readonly contender: Contender;
+  readonly part: Part;
+  readonly place: Place;
+  readonly playing: Playing;
+  readonly options: ScenarioOptions;
+}
+
+const megabyte = 2 ** 20;
+const doneDeadlineSeconds = 120;
+
+async function measureLoad(turn: Turn): Promise<Outcome> {
+  const { contender, place, playing, options } = turn;
+  const { connections, warmUpSeconds, seconds } = options;
+  const { signal, secret } = place;
+  const url = new URL('/webhooks/ilive', playing.address).href;
+  const job: LoadJob = { url, secret, dialect: contender.dialect, connections, warmUpSeconds, seconds };
+  const child = forkLoad('load.ts', job, signal);
+  try {
+    return await measureWarmed(turn, child);
+  } finally {
+    if (child.connected) child.disconnect();
+  }
+}
+
+async function measureWarmed(turn: Turn, child: ChildProcess): Promise<Outcome> {
+  const { contender, place, playing, part } = turn;
+  const { signal } = place;
+  const storedBefore = (await contender.countStored?.(place, part)) ?? 0;
+  const warmed = await untilTold<LoadMessage, 'warmed'>(child, 'warmed', signal);
+  const isDone = () => (part === 'whole' ? playing.isDone() : Promise.resolve(true));
+  await untilSo(isDone, doneDeadlineSeconds, signal);
+  const before = await readCosts(turn);
+  child.send('go');
+  const { result } = await untilTold<LoadMessage, 'ended'>(child, 'ended', signal);
+  const loaded = await readCosts(turn);
+  const hasDone = await untilSo(isDone, doneDeadlineSeconds, signal);
+  const after = part === 'whole' ? await readCosts(turn) : loaded;
+  const losses = await findLosses(contender, {
+    place,
+    part,
+    storedBefore,
+    acknowledged: warmed.result.acknowledgedCount + result.acknowledgedCount,
+    countAccepted: playing.countAccepted,
+  });
+  const spanSeconds = (after.atMs - before.atMs) / 1_000;
+  const costs = compareCosts(before, after, { turn, spanSeconds, loadPid: child.pid ?? 0, result });
+  const groups = compareCounters(before.counters, loaded.counters, result.seconds, part === 'whole');
+  return {
+    figures: keepKnown({
+      ackPerSecond: result.acknowledgedCount / result.seconds,
+      perSecond: result.acknowledgedCount / (part === 'whole' ? spanSeconds : result.seconds),
+      p50Ms: result.p50Ms,
+      p99Ms: result.p99Ms,
+      caughtUpSeconds: part === 'whole' ? (after.atMs - loaded.atMs) / 1_000 : undefined,
+      groupDeliveries: groups.groupDeliveries,
+      commitMs: groups.commitMs,
+      ...costs,
+      startMs: playing.startMs,
+      bodyBytes: result.bodyBytes,
+    }),
+    troubles: [
+      ...troublesOf(warmed.result),
+      ...troublesOf(result),
+      ...(hasDone ? losses : ['it was never done with what it accepted']),
+    ],
+  };
+}
+
+interface Costs {
+  readonly atMs: number;
+  readonly cpu: ReturnType<typeof readCpu>;
+  readonly counters: Awaited<ReturnType<typeof readCounters>>;
+  readonly walBytes: number;
+  readonly redisCommands: number;
+}
+
+async function readCosts({ place: { db, redis }, playing }: Turn): Promise<Costs> {
+  const atMs = performance.now();
+  const cpu = readCpu();
+  const counters = await readCounters(playing);
+  const [wal] = await db.query<{ bytes: string }>({
+    text: `select (pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::text as bytes`,
+  });
+  const [, commands] = /total_commands_processed:(\d+)/.exec((await redis?.info('stats')) ?? '') ?? [];
+  return { atMs, cpu, counters, walBytes: Number(wal?.bytes ?? 0), redisCommands: Number(commands ?? 0) };
+}
+
+function compareCosts(
+  before: Costs,
+  after: Costs,
+  more: {
+    readonly turn: Turn;
+    readonly spanSeconds: number;
+    readonly loadPid: number;
+    readonly result: LoadResult;
+  },
+): Record<string, number | undefined> {
+  const { turn, spanSeconds: seconds, loadPid, result } = more;
+  const { pids } = turn.playing;
+  const { postgresPid, redisPid } = turn.place;
+  const cpu = shareCpu(before.cpu, after.cpu, { seconds, servicePids: pids, loadPid, postgresPid, redisPid });
+  const perDelivery = (value: number) => value / Math.max(1, result.acknowledgedCount);
+  const cpuMs = (cores: number | undefined) =>
+    cores === undefined ? undefined : perDelivery(cores * seconds * 1_000);
+  const peakBytes = pids[0] === undefined ? undefined : readPeakBytes(pids[0]);
+  return {
+    cpuService: cpu?.service,
+    cpuPostgres: cpu?.postgres,
+    cpuRedis: cpu?.redis,
+    cpuLoad: cpu?.load,
+    cpuElsewhere: cpu?.elsewhere,
+    serviceMs: cpuMs(cpu?.service),
+    postgresMs: cpuMs(cpu?.postgres),
+    redisMs: cpuMs(cpu?.redis),
+    walBytes: perDelivery(after.walBytes - before.walBytes),
+    redisCommands: perDelivery(after.redisCommands - before.redisCommands),
+    peakMegabytes: peakBytes === undefined ? undefined : peakBytes / megabyte,
+  };
+}
+
+function troublesOf({ otherStatuses, errorCount, lateCount, acknowledgedCount }: LoadResult): string[] {
+  const troubles = Object.entries(otherStatuses).map(([status, count]) => `${count} answers ${status}`);
+  if (errorCount > 0) troubles.push(`${errorCount} connections broken or timed out`);
+  if (lateCount > 0) troubles.push(`${lateCount} requests signed while the load ran`);
+  if (acknowledgedCount === 0) troubles.push('nothing was acknowledged');
+  return troubles;
+}
+
+export function keepKnown(figures: Record<string, number | undefined>): Record<string, number> {
+  const known = Object.entries(figures).filter((entry): entry is [string, number] => entry[1] !== undefined);
+  return Object.fromEntries(known);
+}
