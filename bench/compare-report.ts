@@ -49,6 +49,8 @@ const columns: Readonly<Record<ScenarioName, readonly Column[]>> = {
     plain('Group', 'groupDeliveries', 0),
     plain('Commit ms', 'commitMs', 1),
     plain('Most MB', 'peakMegabytes', 0),
+    plain('Begin', 'megabytesBefore', 0),
+    plain('End', 'megabytesAfter', 0),
     ...processors,
   ],
   sustained: [

@@ -66,11 +66,19 @@ export function shareCpu(
   return { ...used, elsewhere: Math.max(total - ours, 0), total };
 }
 
-/** The most memory that a process has had in use at once, in bytes; undefined where there is no /proc. */
-export function readPeakBytes(pid: number): number | undefined {
+export interface MemoryReading {
+  readonly residentBytes: number;
+  /** The most that it ever was. */
+  readonly peakBytes: number;
+}
+
+/** What a process has in memory; undefined where there is no /proc. */
+export function readMemory(pid: number): MemoryReading | undefined {
   try {
-    const [, kilobytes] = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
-    return kilobytes === undefined ? undefined : Number(kilobytes) * 1024;
+    const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+    const bytesOf = (name: string) =>
+      Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1]) * 1024;
+    return { residentBytes: bytesOf('VmRSS'), peakBytes: bytesOf('VmHWM') };
   } catch {
     return undefined;
   }

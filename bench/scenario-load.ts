@@ -4,7 +4,7 @@
 import type { ChildProcess } from 'node:child_process';
 import type { LoadResult } from './cannon.ts';
 import type { Part } from './contenders/program.ts';
-import { readCpu, readPeakBytes, shareCpu } from './cpu-time.ts';
+import { type MemoryReading, readCpu, readMemory, shareCpu } from './cpu-time.ts';
 import type { Contender } from './line-up.ts';
 import type { LoadJob, LoadMessage } from './load.ts';
 import { forkLoad, untilTold } from './load-process.ts';
@@ -102,6 +102,8 @@ async function measureWarmed(turn: Turn, child: ChildProcess): Promise<Outcome> 
 interface Costs {
   readonly atMs: number;
   readonly cpu: ReturnType<typeof readCpu>;
+  /** Of the process that receives. */
+  readonly memory: MemoryReading | undefined;
   readonly counters: Awaited<ReturnType<typeof readCounters>>;
   readonly walBytes: number;
   readonly redisCommands: number;
@@ -110,12 +112,20 @@ interface Costs {
 async function readCosts({ place: { db, redis }, playing }: Turn): Promise<Costs> {
   const atMs = performance.now();
   const cpu = readCpu();
+  const memory = readMemory(playing.pids[0] ?? 0);
   const counters = await readCounters(playing);
   const [wal] = await db.query<{ bytes: string }>({
     text: `select (pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::text as bytes`,
   });
   const [, commands] = /total_commands_processed:(\d+)/.exec((await redis?.info('stats')) ?? '') ?? [];
-  return { atMs, cpu, counters, walBytes: Number(wal?.bytes ?? 0), redisCommands: Number(commands ?? 0) };
+  return {
+    atMs,
+    cpu,
+    memory,
+    counters,
+    walBytes: Number(wal?.bytes ?? 0),
+    redisCommands: Number(commands ?? 0),
+  };
 }
 
 function compareCosts(
@@ -135,7 +145,7 @@ function compareCosts(
   const perDelivery = (value: number) => value / Math.max(1, result.acknowledgedCount);
   const cpuMs = (cores: number | undefined) =>
     cores === undefined ? undefined : perDelivery(cores * seconds * 1_000);
-  const peakBytes = pids[0] === undefined ? undefined : readPeakBytes(pids[0]);
+  const megabytes = (bytes: number | undefined) => (bytes === undefined ? undefined : bytes / megabyte);
   return {
     cpuService: cpu?.service,
     cpuPostgres: cpu?.postgres,
@@ -147,7 +157,9 @@ function compareCosts(
     redisMs: cpuMs(cpu?.redis),
     walBytes: perDelivery(after.walBytes - before.walBytes),
     redisCommands: perDelivery(after.redisCommands - before.redisCommands),
-    peakMegabytes: peakBytes === undefined ? undefined : peakBytes / megabyte,
+    megabytesBefore: megabytes(before.memory?.residentBytes),
+    megabytesAfter: megabytes(after.memory?.residentBytes),
+    peakMegabytes: megabytes(after.memory?.peakBytes),
   };
 }
 
