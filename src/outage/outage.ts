@@ -51,6 +51,8 @@ interface State extends OutageOptions {
   gate: Promise<void> | undefined;
   draining: Promise<void> | undefined;
   trouble: 'full' | 'failing' | undefined;
+  /** Halved by each commit that fails, or a database that is only slow would be asked for too much for ever. */
+  batchCount: number;
   lastLoggedAt: number;
 }
 
@@ -63,6 +65,7 @@ export function createOutage(options: OutageOptions): Outage {
     gate: undefined,
     draining: undefined,
     trouble: undefined,
+    batchCount: drainBatchCount,
     lastLoggedAt: Number.NEGATIVE_INFINITY,
   };
   const { heldCount } = options.store.figures();
@@ -135,15 +138,17 @@ async function drainAll(state: State): Promise<void> {
     const { heldCount } = store.figures();
     try {
       // Nobody is made to wait for a database that has not been seen to commit.
-      const isLast = heldCount === 0 || (isBack && heldCount <= drainBatchCount);
+      const isLast = heldCount === 0 || (isBack && heldCount <= state.batchCount);
       count += isLast ? await drainLast(state) : await drainSome(state);
       isBack = true;
       failures = 0;
+      state.batchCount = Math.min(drainBatchCount, state.batchCount * 2);
       if (state.since !== null) continue;
       if (count > 0) log.info({ count }, 'Postgres commits again, and the outage store is empty');
       return;
     } catch (error) {
       isBack = false;
+      state.batchCount = Math.max(1, Math.floor(state.batchCount / 2));
       if (!isAway(error)) log.error({ err: error }, 'the outage store could not be drained; trying again');
       await wait(backoffMs(failures, probe), undefined, { signal: stopping.signal }).catch(() => {});
       failures += 1;
@@ -152,7 +157,7 @@ async function drainAll(state: State): Promise<void> {
 }
 
 async function drainSome(state: State): Promise<number> {
-  const batch = await state.store.take(drainBatchCount);
+  const batch = await state.store.take(state.batchCount);
   return batch === undefined ? drainLast(state) : recordBatch(state, batch);
 }
 
@@ -162,7 +167,7 @@ async function drainLast(state: State): Promise<number> {
   state.gate = promise;
   try {
     await state.store.endSegment();
-    const count = await drainStore(state.store, state);
+    const count = await drainStore(state.store, state, state.batchCount);
     if (count > 0) state.trouble = undefined;
     state.since = null;
     state.draining = undefined; // together with it: an outage that begins now needs a drain of its own
@@ -176,10 +181,14 @@ async function drainLast(state: State): Promise<number> {
 type Recording = Pick<OutageOptions, 'record' | 'onDrained' | 'log'>;
 
 /** Records all that lies in a store to which nothing is appended meanwhile; answers how many. Throws `unavailable`. */
-export async function drainStore(store: OutageStore, recording: Recording): Promise<number> {
+export async function drainStore(
+  store: OutageStore,
+  recording: Recording,
+  batchCount = drainBatchCount,
+): Promise<number> {
   let count = 0;
   for (;;) {
-    const batch = await store.take(drainBatchCount);
+    const batch = await store.take(batchCount);
     if (batch === undefined) return count;
     count += await recordBatch(recording, batch);
   }

@@ -40,6 +40,16 @@ test('all problems are told at once, each with its key', () => {
 test.each([
   ['a receiver without a secret', {}, 'ILIVE_WEBHOOK_SECRETS'],
   ['a split role without a database', { ...least, ROLE: 'worker' }, 'DATABASE_URL'],
+  [
+    'turning away before the outage store takes over',
+    { ...least, COMMIT_TIMEOUT_SECONDS: '9' },
+    'ADMISSION_MAX_WAIT_MS',
+  ],
+  [
+    'less room for bodies than for one',
+    { ...least, GROUP_QUEUE_MAX_BYTES: '1048576', BODY_LIMIT_BYTES: '2097152' },
+    'GROUP_QUEUE_MAX_BYTES',
+  ],
   ['a misspelt key of ours', { ...least, ILIVE_WEBHOOK_SECRET: 'x' }, 'ILIVE_WEBHOOK_SECRET'],
   [
     'a secret that is not in the encoding',

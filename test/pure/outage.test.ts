@@ -80,6 +80,27 @@ test('1 — what the database refuses as data is set aside, and its neighbours a
   expect(line.look()).toMatchObject({ heldCount: 0, damagedCount: 1 });
 });
 
+test('2 — a database that is too slow for a whole batch gets smaller ones', async () => {
+  const store = await open();
+  const recorded: string[] = [];
+  const record = async (payloads: readonly Buffer[]) => {
+    if (payloads.length > 50) throw away;
+    recorded.push(...payloads.map(String));
+  };
+  outage = createOutage({
+    store,
+    maxBytes: 2 ** 30,
+    record,
+    onKept: () => {},
+    onDrained: () => {},
+    log: createLog('silent'),
+  });
+  const told = Array.from({ length: 400 }, (_, index) => String(index));
+  await outage.keepFailed(bytes(...told), away);
+  await ended(outage);
+  expect(recorded).toEqual(told);
+});
+
 test('an outage that begins as the last one ends is drained as well', async () => {
   let isAway = true;
   const { outage: line, recorded } = await setUp({

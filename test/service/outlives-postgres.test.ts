@@ -93,7 +93,7 @@ test('2 — cut off from Postgres: 202, still ready, then all is recorded by its
   expect((await service.get('/metrics', null)).body).toMatch(/^ilive_outage_drained_total 120$/m);
 });
 
-test('2 — what a session was told during an outage is in the order in which it was told', async () => {
+test('2 — what was told during an outage is recorded in the order in which it was told, and nothing overtakes it', async () => {
   const service = await start();
   const { session_id } = verdictPayload();
   const told: string[] = [];
@@ -108,10 +108,17 @@ test('2 — what a session was told during an outage is in the order in which it
   for (let count = 0; count < 20; count += 1) await tell();
   await drained(service);
   await service.settled();
-  const rows = await service.db.query<{ id: string }>({
+  const rows = await service.db.query<{ id: string; transaction: string }>({
+    text: 'select delivery_id::text as id, xmin::text as transaction from delivery_bodies',
+  });
+  const transactions = new Map(rows.map(({ id, transaction }) => [id, Number(transaction)]));
+  const committed = told.map((id) => transactions.get(id));
+  expect(committed).toEqual(committed.toSorted((a = 0, b = 0) => a - b));
+  expect(new Set(committed)).not.toContain(undefined);
+  const received = await service.db.query<{ id: string }>({
     text: 'select id::text from deliveries order by received_at, id',
   });
-  expect(rows.map(({ id }) => id)).toEqual(told);
+  expect(received.map(({ id }) => id)).toEqual(told);
 });
 
 test('2 — a Postgres that hangs is an outage too, once a commit takes too long, and nobody waits longer than that', async () => {
@@ -120,13 +127,14 @@ test('2 — a Postgres that hangs is an outage too, once a commit takes too long
   wire.freeze();
   const startedAt = performance.now();
   const during = await deliverMany(service, 30);
-  expect(performance.now() - startedAt).toBeLessThan(4_000);
+  expect(performance.now() - startedAt).toBeLessThan(2_500);
   const later = await deliverMany(service, 30);
   expect(statuses([...during, ...later].map(([, answer]) => answer))).toEqual([202]);
   // Those who look for what is wrong are answered, too.
   expect(await outageStates(service)).toBe('taking');
+  const askedAt = performance.now();
   expect((await service.get('/metrics', null)).body).toMatch(/^ilive_outage_held_deliveries 60$/m);
-  expect(performance.now() - startedAt).toBeLessThan(10_000);
+  expect(performance.now() - askedAt).toBeLessThan(4_000);
   wire.thaw();
   await drained(service);
   await expectRecorded(service, [...before, ...during, ...later]);
