@@ -4,7 +4,7 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, inject, test } from 'vitest';
-import { createTestDatabase } from '../support/database.ts';
+import { createTestDatabase, runAsAdmin } from '../support/database.ts';
 import { type Sent, startTestService, type TestService, verdictPayload } from '../support/service.ts';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
 import { until } from '../support/until.ts';
@@ -166,7 +166,6 @@ test('2 — a database that takes no writes, and one whose disk is full, are out
   const readOnly = await deliverMany(service, 10);
   expect(statuses(readOnly.map(([, answer]) => answer))).toEqual([202]);
   expect(await outageStates(service)).toBe('taking');
-  await service.db.query({ text: 'set default_transaction_read_only = off' });
   await asAdmin(`alter database ${dbName()} reset default_transaction_read_only`);
   await asAdmin(
     `select pg_terminate_backend(pid) from pg_stat_activity where datname = '${dbName()}' and pid <> pg_backend_pid()`,
@@ -184,19 +183,7 @@ test('2 — a database that takes no writes, and one whose disk is full, are out
 });
 
 const dbName = () => new URL(database.url).pathname.slice(1);
-async function asAdmin(statement: string): Promise<void> {
-  const { Client } = (await import('pg')).default;
-  const client = new Client({
-    connectionString: database.url,
-    options: '-c default_transaction_read_only=off',
-  });
-  await client.connect();
-  try {
-    await client.query(statement);
-  } finally {
-    await client.end();
-  }
-}
+const asAdmin = (statement: string) => runAsAdmin(database.url, statement);
 
 test('4, 10 — a store that is full: 503 with Retry-After and unready, not before, and nothing that was answered 202 is lost', async () => {
   const maxBytes = 100_000;

@@ -28,8 +28,12 @@ function urlOf(adminUrl: string, database: string): string {
   return url.href;
 }
 
-async function runAsAdmin(adminUrl: string, statement: string): Promise<void> {
-  const client = new pg.Client({ connectionString: adminUrl });
+/** One statement on a connection of its own, also on a database that takes no writes of others. */
+export async function runAsAdmin(adminUrl: string, statement: string): Promise<void> {
+  const client = new pg.Client({
+    connectionString: adminUrl,
+    options: '-c default_transaction_read_only=off',
+  });
   await client.connect();
   try {
     await client.query(statement);
