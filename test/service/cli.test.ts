@@ -79,9 +79,10 @@ describe('sessions', () => {
     const first = await cli([...args, '--reference', 'user-3', '--token-stdin'], {}, `${canary}\n`);
     expect(first).toMatchObject(ok);
     expect(first.out).toMatch(/^Registered\.\nsession +s-\S+\naccount +default\nreference +user-3\n/);
-    const again = [...args, '--reference', 'somebody-else', '--token-file', file, '--account', 'default'];
-    const second = await cli(again);
+    const second = await cli([...args, '--token-file', file, '--account', 'default']);
     expect(second.out).toMatch(/^Known already\.\nsession +s-\S+\naccount +default\nreference +user-3\n/);
+    const other = await cli([...args, '--reference', 'somebody-else']);
+    expect(other).toMatchObject({ code: 1, err: expect.stringContaining('another reference_id') });
     const past = await cli(['sessions', 'register', 's-1', '--expires-at', '2026-01-01']);
     expect(past).toMatchObject({ code: 1, err: expect.stringContaining('"expires_at" must lie ahead') });
     const typo = await cli(['sessions', 'register', 's-1', '--account', 'defualt']);

@@ -103,15 +103,22 @@ test('changes are followed through restarts, once each, from any cursor on', asy
 
 test('who follows from the latest change misses nothing, though the service goes away before the first comes', async () => {
   const cursors: string[] = [];
-  const following = sdk().changes({ after: 'latest', onCursor: (cursor) => void cursors.push(cursor) });
-  const first = following.next();
-  await until(() => cursors.length === 1);
+  const seen: (string | null)[] = [];
+  const leaving = new AbortController();
+  const following = (async () => {
+    const onCursor = (cursor: string) => void cursors.push(cursor);
+    for await (const change of sdk().changes({ after: 'latest', onCursor, signal: leaving.signal })) {
+      seen.push(change.session_id);
+    }
+  })();
+  await until(() => cursors.length > 0);
   await service.stop();
   service = await startTestService(options);
   const payload = verdictPayload();
   await service.deliver(payload);
-  expect((await first).value).toMatchObject({ session_id: payload.session_id });
-  await following.return();
+  await until(() => seen.includes(payload.session_id));
+  leaving.abort(new Error('enough'));
+  await expect(following).rejects.toThrow('enough');
 });
 
 test('a cursor that is too old is told as such', async () => {
