@@ -132,7 +132,9 @@ test(`each reader sees each of ${changesCount} changes once, and all see them in
   // A service that is killed with its readers waiting: they go on at the one that takes its place.
   await until(async () => (await readIds(readers[0] as Reader)).length > 1_000, { deadlineMs: 60_000 });
   await second?.end('SIGKILL');
-  services[1] = await startServiceProcess({ DATABASE_URL: testDatabase.url, ROLE: 'receiver' });
+  // At its address, where its readers look for it.
+  const { port } = new URL(second?.url ?? '');
+  services[1] = await startServiceProcess({ DATABASE_URL: testDatabase.url, ROLE: 'receiver', PORT: port });
   const written = (await writing).flat();
   isWriting = false;
   await killing;
