@@ -37,17 +37,7 @@ export function findSessions(
   sessionId: SessionId,
   account: string | undefined,
 ): Promise<SessionRow[]> {
-  return db.orm((orm) =>
-    orm
-      .select()
-      .from(sessions)
-      .where(
-        and(
-          eq(sessions.sessionId, sessionId),
-          account === undefined ? undefined : eq(sessions.account, account),
-        ),
-      ),
-  );
+  return lookUpSessions(db, [sessionId], account);
 }
 
 /** The sessions with these ids, in no order; those of all accounts where none is named. */

@@ -16,6 +16,7 @@ import { complianceAlert, showComplianceAlert } from './facts.ts';
 import { actorOf } from './gate.ts';
 import { operation, reply } from './operation.ts';
 import { searchText } from './query.ts';
+import { severalAccounts } from './several-accounts.ts';
 import { uuid } from './shapes.ts';
 
 const path = { alert_id: searchText };
@@ -77,9 +78,5 @@ async function readAlert(db: Queries, id: string, account: string | undefined): 
   const [alert, ...others] = await findComplianceAlerts(db, id, account);
   if (alert === undefined) throw new ServiceError('not_found', 'No compliance alert has this id.');
   if (others.length === 0) return alert;
-  const accounts = [alert, ...others].map((row) => row.account).join(', ');
-  throw new ServiceError(
-    'conflict',
-    `Several accounts have an alert with this id: ${accounts}. Add ?account=.`,
-  );
+  throw severalAccounts('an alert', [alert, ...others]);
 }

@@ -23,6 +23,7 @@ import { oneOf, rangeFrom, rangeTo, readOrder, readPage, showPage, sortParameter
 import { operation, reply } from './operation.ts';
 import { pageParameters, searchText } from './query.ts';
 import { detailedSession, session as sessionShape } from './session-shape.ts';
+import { severalAccounts } from './several-accounts.ts';
 import { pageShape, timestampText } from './shapes.ts';
 
 const place = z.tuple([timestampText, searchText, searchText]);
@@ -125,11 +126,7 @@ async function readSession(db: Queries, id: SessionId, account: string | undefin
   if (session === undefined)
     throw new ServiceError('not_found', 'No session with this id has been heard of.');
   if (others.length === 0) return session;
-  const accounts = [session, ...others].map((row) => row.account).join(', ');
-  throw new ServiceError(
-    'conflict',
-    `Several accounts have a session with this id: ${accounts}. Add ?account=.`,
-  );
+  throw severalAccounts('a session', [session, ...others]);
 }
 
 async function readPast(db: Queries, session: SessionRow, moment: Moment): Promise<ToldSession> {

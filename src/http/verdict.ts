@@ -3,7 +3,6 @@
 import { z } from 'zod';
 import { endedReasons } from '../db/schema.ts';
 import type { WaitedSession } from '../db/waits.ts';
-import { ServiceError } from '../errors.ts';
 import { sources } from '../events/event.ts';
 import { confirmations, sessionStates } from '../events/session.ts';
 import { requireStillKnown } from './gate.ts';
@@ -11,6 +10,7 @@ import { hasLeft } from './has-left.ts';
 import { operation, reply } from './operation.ts';
 import { searchText, waitText } from './query.ts';
 import { verdict } from './session-shape.ts';
+import { severalAccounts } from './several-accounts.ts';
 import { instant, uuid } from './shapes.ts';
 
 const verdictShape = z
@@ -83,11 +83,7 @@ function isFinal({ state, confirmation }: WaitedSession, assurance: Assurance): 
 
 function show(sessionId: string, [row, ...others]: readonly WaitedSession[], assurance: Assurance) {
   if (row !== undefined && others.length > 0) {
-    const accounts = [row, ...others].map(({ account }) => account).join(', ');
-    throw new ServiceError(
-      'conflict',
-      `Several accounts have a session with this id: ${accounts}. Add ?account=.`,
-    );
+    throw severalAccounts('a session', [row, ...others]);
   }
   const isDone = row !== undefined && isFinal(row, assurance);
   return {
