@@ -1,5 +1,5 @@
-// All routes, in the order in which they are tried. The front door stands first with nothing before it: no body parser, no
-// logger, no session. Health and metrics follow; everything under /v1 is behind the gate.
+// All routes, in the order in which they are tried. The front door stands first with nothing before it, in the plain case
+// not even Express. Health and metrics follow; everything under /v1 is behind the gate.
 import type { RequestListener } from 'node:http';
 import express, { type Express, type Request, type Response } from 'express';
 import type { Registry } from 'prom-client';

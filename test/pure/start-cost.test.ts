@@ -18,7 +18,7 @@ test('10 — the whole service is loaded in less memory than a receiver may use'
   const script = `import('./src/service.ts').then(() => console.log(${tellPeak} / 1024))`;
   const { stdout } = await promisify(execFile)(process.execPath, ['-e', script], { cwd: root });
   expect(Number(stdout)).toBeLessThan(loadedMaxMegabytes);
-});
+}, 60_000);
 
 test('every way to start the service gives Node the same limit', () => {
   const flag = '--max-semi-space-size=8';
