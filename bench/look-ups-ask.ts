@@ -1,9 +1,10 @@
 // Asks an operation as a request would, without a server: what it reads, which statement it makes of it and how it answers
 // are its own, so that what is measured or explained here is what a caller gets. Before each statement the database is asked
 // how it answers it, and how long that takes.
-import { drizzle } from 'drizzle-orm/node-postgres';
+
 import pg from 'pg';
 import type { Queries } from '../src/db/connect.ts';
+import { drizzle } from '../src/db/drizzle.ts';
 import type { Operation } from '../src/http/operation.ts';
 
 export type Query = Readonly<Record<string, string>>;

@@ -1,10 +1,10 @@
 // The process: reads the environment, builds the service, starts it, and stops it on a signal. The only file of the
 // service with effects at import.
 import { existsSync } from 'node:fs';
-import { parseConfig } from './config.ts';
+import { enableCompileCache, flushCompileCache } from 'node:module';
+import path from 'node:path';
 import { asServiceError, ServiceError } from './errors.ts';
-import { createLog } from './log.ts';
-import { createService, type Service } from './service.ts';
+import type { Service } from './service.ts';
 
 const exitCodeConfigInvalid = 78; // EX_CONFIG of sysexits.h
 const exitCodeFailed = 1;
@@ -12,6 +12,12 @@ const exitCodeFailed = 1;
 async function main(): Promise<void> {
   // What the environment says wins over the file.
   if (existsSync('.env')) process.loadEnvFile('.env');
+  // What is compiled at the first start is only read at the next, if it is loaded after this. Beside our data and not in
+  // the folder for temporary files, where it could be somebody else's. Where it cannot be written there is none.
+  enableCompileCache(path.join(process.env.DATA_DIR || '.data', 'compile-cache'));
+  const { parseConfig } = await import('./config.ts');
+  const { createLog } = await import('./log.ts');
+  const { createService } = await import('./service.ts');
   const config = parseConfig(process.env);
   const log = createLog(config.logLevel);
   const service = createService(config, { log, onLost: () => void stop(service, exitCodeFailed) });
@@ -26,6 +32,7 @@ async function main(): Promise<void> {
     void stop(service, exitCodeFailed);
   });
   await service.start();
+  flushCompileCache(); // one that is killed leaves it behind too
 }
 
 async function stop(service: Service, exitCode: number): Promise<void> {

@@ -6,6 +6,7 @@ import { type NewDelivery, recordDeliveries } from './db/deliveries.ts';
 import { ServiceError } from './errors.ts';
 import { type Admission, createAdmission, watchLoop } from './http/admission.ts';
 import type { ExpectDependencies } from './http/api.ts';
+import { createDeliveryIds } from './http/delivery-id.ts';
 import { createGroupCommit, type GroupCommit } from './http/group-commit.ts';
 import type { ReceiveDependencies } from './http/receive-webhook.ts';
 import type { IliveClient } from './ilive/client.ts';
@@ -59,6 +60,7 @@ export async function createReceiver(
     admission: startAdmission(running, group),
     store: group.store,
     keepRefusal: startRefusals(running, refusalDb),
+    newId: createDeliveryIds(),
     now,
     log,
     onReceived: (isRepeat: boolean) => metrics.received.inc({ result: isRepeat ? 'repeat' : 'new' }),

@@ -1,8 +1,9 @@
 // What people here do about a compliance alert: they acknowledge that they have seen it, and resolve it. The first one to do
 // either stands; only a newer statement about the alert takes it away again (`recordComplianceAlerts`).
-import { and, eq, isNull, sql } from 'drizzle-orm';
+
 import { instantOf } from '../events/instant.ts';
 import type { Queries, Transaction } from './connect.ts';
+import { and, eq, isNull, sql } from './drizzle.ts';
 import type { ComplianceAlertRow } from './find-facts.ts';
 import { complianceAlerts } from './schema.ts';
 

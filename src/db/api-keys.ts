@@ -1,7 +1,8 @@
 // The keys to our own API, as hashes. A revoked key's row stays: the audit names it.
-import { and, desc, eq, gt, isNull, lt, or } from 'drizzle-orm';
+
 import { type Instant, instantOf } from '../events/instant.ts';
 import type { Queries, Transaction } from './connect.ts';
+import { and, desc, eq, gt, isNull, lt, or } from './drizzle.ts';
 import { apiKeys, type RoleName } from './schema-operations.ts';
 
 export type ApiKeyRow = typeof apiKeys.$inferSelect;

@@ -1,7 +1,8 @@
 // The audit's rows. Entries are numbered without a gap: whoever appends holds the head's row until its transaction ends.
-import { and, desc, eq, gte, lt } from 'drizzle-orm';
+
 import type { Instant } from '../events/instant.ts';
 import type { Queries, Transaction } from './connect.ts';
+import { and, desc, eq, gte, lt } from './drizzle.ts';
 import { auditEntries, auditHead } from './schema-operations.ts';
 
 export type AuditEntry = typeof auditEntries.$inferSelect;

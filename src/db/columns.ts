@@ -1,6 +1,7 @@
 // The column types that drizzle has not, or has otherwise: bytes, and times as exact texts.
-import { customType } from 'drizzle-orm/pg-core';
+
 import type { Instant } from '../events/instant.ts';
+import { customType } from './drizzle.ts';
 import { readTimestamp } from './timestamp.ts';
 
 export const bytea = customType<{ data: Buffer; driverData: Buffer }>({ dataType: () => 'bytea' });

@@ -1,9 +1,11 @@
 // Connections to Postgres. Every SQL function of this room takes a `Database` or a `Transaction` first and does not
 // care which: both are `Queries`. Trouble of the database leaves here as ServiceError `unavailable`. Each pool carries
 // its own limits in time, so that no statement can hold a request or a worker for ever (guarantee 10).
-import { drizzle, type NodePgDatabase } from 'drizzle-orm/node-postgres';
+
+import type { NodePgDatabase } from 'drizzle-orm/node-postgres';
 import { type ClientBase, Pool, type PoolClient, type QueryConfig, types } from 'pg';
 import type { Log } from '../log.ts';
+import { drizzle } from './drizzle.ts';
 import { readTimestamp } from './timestamp.ts';
 import { asDatabaseTrouble } from './trouble.ts';
 

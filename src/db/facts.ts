@@ -1,12 +1,14 @@
 // Face matches and compliance alerts: one row each by the vendor's id, holding the latest statement about it. The guard
 // in the upsert repeats the rule of `events/decide`, so that two workers with the same id end in the same row whoever
 // commits last (guarantee 6).
-import { and, eq, getTableColumns, getTableName, or, type SQL, sql } from 'drizzle-orm';
+
+import type { SQL } from 'drizzle-orm';
 import type { PgColumn, PgTable } from 'drizzle-orm/pg-core';
 import type { Recorded } from '../events/decide.ts';
 import type { ComplianceAlerted, FaceMatched } from '../events/event.ts';
 import { instantOf } from '../events/instant.ts';
 import type { Queries, Transaction } from './connect.ts';
+import { and, eq, getTableColumns, getTableName, or, sql } from './drizzle.ts';
 import { complianceAlerts, faceMatches } from './schema.ts';
 
 export interface FactKey {

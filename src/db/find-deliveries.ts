@@ -1,8 +1,10 @@
 // Finding deliveries for those who ask what became of one, and for those who have some processed again: one filter for
 // both. Ids are made at receipt and sort by time, so every list goes by them, and a span of time is a span of ids.
-import { and, asc, eq, gt, gte, inArray, lt, lte, type SQL, sql } from 'drizzle-orm';
+
+import type { SQL } from 'drizzle-orm';
 import type { DeliveryId, EventKind, SessionId, Source } from '../events/event.ts';
 import type { Queries } from './connect.ts';
+import { and, asc, eq, gt, gte, inArray, lt, lte, sql } from './drizzle.ts';
 import { isBehind, isWithin, orderBy, type Page, type Range } from './order.ts';
 import {
   complianceAlerts,

@@ -1,8 +1,10 @@
 // Reading face matches and compliance alerts for those who ask: keyset pages in the order in which we knew of them, or of
 // iLive's time. The delivery that told one makes its place unique.
-import { and, eq, type SQL } from 'drizzle-orm';
+
+import type { SQL } from 'drizzle-orm';
 import type { SessionId } from '../events/event.ts';
 import type { Queries } from './connect.ts';
+import { and, eq } from './drizzle.ts';
 import { isBehind, isWithin, orderBy, type PageBy, type Range } from './order.ts';
 import { type AlertStatus, complianceAlerts, faceMatches } from './schema.ts';
 

@@ -1,10 +1,12 @@
 // What is kept of sessions and facts beside the rows that stand, for questions about the past. Only reading; what is made
 // of it is `events/as-of`.
-import { and, desc, eq, getTableColumns, type InferSelectModel, type SQL, sql } from 'drizzle-orm';
+
+import type { InferSelectModel, SQL } from 'drizzle-orm';
 import type { PgTable } from 'drizzle-orm/pg-core';
 import type { Ending, History, KnownObservation, RowVersion } from '../events/as-of.ts';
 import { parseInstant } from '../events/instant.ts';
 import type { Queries } from './connect.ts';
+import { and, desc, eq, getTableColumns, sql } from './drizzle.ts';
 import type { ComplianceAlertRow, FaceMatchRow } from './find-facts.ts';
 import type { SessionRow } from './find-sessions.ts';
 import { complianceAlerts, type EndedReason, faceMatches, sessions as sessionTable } from './schema.ts';

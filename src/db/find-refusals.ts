@@ -1,5 +1,9 @@
 // Looking for refused requests: lists, single ones, those that an operator's filter takes and those that still need a
 // diagnosis.
+
+import type { SQL } from 'drizzle-orm';
+import { instantOf } from '../events/instant.ts';
+import type { Queries } from './connect.ts';
 import {
   and,
   asc,
@@ -12,11 +16,8 @@ import {
   isNotNull,
   isNull,
   lt,
-  type SQL,
   sql,
-} from 'drizzle-orm';
-import { instantOf } from '../events/instant.ts';
-import type { Queries } from './connect.ts';
+} from './drizzle.ts';
 import { refusals } from './schema-operations.ts';
 
 export type RefusalRow = typeof refusals.$inferSelect;

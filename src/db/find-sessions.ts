@@ -1,9 +1,11 @@
 // Reading sessions for those who ask: one, those of many ids at once, and lists. Lists are keyset pages in the order of one
 // of the session's times. What the conditions below say is what the indexes of `sessions` are made for.
-import { and, asc, eq, isNotNull, type SQL, sql } from 'drizzle-orm';
+
+import type { SQL } from 'drizzle-orm';
 import type { SessionId, Source, Verdict } from '../events/event.ts';
 import type { Confirmation, SessionState } from '../events/session.ts';
 import type { Queries } from './connect.ts';
+import { and, asc, eq, isNotNull, sql } from './drizzle.ts';
 import { isBehind, isWithin, orderBy, type PageBy, type Range } from './order.ts';
 import { type EndedReason, observations, sessions } from './schema.ts';
 

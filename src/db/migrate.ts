@@ -1,12 +1,12 @@
 // Brings the database to this version's schema, or refuses. Any number of processes may start at once: they queue on an
 // advisory lock. All pending migrations are one transaction, so one that fails leaves nothing behind and is thrown.
 // A database that a newer version migrated is refused, since this one cannot know what changed.
+
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { drizzle } from 'drizzle-orm/node-postgres';
-import { migrate as runDrizzleMigrations } from 'drizzle-orm/node-postgres/migrator';
 import { Client, DatabaseError } from 'pg';
 import { ServiceError } from '../errors.ts';
+import { drizzle, migrate as runDrizzleMigrations } from './drizzle.ts';
 import { asDatabaseTrouble } from './trouble.ts';
 
 const migrationsFolder = join(import.meta.dirname, '../../migrations');

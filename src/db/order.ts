@@ -1,9 +1,11 @@
 // The orders that lists come in, and the places in them where pages end. An order goes by columns that together are unique,
 // all in one direction, so that one index serves it from either end. A page begins behind the last row of the page before
 // (keyset), which costs the same wherever it stands; it must never be found by counting rows.
-import { and, asc, desc, gte, lt, type SQL, sql } from 'drizzle-orm';
+
+import type { SQL } from 'drizzle-orm';
 import type { PgColumn } from 'drizzle-orm/pg-core';
 import { instantOf } from '../events/instant.ts';
+import { and, asc, desc, gte, lt, sql } from './drizzle.ts';
 
 /** From then on, and before then. */
 export interface Range {

@@ -1,7 +1,8 @@
 // What an operator has stopped for now.
-import { asc, eq } from 'drizzle-orm';
+
 import { instantOf } from '../events/instant.ts';
 import type { Queries } from './connect.ts';
+import { asc, eq } from './drizzle.ts';
 import { type Pausable, pauses } from './schema-operations.ts';
 
 export type PauseRow = typeof pauses.$inferSelect;

@@ -1,10 +1,11 @@
 // The refused requests that are kept. What bounds them stands in one place, `recordRefusals`: it adds and makes room in
 // one transaction, one receiver at a time, so that the limits hold whatever comes. Headers and bodies arrive here as
 // they are to be stored, sealed or not.
-import { eq, sql } from 'drizzle-orm';
+
 import type { DeliveryId } from '../events/event.ts';
 import { instantOf } from '../events/instant.ts';
 import type { Database, Queries, Transaction } from './connect.ts';
+import { eq, sql } from './drizzle.ts';
 import { conditionOf, type RefusalFilter } from './find-refusals.ts';
 import { type Admission, refusals } from './schema-operations.ts';
 

@@ -1,10 +1,11 @@
 // The replays: what was chosen, how far each is, what came of it. A replay is gone on with by one worker at a time, which
 // holds it by a lease; its cursor and its counts move in the transaction of the batch, so that a crash repeats nothing
 // that was counted.
-import { and, desc, eq, lt } from 'drizzle-orm';
+
 import type { DeliveryId } from '../events/event.ts';
 import { type Instant, instantOf } from '../events/instant.ts';
 import type { Queries, Transaction } from './connect.ts';
+import { and, desc, eq, lt } from './drizzle.ts';
 import { type ReplayState, replays } from './schema-operations.ts';
 
 export type ReplayRow = typeof replays.$inferSelect;

@@ -1,7 +1,9 @@
 // The tables behind the change feed and the questions about the past, as drizzle sees them. As with `schema.ts`, the SQL that
 // makes them stands in `migrations/`, and a test fails when the two disagree. Triggers write `changes` and `fact_versions`, so
 // that no statement can change a row and forget to say so.
-import { sql } from 'drizzle-orm';
+
+import type { DeliveryId, SessionId } from '../events/event.ts';
+import { instant, transactionId } from './columns.ts';
 import {
   bigint,
   check,
@@ -11,11 +13,10 @@ import {
   pgTable,
   primaryKey,
   smallint,
+  sql,
   text,
   uuid,
-} from 'drizzle-orm/pg-core';
-import type { DeliveryId, SessionId } from '../events/event.ts';
-import { instant, transactionId } from './columns.ts';
+} from './drizzle.ts';
 import type { EndedReason } from './schema.ts';
 
 export const changeTypes = [

@@ -1,8 +1,10 @@
 // The indexes behind what lists are filtered and sorted by, beside those that the tables need for their own work. Each
 // costs a write for each row that it holds, on the path of every delivery. So what is common in a column has no index: it is
 // found quickly on the way through the list's own order, and the partial indexes here hold what is rare.
-import { type SQL, sql } from 'drizzle-orm';
-import { type ExtraConfigColumn, index } from 'drizzle-orm/pg-core';
+
+import type { SQL } from 'drizzle-orm';
+import type { ExtraConfigColumn } from 'drizzle-orm/pg-core';
+import { index, sql } from './drizzle.ts';
 
 type Columns<Name extends string> = Readonly<Record<Name, ExtraConfigColumn>>;
 

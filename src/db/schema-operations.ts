@@ -1,6 +1,8 @@
 // The tables of what operators see and do, as drizzle sees them: refusals, replays, keys, secrets, pauses and the audit;
 // and those behind our calls to iLive. As with `schema.ts`, the SQL that makes them stands in `migrations/`, and a test fails when the two disagree.
-import { sql } from 'drizzle-orm';
+
+import type { DeliveryId, SessionId } from '../events/event.ts';
+import { bytea, instant } from './columns.ts';
 import {
   bigint,
   boolean,
@@ -11,12 +13,11 @@ import {
   pgTable,
   primaryKey,
   smallint,
+  sql,
   text,
   unique,
   uuid,
-} from 'drizzle-orm/pg-core';
-import type { DeliveryId, SessionId } from '../events/event.ts';
-import { bytea, instant } from './columns.ts';
+} from './drizzle.ts';
 
 export const admissions = ['signature', 'pull'] as const;
 /** What proved a refused request after all: its signature, judged anew; or iLive's own answer, which says the same. */

@@ -1,7 +1,10 @@
 // The tables, as drizzle sees them. The SQL that makes them stands in `migrations/`, is read by hand, and is never
 // edited once released; `test/postgres/schema.test.ts` fails when the two disagree. Statements on the hot path are
 // hand-written in the file of their table; drizzle builds the queries whose filters vary.
-import { sql } from 'drizzle-orm';
+
+import type { DeliveryId, EventKind, SessionId, Source, Verdict } from '../events/event.ts';
+import type { Confirmation, SessionState } from '../events/session.ts';
+import { bytea, instant } from './columns.ts';
 import {
   boolean,
   check,
@@ -12,13 +15,11 @@ import {
   pgTable,
   primaryKey,
   smallint,
+  sql,
   text,
   unique,
   uuid,
-} from 'drizzle-orm/pg-core';
-import type { DeliveryId, EventKind, SessionId, Source, Verdict } from '../events/event.ts';
-import type { Confirmation, SessionState } from '../events/session.ts';
-import { bytea, instant } from './columns.ts';
+} from './drizzle.ts';
 import {
   complianceAlertLookUps,
   deliveryLookUps,

@@ -1,9 +1,10 @@
 // Which of Postgres' errors are the database's trouble and which are the row's. Trouble of the database is
 // `unavailable`: retried for as long as it lasts, and no delivery pays an attempt for it. What is left is about the data
 // in hand and comes back on every try.
-import { DrizzleQueryError } from 'drizzle-orm';
+
 import { DatabaseError } from 'pg';
 import { ServiceError } from '../errors.ts';
+import { DrizzleQueryError } from './drizzle.ts';
 
 // SQLSTATE classes and codes, from the Postgres manual's appendix A.
 const unavailableClasses = ['08', '53', '57', '58']; // connection, resources, operator intervention, system

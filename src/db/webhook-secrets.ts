@@ -1,8 +1,9 @@
 // Signing secrets: those that operators have put into the database, sealed, and what is known of those of the environment.
 // Rows are never deleted: a retired secret still explains what is signed with it.
-import { and, asc, eq, inArray, isNull } from 'drizzle-orm';
+
 import { instantOf } from '../events/instant.ts';
 import type { Queries, Transaction } from './connect.ts';
+import { and, asc, eq, inArray, isNull } from './drizzle.ts';
 import { webhookSecrets } from './schema-operations.ts';
 
 export type SecretRow = typeof webhookSecrets.$inferSelect;

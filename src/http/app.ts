@@ -1,5 +1,6 @@
-// All routes, in the order in which they are tried. The front door stands first with nothing before it: no body parser, no
-// logger, no session. Health and metrics follow; everything under /v1 is behind the gate.
+// All routes, in the order in which they are tried. The front door stands first with nothing before it, in the plain case
+// not even Express. Health and metrics follow; everything under /v1 is behind the gate.
+import type { RequestListener } from 'node:http';
 import express, { type Express, type Request, type Response } from 'express';
 import type { Registry } from 'prom-client';
 import { ServiceError } from '../errors.ts';
@@ -16,6 +17,10 @@ import { setDefaultHeaders } from './response-headers.ts';
 import { mountRoutes } from './routes.ts';
 import { hasTimedOut } from './time-limit.ts';
 
+const frontDoor = '/webhooks/ilive';
+// Nothing in it that a path would encode.
+const plainAccount = /^\/([\w-]+)$/;
+
 export interface AppDependencies {
   /** Undefined for a process that takes no deliveries, a worker. */
   readonly receive: ReceiveDependencies | undefined;
@@ -28,7 +33,8 @@ export interface AppDependencies {
   readonly log: Log;
 }
 
-export function createApp(deps: AppDependencies): Express {
+/** Answers every request. */
+export function createApp(deps: AppDependencies): RequestListener {
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
@@ -58,11 +64,27 @@ export function createApp(deps: AppDependencies): Express {
     const marks = { requestId: requestIdOf(req), traceId: knownTraceIdOf(req) };
     sendProblem(req, res, problemOf(error, deps.log, marks));
   });
-  return app;
+  return deps.receive === undefined ? app : createShortWay(deps.receive, app);
+}
+
+// A webhook at an address as one writes it down goes to the front door straight away: finding its way through Express takes
+// 10 µs of the 80 that receiving it takes. Every other spelling, with a query or a slash at its end, goes the long way.
+function createShortWay(receive: ReceiveDependencies, others: RequestListener): RequestListener {
+  const { defaultAccount } = receive;
+  return (req, res) => {
+    const account = req.method === 'POST' ? accountIn(req.url ?? '', defaultAccount) : undefined;
+    if (account === undefined) others(req, res);
+    else void receiveWebhook(receive, account, req, res);
+  };
+}
+
+function accountIn(path: string, defaultAccount: string): string | undefined {
+  if (path === frontDoor) return defaultAccount;
+  return path.startsWith(frontDoor) ? plainAccount.exec(path.slice(frontDoor.length))?.[1] : undefined;
 }
 
 function mountFrontDoor(app: Express, receive: ReceiveDependencies): void {
-  const paths = ['/webhooks/ilive', '/webhooks/ilive/:account'];
+  const paths = [frontDoor, `${frontDoor}/:account`];
   app.post(paths, (req, res) => {
     const { account } = req.params as { account?: string };
     return receiveWebhook(receive, account ?? receive.defaultAccount, req, res);

@@ -2,9 +2,8 @@
 // nothing. What is no HTTP, or has too long a head, is told so before any route sees it. Connections are not counted here:
 // iLive's share this door, and one that is turned away may be a delivery that is lost. Closing takes no new connection, lets requests in flight finish, and closes what is idle.
 import { randomUUID } from 'node:crypto';
-import { createServer, STATUS_CODES } from 'node:http';
+import { createServer, type RequestListener, STATUS_CODES } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
-import type { Express } from 'express';
 import { type Problem, renderProblem } from './error-response.ts';
 
 export interface ListenOptions {
@@ -28,7 +27,7 @@ const checkIntervalMs = 1_000;
 const headLimitBytes = 16_384;
 
 /** Throws when the address cannot be listened on. */
-export async function listen(app: Express, options: ListenOptions): Promise<HttpServer> {
+export async function listen(app: RequestListener, options: ListenOptions): Promise<HttpServer> {
   const server = createServer(
     {
       requestTimeout: options.requestTimeoutMs,

@@ -2,7 +2,6 @@
 // anything parses them (guarantee 3), has them stored, and answers 202. After a good signature the only other answer is
 // 503 (guarantee 4): the vendor retries on 5xx and network failure alone, so a 4xx would destroy the event.
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { v7 as uuidV7 } from 'uuid';
 import type { NewDelivery, RecordedDelivery } from '../db/deliveries.ts';
 import { ServiceError } from '../errors.ts';
 import type { DeliveryId } from '../events/event.ts';
@@ -41,6 +40,8 @@ export interface ReceiveDependencies {
   readonly store: (delivery: NewDelivery) => Promise<RecordedDelivery>;
   /** Takes what was refused, so that a wrong refusal can be undone; never waits, never throws. */
   readonly keepRefusal: (request: RefusedRequest) => void;
+  /** Ids in the order of receipt. */
+  readonly newId: () => DeliveryId;
   readonly now: () => Date;
   readonly log: Log;
   readonly onReceived: (isRepeat: boolean) => void;
@@ -115,9 +116,9 @@ async function receiveAdmitted(
   try {
     const { id, isRepeat } = await deps.store(
       describeDelivery({
-        id: uuidV7() as DeliveryId,
+        id: deps.newId(),
         account,
-        headers: headersOf(req, storedHeaders),
+        headers: req.headers,
         body,
         receivedAt,
         isProven: verification.ok,

@@ -1,6 +1,6 @@
 // A request on the webhook route as the delivery that it becomes: at the front door, and when a refused one is admitted.
 // Of its headers only those are kept that prove or explain the bytes.
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { NewDelivery } from '../db/deliveries.ts';
 import type { DeliveryId } from '../events/event.ts';
 import { signatureHeader, timestampHeader, webhookIdHeader } from '../ilive/signature.ts';
@@ -25,7 +25,7 @@ export interface WebhookRequest {
   readonly id: DeliveryId;
   readonly account: string;
   /** By their lower-case names; those that are not to be stored are left out here. */
-  readonly headers: Readonly<Record<string, string>>;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   readonly body: Buffer;
   readonly receivedAt: Date;
   readonly isProven: boolean;
@@ -42,7 +42,8 @@ export function describeDelivery({
   const kept: Record<string, string> = {};
   for (const name of storedHeaders) {
     const value = headers[name];
-    if (value !== undefined) kept[name] = value;
+    // Node joins what comes several times; only cookies are lists.
+    if (typeof value === 'string') kept[name] = value;
   }
   const webhookId = kept[webhookIdHeader];
   return {
@@ -50,7 +51,7 @@ export function describeDelivery({
     account,
     source: 'webhook',
     webhookId: webhookId === undefined || webhookId === '' ? null : shortened(webhookId),
-    bodySha256: createHash('sha256').update(body).digest(),
+    bodySha256: hash('sha256', body, 'buffer'),
     body,
     headers: kept,
     receivedAt,
@@ -61,5 +62,5 @@ export function describeDelivery({
 
 function shortened(webhookId: string): string {
   if (webhookId.length <= webhookIdLimitChars) return webhookId;
-  return `sha256:${createHash('sha256').update(webhookId).digest('hex')}`;
+  return `sha256:${hash('sha256', webhookId)}`;
 }

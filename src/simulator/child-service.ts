@@ -55,7 +55,8 @@ export async function startChildService({
   const known = passedOn.flatMap((name) =>
     process.env[name] === undefined ? [] : [[name, process.env[name]]],
   );
-  const child = spawn(process.execPath, [path.join(root, 'src/main.ts')], {
+  const program = ['--max-semi-space-size=8', path.join(root, 'src/main.ts')]; // as scripts/run.mjs starts it
+  const child = spawn(process.execPath, program, {
     cwd: root,
     env: { ...Object.fromEntries(known), ...settings },
     detached: true,

@@ -54,6 +54,20 @@ test.each([
   expect(await storedCount()).toBe(0);
 });
 
+test.each(['acme', 'acme/', 'acme?from=ilive', '%61cme', 'acme/?', '../ILIVE/acme'])(
+  'an account is found under every spelling of its address: %s',
+  async (account) => {
+    const { status } = await service.deliver(verdictPayload(), { account, secret: 'whsec_acme' });
+    const [row] = await service.db.query<{ account: string }>({ text: 'select account from deliveries' });
+    expect([status, row?.account]).toEqual([202, 'acme']);
+  },
+);
+
+test.each(['acme/more', '../iliveacme'])('what only begins like the address is nothing: %s', async (rest) => {
+  const { status } = await service.deliver(verdictPayload(), { account: rest, secret: 'whsec_acme' });
+  expect([status, await storedCount()]).toEqual([404, 0]);
+});
+
 test('an unsigned request is refused whatever it holds', async () => {
   const response = await fetch(`${service.url}/webhooks/ilive`, { method: 'POST', body: '{{{' });
   expect([response.status, ((await response.json()) as { code: string }).code]).toEqual([
