@@ -36,6 +36,7 @@ export async function fillOurs(
   const backend = createQueueBackend({ redisUrl, databaseUrl, prefix, log });
   const { announce, opened, close } = createAnnouncer(backend, {
     batchMaxIds: Number(keys.BATCH_MAX_DELIVERIES.defaultText),
+    lateAfterMs: Number(keys.LATE_AFTER_SECONDS.defaultText) * 1_000,
     timeoutMs: announceTimeoutMs,
     log,
     onFailure: () => {},

@@ -179,8 +179,13 @@ export const keys = {
   ),
   BATCH_MAX_DELIVERIES: key(
     wholeNumber(1, 2_000),
-    '200',
-    'Deliveries that a worker processes in one transaction.',
+    '500',
+    'Deliveries that a worker processes in one transaction; lower it when single batches take too long.',
+  ),
+  LATE_AFTER_SECONDS: key(
+    wholeNumber(1, 3_600),
+    '5',
+    'How long a delivery may be owed before it stands behind newer ones; raise it where workers are often behind for longer and order matters more than how soon new ones are there.',
   ),
   WORKER_CONCURRENCY: key(wholeNumber(1, 100), '4', 'Batches that a worker processes at once.'),
   PROCESS_MAX_ATTEMPTS: key(

@@ -109,6 +109,7 @@ function nest(values: Values) {
       ignoredKinds: values.ILIVE_IGNORED_KINDS,
       batchMaxDeliveries: values.BATCH_MAX_DELIVERIES,
       concurrency: values.WORKER_CONCURRENCY,
+      lateAfterMs: seconds(values.LATE_AFTER_SECONDS),
       maxAttempts: values.PROCESS_MAX_ATTEMPTS,
       sweepIntervalMs: seconds(values.SWEEP_INTERVAL_SECONDS),
       sweepOverdueMs: seconds(values.SWEEP_OVERDUE_SECONDS),

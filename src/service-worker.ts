@@ -6,12 +6,14 @@ import type { IliveClient } from './ilive/client.ts';
 import { catalogueKinds } from './ilive/translate.ts';
 import type { Pauses } from './operations/pauses.ts';
 import { type RunDependencies, runReplays } from './operations/run-replays.ts';
-import type { Announcer } from './queue/announce.ts';
+import type { Announcer, Lane } from './queue/announce.ts';
+import { splitByAge } from './queue/lateness.ts';
 import { schedule } from './queue/schedule.ts';
 import { createPull, endUnasked } from './reconcile/pull.ts';
 import { createSweep } from './reconcile/sweep.ts';
 import type { Running } from './running.ts';
 import { createTokenCipher, ledgerRulesOf } from './service-vendor.ts';
+import { createLanes } from './workers/lanes.ts';
 import { processDeliveries } from './workers/process-deliveries.ts';
 import { keepUp, type UpkeepDependencies } from './workers/upkeep.ts';
 
@@ -31,11 +33,11 @@ export function startWork(
   { db, replayDb, pauses }: WorkParts,
   client: IliveClient | undefined,
   { announce }: Announcer,
-  consumeWith: (handler: (ids: readonly string[]) => Promise<void>) => void,
+  consumeWith: (lane: Lane, handler: (ids: readonly string[]) => Promise<void>) => void,
 ): void {
   const { config, log, metrics, now, undo } = running;
-  const { batchMaxDeliveries, kindAliases, ignoredKinds, maxAttempts, sweepIntervalMs, sweepOverdueMs } =
-    config.work;
+  const { batchMaxDeliveries, kindAliases, ignoredKinds, lateAfterMs, maxAttempts } = config.work;
+  const { sweepIntervalMs, sweepOverdueMs } = config.work;
   const catalogue = catalogueKinds(kindAliases, ignoredKinds);
   const ledger = ledgerRulesOf(running);
   const onFinished = (finished: readonly FinishedDelivery[], seconds: number) => {
@@ -48,7 +50,14 @@ export function startWork(
     if (isPaused()) return;
     await processDeliveries({ db, catalogue, ledger, maxAttempts, log, now, onFinished }, ids);
   };
-  consumeWith(process);
+  const lanes = createLanes(process);
+  // What has waited in the queue of the new ones until it was late goes to the end of the other.
+  consumeWith('live', async (ids) => {
+    const { live, late } = splitByAge(ids, Date.now(), lateAfterMs);
+    if (late.length === 0 || !(await announce(late))) return lanes.live(ids);
+    if (live.length > 0) await lanes.live(live);
+  });
+  consumeWith('late', lanes.late);
   const onSwept = (count: number) => metrics.swept.inc(count);
   const sweep = createSweep({
     db,

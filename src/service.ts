@@ -111,9 +111,9 @@ async function startAll(running: Running): Promise<void> {
       replayDb: connectPool('replay', operateStatementTimeoutMs, replayConnections),
     };
     const pauses = await startPauses(running, pools.db);
-    startWork(running, { ...pools, pauses }, client, announcer, (handler) => {
-      const consumer = consume(backend, handler, { concurrency: config.work.concurrency, log });
-      running.undo.push({ name: 'consumer', run: () => consumer.close() });
+    startWork(running, { ...pools, pauses }, client, announcer, (lane, handler) => {
+      const consumer = consume(backend, handler, { lane, concurrency: config.work.concurrency, log });
+      running.undo.push({ name: `consumer of the ${lane} lane`, run: () => consumer.close() });
     });
   }
   log.info({ address: running.address, role: config.role, queue: backend.kind }, 'listening');
@@ -143,6 +143,7 @@ async function openStores(running: Running): Promise<Stores> {
       maxConnections: maxConnections ?? config.database.poolMax,
       connectTimeoutMs,
       statementTimeoutMs,
+      goesByKeys: name === 'work',
       log,
     });
     undo.push({ name: `${name} database pool`, run: () => db.close() });
@@ -157,6 +158,7 @@ async function openStores(running: Running): Promise<Stores> {
   undo.push({ name: 'queue connections', run: () => backend.disconnect() });
   const announcer = createAnnouncer(backend, {
     batchMaxIds: config.work.batchMaxDeliveries,
+    lateAfterMs: config.work.lateAfterMs,
     timeoutMs: config.queue.announceTimeoutMs,
     log,
     onFailure: () => metrics.ringsFailed.inc(),

@@ -37,6 +37,11 @@ export interface ConnectOptions {
   readonly statementTimeoutMs: number;
   /** Postgres refuses every write of its sessions. */
   readonly isReadOnly?: boolean;
+  /**
+   * For a pool whose statements all go by the keys of a batch: they use indexes, whatever the statistics say. A plan that
+   * was made while a table was empty would read it whole, and stays until the table is analyzed.
+   */
+  readonly goesByKeys?: boolean;
   readonly log: Log;
 }
 
@@ -56,7 +61,7 @@ export function connect(options: ConnectOptions): Database {
     idle_in_transaction_session_timeout: idleInTransactionTimeoutMs,
     keepAlive: true,
     // `synchronous_commit` on, whatever the server's default: an answer of ours is a promise about the disk.
-    options: `-c timezone=UTC -c datestyle=ISO -c synchronous_commit=on${options.isReadOnly ? ' -c default_transaction_read_only=on' : ''}`,
+    options: settingsOf(options),
     types: {
       getTypeParser: (oid: number, format?: 'text' | 'binary') =>
         oid === timestamptzOid ? readTimestamp : types.getTypeParser(oid, format as 'text'),
@@ -74,12 +79,47 @@ export function connect(options: ConnectOptions): Database {
   };
 }
 
+// What `pg` does with arrays by itself, element by element with two replacements each, is a tenth of what a batch costs us.
+function withArrays(statement: QueryConfig): QueryConfig {
+  const { values } = statement;
+  if (values === undefined || !values.some(Array.isArray)) return statement;
+  return { ...statement, values: values.map((value) => (isPlainArray(value) ? arrayLiteral(value) : value)) };
+}
+
+type Plain = string | number | boolean | null;
+
+function isPlainArray(value: unknown): value is readonly Plain[] {
+  return Array.isArray(value) && value.every((each) => each === null || typeof each !== 'object');
+}
+
+function arrayLiteral(values: readonly Plain[]): string {
+  let literal = '';
+  for (const value of values) {
+    literal += literal === '' ? '{' : ',';
+    if (value === null) literal += 'NULL';
+    else if (typeof value !== 'string') literal += value;
+    else literal += /["\\]/.test(value) ? `"${value.replace(/["\\]/g, '\\$&')}"` : `"${value}"`;
+  }
+  return literal === '' ? '{}' : `${literal}}`;
+}
+
+function settingsOf({ isReadOnly = false, goesByKeys = false }: ConnectOptions): string {
+  const settings = [
+    'timezone=UTC',
+    'datestyle=ISO',
+    'synchronous_commit=on',
+    ...(isReadOnly ? ['default_transaction_read_only=on'] : []),
+    ...(goesByKeys ? ['enable_seqscan=off', 'enable_hashjoin=off', 'enable_mergejoin=off'] : []),
+  ];
+  return settings.map((setting) => `-c ${setting}`).join(' ');
+}
+
 function queriesOf(client: Pool | ClientBase): Queries {
   const orm = drizzle(client as Pool);
   return {
     query: async <Row>(statement: QueryConfig) => {
       try {
-        return (await client.query(statement)).rows as Row[];
+        return (await client.query(withArrays(statement))).rows as Row[];
       } catch (error) {
         throw asDatabaseTrouble(error);
       }

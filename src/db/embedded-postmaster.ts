@@ -58,7 +58,8 @@ const baseSettings: Readonly<Record<string, string>> = {
   max_connections: '200', // pools of the service and its queue, with room for an operator
   shared_buffers: '128MB', // the hot set is small: recent deliveries and open sessions
   wal_compression: 'on', // bodies are JSON and full pages dominate the log after a checkpoint
-  max_wal_size: '1GB', // bounds both the disk it takes and the time that recovery takes
+  max_wal_size: '2GB', // bounds both the disk it takes and the time that recovery takes
+  checkpoint_timeout: '15min', // each one makes the log several times as large for a while: every page is in it whole
   timezone: 'UTC',
   log_timezone: 'UTC',
   // Statements and DETAIL lines quote row values, and bodies must not reach a log.

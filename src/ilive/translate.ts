@@ -179,9 +179,11 @@ function idFromBytes(delivery: StoredDelivery): string {
   return `sha256:${delivery.bodySha256.toString('hex')}`;
 }
 
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
 function decodeUtf8(body: Buffer): string | undefined {
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(body);
+    return utf8.decode(body);
   } catch {
     return undefined;
   }

@@ -1,21 +1,24 @@
 // Ringing the doorbell: "these deliveries are stored". One ring is on its way at a time and ids gather for the next, so
-// that a slow store gets fewer and larger jobs and not more of them. A ring is a hint. It is bounded in time and in
-// number, and when it fails it is counted and forgotten, because the sweep rings again for whatever is still owed
+// that a slow store gets fewer and larger jobs and not more of them. There are two bells: what has been owed for long is
+// rung for on one of its own, so that a backlog of any size stands behind nobody. A ring is a hint. It is bounded in time
+// and in number, and when it fails it is counted and forgotten, because the sweep rings again for whatever is still owed
 // (guarantee 2).
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Queue } from 'bullmq';
 import type { Log } from '../log.ts';
 import type { QueueBackend } from './backend.ts';
-import { inspectQueue, type QueueFacts } from './inspect.ts';
+import { inspectQueues, type QueueFacts } from './inspect.ts';
+import { splitByAge } from './lateness.ts';
 
-export const deliveriesQueue = 'deliveries';
+export const queueNames = { live: 'deliveries', late: 'late-deliveries' } as const;
+export type Lane = keyof typeof queueNames;
 
 /** Rings for ids; `false` when nobody may have heard it. Never throws, never takes longer than its timeout. */
 export type Announce = (ids: readonly string[]) => Promise<boolean>;
 
 export interface Announcer {
   readonly announce: Announce;
-  /** Resolves once the queue can be rung for the first time; never, while its store is away. */
+  /** Resolves once the bell of new deliveries can be rung for the first time; never, while its store is away. */
   readonly opened: Promise<void>;
   close(): Promise<void>;
   /** How much waits, and what the store says of itself. */
@@ -25,6 +28,8 @@ export interface Announcer {
 export interface AnnounceOptions {
   /** Ids in one job, which is one batch for a worker. */
   readonly batchMaxIds: number;
+  /** Deliveries older than this are late. */
+  readonly lateAfterMs: number;
   readonly timeoutMs: number;
   readonly log: Log;
   /** Called for each ring that failed. */
@@ -34,24 +39,14 @@ export interface AnnounceOptions {
 // Ids that wait for a store that is away. Past this many the answer is known, and memory is all that waiting would cost.
 const maxGatheredIds = 10_000;
 const failureLogIntervalMs = 10_000;
-// Rings under load, measured 2026-11-23: fewer and larger jobs cost Postgres a quarter less. A lone delivery waits for none.
-const ringIntervalMs = 10;
+// How long after the ring before the next one may go: the longer the more come in, so that their number grows with the
+// square of it. A job costs Postgres and the process several times what one more id in it does (measured 2026-11-25), and
+// at some hundreds a second nobody waits.
+const ringIntervalPerThousandASecondMs = 7;
+const ringIntervalMaxMs = 50;
 
 export function createAnnouncer(backend: QueueBackend, options: AnnounceOptions): Announcer {
-  let queue: Queue | undefined;
-  const opening = backend.openQueue(deliveriesQueue, {
-    // History lives in Postgres; ids are BullMQ's own, since it silently ignores a job whose id it has seen.
-    defaultJobOptions: { attempts: 1, removeOnComplete: true, removeOnFail: true },
-    streams: { events: { maxLen: 100 } },
-  });
-  const opened = opening.then((answering) => {
-    queue = answering;
-  });
-  let gathered: string[] = [];
-  let ringing: Promise<void> | undefined;
   let lastLoggedAt = 0;
-  let lastRungAt = Number.NEGATIVE_INFINITY;
-
   const fail = (reason: unknown): false => {
     options.onFailure();
     if (Date.now() - lastLoggedAt > failureLogIntervalMs) {
@@ -60,41 +55,80 @@ export function createAnnouncer(backend: QueueBackend, options: AnnounceOptions)
     }
     return false;
   };
-
-  // Rings for all that has gathered, once the ring before is through.
-  const ringNext = async (answering: Queue, before: Promise<void> | undefined) => {
-    await before?.catch(() => {});
-    const restMs = lastRungAt + ringIntervalMs - performance.now();
-    if (restMs > 0) await wait(restMs);
-    lastRungAt = performance.now();
-    const ids = gathered;
-    gathered = [];
-    await ring(answering, ids, options.batchMaxIds);
-  };
-
+  const bells = { live: hangBell(backend, 'live', options), late: hangBell(backend, 'late', options) };
   return {
-    opened,
+    opened: bells.live.opened,
     announce: async (ids) => {
       if (ids.length === 0) return true;
-      if (queue === undefined) return fail(new Error('the queue has not been reached yet'));
-      if (gathered.length + ids.length > maxGatheredIds)
-        return fail(new Error('too many ids wait for it already'));
-      const isFirst = gathered.length === 0;
-      gathered.push(...ids);
-      // Whoever comes first orders the next ring; the others ride along with it.
-      if (isFirst) ringing = ringNext(queue, ringing);
-      return Promise.race([Promise.resolve(ringing).then(() => true), timeout(options.timeoutMs)]).catch(
-        fail,
-      );
+      const { live, late } = splitByAge(ids, Date.now(), options.lateAfterMs);
+      try {
+        await Promise.all([bells.live.ring(live), bells.late.ring(late)]);
+        return true;
+      } catch (error) {
+        return fail(error);
+      }
     },
-    inspect: () => inspectQueue(backend, queue),
+    inspect: () => inspectQueues(backend, [bells.live.queue(), bells.late.queue()]),
     close: async () => {
-      await queue?.close();
+      await Promise.all([bells.live.queue()?.close(), bells.late.queue()?.close()]);
     },
   };
 }
 
-async function ring(queue: Queue, ids: readonly string[], batchMaxIds: number): Promise<void> {
+interface Bell {
+  readonly opened: Promise<void>;
+  queue(): Queue | undefined;
+  /** Throws when nobody may have heard it. */
+  ring(ids: readonly string[]): Promise<void>;
+}
+
+function hangBell(backend: QueueBackend, lane: Lane, { batchMaxIds, timeoutMs }: AnnounceOptions): Bell {
+  let queue: Queue | undefined;
+  const opening = backend.openQueue(queueNames[lane], {
+    // History lives in Postgres; ids are BullMQ's own, since it silently ignores a job whose id it has seen. The newest
+    // first: who has waited long waits among the late ones, and those are heard in order.
+    defaultJobOptions: { attempts: 1, removeOnComplete: true, removeOnFail: true, lifo: lane === 'live' },
+    streams: { events: { maxLen: 100 } },
+  });
+  const opened = opening.then((answering) => {
+    queue = answering;
+  });
+  let gathered: string[] = [];
+  let ringing: Promise<void> | undefined;
+  let lastRungAt = Number.NEGATIVE_INFINITY;
+  let intervalMs = 0;
+
+  // Rings for all that has gathered, once the ring before is through.
+  const ringNext = async (answering: Queue, before: Promise<void> | undefined) => {
+    await before?.catch(() => {});
+    const restMs = lastRungAt + intervalMs - performance.now();
+    if (restMs > 1) await wait(restMs);
+    const nowMs = performance.now();
+    const ids = gathered;
+    gathered = [];
+    const thousandsASecond = ids.length / (nowMs - lastRungAt);
+    intervalMs = Math.min(ringIntervalMaxMs, thousandsASecond * ringIntervalPerThousandASecondMs);
+    lastRungAt = nowMs;
+    await addJobs(answering, ids, batchMaxIds);
+  };
+
+  return {
+    opened,
+    queue: () => queue,
+    ring: async (ids) => {
+      if (ids.length === 0) return;
+      if (queue === undefined) throw new Error('the queue has not been reached yet');
+      if (gathered.length + ids.length > maxGatheredIds) throw new Error('too many ids wait for it already');
+      const isFirst = gathered.length === 0;
+      gathered.push(...ids);
+      // Whoever comes first orders the next ring; the others ride along with it.
+      if (isFirst) ringing = ringNext(queue, ringing);
+      await Promise.race([ringing, timeout(timeoutMs)]);
+    },
+  };
+}
+
+async function addJobs(queue: Queue, ids: readonly string[], batchMaxIds: number): Promise<void> {
   const jobs = [];
   for (let start = 0; start < ids.length; start += batchMaxIds) {
     jobs.push({ name: 'process', data: { ids: ids.slice(start, start + batchMaxIds) } });

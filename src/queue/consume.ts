@@ -4,10 +4,11 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Worker } from 'bullmq';
 import type { Log } from '../log.ts';
-import { deliveriesQueue } from './announce.ts';
+import { type Lane, queueNames } from './announce.ts';
 import type { QueueBackend } from './backend.ts';
 
 export interface ConsumeOptions {
+  readonly lane: Lane;
   /** Jobs at work at once in this process. */
   readonly concurrency: number;
   readonly log: Log;
@@ -27,7 +28,7 @@ const burstWindowMs = 1_000;
 export function consume(
   backend: QueueBackend,
   handler: (ids: readonly string[]) => Promise<void>,
-  { concurrency, log }: ConsumeOptions,
+  { lane, concurrency, log }: ConsumeOptions,
 ): Consumer {
   let worker: Worker | undefined;
   let isClosed = false;
@@ -40,7 +41,7 @@ export function consume(
 
   const runUntilClosed = async () => {
     while (!isClosed) {
-      worker = await backend.openWorker(deliveriesQueue, (job) => handler(readIds(job.data)), workerOptions);
+      worker = await backend.openWorker(queueNames[lane], (job) => handler(readIds(job.data)), workerOptions);
       if (worker === undefined) break;
       if (isClosed) {
         await worker.close().catch(() => {});

@@ -15,8 +15,11 @@ export interface QueueFacts {
 
 const answerMs = 1_500;
 
-/** Looks at a queue; undefined stands for one whose store has not answered yet. */
-export async function inspectQueue(backend: QueueBackend, queue: Queue | undefined): Promise<QueueFacts> {
+/** Looks at queues of one store, as if they were one; undefined stands for one whose store has not answered yet. */
+export async function inspectQueues(
+  backend: QueueBackend,
+  queues: readonly (Queue | undefined)[],
+): Promise<QueueFacts> {
   const away: QueueFacts = {
     kind: backend.kind,
     isUp: false,
@@ -25,12 +28,23 @@ export async function inspectQueue(backend: QueueBackend, queue: Queue | undefin
     delayed: null,
     redis: {},
   };
-  if (queue === undefined) return away;
+  const answering = queues.filter((queue) => queue !== undefined);
+  if (answering.length < queues.length) return away;
   const look = async (): Promise<QueueFacts> => {
-    const counts = await queue.getJobCounts('waiting', 'active', 'delayed');
-    const { waiting = 0, active = 0, delayed = 0 } = counts;
+    const counts = await Promise.all(
+      answering.map((queue) => queue.getJobCounts('waiting', 'active', 'delayed')),
+    );
+    const sum = (name: 'waiting' | 'active' | 'delayed') =>
+      counts.reduce((total, each) => total + (each[name] ?? 0), 0);
     const redis = readInfo(await backend.readInfo());
-    return { ...away, isUp: true, waiting, active, delayed, redis };
+    return {
+      ...away,
+      isUp: true,
+      waiting: sum('waiting'),
+      active: sum('active'),
+      delayed: sum('delayed'),
+      redis,
+    };
   };
   return withinTime(
     look().catch(() => away),

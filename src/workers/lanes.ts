@@ -1,0 +1,43 @@
+// Two lanes for one kind of work: deliveries as they come in, and those that are late, such as a backlog after an outage.
+// While new ones come in, late ones go on in small pieces, one at a time, and leave half of the time to the others;
+// while none do, they take all there is. Nothing is held here: whoever waits, waits in its queue.
+import { setTimeout as wait } from 'node:timers/promises';
+
+export interface Lanes {
+  live(ids: readonly string[]): Promise<void>;
+  late(ids: readonly string[]): Promise<void>;
+}
+
+/** New ones came in no longer ago than this: then late ones make room. */
+const liveForMs = 1_000;
+const pieceMaxDeliveries = 50;
+
+/** `process` takes a batch and rejects when it could not be processed; so do the lanes. */
+export function createLanes(process: (ids: readonly string[]) => Promise<void>): Lanes {
+  let liveAt = Number.NEGATIVE_INFINITY;
+  let piece: Promise<void> = Promise.resolve();
+  const isLive = () => performance.now() - liveAt < liveForMs;
+
+  const inPieces = async (ids: readonly string[]) => {
+    const startedAt = performance.now();
+    await process(ids);
+    await wait(performance.now() - startedAt);
+  };
+  return {
+    live: (ids) => {
+      liveAt = performance.now();
+      return process(ids);
+    },
+    late: async (ids) => {
+      let left = ids;
+      while (left.length > 0) {
+        if (!isLive()) return process(left);
+        const next = left.slice(0, pieceMaxDeliveries);
+        left = left.slice(pieceMaxDeliveries);
+        const turn = piece.catch(() => {}).then(() => inPieces(next));
+        piece = turn;
+        await turn;
+      }
+    },
+  };
+}
