@@ -1,4 +1,4 @@
-// Many deliveries, one commit. While one group is on its way to the disk the next one fills; there is no timer, so a lone
+// Many deliveries, one commit. While groups are on their way to the disk the next one fills; there is no timer, so a lone
 // delivery waits for nothing, and the busier it gets the larger the groups become. `store` resolves once the bytes are
 // durable, in the database or, while that cannot commit, in the outage store, and not a moment sooner: its result is our
 // promise to the vendor (guarantee 1).
@@ -51,32 +51,42 @@ const overloadedRetryAfterMs = 1_000;
 const unavailableRetryAfterMs = 2_000;
 // A group is ended past this, so that neither one statement nor one write grows with the size of bodies.
 const groupMaxBytes = 16 * 1024 * 1024;
+// A second group sets out beside the first once it is worth a statement of its own: else we wait for the disk and the disk
+// for us. More of them would only be smaller, and each costs.
+const commitsAtOnce = 2;
+const secondGroupMinDeliveries = 16;
 /** The weight of the newest turn in what a turn is expected to take. */
 const newestShare = 0.2;
 
 export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
   const waiting: Waiting[] = [];
   const pace = createPace();
-  let committing: Promise<void> | undefined;
+  const underWay = new Set<Promise<void>>();
 
-  const commitWhileWaiting = async () => {
-    while (waiting.length > 0) {
-      const group = takeGroup(waiting, options.groupMaxDeliveries);
-      pace.begin();
-      try {
-        const failed = await makeDurable(options, group, pace);
-        if (failed === undefined) pace.end();
-        else {
-          // Whoever waits behind this group would only learn the same, later.
-          for (const each of [...failed.left, ...waiting.splice(0)]) each.reject(failed.cause);
-          pace.forget();
-        }
-      } catch (error) {
-        for (const each of group) each.reject(error); // nothing for those that were answered before
-        pace.forget();
-      }
+  const commitGroup = async (group: readonly Waiting[]) => {
+    const turn = pace.begin();
+    try {
+      const failed = await makeDurable(options, group, () => pace.forget(turn));
+      if (failed === undefined) return pace.end(turn);
+      // Whoever waits behind this group would only learn the same, later.
+      for (const each of [...failed.left, ...waiting.splice(0)]) each.reject(failed.cause);
+      pace.forget(turn);
+    } catch (error) {
+      for (const each of group) each.reject(error); // nothing for those that were answered before
+      pace.forget(turn);
     }
-    committing = undefined;
+  };
+  const setOut = () => {
+    while (
+      underWay.size < commitsAtOnce &&
+      waiting.length >= (underWay.size === 0 ? 1 : secondGroupMinDeliveries)
+    ) {
+      const commit: Promise<void> = commitGroup(takeGroup(waiting, options.groupMaxDeliveries)).then(() => {
+        underWay.delete(commit);
+        setOut();
+      });
+      underWay.add(commit);
+    }
   };
 
   return {
@@ -88,12 +98,12 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
           return;
         }
         waiting.push({ delivery, resolve, reject });
-        committing ??= commitWhileWaiting();
+        setOut();
       }),
     isFull: () => waiting.length >= options.queueMaxDeliveries,
     expectedWaitMs: () => pace.expectedMs(Math.floor(waiting.length / options.groupMaxDeliveries)),
     drain: async () => {
-      while (committing !== undefined) await committing;
+      while (underWay.size > 0) await Promise.all(underWay);
     },
   };
 }
@@ -112,14 +122,14 @@ function takeGroup(waiting: Waiting[], maxDeliveries: number): Waiting[] {
 async function makeDurable(
   options: GroupCommitOptions,
   group: readonly Waiting[],
-  pace: Pace,
+  onFailed: () => void,
 ): Promise<Left | undefined> {
   const { outage } = options;
   const kept = outage === undefined ? undefined : await outage.keepInOutage(deliveriesOf(group));
   if (kept !== undefined) return answerKept(group, kept);
-  const failed = await commitGroup(options, group);
+  const failed = await commitEach(options, group);
   if (failed === undefined || outage === undefined) return failed;
-  pace.forget(); // how long it took to find out says nothing about the turns to come
+  onFailed();
   // A commit of which nobody knows whether it went through is kept too: recording it again changes nothing.
   return answerKept(failed.left, await outage.keepFailed(deliveriesOf(failed.left), failed.cause));
 }
@@ -132,10 +142,7 @@ function answerKept(group: readonly Waiting[], kept: number): undefined {
   }
 }
 
-async function commitGroup(
-  options: GroupCommitOptions,
-  group: readonly Waiting[],
-): Promise<Left | undefined> {
+async function commitEach(options: GroupCommitOptions, group: readonly Waiting[]): Promise<Left | undefined> {
   try {
     await commit(options, group);
     return undefined;
@@ -177,28 +184,33 @@ function isAway(error: unknown): boolean {
   return error instanceof ServiceError && error.code === 'unavailable';
 }
 
-type Pace = ReturnType<typeof createPace>;
+interface Turn {
+  readonly startedAt: number;
+}
 
 // How long a turn takes, as the last ones went. One that is under way for longer than that counts as it is.
 function createPace() {
   let turnMs = 0;
-  let startedAt: number | undefined;
+  const underWay = new Set<Turn>();
   return {
-    begin: () => {
-      startedAt = performance.now();
+    begin: (): Turn => {
+      const turn = { startedAt: performance.now() };
+      underWay.add(turn);
+      return turn;
     },
-    end: () => {
-      if (startedAt === undefined) return;
-      const ms = performance.now() - startedAt;
+    end: (turn: Turn) => {
+      if (!underWay.delete(turn)) return;
+      const ms = performance.now() - turn.startedAt;
       turnMs = turnMs === 0 ? ms : turnMs + newestShare * (ms - turnMs);
-      startedAt = undefined;
     },
-    forget: () => {
+    /** How long it took says nothing about the turns to come. */
+    forget: (turn: Turn) => {
+      underWay.delete(turn);
       turnMs = 0;
-      startedAt = undefined;
     },
     expectedMs: (groupsAhead: number) => {
-      const current = startedAt === undefined ? 0 : Math.max(turnMs, performance.now() - startedAt);
+      const [oldest] = underWay;
+      const current = oldest === undefined ? 0 : Math.max(turnMs, performance.now() - oldest.startedAt);
       return current + groupsAhead * turnMs;
     },
   };

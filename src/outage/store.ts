@@ -45,7 +45,7 @@ export interface StoreFigures {
 }
 
 export interface OutageStore {
-  /** Makes as many as fit durable, from the first on, and says how many. One call at a time. Throws when the disk fails. */
+  /** Makes as many as fit durable, from the first on, and says how many. One after the other. Throws when the disk fails. */
   append(payloads: readonly Buffer[]): Promise<number>;
   /** The next in the line, at most so many; undefined when all that were appended so far have been taken. */
   take(maxCount: number): Promise<Batch | undefined>;
@@ -98,7 +98,7 @@ export async function openStore(options: StoreOptions): Promise<OutageStore> {
   };
   return {
     append: (payloads) => {
-      const appended = append(state, payloads);
+      const appended = state.appending.then(() => append(state, payloads));
       state.appending = appended.catch(() => {});
       return appended;
     },

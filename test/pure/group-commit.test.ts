@@ -52,6 +52,18 @@ test('a lone delivery waits for nothing, and those that come meanwhile are one g
   expect(announced).toEqual([['a'], ['b', 'c']]);
 });
 
+test('a second group sets out beside the first once sixteen wait, and no third does', async () => {
+  const { groups, store } = setUp();
+  const stored = Array.from({ length: 60 }, (_, index) => store(String(index)));
+  expect(groups.map(({ ids }) => ids.length)).toEqual([1, 16]);
+  groups[1]?.finish();
+  await turn();
+  expect(groups.map(({ ids }) => ids.length)).toEqual([1, 16, 43]);
+  groups[0]?.finish();
+  groups[2]?.finish();
+  expect((await Promise.all(stored)).map(({ id }) => id)).toEqual(stored.map((_, index) => String(index)));
+});
+
 test('1 — nobody is answered before the commit is through', async () => {
   const { groups, store } = setUp();
   let isAnswered = false;

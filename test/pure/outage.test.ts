@@ -116,3 +116,21 @@ test('an outage that begins as the last one ends is drained as well', async () =
   }
   expect(recorded).toEqual(Array.from({ length: 30 }, (_, round) => String(round)));
 });
+
+test('2 — a group of the time before, whose commit fails while the last of the store is recorded, is drained as well', async () => {
+  let during: (() => Promise<unknown>) | undefined;
+  const { outage: line, recorded } = await setUp({
+    record: async () => {
+      const late = during;
+      during = undefined;
+      await late?.();
+    },
+  });
+  for (let round = 0; round < 20; round += 1) {
+    during = () => line.keepFailed(bytes(`second group ${round}`), away);
+    await line.keepFailed(bytes(`first group ${round}`), away);
+    await until(() => recorded.length === 2 * (round + 1));
+    await ended(line);
+    expect(line.look().heldCount).toBe(0);
+  }
+});
