@@ -35,6 +35,11 @@ export const operationKeys = {
     '30',
     'How long a refused request is kept; long enough for somebody to notice a wrong secret.',
   ),
+  BODIES_KEEP_DAYS: key(
+    wholeNumber(0, 36_500),
+    '90',
+    'How long the bytes of deliveries are kept, in whole days; what they led to stays. Long enough for a replay of what went wrong. Bytes of owed and parked deliveries are never dropped. 0 keeps all for ever.',
+  ),
   REPLAY_MAX_PER_SECOND: key(
     wholeNumber(1, 100_000),
     '500',

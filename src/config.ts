@@ -168,6 +168,7 @@ function nestOperating(values: Values) {
       bufferBytes: values.REFUSALS_BUFFER_BYTES,
       keepMs: values.REFUSALS_KEEP_DAYS * 86_400_000,
     },
+    bodiesKeepMs: values.BODIES_KEEP_DAYS * 86_400_000,
     replay: {
       maxPerSecond: values.REPLAY_MAX_PER_SECOND,
       batchDeliveries: values.REPLAY_BATCH_DELIVERIES,

@@ -199,6 +199,7 @@ function createDoctorDependencies(
     ...look,
     lookAtDataDir: config.receive.outageStoreMaxBytes === 0 ? undefined : () => lookAtFolder(config.dataDir),
     outageMaxBytes: config.receive.outageStoreMaxBytes,
+    bodiesKeepMs: config.bodiesKeepMs,
     sendProbe: () => sendProbe(secrets, { account: defaultAccount }),
     vendor: { apiUrl, dialect, webhookUrl, apiKey: apiKey && (() => apiKey.reveal()) },
     hasEncryptionKeys: config.ledger.encryptionKeys.length > 0,
