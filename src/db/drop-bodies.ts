@@ -119,7 +119,9 @@ async function takeAwayPatiently(db: Database, day: OldDay): Promise<TakenAway |
 // `detach … concurrently` would take a weaker lock, and Postgres refuses it on a table with a default partition.
 async function takeAway(tx: Transaction, day: OldDay): Promise<TakenAway | StayReason> {
   await tx.query({
-    text: `set local lock_timeout = ${lockWaitMs}; set local idle_in_transaction_session_timeout = ${idleInLockMs}`,
+    // A day that was never analyzed would be read from end to end for a few of its rows, and under the lock.
+    text: `set local lock_timeout = ${lockWaitMs}; set local idle_in_transaction_session_timeout = ${idleInLockMs};
+           set local enable_seqscan = off`,
   });
   const [state] = await tx.query<{ isOurs: boolean; isReplaying: boolean }>({
     text: `select pg_try_advisory_xact_lock(hashtext('delivery_bodies_partitions')) as "isOurs",
