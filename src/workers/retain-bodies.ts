@@ -21,14 +21,23 @@ const stayTexts: Readonly<Record<StayReason, string>> = {
 };
 
 /** Drops the bytes of whole days that are older than `keepMs`. */
-export async function retainBodies({ db, keepMs, log, now, onDropped }: RetentionDependencies): Promise<void> {
+export async function retainBodies({
+  db,
+  keepMs,
+  log,
+  now,
+  onDropped,
+}: RetentionDependencies): Promise<void> {
   if (keepMs === 0) return;
   const before = await findBodiesCutoff(db, now(), keepMs);
   if (before === null) return;
   const { dropped, stayed, movedCount, deletedCount } = await dropOldBodies(db, before);
   onDropped(dropped.length);
   if (dropped.length + deletedCount > 0) {
-    log.info({ days: dropped, movedCount, deletedCount }, 'dropped bodies that are older than BODIES_KEEP_DAYS');
+    log.info(
+      { days: dropped, movedCount, deletedCount },
+      'dropped bodies that are older than BODIES_KEEP_DAYS',
+    );
   }
   for (const { name, why } of stayed) {
     log.warn({ day: name, why: stayTexts[why] }, 'a day is older than BODIES_KEEP_DAYS and stays');

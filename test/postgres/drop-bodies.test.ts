@@ -140,6 +140,15 @@ test('nothing is dropped where iLive has sent nothing, nor while a replay is run
   expect(await countBodies()).toBe(5);
 });
 
+test('every day has the settings of autovacuum that the tables have', async () => {
+  const bare = await db.query({
+    text: `select relname from pg_class
+           where (relname ~ '^delivery_bodies_(\\d{8}|default)$' or relname in ('deliveries', 'sessions', 'changes', 'observations'))
+             and relkind = 'r' and (reloptions is null or reloptions::text not like '%autovacuum%')`,
+  });
+  expect(bare).toEqual([]);
+});
+
 test('whoever holds the table is not waited for, and what a process left half done is finished by the next', async () => {
   await fill({ at: old, count: 5 });
   await db.transaction(async (tx) => {
