@@ -65,6 +65,11 @@ export const operationKeys = {
     '3600',
     'How long the old signing secret must not have matched before a rotation can be finished.',
   ),
+  WEB_CONCURRENCY: key(
+    wholeNumber(1, 64),
+    '1',
+    'Processes of this role that one start runs, sharing the port; raise it to use more than one core. Each has connections, limits and an outage store of its own.',
+  ),
   SHUTDOWN_GRACE_SECONDS: key(
     wholeNumber(1, 600),
     '20',

@@ -64,6 +64,7 @@ function nest(values: Values) {
   const seconds = (count: number) => count * 1000;
   return deepFreeze({
     role: values.ROLE,
+    processes: values.WEB_CONCURRENCY,
     logLevel: values.LOG_LEVEL,
     dataDir: values.DATA_DIR,
     shutdownGraceMs: seconds(values.SHUTDOWN_GRACE_SECONDS),

@@ -205,6 +205,6 @@ function createDoctorDependencies(
     hasEncryptionKeys: config.ledger.encryptionKeys.length > 0,
     hasBootstrapKey: config.http.apiKeys.length > 0,
     hasMadeKeys: keyRing.hasKeys,
-    maxOwnConnections: fullPools * config.database.poolMax + furtherConnections,
+    maxOwnConnections: (fullPools * config.database.poolMax + furtherConnections) * config.processes,
   };
 }

@@ -47,7 +47,7 @@ export interface DoctorDependencies {
   readonly hasEncryptionKeys: boolean;
   readonly hasBootstrapKey: boolean;
   readonly hasMadeKeys: () => boolean;
-  /** Connections that this process may open, all pools together. */
+  /** Connections that all processes of this start may open, all pools together. */
   readonly maxOwnConnections: number;
   readonly now: () => Date;
 }
