@@ -1,6 +1,7 @@
 // Days of bodies dropped while deliveries arrive: how long each takes, and whether those that arrive meanwhile notice. A day
-// is dropped as retention would: in one statement, behind a limit on how long it may wait for its lock.
+// is dropped by the service's own retention.
 import type { Database } from '../src/db/connect.ts';
+import { dropOldBodies } from '../src/db/drop-bodies.ts';
 import type { Contender } from './line-up.ts';
 import { beside, type Outcome, type ScenarioOptions } from './scenario.ts';
 import {
@@ -16,7 +17,7 @@ import type { Place } from './stores.ts';
 const droppedDays = 5;
 /** Around a drop: those that were due until then may have waited for it. */
 const restSeconds = 1;
-const lockTimeout = '2s';
+const dayMs = 24 * 60 * 60 * 1000;
 
 export async function dropDays(
   contender: Contender,
@@ -31,9 +32,9 @@ export async function dropDays(
     await pause(options.seconds, place);
     const quietToMs = nowMs();
     const dropMs: number[] = [];
-    for (const name of await findOldestDays(place.db)) {
+    for (const before of await findOldestDays(place.db)) {
       const beganMs = performance.now();
-      await dropDay(place.db, name);
+      await dropDaysBefore(place.db, before);
       dropMs.push(performance.now() - beganMs);
       await pause(restSeconds, place);
     }
@@ -53,20 +54,19 @@ export async function dropDays(
   });
 }
 
-async function findOldestDays(db: Database): Promise<string[]> {
-  const rows = await db.query<{ name: string }>({
-    text: `select relname as name from pg_inherits join pg_class on pg_class.oid = inhrelid
+/** The ends of the oldest days. */
+async function findOldestDays(db: Database): Promise<Date[]> {
+  const rows = await db.query<{ day: string }>({
+    text: `select right(relname, 8) as day from pg_inherits join pg_class on pg_class.oid = inhrelid
            where inhparent = 'delivery_bodies'::regclass and relname ~ '_[0-9]{8}$' order by relname limit $1`,
     values: [droppedDays],
   });
-  return rows.map(({ name }) => name);
+  return rows.map(({ day }) => new Date(Date.parse(day.replace(/(....)(..)(..)/, '$1-$2-$3')) + dayMs));
 }
 
-async function dropDay(db: Database, name: string): Promise<void> {
-  await db.transaction(async (tx) => {
-    await tx.query({ text: `set local lock_timeout = '${lockTimeout}'` });
-    await tx.query({ text: `drop table ${name}` });
-  });
+async function dropDaysBefore(db: Database, before: Date): Promise<void> {
+  const { dropped, stayed } = await dropOldBodies(db, before);
+  if (dropped.length === 0) throw new Error(`no day was dropped: ${JSON.stringify(stayed)}`);
 }
 
 function nowMs(): number {

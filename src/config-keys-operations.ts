@@ -35,6 +35,11 @@ export const operationKeys = {
     '30',
     'How long a refused request is kept; long enough for somebody to notice a wrong secret.',
   ),
+  BODIES_KEEP_DAYS: key(
+    wholeNumber(0, 36_500),
+    '90',
+    'How long the bytes of deliveries are kept, in whole days; what they led to stays. Long enough for a replay of what went wrong. Bytes of owed and parked deliveries are never dropped. 0 keeps all for ever.',
+  ),
   REPLAY_MAX_PER_SECOND: key(
     wholeNumber(1, 100_000),
     '500',
@@ -59,6 +64,11 @@ export const operationKeys = {
     wholeNumber(1, 2_592_000),
     '3600',
     'How long the old signing secret must not have matched before a rotation can be finished.',
+  ),
+  WEB_CONCURRENCY: key(
+    wholeNumber(1, 64),
+    '1',
+    'Processes of this role that one start runs, sharing the port; raise it to use more than one core. Each has connections, limits and an outage store of its own.',
   ),
   SHUTDOWN_GRACE_SECONDS: key(
     wholeNumber(1, 600),

@@ -64,6 +64,7 @@ function nest(values: Values) {
   const seconds = (count: number) => count * 1000;
   return deepFreeze({
     role: values.ROLE,
+    processes: values.WEB_CONCURRENCY,
     logLevel: values.LOG_LEVEL,
     dataDir: values.DATA_DIR,
     shutdownGraceMs: seconds(values.SHUTDOWN_GRACE_SECONDS),
@@ -169,6 +170,7 @@ function nestOperating(values: Values) {
       bufferBytes: values.REFUSALS_BUFFER_BYTES,
       keepMs: values.REFUSALS_KEEP_DAYS * 86_400_000,
     },
+    bodiesKeepMs: values.BODIES_KEEP_DAYS * 86_400_000,
     replay: {
       maxPerSecond: values.REPLAY_MAX_PER_SECOND,
       batchDeliveries: values.REPLAY_BATCH_DELIVERIES,

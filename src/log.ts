@@ -18,11 +18,18 @@ const redactedPaths = [
   'password',
 ];
 
-/** A logger at `level` ("silent" logs nothing); errors are written with type, message, stack and cause. */
-export function createLog(level: LogLevel): Log {
+/**
+ * A logger at `level` ("silent" logs nothing); errors are written with type, message, stack and cause. `processNumber`
+ * is ours among several.
+ */
+export function createLog(level: LogLevel, processNumber?: number): Log {
   return pino({
     level,
-    base: { service: 'ilive-webhooks', pid: process.pid },
+    base: {
+      service: 'ilive-webhooks',
+      pid: process.pid,
+      ...(processNumber === undefined ? {} : { process: processNumber }),
+    },
     timestamp: pino.stdTimeFunctions.isoTime,
     redact: { paths: redactedPaths.flatMap((path) => [path, `*.${path}`]), censor: '[secret]' },
   });

@@ -1,9 +1,13 @@
-// The process: reads the environment, builds the service, starts it, and stops it on a signal. The only file of the
-// service with effects at import.
+// The process: reads the environment, builds the service, starts it, and stops it on a signal; or, where several are
+// wanted, starts and stops those. The only file of the service with effects at import.
+import cluster from 'node:cluster';
 import { existsSync } from 'node:fs';
 import { enableCompileCache, flushCompileCache } from 'node:module';
 import path from 'node:path';
+import type { Config } from './config.ts';
 import { asServiceError, ServiceError } from './errors.ts';
+import type { Log } from './log.ts';
+import type { Overrides } from './running.ts';
 import type { Service } from './service.ts';
 
 const exitCodeConfigInvalid = 78; // EX_CONFIG of sysexits.h
@@ -17,22 +21,49 @@ async function main(): Promise<void> {
   enableCompileCache(path.join(process.env.DATA_DIR || '.data', 'compile-cache'));
   const { parseConfig } = await import('./config.ts');
   const { createLog } = await import('./log.ts');
-  const { createService } = await import('./service.ts');
   const config = parseConfig(process.env);
-  const log = createLog(config.logLevel);
-  const service = createService(config, { log, onLost: () => void stop(service, exitCodeFailed) });
+  if (!cluster.isPrimary) await runOneOfSeveral(config);
+  else if (config.processes > 1) await runSeveral(config, createLog(config.logLevel));
+  else await runOne(config, createLog(config.logLevel));
+}
+
+async function runOne(config: Config, log: Log, overrides: Overrides = {}): Promise<void> {
+  const { createService } = await import('./service.ts');
+  const end = (exitCode: number) => void stop(service, exitCode);
+  const service = createService(config, { ...overrides, log, onLost: () => end(exitCodeFailed) });
+  onSignals(log, end);
+  await service.start();
+  flushCompileCache(); // one that is killed leaves it behind too
+}
+
+async function runOneOfSeveral(config: Config): Promise<void> {
+  const { createLog } = await import('./log.ts');
+  const { shareMetrics } = await import('./process-metrics.ts');
+  const { processNumberKey } = await import('./processes.ts');
+  const number = Number(process.env[processNumberKey]);
+  await runOne(config, createLog(config.logLevel, number), {
+    shareMetrics: (own) => shareMetrics(number, own),
+  });
+}
+
+async function runSeveral(config: Config, log: Log): Promise<void> {
+  const { createProcesses } = await import('./processes.ts');
+  const processes = createProcesses(config, log);
+  onSignals(log, processes.stop);
+  process.exit(await processes.run());
+}
+
+function onSignals(log: Log, end: (exitCode: number) => void): void {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => {
       log.info({ signal }, 'stopping');
-      void stop(service, 0);
+      end(0);
     });
   }
   process.on('unhandledRejection', (error) => {
     log.error({ err: error }, 'a promise was rejected and nobody listened: a bug; stopping');
-    void stop(service, exitCodeFailed);
+    end(exitCodeFailed);
   });
-  await service.start();
-  flushCompileCache(); // one that is killed leaves it behind too
 }
 
 async function stop(service: Service, exitCode: number): Promise<void> {

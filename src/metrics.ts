@@ -59,6 +59,11 @@ export function createMetrics() {
       help: 'Reads that a replica broke off and the primary answered.',
       registers,
     }),
+    daysDropped: new Counter({
+      name: 'ilive_body_days_dropped_total',
+      help: 'Days whose stored bytes were dropped because they were old.',
+      registers,
+    }),
     swept: new Counter({
       name: 'ilive_deliveries_swept_total',
       help: 'Deliveries that the sweep found overdue.',

@@ -1,5 +1,6 @@
 // What the parts of the composition root share while the service runs, and what a caller may set in place of the real
 // thing.
+import type { Registry } from 'prom-client';
 import type { Config } from './config.ts';
 import type { Log } from './log.ts';
 import type { Metrics } from './metrics.ts';
@@ -9,6 +10,8 @@ export interface Overrides {
   readonly now?: () => Date;
   /** Waits on the clock of `now`. */
   readonly wait?: (ms: number, signal?: AbortSignal) => Promise<void>;
+  /** Gives what `/metrics` answers; this process's own where it is the only one. Called once. */
+  readonly shareMetrics?: (own: Registry) => () => Promise<string>;
   /** Called when the service cannot go on and must be started anew. */
   readonly onLost?: () => void;
 }

@@ -199,11 +199,12 @@ function createDoctorDependencies(
     ...look,
     lookAtDataDir: config.receive.outageStoreMaxBytes === 0 ? undefined : () => lookAtFolder(config.dataDir),
     outageMaxBytes: config.receive.outageStoreMaxBytes,
+    bodiesKeepMs: config.bodiesKeepMs,
     sendProbe: () => sendProbe(secrets, { account: defaultAccount }),
     vendor: { apiUrl, dialect, webhookUrl, apiKey: apiKey && (() => apiKey.reveal()) },
     hasEncryptionKeys: config.ledger.encryptionKeys.length > 0,
     hasBootstrapKey: config.http.apiKeys.length > 0,
     hasMadeKeys: keyRing.hasKeys,
-    maxOwnConnections: fullPools * config.database.poolMax + furtherConnections,
+    maxOwnConnections: (fullPools * config.database.poolMax + furtherConnections) * config.processes,
   };
 }

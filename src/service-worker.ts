@@ -15,6 +15,7 @@ import type { Running } from './running.ts';
 import { createTokenCipher, ledgerRulesOf } from './service-vendor.ts';
 import { createLanes } from './workers/lanes.ts';
 import { processDeliveries } from './workers/process-deliveries.ts';
+import { type RetentionDependencies, retainBodies } from './workers/retain-bodies.ts';
 import { keepUp, type UpkeepDependencies } from './workers/upkeep.ts';
 
 const replayIntervalMs = 1_000;
@@ -77,6 +78,7 @@ export function startWork(
     schedule('pull', config.ledger.pullIntervalMs, () => pull(stopping.signal), log),
     schedule('replay', replayIntervalMs, () => replay(stopping.signal), log),
     schedule('upkeep', upkeepIntervalMs, () => keepUp(upkeepOf(running, db)), log),
+    schedule('retention', upkeepIntervalMs, () => retainBodies(retentionOf(running, db)), log),
   ];
   undo.push({
     name: 'scheduled tasks',
@@ -90,6 +92,11 @@ export function startWork(
 /** What upkeep needs, before any work begins as well as all the while. */
 export function upkeepOf({ config, log, now }: Running, db: Database): UpkeepDependencies {
   return { db, refusalsKeepMs: config.refusals.keepMs, changesKeepMs: config.follow.keepMs, log, now };
+}
+
+function retentionOf({ config, log, metrics, now }: Running, db: Database): RetentionDependencies {
+  const onDropped = (days: number) => metrics.daysDropped.inc(days);
+  return { db, keepMs: config.bodiesKeepMs, log, now, onDropped };
 }
 
 function createPullTask(

@@ -50,6 +50,7 @@ export function createService(config: Config, overrides: Overrides = {}): Servic
     now: overrides.now ?? (() => new Date()),
     wait: overrides.wait ?? ((ms, signal) => wait(ms, undefined, signal === undefined ? {} : { signal })),
     onLost: overrides.onLost ?? (() => {}),
+    shareMetrics: overrides.shareMetrics ?? ((own) => () => own.metrics()),
     metrics: createMetrics(),
     undo: [],
     isStopping: false,
@@ -225,7 +226,10 @@ async function openDoor(
       queue,
       lookAtOutage: front?.lookAtOutage,
     },
-    registry: metrics.registry,
+    registry: {
+      contentType: metrics.registry.contentType,
+      metrics: running.shareMetrics(metrics.registry),
+    },
     log,
   });
   const server = await listen(app, config.http);

@@ -26,6 +26,11 @@ const serviceParts = [
   'service-vendor',
 ];
 
+const partOfRoot = (reason: string) => ({
+  mayImport: [...serviceParts, 'config', ...workRooms],
+  reason,
+});
+
 const house: House = {
   rooms: {
     events: {
@@ -76,36 +81,23 @@ const house: House = {
       mayImport: [...serviceParts, 'config', ...workRooms],
       reason: 'the rooms meet here; it is no program and pretends no vendor',
     },
-    'service-receiver': {
-      mayImport: [...serviceParts, 'config', ...workRooms],
-      reason: 'the receiver’s part of the composition root',
-    },
-    'service-worker': {
-      mayImport: [...serviceParts, 'config', ...workRooms],
-      reason: 'the worker’s part of the composition root',
-    },
-    'service-follow': {
-      mayImport: [...serviceParts, 'config', ...workRooms],
-      reason: 'what those who wait need, as the receiver has it',
-    },
-    'service-operator': {
-      mayImport: [...serviceParts, 'config', ...workRooms],
-      reason: 'the operator’s part of the composition root',
-    },
-    'service-outage': {
-      mayImport: [...serviceParts, 'config', ...workRooms],
-      reason: 'the outage store’s part of the composition root',
-    },
-    'service-reads': {
-      mayImport: [...serviceParts, 'config', ...workRooms],
-      reason: 'the reads’ part of the composition root',
-    },
-    'service-vendor': {
-      mayImport: [...serviceParts, 'config', ...workRooms],
-      reason: 'the vendor’s client, as both parts use it',
-    },
+    'service-receiver': partOfRoot('the receiver’s part of the composition root'),
+    'service-worker': partOfRoot('the worker’s part of the composition root'),
+    'service-follow': partOfRoot('what those who wait need, as the receiver has it'),
+    'service-operator': partOfRoot('the operator’s part of the composition root'),
+    'service-outage': partOfRoot('the outage store’s part of the composition root'),
+    'service-reads': partOfRoot('the reads’ part of the composition root'),
+    'service-vendor': partOfRoot('the vendor’s client, as both parts use it'),
     running: { mayImport: ['config'], reason: 'it names what the parts share and does nothing' },
-    main: { mayImport: ['config', 'service'], reason: 'the process only reads, builds, starts and stops' },
+    main: {
+      mayImport: ['config', 'service', 'processes', 'process-metrics'],
+      reason: 'the process only reads, builds, starts and stops',
+    },
+    processes: {
+      mayImport: ['config', 'db', 'process-metrics'],
+      reason: 'the parent of several processes owns their database, and does nothing of their work',
+    },
+    'process-metrics': { mayImport: [], reason: 'it passes figures on and knows none of them' },
     config: {
       mayImport: ['config-keys', 'config-schemas', 'ilive'],
       reason: 'the configuration is pure; only main, service and cli see the whole',

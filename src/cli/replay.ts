@@ -141,6 +141,7 @@ function printRehearsal(read: z.infer<typeof rehearsal>, context: Context): void
   if (!read.is_complete) print(paint('yellow', 'More match than a dry run tries (REPLAY_DRY_RUN_MAX).'));
   if (outcomes.length > 0) print(`Afterwards they would be: ${outcomes.join(', ')}.`);
   if (read.failed > 0) print(paint('red', `${read.failed} would fail; the last: ${read.detail}`));
+  else if (read.detail !== null) print(paint('yellow', read.detail));
   if (read.changes_count === 0) {
     print('No row would change.');
     return;

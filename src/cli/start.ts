@@ -17,10 +17,12 @@ export const startService: Command = {
   details: `It is configured by its environment and by .env in this folder: at least by
 ILIVE_WEBHOOK_SECRETS; BOOTSTRAP_API_KEY lets you ask it. Without DATABASE_URL it
 starts a Postgres of its own, which keeps its data in DATA_DIR (default .data here).
+WEB_CONCURRENCY runs several processes behind the port.
 Exits 0 after a clean stop and 78 when the configuration cannot be used.`,
   options: {},
   examples: [
     'ILIVE_WEBHOOK_SECRETS=… BOOTSTRAP_API_KEY=… ilive-webhooks start',
+    'WEB_CONCURRENCY=4 ILIVE_WEBHOOK_SECRETS=… ilive-webhooks start',
     'ROLE=receiver DATABASE_URL=postgres://… ILIVE_WEBHOOK_SECRETS=… ilive-webhooks start',
   ],
   run: (_given, { env }) => spawnInPlace(process.execPath, [...flags, program], { ...env }),

@@ -57,11 +57,13 @@ export async function dropIdempotencyKey(db: Queries, id: string): Promise<void>
   await db.query({ text: `delete from idempotency_keys where id = $1 and session_id is null`, values: [id] });
 }
 
-/** Forgets keys that are older than a day; answers how many. */
-export async function dropOldIdempotencyKeys(db: Queries, now: Date): Promise<number> {
+/** Forgets at most `limit` keys that are older than a day; answers how many. */
+export async function dropOldIdempotencyKeys(db: Queries, now: Date, limit: number): Promise<number> {
   const dropped = await db.query({
-    text: `delete from idempotency_keys where created_at < $1 returning id`,
-    values: [new Date(now.getTime() - keptMs).toISOString()],
+    text: `delete from idempotency_keys where id in
+             (select id from idempotency_keys where created_at < $1 order by created_at limit $2)
+           returning id`,
+    values: [new Date(now.getTime() - keptMs).toISOString(), limit],
   });
   return dropped.length;
 }

@@ -11,6 +11,8 @@ export interface OpenOptions {
   /** Undefined starts the embedded Postgres in `dataDir`. */
   readonly url: string | undefined;
   readonly dataDir: string;
+  /** Of the embedded Postgres, beside the service's own. */
+  readonly settings?: Readonly<Record<string, string>>;
   readonly log: Log;
   /** Called when the embedded Postgres is gone for good. */
   readonly onLost: () => void;
@@ -28,8 +30,9 @@ const startDeadlineMs = 60_000;
 
 /** Throws `unavailable` when the database does not answer within a minute, `schema_mismatch` when it is newer than us. */
 export async function openDatabase(options: OpenOptions): Promise<OpenDatabase> {
-  const { url, dataDir, log, onLost } = options;
-  const postgres = url === undefined ? await startEmbeddedPostgres({ dataDir, log, onLost }) : undefined;
+  const { url, dataDir, settings = {}, log, onLost } = options;
+  const postgres =
+    url === undefined ? await startEmbeddedPostgres({ dataDir, settings, log, onLost }) : undefined;
   const opened = { url: postgres?.url ?? url ?? '', close: async () => postgres?.stop() };
   try {
     await migrateWhenThere(opened.url, options);

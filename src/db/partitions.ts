@@ -1,8 +1,13 @@
 // The days of `delivery_bodies`. Each day has a partition of its own, made ahead of time, so that retention can drop a
 // whole day at once. Where none was made in time the default partition takes the rows: late upkeep costs tidiness only.
 import type { Database } from './connect.ts';
+import { isLockTimeout } from './replay-deliveries.ts';
 
 const dayMs = 24 * 60 * 60 * 1000;
+// Written once and never again: frozen on autovacuum's first visit. No partition inherits this from its parent.
+const frozenEarly = 'autovacuum_freeze_min_age = 0, toast.autovacuum_freeze_min_age = 0';
+// Attaching locks the default partition, which every reader passes; while it waits for that, they wait behind it.
+const lockWaitMs = 200;
 
 /** Makes the partitions from `now`'s day (UTC) to `daysAhead` days later; answers the names of those that were new. */
 export async function createBodyPartitions(db: Database, now: Date, daysAhead: number): Promise<string[]> {
@@ -21,16 +26,24 @@ export async function createBodyPartitions(db: Database, now: Date, daysAhead: n
     ];
     const name = `delivery_bodies_${day.replaceAll('-', '')}`;
     if (present.has(name)) continue;
-    if (await createDay(db, name, day, nextDay)) created.push(name);
+    if (await createUnlessInUse(db, name, day, nextDay)) created.push(name);
   }
   return created;
+}
+
+// One that could not be made now is made by a later turn: days are made long before they come.
+async function createUnlessInUse(db: Database, name: string, day: string, nextDay: string): Promise<boolean> {
+  return createDay(db, name, day, nextDay).catch((error: unknown) => {
+    if (isLockTimeout(error)) return false;
+    throw error;
+  });
 }
 
 // Making the table apart and attaching it takes weaker locks on the parent than CREATE … PARTITION OF: inserts go on.
 // The names are made of digits above, so they need no quoting.
 async function createDay(db: Database, name: string, day: string, nextDay: string): Promise<boolean> {
   return db.transaction(async (tx) => {
-    await tx.query({ text: `set local lock_timeout = '2s'` });
+    await tx.query({ text: `set local lock_timeout = ${lockWaitMs}` });
     const [held] = await tx.query<{ isHeld: boolean }>({
       text: `select pg_try_advisory_xact_lock(hashtext('delivery_bodies_partitions')) as "isHeld"`,
     });
@@ -43,7 +56,7 @@ async function createDay(db: Database, name: string, day: string, nextDay: strin
     // Another process is at it, or the default partition holds rows of that day already and keeps them.
     if (!held?.isHeld || state?.isPresent || state?.isTaken) return false;
     await tx.query({
-      text: `create table ${name} (like delivery_bodies including defaults including constraints)`,
+      text: `create table ${name} (like delivery_bodies including defaults including constraints) with (${frozenEarly})`,
     });
     await tx.query({
       text: `alter table delivery_bodies attach partition ${name} for values from ('${day}') to ('${nextDay}')`,

@@ -92,11 +92,12 @@ async function makeRoom(tx: Transaction, { maxCount, maxBytes }: RefusalLimits):
   });
 }
 
-/** Lets go of what is older than `before`; answers how many. */
-export async function dropOldRefusals(db: Queries, before: Date): Promise<number> {
+/** Lets go of at most `limit` that are older than `before`; answers how many. Ids sort by the time of receipt. */
+export async function dropOldRefusals(db: Queries, before: Date, limit: number): Promise<number> {
   const rows = await db.query({
-    text: `delete from refusals where received_at < $1 returning id`,
-    values: [before.toISOString()],
+    text: `with oldest as (select id, received_at from refusals order by id limit $2)
+           delete from refusals r using oldest o where r.id = o.id and o.received_at < $1 returning r.id`,
+    values: [before.toISOString(), limit],
   });
   return rows.length;
 }

@@ -199,12 +199,17 @@ export const rateBudgets = pgTable('rate_budgets', {
 });
 
 /** What `POST /v1/sessions` did under an `Idempotency-Key`. */
-export const idempotencyKeys = pgTable('idempotency_keys', {
-  id: text().primaryKey(),
-  requestSha256: bytea('request_sha256').notNull(),
-  createdAt: instant('created_at').notNull(),
-  /** Null while the request is under way. */
-  sessionId: text('session_id').$type<SessionId>(),
-  account: text(),
-  sessionUrl: text('session_url'),
-});
+export const idempotencyKeys = pgTable(
+  'idempotency_keys',
+  {
+    id: text().primaryKey(),
+    requestSha256: bytea('request_sha256').notNull(),
+    createdAt: instant('created_at').notNull(),
+    /** Null while the request is under way. */
+    sessionId: text('session_id').$type<SessionId>(),
+    account: text(),
+    sessionUrl: text('session_url'),
+  },
+  // Upkeep: those that are older than a day.
+  (table) => [index('idempotency_keys_by_age').on(table.createdAt)],
+);

@@ -8,7 +8,7 @@ export interface PostgresFacts {
   readonly settings: Readonly<Record<string, string>>;
   /** The newest migration of the database, as the time that names it. */
   readonly newestMigration: number;
-  /** Rows in the partition that takes what no day's partition takes; counted up to 1,000. */
+  /** Rows of the last week in the partition that takes what no day's partition takes; counted up to 1,000. */
   readonly strayBodies: number;
   /** Days from today on that have a partition. */
   readonly daysAhead: number;
@@ -23,7 +23,8 @@ export async function readPostgresFacts(db: Queries, now: Date): Promise<Postgre
     db.query<{ migration: string; stray: string; days: string }>({
       text: `
         select (select max(created_at) from drizzle.__drizzle_migrations) as migration,
-               (select count(*) from (select 1 from delivery_bodies_default limit 1000) s) as stray,
+               (select count(*) from (select 1 from delivery_bodies_default
+                                       where received_at > clock_timestamp() - interval '7 days' limit 1000) s) as stray,
                (select count(*) from pg_inherits where inhparent = 'delivery_bodies'::regclass
                 and inhrelid::regclass::text >= $1) as days`,
       values: [`delivery_bodies_${now.toISOString().slice(0, 10).replaceAll('-', '')}`],

@@ -29,7 +29,7 @@ export interface AppDependencies {
   /** Whether what stands behind the gate is described in front of it. */
   readonly hasDocs: boolean;
   readonly health: HealthDependencies;
-  readonly registry: Registry;
+  readonly registry: Pick<Registry, 'contentType' | 'metrics'>;
   readonly log: Log;
 }
 

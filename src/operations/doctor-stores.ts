@@ -43,14 +43,14 @@ export function checkPostgres(facts: PostgresFacts, maxOwnConnections: number): 
       ? finding(
           'postgres connections',
           'ok',
-          `up to ${maxOwnConnections} of ${maxConnections} for this process`,
+          `up to ${maxOwnConnections} of ${maxConnections} for this start`,
           null,
         )
       : finding(
           'postgres connections',
           'warning',
-          `this process may open ${maxOwnConnections} connections, and Postgres allows ${maxConnections} in all`,
-          'lower DATABASE_POOL_MAX, or raise max_connections',
+          `this start may open ${maxOwnConnections} connections, and Postgres allows ${maxConnections} in all`,
+          'lower DATABASE_POOL_MAX or WEB_CONCURRENCY, or raise max_connections',
         ),
   ];
 }
@@ -83,8 +83,8 @@ export function checkSchema(
           finding(
             'partitions',
             'warning',
-            `${strayBodies >= 1_000 ? 'at least 1000' : strayBodies} bodies lie in no day's partition`,
-            'tidiness only: they stay when their day is dropped',
+            `${strayBodies >= 1_000 ? 'at least 1000' : strayBodies} bodies of the last week lie in no day's partition`,
+            'tidiness only: once they are old they are deleted one by one',
           ),
         ]),
   ];

@@ -2,12 +2,14 @@
 // function of what was looked at, and each finding says how to mend it. A check that cannot be made is a finding, never an
 // error of the whole.
 import type { Queries } from '../db/connect.ts';
+import { findOldestDayEnd } from '../db/drop-bodies.ts';
 import type { ReplicaSight } from '../db/read-replicas.ts';
 import { readOwnSchema, readPostgresFacts } from '../db/server-facts.ts';
 import { readRefusalFigures, readServerFigures } from '../db/status.ts';
 import { type DialectAnswer, detectDialects } from '../ilive/detect-dialect.ts';
 import type { DialectName } from '../ilive/dialects.ts';
 import type { FolderSight } from '../outage/look-at-folder.ts';
+import { checkBodies } from './doctor-bodies.ts';
 import { checkOutageStore } from './doctor-outage.ts';
 import {
   checkKeys,
@@ -32,6 +34,8 @@ export interface DoctorDependencies {
   /** The file system under the outage store; undefined where there is none. */
   readonly lookAtDataDir: (() => Promise<FolderSight>) | undefined;
   readonly outageMaxBytes: number;
+  /** How long bodies are kept; 0 for ever. */
+  readonly bodiesKeepMs: number;
   readonly sendProbe: () => Promise<Probe>;
   readonly vendor: {
     readonly apiUrl: string;
@@ -43,7 +47,7 @@ export interface DoctorDependencies {
   readonly hasEncryptionKeys: boolean;
   readonly hasBootstrapKey: boolean;
   readonly hasMadeKeys: () => boolean;
-  /** Connections that this process may open, all pools together. */
+  /** Connections that all processes of this start may open, all pools together. */
   readonly maxOwnConnections: number;
   readonly now: () => Date;
 }
@@ -59,6 +63,7 @@ export async function examine(
   const groups: readonly [string, () => Promise<Finding[]>][] = [
     ['postgres', async () => checkPostgres(await readPostgresFacts(db, now()), deps.maxOwnConnections)],
     ['schema', async () => checkSchema(await readPostgresFacts(db, now()), await readOwnSchema())],
+    ['bodies', async () => [checkBodies(await findOldestDayEnd(db), deps.bodiesKeepMs, now())]],
     ['replicas', async () => checkReplicas(deps.lookAtReplicas())],
     ['queue', async () => checkQueue(await deps.lookAtQueue())],
     ['clock', async () => [checkServerClock(now().getTime(), (await readServerFigures(db)).clock)]],

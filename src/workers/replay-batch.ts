@@ -38,7 +38,16 @@ export async function replayBatch(
   const items = await readDeliveries(tx, ids, rules);
   const sessions = sessionsOf(items);
   if (sessions.length > 0) await lockSessions(tx, sessions);
-  return replayHeld(tx, items, rules, log);
+  const replayed = await replayHeld(tx, items, rules, log);
+  return { ...replayed, detail: replayed.detail ?? tellMissing(items) };
+}
+
+// Left as they are, and not in silence: whoever replays them expects an effect.
+function tellMissing(items: readonly ReadDelivery[]): string | null {
+  const missing = items.filter(({ translation }) => !translation.ok && translation.reason === 'body_missing');
+  const [first] = missing;
+  if (first === undefined) return null;
+  return `body_missing: ${missing.length} of ${items.length} in the batch of ${first.delivery.id} have no bytes any more (BODIES_KEEP_DAYS) and stay as they are`;
 }
 
 /**

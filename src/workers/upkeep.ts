@@ -9,7 +9,7 @@ import type { Log } from '../log.ts';
 
 const partitionDaysAhead = 7;
 // Dropped in pieces, so that no statement takes long.
-const changesPiece = 5_000;
+const droppedPiece = 5_000;
 
 export interface UpkeepDependencies {
   readonly db: Database;
@@ -27,11 +27,21 @@ export async function keepUp(deps: UpkeepDependencies): Promise<void> {
   if (await renewGeneration(db))
     log.warn('this database was restored from a dump: the change feed goes on in a new generation');
   const partitions = await createBodyPartitions(db, now(), partitionDaysAhead);
-  await dropOldIdempotencyKeys(db, now());
-  const refusals = await dropOldRefusals(db, new Date(now().getTime() - refusalsKeepMs));
+  await inPieces(() => dropOldIdempotencyKeys(db, now(), droppedPiece));
+  const refusalsBefore = new Date(now().getTime() - refusalsKeepMs);
+  const refusals = await inPieces(() => dropOldRefusals(db, refusalsBefore, droppedPiece));
   if (refusals > 0)
     log.info({ count: refusals }, 'let go of refusals that are older than REFUSALS_KEEP_DAYS');
   const changesBefore = new Date(now().getTime() - changesKeepMs);
-  while ((await dropOldChanges(db, changesBefore, changesPiece)) === changesPiece);
+  await inPieces(() => dropOldChanges(db, changesBefore, droppedPiece));
   if (partitions.length > 0) log.info({ partitions }, 'made partitions for the coming days');
+}
+
+async function inPieces(drop: () => Promise<number>): Promise<number> {
+  let count = 0;
+  for (;;) {
+    const dropped = await drop();
+    count += dropped;
+    if (dropped < droppedPiece) return count;
+  }
 }

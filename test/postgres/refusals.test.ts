@@ -110,7 +110,7 @@ test('what is older than its time goes', async () => {
   const { db } = testDatabase;
   const [old, young] = [refusal('192.0.2.1', 10), refusal('192.0.2.1', 10)];
   await recordRefusals(db, [old, young], limits);
-  expect(await dropOldRefusals(db, young.receivedAt)).toBe(1);
+  expect(await dropOldRefusals(db, young.receivedAt, 100)).toBe(1);
   expect(await findRefusal(db, old.id)).toBeUndefined();
   expect(await findRefusal(db, young.id)).toBeDefined();
 });

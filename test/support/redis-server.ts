@@ -85,14 +85,19 @@ async function startContainer(options: { port?: number; dir?: string }): Promise
   };
 }
 
-async function startProcess(options: { port?: number; dir?: string }): Promise<RedisServer> {
+/** Always a process of this machine; `settings` come behind the usual ones. */
+export async function startProcess(options: {
+  port?: number;
+  dir?: string;
+  settings?: readonly string[];
+}): Promise<RedisServer> {
   const binary = await findRedisBinary();
   const dir = options.dir ?? (await createTemporaryFolder());
   for (let attempt = 1; ; attempt += 1) {
     const port = options.port ?? (await findFreePort());
     try {
-      const first = await launch(binary, dir, port);
-      return createServer(binary, dir, port, first);
+      const start = () => launch(binary, dir, port, options.settings);
+      return createServer(start, port, await start());
     } catch (error) {
       const isBusy = /Address already in use/.test((error as Error).message);
       if (!isBusy || options.port !== undefined || attempt === portAttemptCount) throw error;
@@ -112,7 +117,7 @@ interface Running {
   readonly exited: Promise<void>;
 }
 
-function createServer(binary: RedisBinary, dir: string, port: number, first: Running): RedisServer {
+function createServer(launchAgain: () => Promise<Running>, port: number, first: Running): RedisServer {
   let running: Running | undefined = first;
   const end = async (how: (current: Running) => void) => {
     const current = running;
@@ -128,12 +133,17 @@ function createServer(binary: RedisBinary, dir: string, port: number, first: Run
     kill: () => end(({ pid }) => process.kill(pid, 'SIGKILL')),
     start: async () => {
       if (running) throw new Error('This Redis is running already.');
-      running = await launch(binary, dir, port);
+      running = await launchAgain();
     },
   };
 }
 
-async function launch(binary: RedisBinary, dir: string, port: number): Promise<Running> {
+async function launch(
+  binary: RedisBinary,
+  dir: string,
+  port: number,
+  settings: readonly string[] = [],
+): Promise<Running> {
   const logPath = path.join(dir, 'redis.log');
   await (await open(logPath, 'w')).close();
   const place = [
@@ -148,7 +158,7 @@ async function launch(binary: RedisBinary, dir: string, port: number): Promise<R
     '--daemonize',
     'no',
   ];
-  const args = ['-c', supervisorScript, 'test-redis', binary.command, ...place, ...persistence];
+  const args = ['-c', supervisorScript, 'test-redis', binary.command, ...place, ...persistence, ...settings];
   const env = { PATH: process.env.PATH, LC_ALL: 'C', ...binary.env };
   const supervisor = spawn('sh', args, { detached: true, stdio: ['pipe', 'pipe', 'ignore'], env });
   let pid: number | undefined;
@@ -198,7 +208,7 @@ async function ping(host: string, port: number): Promise<boolean> {
   });
 }
 
-async function findFreePort(): Promise<number> {
+export async function findFreePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = net.createServer();
     server.once('error', reject);

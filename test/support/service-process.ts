@@ -10,6 +10,8 @@ import { apiKey, secret } from './service.ts';
 export interface ServiceProcess {
   readonly url: string;
   readonly pid: number;
+  /** What it has logged with this message so far, and so have those that it has started. */
+  said(message: string): Record<string, unknown>[];
   /** Sends a signal and resolves with the exit code, or the signal that ended it. */
   end(signal: 'SIGTERM' | 'SIGINT' | 'SIGKILL'): Promise<number | string | null>;
 }
@@ -39,8 +41,10 @@ export async function startServiceProcess(env: Record<string, string>): Promise<
       resolve(code ?? signal);
     });
   });
+  const said: Record<string, unknown>[] = [];
   return {
-    url: await addressOf(child, ended),
+    url: await addressOf(child, ended, said),
+    said: (message) => said.filter(({ msg }) => msg === message),
     pid: child.pid ?? 0,
     end: (signal) => {
       child.kill(signal);
@@ -49,7 +53,11 @@ export async function startServiceProcess(env: Record<string, string>): Promise<
   };
 }
 
-async function addressOf(child: ChildProcess, ended: Promise<unknown>): Promise<string> {
+async function addressOf(
+  child: ChildProcess,
+  ended: Promise<unknown>,
+  heard: Record<string, unknown>[],
+): Promise<string> {
   const lines: string[] = [];
   if (child.stdout === null || child.stderr === null) throw new Error('the child has no output');
   child.stderr.on('data', (chunk) => lines.push(String(chunk)));
@@ -57,6 +65,7 @@ async function addressOf(child: ChildProcess, ended: Promise<unknown>): Promise<
     createInterface({ input: child.stdout as NodeJS.ReadableStream }).on('line', (line) => {
       lines.push(line);
       const said = line.startsWith('{') ? (JSON.parse(line) as { msg?: string; address?: string }) : {};
+      heard.push(said);
       if (said.msg === 'listening' && said.address !== undefined) resolve(said.address);
     });
   });
