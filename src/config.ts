@@ -66,6 +66,7 @@ function nest(values: Values) {
     role: values.ROLE,
     logLevel: values.LOG_LEVEL,
     dataDir: values.DATA_DIR,
+    shutdownDelayMs: seconds(values.SHUTDOWN_DELAY_SECONDS),
     shutdownGraceMs: seconds(values.SHUTDOWN_GRACE_SECONDS),
     http: {
       host: values.HOST,

@@ -15,10 +15,13 @@ async function main(): Promise<void> {
   const config = parseConfig(process.env);
   const log = createLog(config.logLevel);
   const service = createService(config, { log, onLost: () => void stop(service, exitCodeFailed) });
+  let isStopping = false;
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => {
       log.info({ signal }, 'stopping');
-      void stop(service, 0);
+      // SIGTERM is a platform's, which has a proxy in front; SIGINT is a person's, and so is whatever comes second.
+      void stop(service, 0, signal === 'SIGTERM' && !isStopping ? service.leave : service.stop);
+      isStopping = true;
     });
   }
   process.on('unhandledRejection', (error) => {
@@ -28,8 +31,8 @@ async function main(): Promise<void> {
   await service.start();
 }
 
-async function stop(service: Service, exitCode: number): Promise<void> {
-  await service.stop();
+async function stop(service: Service, exitCode: number, how = service.stop): Promise<void> {
+  await how();
   process.exit(exitCode);
 }
 

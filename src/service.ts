@@ -1,6 +1,7 @@
 // The composition root: the one place where the rooms meet. `start` brings up what the role needs, in the order in which
 // each thing needs the one before; `stop` takes it down in the reverse, lets work in flight finish within the grace
-// period, and may be called at any time and any number of times (guarantee 12).
+// period, and may be called at any time and any number of times (guarantee 12). `leave` gives the proxy in front time to
+// notice before that.
 import type { AddressInfo } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Config } from './config.ts';
@@ -32,6 +33,8 @@ export interface Service {
   start(): Promise<void>;
   /** Resolves once nothing of the service runs any more. */
   stop(): Promise<void>;
+  /** Unready at once, and `stop` after SHUTDOWN_DELAY_SECONDS; sooner when `stop` is called meanwhile. */
+  leave(): Promise<void>;
   /** Where it listens, such as `http://127.0.0.1:8080`; only after `start`. */
   address(): string;
 }
@@ -57,11 +60,17 @@ export function createService(config: Config, overrides: Overrides = {}): Servic
   };
   let starting: Promise<void> | undefined;
   let stopping: Promise<void> | undefined;
+  const noProxyIsWaitedFor = new AbortController();
 
   const stop = async () => {
     running.isStopping = true;
     await starting?.catch(() => {});
     await undoAll(running);
+  };
+  const stopOnce = () => {
+    noProxyIsWaitedFor.abort();
+    stopping ??= stop();
+    return stopping;
   };
   return {
     start: () => {
@@ -71,9 +80,15 @@ export function createService(config: Config, overrides: Overrides = {}): Servic
       });
       return starting;
     },
-    stop: () => {
-      stopping ??= stop();
-      return stopping;
+    stop: stopOnce,
+    leave: async () => {
+      running.isStopping = true;
+      // Nothing is sent to a worker, nor to a door that is not open yet.
+      if (config.role !== 'worker' && running.address !== undefined) {
+        running.log.info({ delayMs: config.shutdownDelayMs }, 'unready; the proxy in front may notice');
+        await wait(config.shutdownDelayMs, undefined, noProxyIsWaitedFor).catch(() => {});
+      }
+      return stopOnce();
     },
     address: () => {
       if (running.address === undefined) throw new Error('the service does not listen yet');
@@ -101,7 +116,7 @@ async function startAll(running: Running): Promise<void> {
     log.warn('ILIVE_API_KEY is not set: a verdict whose webhook is lost cannot be pulled');
   const front = config.role === 'worker' ? undefined : await createFront(running, stores, readDb, client);
   await openDoor(running, readDb, front, backend.kind);
-  // The first thing to be undone: those who wait are answered, so that the door can close.
+  // Undone just before the door: those who wait are answered, so that it can close.
   if (front !== undefined) {
     running.undo.push({ name: 'waiting callers', run: async () => letGo(front.api.follow) });
   }
@@ -226,7 +241,7 @@ async function openDoor(
     registry: metrics.registry,
     log,
   });
-  const server = await listen(app, config.http);
+  const server = await listen(app, { ...config.http, isStopping: () => running.isStopping });
   undo.push({ name: 'HTTP server', run: () => server.close() });
   const { address, family, port } = server.address satisfies AddressInfo;
   running.address = `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`;

@@ -13,6 +13,8 @@ export interface ListenOptions {
   readonly port: number;
   /** Time for a request to arrive completely, headers and body. */
   readonly requestTimeoutMs: number;
+  /** From then on each answer is the last of its connection, so that whoever sent it goes elsewhere for the next. */
+  readonly isStopping: () => boolean;
 }
 
 export interface HttpServer {
@@ -45,7 +47,11 @@ export async function listen(app: Express, options: ListenOptions): Promise<Http
     silent.add(socket);
     socket.once('close', () => silent.delete(socket));
   });
-  server.on('request', ({ socket }) => silent.delete(socket));
+  // Before any route, since some answer at once.
+  server.prependListener('request', ({ socket }, res) => {
+    silent.delete(socket);
+    if (options.isStopping()) res.setHeader('connection', 'close');
+  });
   server.on('clientError', (error, socket) => refuseUnreadable(error, socket as Socket));
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);

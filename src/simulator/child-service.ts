@@ -57,7 +57,8 @@ export async function startChildService({
   );
   const child = spawn(process.execPath, [path.join(root, 'src/main.ts')], {
     cwd: root,
-    env: { ...Object.fromEntries(known), ...settings },
+    // Nothing stands in front of it that would have to notice its end.
+    env: { ...Object.fromEntries(known), SHUTDOWN_DELAY_SECONDS: '0', ...settings },
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
