@@ -9,6 +9,9 @@ export interface Balancer {
   readonly url: string;
   /** Whether requests are sent to this receiver now. */
   isSentTo(address: string): boolean;
+  /** Sends nothing to it any more, whatever it says of itself, until `takeIn`. */
+  takeOut(address: string): void;
+  takeIn(address: string): void;
   close(): Promise<void>;
 }
 
@@ -24,6 +27,7 @@ interface Backend {
   isWell: boolean;
   failures: number;
   isAsked: boolean;
+  isOut: boolean;
 }
 
 const probeTimeoutMs = 3_000;
@@ -40,11 +44,15 @@ export async function startBalancer(
       isWell: false,
       failures: 0,
       isAsked: false,
+      isOut: false,
     }),
   );
   let turn = 0;
+  const setOut = (address: string, isOut: boolean) => {
+    for (const each of backends) if (each.address === address) each.isOut = isOut;
+  };
   const server = createServer({ keepAliveTimeout: 65_000 }, (req, res) => {
-    const well = backends.filter(({ isWell }) => isWell);
+    const well = backends.filter(({ isWell, isOut }) => isWell && !isOut);
     turn += 1;
     const backend = well[turn % Math.max(1, well.length)];
     if (backend === undefined) res.writeHead(503, { 'x-balancer': 'none is ready' }).end();
@@ -68,7 +76,9 @@ export async function startBalancer(
   await once(server, 'listening');
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    isSentTo: (address) => backends.some((each) => each.address === address && each.isWell),
+    isSentTo: (address) => backends.some((each) => each.address === address && each.isWell && !each.isOut),
+    takeOut: (address) => setOut(address, true),
+    takeIn: (address) => setOut(address, false),
     close: async () => {
       clearInterval(timer);
       server.close();
