@@ -25,6 +25,9 @@ export interface HttpServer {
 
 // Longer than the idle time-outs of common load balancers (60 s), so that they and not we close an idle connection.
 const keepAliveTimeoutMs = 65_000;
+// Connections that wait to be taken; the system may allow fewer (net.core.somaxconn). One that finds no room is tried again
+// by its sender's system after 1, 2, 4 and 8 s, which is far worse than a 503.
+const backlogConnections = 4_096;
 const checkIntervalMs = 1_000;
 // The request line with its query, and all headers. Node's own default, written down so that an update does not move it.
 const headLimitBytes = 16_384;
@@ -55,7 +58,7 @@ export async function listen(app: Express, options: ListenOptions): Promise<Http
   server.on('clientError', (error, socket) => refuseUnreadable(error, socket as Socket));
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen(options.port, options.host, () => {
+    server.listen({ port: options.port, host: options.host, backlog: backlogConnections }, () => {
       server.off('error', reject);
       resolve();
     });
