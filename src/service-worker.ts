@@ -79,8 +79,16 @@ export function startWork(
 }
 
 /** What upkeep needs, before any work begins as well as all the while. */
-export function upkeepOf({ config, log, now }: Running, db: Database): UpkeepDependencies {
-  return { db, refusalsKeepMs: config.refusals.keepMs, changesKeepMs: config.follow.keepMs, log, now };
+export function upkeepOf({ config, log, now, clock }: Running, db: Database): UpkeepDependencies {
+  const { mayForget } = clock;
+  return {
+    db,
+    refusalsKeepMs: config.refusals.keepMs,
+    changesKeepMs: config.follow.keepMs,
+    mayForget,
+    log,
+    now,
+  };
 }
 
 function createPullTask(

@@ -7,6 +7,8 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { Config } from './config.ts';
 import { connect, type Database } from './db/connect.ts';
 import { openDatabase } from './db/open.ts';
+import { readDatabaseNow } from './db/server-facts.ts';
+import { ServiceError } from './errors.ts';
 import type { ApiDependencies } from './http/api.ts';
 import { createApp } from './http/app.ts';
 import { listen } from './http/listen.ts';
@@ -19,6 +21,7 @@ import type { OutageSight } from './outage/outage.ts';
 import { type Announcer, createAnnouncer } from './queue/announce.ts';
 import { createQueueBackend, type QueueBackend } from './queue/backend.ts';
 import { consume } from './queue/consume.ts';
+import { schedule } from './queue/schedule.ts';
 import type { Overrides, Running } from './running.ts';
 import { letGo, startFollowing } from './service-follow.ts';
 import { createApi, startPauses, startSecretRing } from './service-operator.ts';
@@ -26,6 +29,7 @@ import { startReads } from './service-reads.ts';
 import { createExpectation, createReceiver } from './service-receiver.ts';
 import { createVendorClient } from './service-vendor.ts';
 import { startWork, upkeepOf } from './service-worker.ts';
+import { createPlayedClock, createSteadyClock, type SteadyClock } from './steady-clock.ts';
 import { keepUp } from './workers/upkeep.ts';
 
 export interface Service {
@@ -41,16 +45,24 @@ export interface Service {
 
 const connectTimeoutMs = 5_000;
 const workStatementTimeoutMs = 30_000;
+const clockIntervalMs = 5_000;
 const refusalConnections = 1;
 const replayConnections = 2;
 const operateStatementTimeoutMs = 60_000;
 const queueOpenDeadlineMs = 1_000;
 
 export function createService(config: Config, overrides: Overrides = {}): Service {
+  const log = overrides.log ?? createLog(config.logLevel);
+  let db: Database | undefined;
+  const clock = createClock(overrides, log, async () => {
+    if (db === undefined) throw new ServiceError('unavailable', 'no database is connected yet');
+    return readDatabaseNow(db);
+  });
   const running: Running = {
     config,
-    log: overrides.log ?? createLog(config.logLevel),
-    now: overrides.now ?? (() => new Date()),
+    log,
+    clock,
+    now: clock.now,
     wait: overrides.wait ?? ((ms, signal) => wait(ms, undefined, signal === undefined ? {} : { signal })),
     onLost: overrides.onLost ?? (() => {}),
     metrics: createMetrics(),
@@ -72,9 +84,15 @@ export function createService(config: Config, overrides: Overrides = {}): Servic
     stopping ??= stop();
     return stopping;
   };
+  const watchClock = async (readDb: Database) => {
+    db = readDb;
+    await clock.look();
+    const task = schedule('clock', clockIntervalMs, clock.look, log);
+    running.undo.push({ name: 'clock', run: () => task.stop() });
+  };
   return {
     start: () => {
-      starting ??= startAll(running).catch(async (error: unknown) => {
+      starting ??= startAll(running, watchClock).catch(async (error: unknown) => {
         await undoAll(running);
         throw error;
       });
@@ -97,11 +115,26 @@ export function createService(config: Config, overrides: Overrides = {}): Servic
   };
 }
 
-async function startAll(running: Running): Promise<void> {
+function createClock(
+  { now, wall = () => new Date(), passedMs }: Overrides,
+  log: Running['log'],
+  readNow: () => Promise<Date>,
+): SteadyClock {
+  if (now !== undefined) return createPlayedClock(now);
+  return createSteadyClock({
+    wall,
+    readDatabaseNow: readNow,
+    log,
+    ...(passedMs === undefined ? {} : { passedMs }),
+  });
+}
+
+async function startAll(running: Running, watchClock: (db: Database) => Promise<void>): Promise<void> {
   const { config, log } = running;
   const stores = await openStores(running);
   const { connectPool, backend, announcer } = stores;
   const readDb = connectPool('read', workStatementTimeoutMs);
+  await watchClock(readDb);
   // Before the door opens: a day's partition that is made while that day's rows come in refuses some of them.
   await keepUp(upkeepOf(running, readDb)).catch((error: unknown) =>
     log.warn(

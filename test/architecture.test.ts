@@ -142,8 +142,19 @@ const house: House = {
     metrics: { mayImport: [], reason: groundReason },
     'trace-context': { mayImport: [], reason: groundReason },
     version: { mayImport: [], reason: groundReason },
+    'steady-clock': { mayImport: [], reason: groundReason },
   },
-  ground: ['errors', 'log', 'secret', 'cipher', 'backoff', 'metrics', 'trace-context', 'version'],
+  ground: [
+    'errors',
+    'log',
+    'secret',
+    'cipher',
+    'backoff',
+    'metrics',
+    'trace-context',
+    'version',
+    'steady-clock',
+  ],
   owners: [
     {
       packages: ['pg', 'drizzle-orm'],
