@@ -3,9 +3,10 @@
 // offer more than the service takes. What was turned away is sent again later in place of a new one: nobody has taken it, so
 // it is no repeat. Times are counted from when a request was due.
 import { connect, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createSigner } from './deliveries-to-send.ts';
+import { createTally, type Times } from './overload-tally.ts';
 import { prepareRequests } from './requests.ts';
-import { quantile } from './statistics.ts';
 
 export interface OverloadJob {
   readonly url: string;
@@ -18,13 +19,6 @@ export interface OverloadJob {
 export type OverloadOrder =
   | { readonly how: 'closed'; readonly connections: number; readonly seconds: number }
   | { readonly how: 'open'; readonly perSecond: number; readonly seconds: number };
-
-export interface Times {
-  readonly count: number;
-  readonly p50Ms: number;
-  readonly p99Ms: number;
-  readonly maxMs: number;
-}
 
 export interface OverloadResult {
   readonly seconds: number;
@@ -54,59 +48,53 @@ function createLoad(job: OverloadJob) {
   const url = new URL(job.url);
   const fresh = prepareRequests(url, createSigner('ilive', job.secret), job.prepared);
   const again: Buffer[] = [];
-  const idle: Socket[] = [];
+  const idle = new Set<Socket>();
   const waiting: Waiting[] = [];
   let connections = 0;
   let underWay = 0;
   let tally = createTally();
   let onFree = () => {};
 
-  const open = (then: (socket: Socket) => void) => {
-    connections += 1;
-    const socket = connect({ host: url.hostname, port: Number(url.port), noDelay: true });
-    socket.once('connect', () => then(socket));
-    socket.on('error', () => {});
-    socket.once('close', () => {
-      connections -= 1;
-      const index = idle.indexOf(socket);
-      if (index >= 0) idle.splice(index, 1);
-    });
-  };
   const sendOn = (socket: Socket, dueAt: number) => {
     const request = again.pop() ?? fresh.next();
-    let text = '';
-    const end = (status: number) => {
-      socket.off('data', read);
-      socket.off('close', broken);
+    exchange(socket, request, (status, isOpen) => {
       underWay -= 1;
       tally.note(status, performance.now() - dueAt);
       if (status === 503) again.push(request);
-    };
-    const broken = () => end(0);
-    const read = (chunk: Buffer) => {
-      text += chunk.toString('latin1');
-      const headEnd = text.indexOf('\r\n\r\n');
-      if (headEnd < 0) return;
-      const length = Number(/\r\ncontent-length: (\d+)/i.exec(text)?.[1] ?? 0);
-      if (text.length < headEnd + 4 + length) return;
-      end(Number(text.slice(9, 12)));
-      if (/\r\nconnection: close/i.test(text)) return void socket.destroy();
+      if (!isOpen) return void socket.destroy();
       const next = waiting.shift();
-      if (next !== undefined) sendOn(socket, next.dueAt);
+      if (next !== undefined) start(socket, next.dueAt);
       else {
-        idle.push(socket);
+        idle.add(socket);
         onFree();
       }
-    };
+    });
+  };
+  const start = (socket: Socket, dueAt: number) => {
     underWay += 1;
-    socket.on('data', read);
-    socket.once('close', broken);
-    socket.write(request);
+    sendOn(socket, dueAt);
+  };
+  const open = (dueAt: number) => {
+    connections += 1;
+    underWay += 1;
+    openSocket(url, {
+      onOpen: (socket) => sendOn(socket, dueAt),
+      onFailed: () => {
+        underWay -= 1;
+        tally.note(0, performance.now() - dueAt);
+      },
+      onClosed: (socket) => {
+        connections -= 1;
+        idle.delete(socket);
+      },
+    });
   };
   const send = (dueAt: number) => {
-    const socket = idle.pop();
-    if (socket !== undefined) sendOn(socket, dueAt);
-    else if (connections < job.maxConnections) open((opened) => sendOn(opened, dueAt));
+    const [socket] = idle;
+    if (socket !== undefined) {
+      idle.delete(socket);
+      start(socket, dueAt);
+    } else if (connections < job.maxConnections) open(dueAt);
     else waiting.push({ dueAt });
   };
   const giveUp = () => {
@@ -116,69 +104,91 @@ function createLoad(job: OverloadJob) {
       tally.unsent();
     }
   };
-  const untilAnswered = async () => {
-    const deadline = performance.now() + lastAnswersMs;
-    while ((underWay > 0 || waiting.length > 0) && performance.now() < deadline) {
-      giveUp();
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-  };
   return {
     run: async (order: OverloadOrder): Promise<OverloadResult> => {
       tally = createTally();
       const startedAt = performance.now();
-      if (order.how === 'closed') {
+      if (order.how === 'open') await sendAtPace(order, startedAt, send, giveUp);
+      else {
         onFree = () => send(performance.now());
         for (let each = 0; each < order.connections; each += 1) send(performance.now());
-        await new Promise((resolve) => setTimeout(resolve, order.seconds * 1000));
+        await sleep(order.seconds * 1000);
         onFree = () => {};
-      } else {
-        let dueCount = 0;
-        await new Promise<void>((resolve) => {
-          const timer = setInterval(() => {
-            const seconds = Math.min(order.seconds, (performance.now() - startedAt) / 1000);
-            for (; dueCount < seconds * order.perSecond; dueCount += 1)
-              send(startedAt + (dueCount / order.perSecond) * 1000);
-            giveUp();
-            if (seconds < order.seconds) return;
-            clearInterval(timer);
-            resolve();
-          }, tickMs);
-        });
       }
       const seconds = (performance.now() - startedAt) / 1000;
-      await untilAnswered();
+      await untilTrue(() => {
+        giveUp();
+        return underWay === 0 && waiting.length === 0;
+      });
       return { ...tally.result(), seconds, connections, lateCount: fresh.lateCount() };
     },
   };
 }
 
-function createTally() {
-  const times: Record<'202' | '503', number[]> = { 202: [], 503: [] };
-  const others: Record<string, number> = {};
-  let unsentCount = 0;
-  return {
-    note: (status: number, ms: number) => {
-      if (status === 202 || status === 503) times[status].push(ms);
-      else others[status] = (others[status] ?? 0) + 1;
-    },
-    unsent: () => {
-      unsentCount += 1;
-    },
-    result: () => ({
-      accepted: timesOf(times[202]),
-      turnedAway: timesOf(times[503]),
-      others,
-      unsentCount,
-    }),
-  };
+async function untilTrue(isDone: () => boolean): Promise<void> {
+  const deadline = performance.now() + lastAnswersMs;
+  while (!isDone() && performance.now() < deadline) await sleep(20);
 }
 
-function timesOf(list: readonly number[]): Times {
-  const sorted = Float64Array.from(list).sort();
-  if (sorted.length === 0) return { count: 0, p50Ms: 0, p99Ms: 0, maxMs: 0 };
-  const maxMs = sorted.at(-1) ?? 0;
-  return { count: sorted.length, p50Ms: quantile(sorted, 0.5), p99Ms: quantile(sorted, 0.99), maxMs };
+interface SocketEvents {
+  readonly onOpen: (socket: Socket) => void;
+  readonly onFailed: () => void;
+  readonly onClosed: (socket: Socket) => void;
+}
+
+function openSocket(url: URL, { onOpen, onFailed, onClosed }: SocketEvents): void {
+  const socket = connect({ host: url.hostname, port: Number(url.port), noDelay: true });
+  let isOpen = false;
+  socket.once('connect', () => {
+    isOpen = true;
+    onOpen(socket);
+  });
+  socket.on('error', () => {}); // told by what follows it
+  socket.once('close', () => {
+    if (!isOpen) onFailed();
+    onClosed(socket);
+  });
+}
+
+function sendAtPace(
+  { seconds: wanted, perSecond }: { readonly seconds: number; readonly perSecond: number },
+  startedAt: number,
+  send: (dueAt: number) => void,
+  giveUp: () => void,
+): Promise<void> {
+  let dueCount = 0;
+  return new Promise((resolve) => {
+    const timer = setInterval(() => {
+      const seconds = Math.min(wanted, (performance.now() - startedAt) / 1000);
+      for (; dueCount < seconds * perSecond; dueCount += 1) send(startedAt + (dueCount / perSecond) * 1000);
+      giveUp();
+      if (seconds < wanted) return;
+      clearInterval(timer);
+      resolve();
+    }, tickMs);
+  });
+}
+
+// Writes a request and reads its answer; `0` for a connection that breaks before.
+function exchange(socket: Socket, request: Buffer, onEnd: (status: number, isOpen: boolean) => void): void {
+  let text = '';
+  const end = (status: number, isOpen: boolean) => {
+    socket.off('data', read);
+    socket.off('close', broken);
+    onEnd(status, isOpen);
+  };
+  const broken = () => end(0, false);
+  const read = (chunk: Buffer) => {
+    text += chunk.toString('latin1');
+    const headEnd = text.indexOf('\r\n\r\n');
+    if (headEnd < 0) return;
+    const length = Number(/\r\ncontent-length: (\d+)/i.exec(text)?.[1] ?? 0);
+    if (text.length < headEnd + 4 + length) return;
+    end(Number(text.slice(9, 12)), !/\r\nconnection: close/i.test(text));
+  };
+  socket.on('data', read);
+  socket.once('close', broken);
+  socket.write(request);
 }
 
 process.once('message', (job: OverloadJob) => {

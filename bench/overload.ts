@@ -2,18 +2,24 @@
 // by a process that does not wait for answers. What is answered 202 must be in its time, what is turned away must be told so
 // soon, memory must stay below a limit, nothing accepted may be missing, and a few seconds after the end a delivery must be
 // taken as quickly as before. Exit code 1 when any of it is not so.
-import { randomBytes, randomUUID } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { forkLoad, untilTold } from './load-process.ts';
 import { readCounters } from './measure.ts';
 import { readCount } from './options.ts';
-import type { OverloadMessage, OverloadOrder, OverloadResult, Times } from './overload-load.ts';
+import type { OverloadMessage, OverloadOrder, OverloadResult } from './overload-load.ts';
+import type { Times } from './overload-tally.ts';
+import {
+  createProbe,
+  probeFor,
+  probesLooked,
+  untilHealthy,
+  watchMemory,
+  watchReadiness,
+} from './overload-watch.ts';
 import { connectOnce } from './own-connection.ts';
-import { writeBody } from './requests.ts';
 import { type Bench, runBench } from './run-bench.ts';
-import { createPost } from './signed-post.ts';
 import { type StartedService, startOnPostgres } from './start-service.ts';
 import { quantile } from './statistics.ts';
 
@@ -25,6 +31,7 @@ interface OverloadOptions {
   readonly turnedAwayMs: number;
   readonly rssMib: number;
   readonly healthySeconds: number;
+  readonly healthyMs: number;
 }
 
 const help = `
@@ -38,7 +45,8 @@ Usage: npm run bench:overload -- [options]
   --accepted-ms N      99 of 100 that are accepted are answered within (default 8000, ADMISSION_MAX_WAIT_MS)
   --turned-away-ms N   99 of 100 that are turned away are told so within (default 1000)
   --rss-mib N          memory of the service at most (default 512)
-  --healthy-seconds N  as quick as before so soon after the end (default 5)
+  --healthy-ms N       a lone delivery is answered within, when all is well (default 500)
+  --healthy-seconds N  so soon after the end all is well again (default 5)
   --help               this text
 `.trim();
 
@@ -49,6 +57,7 @@ const defaults = {
   'accepted-ms': '8000',
   'turned-away-ms': '1000',
   'rss-mib': '512',
+  'healthy-ms': '500',
   'healthy-seconds': '5',
 } as const;
 
@@ -63,6 +72,7 @@ function readOptions(args: readonly string[]): OverloadOptions | 'help' {
       'accepted-ms': option('accepted-ms'),
       'turned-away-ms': option('turned-away-ms'),
       'rss-mib': option('rss-mib'),
+      'healthy-ms': option('healthy-ms'),
       'healthy-seconds': option('healthy-seconds'),
       help: { type: 'boolean', short: 'h' },
     },
@@ -75,6 +85,7 @@ function readOptions(args: readonly string[]): OverloadOptions | 'help' {
     acceptedMs: readCount('accepted-ms', values['accepted-ms'], 600_000),
     turnedAwayMs: readCount('turned-away-ms', values['turned-away-ms'], 600_000),
     rssMib: readCount('rss-mib', values['rss-mib'], 1_000_000),
+    healthyMs: readCount('healthy-ms', values['healthy-ms'], 60_000),
     healthySeconds: readCount('healthy-seconds', values['healthy-seconds'], 600),
   };
 }
@@ -83,13 +94,6 @@ const preparedCount = 60_000;
 const warmUpSeconds = 3;
 const capacitySeconds = 10;
 const capacityConnections = 512;
-const probeEveryMs = 50;
-const probesLooked = 20;
-const probeDeadlineMs = 30_000;
-// As quick as before: a probe that waits behind work in the background is no sign of illness.
-const healthyFactor = 3;
-const healthyFloorMs = 100;
-
 async function run(options: OverloadOptions, bench: Bench): Promise<boolean> {
   const { signal, undo } = bench;
   const secret = randomBytes(24).toString('hex');
@@ -131,7 +135,7 @@ async function run(options: OverloadOptions, bench: Bench): Promise<boolean> {
   undo.push(async () => void readiness.stop());
   const loaded = await order({ how: 'open', perSecond, seconds: options.seconds });
   const atRest = performance.now();
-  const healthyMs = await untilHealthy(probe, quantile(before, 0.99), atRest, signal);
+  const healthyMs = await untilHealthy(probe, options.healthyMs, atRest, signal);
   return judge(options, {
     service,
     capacity,
@@ -143,88 +147,6 @@ async function run(options: OverloadOptions, bench: Bench): Promise<boolean> {
     unready: readiness.stop(),
     acceptedCount: await countAccepted(service, signal),
   });
-}
-
-type Probe = () => Promise<{ readonly status: number; readonly ms: number }>;
-
-function createProbe(address: string, secret: string): Probe {
-  const post = createPost(address, secret);
-  return async () => {
-    const sentAt = performance.now();
-    const { status, answeredMs } = await post(Buffer.from(writeBody()), randomUUID());
-    return { status, ms: answeredMs - sentAt };
-  };
-}
-
-async function probeFor(probe: Probe, count: number, signal: AbortSignal): Promise<number[]> {
-  const times: number[] = [];
-  for (let each = 0; each < count; each += 1) {
-    const { status, ms } = await probe();
-    if (status !== 202) throw new Error(`a lone delivery was answered ${status}`);
-    times.push(ms);
-    await wait(probeEveryMs, undefined, { signal });
-  }
-  return times.sort((a, b) => a - b);
-}
-
-// Told by the first of a second's worth of deliveries that all are taken as quickly as before.
-async function untilHealthy(
-  probe: Probe,
-  beforeP99Ms: number,
-  atRest: number,
-  signal: AbortSignal,
-): Promise<number | undefined> {
-  const limitMs = Math.max(healthyFloorMs, healthyFactor * beforeP99Ms);
-  let since: number | undefined;
-  let count = 0;
-  while (performance.now() - atRest < probeDeadlineMs) {
-    const sentAt = performance.now();
-    const { status, ms } = await probe();
-    if (status !== 202 || ms > limitMs) [since, count] = [undefined, 0];
-    else {
-      since ??= sentAt;
-      count += 1;
-      if (count >= probesLooked) return since - atRest;
-    }
-    await wait(probeEveryMs, undefined, { signal });
-  }
-  return undefined;
-}
-
-function watchMemory(pid: number) {
-  let peakKib = 0;
-  const look = () => {
-    const [, kib] = /^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
-    peakKib = Math.max(peakKib, Number(kib));
-  };
-  const timer = setInterval(look, 100);
-  return {
-    stop: () => {
-      clearInterval(timer);
-      return peakKib / 1024;
-    },
-  };
-}
-
-// As a platform would probe it: once a second, with five seconds of patience.
-function watchReadiness(address: string) {
-  let unready = 0;
-  const timer = setInterval(() => {
-    fetch(new URL('/readyz', address), { signal: AbortSignal.timeout(5_000) }).then(
-      ({ status }) => {
-        if (status !== 200) unready += 1;
-      },
-      () => {
-        unready += 1;
-      },
-    );
-  }, 1_000);
-  return {
-    stop: () => {
-      clearInterval(timer);
-      return unready;
-    },
-  };
 }
 
 async function untilProcessed(service: StartedService, signal: AbortSignal): Promise<void> {
@@ -275,7 +197,7 @@ given up by the sender   ${rate(unsentCount)}, since every connection was taken
 made while it ran        ${loaded.lateCount}
 memory at most           ${peakMib.toFixed(0)} MiB
 readiness lost           ${unready} times
-a lone delivery before   p99 ${quantile(before, 0.99).toFixed(0)} ms; as quick again ${healthyMs === undefined ? 'never' : `${(Math.max(0, healthyMs) / 1000).toFixed(1)} s`} after the end
+a lone delivery before   p99 ${quantile(before, 0.99).toFixed(0)} ms; as quick as it should be again ${healthyMs === undefined ? 'never' : `${(Math.max(0, healthyMs) / 1000).toFixed(1)} s`} after the end
 in the tables            ${outcome.acceptedCount} of ${told}`);
   return (
     accepted.count > 0 &&

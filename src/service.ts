@@ -7,8 +7,6 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { Config } from './config.ts';
 import { connect, type Database } from './db/connect.ts';
 import { openDatabase } from './db/open.ts';
-import { readDatabaseNow } from './db/server-facts.ts';
-import { ServiceError } from './errors.ts';
 import type { ApiDependencies } from './http/api.ts';
 import { createApp } from './http/app.ts';
 import { listen } from './http/listen.ts';
@@ -21,15 +19,15 @@ import type { OutageSight } from './outage/outage.ts';
 import { type Announcer, createAnnouncer } from './queue/announce.ts';
 import { createQueueBackend, type QueueBackend } from './queue/backend.ts';
 import { consume } from './queue/consume.ts';
-import { schedule } from './queue/schedule.ts';
 import type { Overrides, Running } from './running.ts';
+import { createServiceClock, type WatchClock } from './service-clock.ts';
 import { letGo, startFollowing } from './service-follow.ts';
 import { createApi, startPauses, startSecretRing } from './service-operator.ts';
 import { startReads } from './service-reads.ts';
 import { createExpectation, createReceiver } from './service-receiver.ts';
+import { undoAll } from './service-stop.ts';
 import { createVendorClient } from './service-vendor.ts';
 import { startWork, upkeepOf } from './service-worker.ts';
-import { createPlayedClock, createSteadyClock, type SteadyClock } from './steady-clock.ts';
 import { keepUp } from './workers/upkeep.ts';
 
 export interface Service {
@@ -45,7 +43,6 @@ export interface Service {
 
 const connectTimeoutMs = 5_000;
 const workStatementTimeoutMs = 30_000;
-const clockIntervalMs = 5_000;
 const refusalConnections = 1;
 const replayConnections = 2;
 const operateStatementTimeoutMs = 60_000;
@@ -53,11 +50,7 @@ const queueOpenDeadlineMs = 1_000;
 
 export function createService(config: Config, overrides: Overrides = {}): Service {
   const log = overrides.log ?? createLog(config.logLevel);
-  let db: Database | undefined;
-  const clock = createClock(overrides, log, async () => {
-    if (db === undefined) throw new ServiceError('unavailable', 'no database is connected yet');
-    return readDatabaseNow(db);
-  });
+  const { clock, watch } = createServiceClock(overrides, log);
   const running: Running = {
     config,
     log,
@@ -84,15 +77,9 @@ export function createService(config: Config, overrides: Overrides = {}): Servic
     stopping ??= stop();
     return stopping;
   };
-  const watchClock = async (readDb: Database) => {
-    db = readDb;
-    await clock.look();
-    const task = schedule('clock', clockIntervalMs, clock.look, log);
-    running.undo.push({ name: 'clock', run: () => task.stop() });
-  };
   return {
     start: () => {
-      starting ??= startAll(running, watchClock).catch(async (error: unknown) => {
+      starting ??= startAll(running, watch).catch(async (error: unknown) => {
         await undoAll(running);
         throw error;
       });
@@ -115,26 +102,12 @@ export function createService(config: Config, overrides: Overrides = {}): Servic
   };
 }
 
-function createClock(
-  { now, wall = () => new Date(), passedMs }: Overrides,
-  log: Running['log'],
-  readNow: () => Promise<Date>,
-): SteadyClock {
-  if (now !== undefined) return createPlayedClock(now);
-  return createSteadyClock({
-    wall,
-    readDatabaseNow: readNow,
-    log,
-    ...(passedMs === undefined ? {} : { passedMs }),
-  });
-}
-
-async function startAll(running: Running, watchClock: (db: Database) => Promise<void>): Promise<void> {
+async function startAll(running: Running, watchClock: WatchClock): Promise<void> {
   const { config, log } = running;
   const stores = await openStores(running);
   const { connectPool, backend, announcer } = stores;
   const readDb = connectPool('read', workStatementTimeoutMs);
-  await watchClock(readDb);
+  await watchClock(running, readDb);
   // Before the door opens: a day's partition that is made while that day's rows come in refuses some of them.
   await keepUp(upkeepOf(running, readDb)).catch((error: unknown) =>
     log.warn(
@@ -278,23 +251,4 @@ async function openDoor(
   undo.push({ name: 'HTTP server', run: () => server.close() });
   const { address, family, port } = server.address satisfies AddressInfo;
   running.address = `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
-}
-
-// A step that takes longer than the grace period is left behind, so that a store that hangs cannot keep us alive.
-async function undoAll({ undo, log, config }: Running): Promise<void> {
-  const deadline = Date.now() + config.shutdownGraceMs;
-  for (let step = undo.pop(); step !== undefined; step = undo.pop()) {
-    const { name, run } = step;
-    const isDone = await Promise.race([
-      run().then(
-        () => true,
-        (error: unknown) => {
-          log.warn({ err: error, step: name }, 'a step of stopping failed');
-          return true;
-        },
-      ),
-      wait(Math.max(deadline - Date.now(), 1_000), false, { ref: false }),
-    ]);
-    if (!isDone) log.warn({ step: name }, 'a step of stopping took longer than the grace period');
-  }
 }

@@ -15,16 +15,18 @@ const bundledPostgres =
 const bundledNode =
   'the Node that scripts/run.mjs runs on; found by the name of the platform, absent elsewhere';
 
-const serviceParts = [
-  'running',
-  'service-follow',
-  'service-operator',
-  'service-outage',
-  'service-reads',
-  'service-receiver',
-  'service-worker',
-  'service-vendor',
-];
+const partReasons = {
+  'service-receiver': 'the receiver’s part of the composition root',
+  'service-worker': 'the worker’s part of the composition root',
+  'service-follow': 'what those who wait need, as the receiver has it',
+  'service-operator': 'the operator’s part of the composition root',
+  'service-outage': 'the outage store’s part of the composition root',
+  'service-reads': 'the reads’ part of the composition root',
+  'service-vendor': 'the vendor’s client, as both parts use it',
+  'service-clock': 'which clock the service goes by, and what it is compared with',
+  'service-stop': 'how what was started is undone',
+};
+const serviceParts = ['running', 'steady-clock', ...Object.keys(partReasons)];
 
 const house: House = {
   rooms: {
@@ -76,35 +78,16 @@ const house: House = {
       mayImport: [...serviceParts, 'config', ...workRooms],
       reason: 'the rooms meet here; it is no program and pretends no vendor',
     },
-    'service-receiver': {
-      mayImport: [...serviceParts, 'config', ...workRooms],
-      reason: 'the receiver’s part of the composition root',
+    ...Object.fromEntries(
+      Object.entries(partReasons).map(([part, reason]) => [
+        part,
+        { mayImport: [...serviceParts, 'config', ...workRooms], reason },
+      ]),
+    ),
+    running: {
+      mayImport: ['config', 'steady-clock'],
+      reason: 'it names what the parts share and does nothing',
     },
-    'service-worker': {
-      mayImport: [...serviceParts, 'config', ...workRooms],
-      reason: 'the worker’s part of the composition root',
-    },
-    'service-follow': {
-      mayImport: [...serviceParts, 'config', ...workRooms],
-      reason: 'what those who wait need, as the receiver has it',
-    },
-    'service-operator': {
-      mayImport: [...serviceParts, 'config', ...workRooms],
-      reason: 'the operator’s part of the composition root',
-    },
-    'service-outage': {
-      mayImport: [...serviceParts, 'config', ...workRooms],
-      reason: 'the outage store’s part of the composition root',
-    },
-    'service-reads': {
-      mayImport: [...serviceParts, 'config', ...workRooms],
-      reason: 'the reads’ part of the composition root',
-    },
-    'service-vendor': {
-      mayImport: [...serviceParts, 'config', ...workRooms],
-      reason: 'the vendor’s client, as both parts use it',
-    },
-    running: { mayImport: ['config'], reason: 'it names what the parts share and does nothing' },
     main: { mayImport: ['config', 'service'], reason: 'the process only reads, builds, starts and stops' },
     config: {
       mayImport: ['config-keys', 'config-schemas', 'ilive'],
@@ -144,17 +127,7 @@ const house: House = {
     version: { mayImport: [], reason: groundReason },
     'steady-clock': { mayImport: [], reason: groundReason },
   },
-  ground: [
-    'errors',
-    'log',
-    'secret',
-    'cipher',
-    'backoff',
-    'metrics',
-    'trace-context',
-    'version',
-    'steady-clock',
-  ],
+  ground: ['errors', 'log', 'secret', 'cipher', 'backoff', 'metrics', 'trace-context', 'version'],
   owners: [
     {
       packages: ['pg', 'drizzle-orm'],
