@@ -36,10 +36,6 @@ export type OverloadMessage =
   | { readonly about: 'ready' }
   | { readonly about: 'ended'; readonly result: OverloadResult };
 
-interface Waiting {
-  readonly dueAt: number;
-}
-
 const tickMs = 2;
 const giveUpMs = 1_000;
 const lastAnswersMs = 60_000;
@@ -49,7 +45,7 @@ function createLoad(job: OverloadJob) {
   const fresh = prepareRequests(url, createSigner('ilive', job.secret), job.prepared);
   const again: Buffer[] = [];
   const idle = new Set<Socket>();
-  const waiting: Waiting[] = [];
+  const waiting = createWaiting(() => tally.unsent());
   let connections = 0;
   let underWay = 0;
   let tally = createTally();
@@ -62,8 +58,8 @@ function createLoad(job: OverloadJob) {
       tally.note(status, performance.now() - dueAt);
       if (status === 503) again.push(request);
       if (!isOpen) return void socket.destroy();
-      const next = waiting.shift();
-      if (next !== undefined) start(socket, next.dueAt);
+      const next = waiting.next();
+      if (next !== undefined) start(socket, next);
       else {
         idle.add(socket);
         onFree();
@@ -95,32 +91,40 @@ function createLoad(job: OverloadJob) {
       idle.delete(socket);
       start(socket, dueAt);
     } else if (connections < job.maxConnections) open(dueAt);
-    else waiting.push({ dueAt });
-  };
-  const giveUp = () => {
-    const now = performance.now();
-    while ((waiting[0]?.dueAt ?? now) < now - giveUpMs) {
-      waiting.shift();
-      tally.unsent();
-    }
+    else waiting.add(dueAt);
   };
   return {
     run: async (order: OverloadOrder): Promise<OverloadResult> => {
       tally = createTally();
       const startedAt = performance.now();
-      if (order.how === 'open') await sendAtPace(order, startedAt, send, giveUp);
+      if (order.how === 'open') await sendAtPace(order, startedAt, send, waiting.giveUp);
       else {
         onFree = () => send(performance.now());
-        for (let each = 0; each < order.connections; each += 1) send(performance.now());
+        for (let each = 0; each < order.connections; each += 1) onFree();
         await sleep(order.seconds * 1000);
         onFree = () => {};
       }
       const seconds = (performance.now() - startedAt) / 1000;
-      await untilTrue(() => {
-        giveUp();
-        return underWay === 0 && waiting.length === 0;
-      });
+      await untilTrue(() => waiting.giveUp() && underWay === 0);
       return { ...tally.result(), seconds, connections, lateCount: fresh.lateCount() };
+    },
+  };
+}
+
+// Those that are due while every connection is taken.
+function createWaiting(onGivenUp: () => void) {
+  const dueAts: number[] = [];
+  return {
+    add: (dueAt: number) => void dueAts.push(dueAt),
+    next: () => dueAts.shift(),
+    /** Whether nobody waits any more. */
+    giveUp: () => {
+      const before = performance.now() - giveUpMs;
+      while ((dueAts[0] ?? before) < before) {
+        dueAts.shift();
+        onGivenUp();
+      }
+      return dueAts.length === 0;
     },
   };
 }
@@ -154,7 +158,7 @@ function sendAtPace(
   { seconds: wanted, perSecond }: { readonly seconds: number; readonly perSecond: number },
   startedAt: number,
   send: (dueAt: number) => void,
-  giveUp: () => void,
+  giveUp: () => unknown,
 ): Promise<void> {
   let dueCount = 0;
   return new Promise((resolve) => {
