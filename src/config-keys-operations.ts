@@ -70,10 +70,15 @@ export const operationKeys = {
     '1',
     'Processes of this role that one start runs, sharing the port; raise it to use more than one core. Each has connections, limits and an outage store of its own.',
   ),
+  SHUTDOWN_DELAY_SECONDS: key(
+    wholeNumber(0, 600),
+    '5',
+    'After SIGTERM a receiver is unready and goes on answering for so long, so that the proxy in front notices and sends elsewhere; set it above the time that your proxy takes for that, 0 where there is none.',
+  ),
   SHUTDOWN_GRACE_SECONDS: key(
     wholeNumber(1, 600),
     '20',
-    'Time for work in flight when the service stops; keep it below what your platform waits before it kills.',
+    'Time for work in flight when the service stops; keep it and SHUTDOWN_DELAY_SECONDS together below what your platform waits before it kills.',
   ),
   BOOTSTRAP_API_KEY: key(
     z

@@ -67,6 +67,7 @@ function nest(values: Values) {
     processes: values.WEB_CONCURRENCY,
     logLevel: values.LOG_LEVEL,
     dataDir: values.DATA_DIR,
+    shutdownDelayMs: seconds(values.SHUTDOWN_DELAY_SECONDS),
     shutdownGraceMs: seconds(values.SHUTDOWN_GRACE_SECONDS),
     http: {
       host: values.HOST,

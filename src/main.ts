@@ -8,7 +8,6 @@ import type { Config } from './config.ts';
 import { asServiceError, ServiceError } from './errors.ts';
 import type { Log } from './log.ts';
 import type { Overrides } from './running.ts';
-import type { Service } from './service.ts';
 
 const exitCodeConfigInvalid = 78; // EX_CONFIG of sysexits.h
 const exitCodeFailed = 1;
@@ -29,9 +28,12 @@ async function main(): Promise<void> {
 
 async function runOne(config: Config, log: Log, overrides: Overrides = {}): Promise<void> {
   const { createService } = await import('./service.ts');
-  const end = (exitCode: number) => void stop(service, exitCode);
-  const service = createService(config, { ...overrides, log, onLost: () => end(exitCodeFailed) });
-  onSignals(log, end);
+  const service = createService(config, { ...overrides, log, onLost: () => void stop(exitCodeFailed) });
+  const stop = async (exitCode: number, how = service.stop) => {
+    await how();
+    process.exit(exitCode);
+  };
+  onSignals(log, (exitCode, isLeaving) => void stop(exitCode, isLeaving ? service.leave : service.stop));
   await service.start();
   flushCompileCache(); // one that is killed leaves it behind too
 }
@@ -53,22 +55,20 @@ async function runSeveral(config: Config, log: Log): Promise<void> {
   process.exit(await processes.run());
 }
 
-function onSignals(log: Log, end: (exitCode: number) => void): void {
+// SIGTERM is a platform's, which has a proxy in front and takes its leave; SIGINT is a person's, and so is whatever comes second.
+function onSignals(log: Log, end: (exitCode: number, isLeaving: boolean) => void): void {
+  let isStopping = false;
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => {
       log.info({ signal }, 'stopping');
-      end(0);
+      end(0, signal === 'SIGTERM' && !isStopping);
+      isStopping = true;
     });
   }
   process.on('unhandledRejection', (error) => {
     log.error({ err: error }, 'a promise was rejected and nobody listened: a bug; stopping');
-    end(exitCodeFailed);
+    end(exitCodeFailed, false);
   });
-}
-
-async function stop(service: Service, exitCode: number): Promise<void> {
-  await service.stop();
-  process.exit(exitCode);
 }
 
 main().catch((error: unknown) => {

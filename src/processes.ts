@@ -15,8 +15,8 @@ export const processNumberKey = 'ILIVE_WEBHOOKS_PROCESS';
 export interface Processes {
   /** Resolves with the exit code once none runs any more. Throws what keeps the database from being opened. */
   run(): Promise<number>;
-  /** Stops all of them; may be called at any time and any number of times. */
-  stop(exitCode: number): void;
+  /** Stops all of them, at once or, where they leave, as a proxy in front expects it; a second call makes haste. */
+  stop(exitCode: number, isLeaving?: boolean): void;
 }
 
 /** A process that ran this long was healthy: what ends it afterwards is a new story with short waits. */
@@ -36,13 +36,15 @@ interface Parent extends Pick<Processes, 'stop'> {
 
 /** As many processes as `config` wants; none runs before `run`. */
 export function createProcesses(config: Config, log: Log): Processes {
-  const { promise: stopped, resolve } = Promise.withResolvers<number>();
+  const { promise: stopped, resolve } = Promise.withResolvers<{ exitCode: number; signal: NodeJS.Signals }>();
+  const running = new Map<number, Worker>();
   let isStopping = false;
-  const stop = (exitCode: number) => {
+  const stop = (exitCode: number, isLeaving = false) => {
+    if (isStopping && !isLeaving) for (const worker of running.values()) worker.process.kill('SIGINT');
     isStopping = true;
-    resolve(exitCode);
+    resolve({ exitCode, signal: isLeaving ? 'SIGTERM' : 'SIGINT' });
   };
-  const parent: Parent = { config, log, running: new Map(), isStopping: () => isStopping, stop };
+  const parent: Parent = { config, log, running, isStopping: () => isStopping, stop };
   return {
     stop,
     run: async () => {
@@ -60,8 +62,8 @@ export function createProcesses(config: Config, log: Log): Processes {
       // Each finds the embedded Postgres under an address, and takes it for somebody else's.
       const env = { DATABASE_URL: database.url };
       for (let number = 1; number <= config.processes; number += 1) void keepRunning(parent, number, env);
-      const exitCode = await stopped;
-      await endAll(parent);
+      const { exitCode, signal } = await stopped;
+      await endAll(parent, signal);
       await database.close();
       return exitCode;
     },
@@ -102,13 +104,13 @@ function untilEnded(worker: Worker): Promise<number | string> {
 }
 
 // All at once: the grace period is one, and whoever stands in front is to see that none is left.
-async function endAll({ running, config, log }: Parent): Promise<void> {
+async function endAll({ running, config, log }: Parent, signal: NodeJS.Signals): Promise<void> {
   const ending = [...running].map(async ([number, worker]) => {
     const late = setTimeout(() => {
       log.error({ process: number }, 'a process did not stop in time and is killed');
       worker.process.kill('SIGKILL');
-    }, config.shutdownGraceMs + killAfterGraceMs);
-    if (!worker.isDead()) await Promise.all([untilEnded(worker), worker.process.kill('SIGTERM')]);
+    }, config.shutdownDelayMs + config.shutdownGraceMs + killAfterGraceMs);
+    if (!worker.isDead()) await Promise.all([untilEnded(worker), worker.process.kill(signal)]);
     clearTimeout(late);
   });
   await Promise.all(ending);

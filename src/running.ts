@@ -4,10 +4,16 @@ import type { Registry } from 'prom-client';
 import type { Config } from './config.ts';
 import type { Log } from './log.ts';
 import type { Metrics } from './metrics.ts';
+import type { SteadyClock } from './steady-clock.ts';
 
 export interface Overrides {
   readonly log?: Log;
+  /** Plays the time: it is believed, however it jumps. */
   readonly now?: () => Date;
+  /** In place of the machine's clock, which is not believed when it jumps. */
+  readonly wall?: () => Date;
+  /** In place of the time that passes in this process, whatever is done to clocks. */
+  readonly passedMs?: () => number;
   /** Waits on the clock of `now`. */
   readonly wait?: (ms: number, signal?: AbortSignal) => Promise<void>;
   /** Gives what `/metrics` answers; this process's own where it is the only one. Called once. */
@@ -17,7 +23,8 @@ export interface Overrides {
 }
 
 /** What the parts of the composition root share. */
-export interface Running extends Required<Overrides> {
+export interface Running extends Required<Omit<Overrides, 'wall' | 'passedMs'>> {
+  readonly clock: SteadyClock;
   readonly config: Config;
   readonly metrics: Metrics;
   /** What `stop` undoes, last in first out; each step is awaited within the grace period. */

@@ -171,14 +171,15 @@ type Look = Pick<
   'db' | 'lookAtQueue' | 'lookAtReplicas' | 'lookAtVendor' | 'now'
 >;
 
-function createLook({ config, now }: Running, { operatorDb, reads, expect, announcer }: ApiParts): Look {
+// By the machine's own clock: whether that is right is part of what is looked at.
+function createLook({ config, clock }: Running, { operatorDb, reads, expect, announcer }: ApiParts): Look {
   const { apiUrl } = config.vendor;
   return {
     db: operatorDb,
     lookAtQueue: announcer.inspect,
     lookAtReplicas: reads.lookAtReplicas,
-    lookAtVendor: expect.client === undefined ? undefined : createVendorLook(apiUrl, now),
-    now,
+    lookAtVendor: expect.client === undefined ? undefined : createVendorLook(apiUrl, clock.wall),
+    now: clock.wall,
   };
 }
 

@@ -90,13 +90,22 @@ export function startWork(
 }
 
 /** What upkeep needs, before any work begins as well as all the while. */
-export function upkeepOf({ config, log, now }: Running, db: Database): UpkeepDependencies {
-  return { db, refusalsKeepMs: config.refusals.keepMs, changesKeepMs: config.follow.keepMs, log, now };
+export function upkeepOf({ config, log, now, clock }: Running, db: Database): UpkeepDependencies {
+  const { mayForget } = clock;
+  return {
+    db,
+    refusalsKeepMs: config.refusals.keepMs,
+    changesKeepMs: config.follow.keepMs,
+    mayForget,
+    log,
+    now,
+  };
 }
 
-function retentionOf({ config, log, metrics, now }: Running, db: Database): RetentionDependencies {
+function retentionOf({ config, log, metrics, now, clock }: Running, db: Database): RetentionDependencies {
   const onDropped = (days: number) => metrics.daysDropped.inc(days);
-  return { db, keepMs: config.bodiesKeepMs, log, now, onDropped };
+  const { mayForget } = clock;
+  return { db, keepMs: config.bodiesKeepMs, mayForget, log, now, onDropped };
 }
 
 function createPullTask(

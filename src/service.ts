@@ -1,6 +1,7 @@
 // The composition root: the one place where the rooms meet. `start` brings up what the role needs, in the order in which
 // each thing needs the one before; `stop` takes it down in the reverse, lets work in flight finish within the grace
-// period, and may be called at any time and any number of times (guarantee 12).
+// period, and may be called at any time and any number of times (guarantee 12). `leave` gives the proxy in front time to
+// notice before that.
 import type { AddressInfo } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Config } from './config.ts';
@@ -19,10 +20,12 @@ import { type Announcer, createAnnouncer } from './queue/announce.ts';
 import { createQueueBackend, type QueueBackend } from './queue/backend.ts';
 import { consume } from './queue/consume.ts';
 import type { Overrides, Running } from './running.ts';
+import { createServiceClock, type WatchClock } from './service-clock.ts';
 import { letGo, startFollowing } from './service-follow.ts';
 import { createApi, startPauses, startSecretRing } from './service-operator.ts';
 import { startReads } from './service-reads.ts';
 import { createExpectation, createReceiver } from './service-receiver.ts';
+import { undoAll } from './service-stop.ts';
 import { createVendorClient } from './service-vendor.ts';
 import { startWork, upkeepOf } from './service-worker.ts';
 import { keepUp } from './workers/upkeep.ts';
@@ -32,6 +35,8 @@ export interface Service {
   start(): Promise<void>;
   /** Resolves once nothing of the service runs any more. */
   stop(): Promise<void>;
+  /** Unready at once, and `stop` after SHUTDOWN_DELAY_SECONDS; sooner when `stop` is called meanwhile. */
+  leave(): Promise<void>;
   /** Where it listens, such as `http://127.0.0.1:8080`; only after `start`. */
   address(): string;
 }
@@ -44,10 +49,13 @@ const operateStatementTimeoutMs = 60_000;
 const queueOpenDeadlineMs = 1_000;
 
 export function createService(config: Config, overrides: Overrides = {}): Service {
+  const log = overrides.log ?? createLog(config.logLevel);
+  const { clock, watch } = createServiceClock(overrides, log);
   const running: Running = {
     config,
-    log: overrides.log ?? createLog(config.logLevel),
-    now: overrides.now ?? (() => new Date()),
+    log,
+    clock,
+    now: clock.now,
     wait: overrides.wait ?? ((ms, signal) => wait(ms, undefined, signal === undefined ? {} : { signal })),
     onLost: overrides.onLost ?? (() => {}),
     shareMetrics: overrides.shareMetrics ?? ((own) => () => own.metrics()),
@@ -58,23 +66,35 @@ export function createService(config: Config, overrides: Overrides = {}): Servic
   };
   let starting: Promise<void> | undefined;
   let stopping: Promise<void> | undefined;
+  const noProxyIsWaitedFor = new AbortController();
 
   const stop = async () => {
     running.isStopping = true;
     await starting?.catch(() => {});
     await undoAll(running);
   };
+  const stopOnce = () => {
+    noProxyIsWaitedFor.abort();
+    stopping ??= stop();
+    return stopping;
+  };
   return {
     start: () => {
-      starting ??= startAll(running).catch(async (error: unknown) => {
+      starting ??= startAll(running, watch).catch(async (error: unknown) => {
         await undoAll(running);
         throw error;
       });
       return starting;
     },
-    stop: () => {
-      stopping ??= stop();
-      return stopping;
+    stop: stopOnce,
+    leave: async () => {
+      running.isStopping = true;
+      // Nothing is sent to a worker, nor to a door that is not open yet.
+      if (config.role !== 'worker' && running.address !== undefined) {
+        running.log.info({ delayMs: config.shutdownDelayMs }, 'unready; the proxy in front may notice');
+        await wait(config.shutdownDelayMs, undefined, noProxyIsWaitedFor).catch(() => {});
+      }
+      return stopOnce();
     },
     address: () => {
       if (running.address === undefined) throw new Error('the service does not listen yet');
@@ -83,11 +103,12 @@ export function createService(config: Config, overrides: Overrides = {}): Servic
   };
 }
 
-async function startAll(running: Running): Promise<void> {
+async function startAll(running: Running, watchClock: WatchClock): Promise<void> {
   const { config, log } = running;
   const stores = await openStores(running);
   const { connectPool, backend, announcer } = stores;
   const readDb = connectPool('read', workStatementTimeoutMs);
+  await watchClock(running, readDb);
   // Before the door opens: a day's partition that is made while that day's rows come in refuses some of them.
   await keepUp(upkeepOf(running, readDb)).catch((error: unknown) =>
     log.warn(
@@ -102,7 +123,7 @@ async function startAll(running: Running): Promise<void> {
     log.warn('ILIVE_API_KEY is not set: a verdict whose webhook is lost cannot be pulled');
   const front = config.role === 'worker' ? undefined : await createFront(running, stores, readDb, client);
   await openDoor(running, readDb, front, backend.kind);
-  // The first thing to be undone: those who wait are answered, so that the door can close.
+  // Undone just before the door: those who wait are answered, so that it can close.
   if (front !== undefined) {
     running.undo.push({ name: 'waiting callers', run: async () => letGo(front.api.follow) });
   }
@@ -232,27 +253,8 @@ async function openDoor(
     },
     log,
   });
-  const server = await listen(app, config.http);
+  const server = await listen(app, { ...config.http, isStopping: () => running.isStopping });
   undo.push({ name: 'HTTP server', run: () => server.close() });
   const { address, family, port } = server.address satisfies AddressInfo;
   running.address = `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
-}
-
-// A step that takes longer than the grace period is left behind, so that a store that hangs cannot keep us alive.
-async function undoAll({ undo, log, config }: Running): Promise<void> {
-  const deadline = Date.now() + config.shutdownGraceMs;
-  for (let step = undo.pop(); step !== undefined; step = undo.pop()) {
-    const { name, run } = step;
-    const isDone = await Promise.race([
-      run().then(
-        () => true,
-        (error: unknown) => {
-          log.warn({ err: error, step: name }, 'a step of stopping failed');
-          return true;
-        },
-      ),
-      wait(Math.max(deadline - Date.now(), 1_000), false, { ref: false }),
-    ]);
-    if (!isDone) log.warn({ step: name }, 'a step of stopping took longer than the grace period');
-  }
 }

@@ -15,21 +15,18 @@ const bundledPostgres =
 const bundledNode =
   'the Node that scripts/run.mjs runs on; found by the name of the platform, absent elsewhere';
 
-const serviceParts = [
-  'running',
-  'service-follow',
-  'service-operator',
-  'service-outage',
-  'service-reads',
-  'service-receiver',
-  'service-worker',
-  'service-vendor',
-];
-
-const partOfRoot = (reason: string) => ({
-  mayImport: [...serviceParts, 'config', ...workRooms],
-  reason,
-});
+const partReasons = {
+  'service-receiver': 'the receiver’s part of the composition root',
+  'service-worker': 'the worker’s part of the composition root',
+  'service-follow': 'what those who wait need, as the receiver has it',
+  'service-operator': 'the operator’s part of the composition root',
+  'service-outage': 'the outage store’s part of the composition root',
+  'service-reads': 'the reads’ part of the composition root',
+  'service-vendor': 'the vendor’s client, as both parts use it',
+  'service-clock': 'which clock the service goes by, and what it is compared with',
+  'service-stop': 'how what was started is undone',
+};
+const serviceParts = ['running', 'steady-clock', ...Object.keys(partReasons)];
 
 const house: House = {
   rooms: {
@@ -81,16 +78,18 @@ const house: House = {
       mayImport: [...serviceParts, 'config', ...workRooms],
       reason: 'the rooms meet here; it is no program and pretends no vendor',
     },
-    'service-receiver': partOfRoot('the receiver’s part of the composition root'),
-    'service-worker': partOfRoot('the worker’s part of the composition root'),
-    'service-follow': partOfRoot('what those who wait need, as the receiver has it'),
-    'service-operator': partOfRoot('the operator’s part of the composition root'),
-    'service-outage': partOfRoot('the outage store’s part of the composition root'),
-    'service-reads': partOfRoot('the reads’ part of the composition root'),
-    'service-vendor': partOfRoot('the vendor’s client, as both parts use it'),
-    running: { mayImport: ['config'], reason: 'it names what the parts share and does nothing' },
+    ...Object.fromEntries(
+      Object.entries(partReasons).map(([part, reason]) => [
+        part,
+        { mayImport: [...serviceParts, 'config', ...workRooms], reason },
+      ]),
+    ),
+    running: {
+      mayImport: ['config', 'steady-clock'],
+      reason: 'it names what the parts share and does nothing',
+    },
     main: {
-      mayImport: ['config', 'service', 'processes', 'process-metrics'],
+      mayImport: ['config', 'running', 'service', 'processes', 'process-metrics'],
       reason: 'the process only reads, builds, starts and stops',
     },
     processes: {
@@ -134,6 +133,7 @@ const house: House = {
     metrics: { mayImport: [], reason: groundReason },
     'trace-context': { mayImport: [], reason: groundReason },
     version: { mayImport: [], reason: groundReason },
+    'steady-clock': { mayImport: [], reason: groundReason },
   },
   ground: ['errors', 'log', 'secret', 'cipher', 'backoff', 'metrics', 'trace-context', 'version'],
   owners: [

@@ -20,6 +20,6 @@ runProgram(async ({ secret }) => {
     if (!Buffer.isBuffer(body)) return void res.destroy();
     answerTo((name) => req.get(name), body, res);
   });
-  const server = await listen(app, { host: '127.0.0.1', port: 0, requestTimeoutMs });
+  const server = await listen(app, { host: '127.0.0.1', port: 0, requestTimeoutMs, isStopping: () => false });
   return `http://127.0.0.1:${server.address.port}`;
 });

@@ -101,7 +101,9 @@ export function takeDueSessions(db: Queries, options: TakeDueOptions): Promise<D
     text: `
       with due as (
         select session_id, account from sessions
-        where next_pull_at <= $1 and (pull_lease_until is null or pull_lease_until < $1)
+        where next_pull_at <= $1 and (pull_lease_until is null or pull_lease_until < $1
+          -- No lease is so long: it was set by a clock that was ahead.
+          or pull_lease_until > $2::timestamptz + interval '1 minute')
         order by (expires_at <= $3::timestamptz) desc nulls last, (waited_until > $1) desc nulls last, pull_attempts,
                  next_pull_at
         limit $4

@@ -47,7 +47,7 @@ async function migrateWhenThere(url: string, { log, isGivenUp }: OpenOptions): P
   const startedAt = performance.now();
   for (let attempt = 0; ; attempt += 1) {
     try {
-      return await migrate(url);
+      return await migrate(url, { log, isGivenUp });
     } catch (error) {
       const isAway = error instanceof ServiceError && error.code === 'unavailable';
       if (!isAway || isGivenUp() || performance.now() - startedAt > startDeadlineMs) throw error;

@@ -19,6 +19,9 @@ export interface Spent {
   readonly learntPerMinute: number | null;
 }
 
+// Neither a pace nor a block reaches so far ahead: such a time was written by a clock that was ahead, and holds nobody.
+const longestAhead = `interval '10 minutes'`;
+
 /** Spends one call, if it may be made at `now`. */
 export async function spendBudget(db: Queries, spending: Spending): Promise<Spent> {
   const { id, now, intervalMs, burstCalls } = spending;
@@ -29,8 +32,12 @@ export async function spendBudget(db: Queries, spending: Spending): Promise<Spen
       insert into rate_budgets as b (id, spent_until, blocked_until)
       values ($1, $2::timestamptz + $3::float8 * interval '1 millisecond', $2)
       on conflict (id) do update
-        set spent_until = greatest(b.spent_until, $2) + $3::float8 * interval '1 millisecond'
-        where b.blocked_until <= $2 and b.spent_until <= $2::timestamptz + $4::float8 * interval '1 millisecond'
+        set spent_until = case when b.spent_until > $2::timestamptz + ${longestAhead} then $2 else greatest(b.spent_until, $2) end
+                          + $3::float8 * interval '1 millisecond',
+            blocked_until = case when b.blocked_until > $2::timestamptz + ${longestAhead} then $2 else b.blocked_until end
+        where (b.blocked_until <= $2 or b.blocked_until > $2::timestamptz + ${longestAhead})
+          and (b.spent_until <= $2::timestamptz + $4::float8 * interval '1 millisecond'
+               or b.spent_until > $2::timestamptz + ${longestAhead})
       returning learnt_per_minute as "learntPerMinute"`,
     values,
   });

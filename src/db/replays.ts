@@ -77,7 +77,9 @@ export async function takeReplay(
     name: 'take-replay',
     text: `
       update replays set lease_until = $2
-      where id = (select id from replays where state = 'running' and (lease_until is null or lease_until < $1)
+      where id = (select id from replays where state = 'running' and (lease_until is null or lease_until < $1
+                    -- No lease is so long: it was set by a clock that was ahead.
+                    or lease_until > $2::timestamptz + interval '1 minute')
                   order by id limit 1 for update skip locked)
       returning id, lease_until as "leaseUntil"`,
     values: [now.toISOString(), new Date(now.getTime() + leaseMs).toISOString()],

@@ -53,3 +53,12 @@ export async function readOwnSchema(): Promise<SchemaVersion> {
   if (newest === undefined) throw new Error('there is always a first migration');
   return newest;
 }
+
+/** The time by Postgres' own clock. */
+export async function readDatabaseNow(db: Queries): Promise<Date> {
+  const [row] = await db.query<{ now: string }>({
+    name: 'database-now',
+    text: 'select clock_timestamp() as now',
+  });
+  return new Date(row?.now ?? Number.NaN);
+}

@@ -12,6 +12,8 @@ export interface ListenOptions {
   readonly port: number;
   /** Time for a request to arrive completely, headers and body. */
   readonly requestTimeoutMs: number;
+  /** From then on each answer is the last of its connection, so that whoever sent it goes elsewhere for the next. */
+  readonly isStopping: () => boolean;
 }
 
 export interface HttpServer {
@@ -22,6 +24,9 @@ export interface HttpServer {
 
 // Longer than the idle time-outs of common load balancers (60 s), so that they and not we close an idle connection.
 const keepAliveTimeoutMs = 65_000;
+// Connections that wait to be taken; the system may allow fewer (net.core.somaxconn). One that finds no room is tried again
+// by its sender's system after 1, 2, 4 and 8 s, which is far worse than a 503.
+const backlogConnections = 4_096;
 const checkIntervalMs = 1_000;
 // The request line with its query, and all headers. Node's own default, written down so that an update does not move it.
 const headLimitBytes = 16_384;
@@ -44,11 +49,15 @@ export async function listen(app: RequestListener, options: ListenOptions): Prom
     silent.add(socket);
     socket.once('close', () => silent.delete(socket));
   });
-  server.on('request', ({ socket }) => silent.delete(socket));
+  // Before any route, since some answer at once.
+  server.prependListener('request', ({ socket }, res) => {
+    silent.delete(socket);
+    if (options.isStopping()) res.setHeader('connection', 'close');
+  });
   server.on('clientError', (error, socket) => refuseUnreadable(error, socket as Socket));
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen(options.port, options.host, () => {
+    server.listen({ port: options.port, host: options.host, backlog: backlogConnections }, () => {
       server.off('error', reject);
       resolve();
     });

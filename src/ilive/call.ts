@@ -131,7 +131,21 @@ function describeTrouble(
     return new VendorUnavailableError(`iLive gave ${expired} to ${operation}`, { code: 'timeout' });
   }
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-  const reason = cause instanceof Error ? cause.message || cause.name : String(cause);
+  const said = cause instanceof Error ? cause.message || cause.name : String(cause);
+  const code = networkCodeOf(error);
+  const reason = said.includes(code) ? said : `${code}, ${said}`;
   const message = `No connection to iLive for ${operation}: ${clean(reason, secrets)}`;
   return new VendorUnavailableError(message, { code: 'connection_failed' });
+}
+
+/** The short code of what the network stack threw, such as `ENOTFOUND` or `CERT_HAS_EXPIRED`; never an address. */
+export function networkCodeOf(error: unknown): string {
+  for (let each = error; each instanceof Error; each = each.cause) {
+    if (each.name === 'TimeoutError') return 'timeout';
+    // Where a name has several addresses and none answers.
+    const inner = each instanceof AggregateError ? each.errors[0] : undefined;
+    const code = (inner as { code?: unknown } | undefined)?.code ?? (each as { code?: unknown }).code;
+    if (typeof code === 'string' && /^[A-Z][A-Z0-9_]{2,60}$/.test(code)) return code;
+  }
+  return 'connection_failed';
 }

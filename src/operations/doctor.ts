@@ -23,7 +23,7 @@ import {
 } from './doctor-stores.ts';
 import { checkVendorClock, checkWebhookAnswer, checkWebhookUrl } from './doctor-way-in.ts';
 import { type Finding, finding } from './finding.ts';
-import type { VendorSight } from './look-at-vendor.ts';
+import { explainTrouble, type VendorSight } from './look-at-vendor.ts';
 import type { Probe } from './send-probe.ts';
 
 export interface DoctorDependencies {
@@ -97,8 +97,8 @@ async function examineVendor({ vendor, lookAtVendor }: DoctorDependencies): Prom
   }
   const sight = await lookAtVendor();
   if (!sight.isReachable) {
-    const advice = 'check ILIVE_API_URL, the way out (proxy, firewall, DNS), and whether iLive is down';
-    return [finding('ilive', 'error', `nothing answers at ${apiUrl}`, advice)];
+    const { what, advice } = explainTrouble(sight.trouble ?? 'connection_failed');
+    return [finding('ilive', 'error', `nothing answers at ${apiUrl}: ${what}`, advice)];
   }
   const answers = await detectDialects({ baseUrl: apiUrl, apiKey, timeoutMs: answerMs });
   return [

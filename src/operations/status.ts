@@ -17,7 +17,7 @@ import {
 } from '../db/status.ts';
 import type { OutageSight } from '../outage/outage.ts';
 import { counted } from './counted.ts';
-import type { VendorSight } from './look-at-vendor.ts';
+import { explainTrouble, type VendorSight } from './look-at-vendor.ts';
 import { damageProblem, keepingProblem, sealProblem, waitingProblem } from './outage-problems.ts';
 import { type Level, type Problem, problem } from './problem.ts';
 import type { ListedSecret } from './signing-secrets.ts';
@@ -196,7 +196,7 @@ const checks: readonly Check[] = [
       ? undefined
       : problem(
           'warning',
-          'iLive cannot be reached.',
+          `iLive cannot be reached: ${explainTrouble(vendor.trouble ?? 'connection_failed').what}.`,
           `Nothing is lost meanwhile. ${runbook('iLive is down')}`,
         ),
   ({ replicas }) => {

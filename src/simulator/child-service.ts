@@ -18,7 +18,7 @@ export interface ChildService {
   stop(): Promise<void>;
 }
 
-const root = path.resolve(import.meta.dirname, '../..');
+const ownRoot = path.resolve(import.meta.dirname, '../..');
 const outputDeadlineMs = 2_000;
 const stopDeadlineMs = 30_000;
 // What any program needs to run on this machine; DATABASE_URL and its like must not slip through.
@@ -41,6 +41,8 @@ export interface ChildOptions {
   readonly startTimeoutMs: number;
   /** Removed after the service when we cannot do it ourselves any more. */
   readonly temporaryDir: string | undefined;
+  /** Where the service's code lies, of another version; else our own. */
+  readonly root?: string | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -49,6 +51,7 @@ export async function startChildService({
   settings,
   startTimeoutMs,
   temporaryDir,
+  root = ownRoot,
   signal,
 }: ChildOptions): Promise<ChildService> {
   signal.throwIfAborted();
@@ -58,7 +61,8 @@ export async function startChildService({
   const program = ['--max-semi-space-size=8', path.join(root, 'src/main.ts')]; // as scripts/run.mjs starts it
   const child = spawn(process.execPath, program, {
     cwd: root,
-    env: { ...Object.fromEntries(known), ...settings },
+    // Nothing stands in front of it that would have to notice its end.
+    env: { ...Object.fromEntries(known), SHUTDOWN_DELAY_SECONDS: '0', ...settings },
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
   });

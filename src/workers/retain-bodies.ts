@@ -8,6 +8,8 @@ export interface RetentionDependencies {
   readonly db: Database;
   /** 0 for ever. */
   readonly keepMs: number;
+  /** Whether the time is certain enough to delete by it. */
+  readonly mayForget: () => boolean;
   readonly log: Log;
   readonly now: () => Date;
   readonly onDropped: (dayCount: number) => void;
@@ -24,11 +26,12 @@ const stayTexts: Readonly<Record<StayReason, string>> = {
 export async function retainBodies({
   db,
   keepMs,
+  mayForget,
   log,
   now,
   onDropped,
 }: RetentionDependencies): Promise<void> {
-  if (keepMs === 0) return;
+  if (keepMs === 0 || !mayForget()) return;
   const before = await findBodiesCutoff(db, now(), keepMs);
   if (before === null) return;
   const { dropped, stayed, movedCount, deletedCount } = await dropOldBodies(db, before);

@@ -17,6 +17,8 @@ export interface UpkeepDependencies {
   readonly refusalsKeepMs: number;
   /** How long the change feed can be resumed. */
   readonly changesKeepMs: number;
+  /** Whether the time is certain enough to delete by it. */
+  readonly mayForget: () => boolean;
   readonly log: Log;
   readonly now: () => Date;
 }
@@ -27,6 +29,11 @@ export async function keepUp(deps: UpkeepDependencies): Promise<void> {
   if (await renewGeneration(db))
     log.warn('this database was restored from a dump: the change feed goes on in a new generation');
   const partitions = await createBodyPartitions(db, now(), partitionDaysAhead);
+  if (partitions.length > 0) log.info({ partitions }, 'made partitions for the coming days');
+  if (!deps.mayForget()) {
+    log.warn('the clocks do not agree, or one has jumped: nothing is deleted by its age');
+    return;
+  }
   await inPieces(() => dropOldIdempotencyKeys(db, now(), droppedPiece));
   const refusalsBefore = new Date(now().getTime() - refusalsKeepMs);
   const refusals = await inPieces(() => dropOldRefusals(db, refusalsBefore, droppedPiece));
@@ -34,7 +41,6 @@ export async function keepUp(deps: UpkeepDependencies): Promise<void> {
     log.info({ count: refusals }, 'let go of refusals that are older than REFUSALS_KEEP_DAYS');
   const changesBefore = new Date(now().getTime() - changesKeepMs);
   await inPieces(() => dropOldChanges(db, changesBefore, droppedPiece));
-  if (partitions.length > 0) log.info({ partitions }, 'made partitions for the coming days');
 }
 
 async function inPieces(drop: () => Promise<number>): Promise<number> {

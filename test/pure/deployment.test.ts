@@ -77,13 +77,17 @@ describe('docker-compose.yml', () => {
   });
 
   test('what runs for long is watched, started again and given time to stop', () => {
-    const graceSeconds = Number(configKeys.find(({ env }) => env === 'SHUTDOWN_GRACE_SECONDS')?.defaultText);
+    const [delaySeconds, graceSeconds] = ['SHUTDOWN_DELAY_SECONDS', 'SHUTDOWN_GRACE_SECONDS'].map((name) =>
+      Number(configKeys.find(({ env }) => env === name)?.defaultText),
+    ) as [number, number];
     for (const container of [receiver, worker, postgres, redis]) {
       expect(container?.healthcheck?.test).toBeDefined();
       expect(container?.restart).toBe('unless-stopped');
     }
     for (const container of [receiver, worker]) {
-      expect(Number.parseInt(container?.stop_grace_period ?? '', 10)).toBeGreaterThan(graceSeconds);
+      expect(Number.parseInt(container?.stop_grace_period ?? '', 10)).toBeGreaterThan(
+        delaySeconds + graceSeconds,
+      );
     }
   });
 

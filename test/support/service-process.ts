@@ -29,6 +29,7 @@ export async function startServiceProcess(env: Record<string, string>): Promise<
       DATA_DIR: dataDir,
       ILIVE_WEBHOOK_SECRETS: secret,
       BOOTSTRAP_API_KEY: apiKey,
+      SHUTDOWN_DELAY_SECONDS: '0',
       SWEEP_INTERVAL_SECONDS: '1',
       SWEEP_OVERDUE_SECONDS: '1',
       ...env,

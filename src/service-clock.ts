@@ -1,0 +1,40 @@
+// Which clock the service goes by: the machine's, held against the time that passes here and the database's clock, or one that
+// a caller plays.
+import type { Database } from './db/connect.ts';
+import { readDatabaseNow } from './db/server-facts.ts';
+import { ServiceError } from './errors.ts';
+import { schedule } from './queue/schedule.ts';
+import type { Overrides, Running } from './running.ts';
+import { createPlayedClock, createSteadyClock, type SteadyClock } from './steady-clock.ts';
+
+export type WatchClock = (running: Running, db: Database) => Promise<void>;
+
+const lookIntervalMs = 5_000;
+
+/** `watch` begins to compare it with the database's; the first time is over when it resolves. */
+export function createServiceClock(
+  { now, wall = () => new Date(), passedMs }: Overrides,
+  log: Running['log'],
+): { readonly clock: SteadyClock; readonly watch: WatchClock } {
+  let database: Database | undefined;
+  const readNow = async () => {
+    if (database === undefined) throw new ServiceError('unavailable', 'no database is connected yet');
+    return readDatabaseNow(database);
+  };
+  const clock =
+    now === undefined
+      ? createSteadyClock({
+          wall,
+          readDatabaseNow: readNow,
+          log,
+          ...(passedMs === undefined ? {} : { passedMs }),
+        })
+      : createPlayedClock(now);
+  const watch: WatchClock = async ({ undo }, db) => {
+    database = db;
+    await clock.look();
+    const task = schedule('clock', lookIntervalMs, clock.look, log);
+    undo.push({ name: 'clock', run: () => task.stop() });
+  };
+  return { clock, watch };
+}

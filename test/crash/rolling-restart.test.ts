@@ -1,0 +1,70 @@
+// Guarantee 12 as it is met in production: two processes behind a proxy that goes by readiness, restarted one after the
+// other under load. `npm run bench:restart` does the same with a hundred thousand requests.
+import { afterEach, expect, inject, test } from 'vitest';
+import { connect } from '../../src/db/connect.ts';
+import { type Balancer, startBalancer } from '../support/balancer.ts';
+import { createTestDatabase } from '../support/database.ts';
+import { silent } from '../support/service.ts';
+import { type ServiceProcess, startServiceProcess } from '../support/service-process.ts';
+import { startTraffic } from '../support/settled-traffic.ts';
+import { until } from '../support/until.ts';
+
+const ownPool = {
+  applicationName: 'test',
+  maxConnections: 1,
+  connectTimeoutMs: 5_000,
+  statementTimeoutMs: 30_000,
+  log: silent,
+};
+const undo: (() => Promise<unknown>)[] = [];
+
+afterEach(async () => {
+  for (const step of undo.splice(0).reverse()) await step();
+});
+
+test('12 — two processes restarted in turn behind a proxy: no request fails, and nothing accepted is missing or doubled', async () => {
+  const database = await createTestDatabase(inject('postgresUrl'));
+  undo.push(database.drop);
+  const env = { DATABASE_URL: database.url, SHUTDOWN_DELAY_SECONDS: '1' };
+  const members: ServiceProcess[] = await Promise.all([startServiceProcess(env), startServiceProcess(env)]);
+  undo.push(() => Promise.all(members.map((member) => member.end('SIGKILL'))));
+  const addresses = members.map(({ url }) => url);
+  const balancer = await startBalancer(addresses, { checkEveryMs: 100, failuresToLeave: 2 });
+  undo.push(balancer.close);
+  await untilSentTo(balancer, addresses);
+  const traffic = startTraffic(balancer.url, 4);
+  undo.push(traffic.stop);
+  for (const [index, url] of addresses.entries()) {
+    await untilMore(traffic.accepted, 50);
+    expect(await members[index]?.end('SIGTERM')).toBe(0);
+    expect(balancer.isSentTo(url)).toBe(false);
+    members[index] = await startServiceProcess({ ...env, PORT: new URL(url).port });
+    await untilSentTo(balancer, addresses);
+  }
+  await untilMore(traffic.accepted, 50);
+  await traffic.stop();
+  expect(traffic.refused).toEqual([]);
+  const db = connect({ ...ownPool, url: database.url });
+  undo.push(db.close);
+  const settled = () =>
+    db.query<{ sessionId: string; deliveryId: string; observations: number }>({
+      text: `select session_id as "sessionId", settled_by::text as "deliveryId",
+                    (select count(*)::int from observations o where o.session_id = s.session_id) as observations
+             from sessions s where state = 'settled'`,
+    });
+  await until(async () => (await settled()).length >= traffic.accepted.size, { describe: 'all are settled' });
+  const rows = await settled();
+  expect(new Map(rows.map(({ sessionId, deliveryId }) => [sessionId, deliveryId]))).toEqual(traffic.accepted);
+  expect(rows.filter(({ observations }) => observations !== 1)).toEqual([]);
+});
+
+function untilSentTo(balancer: Balancer, addresses: readonly string[]): Promise<unknown> {
+  return until(() => addresses.every((address) => balancer.isSentTo(address)), {
+    describe: 'both are sent to',
+  });
+}
+
+function untilMore(accepted: ReadonlyMap<string, string>, count: number): Promise<unknown> {
+  const before = accepted.size;
+  return until(() => accepted.size >= before + count, { describe: `${count} more are accepted` });
+}
