@@ -11,6 +11,8 @@ export interface AttackOptions {
   readonly requestCount: number;
   readonly requestsPerSecond: number;
   readonly maxOpen: number;
+  /** Ends then, with however many were sent. */
+  readonly maxMs: number;
   readonly signal: AbortSignal;
   /** Asked before each talk: resolves once the attack may go on. */
   readonly mayGoOn?: () => Promise<void>;
@@ -41,7 +43,7 @@ export interface AttackResult {
 }
 
 const keptFailures = 20;
-const shownChars = 1_500;
+const shownChars = 600;
 const tickMs = 5;
 
 export async function attack(options: AttackOptions): Promise<AttackResult> {
@@ -50,7 +52,8 @@ export async function attack(options: AttackOptions): Promise<AttackResult> {
   const open = new Set<Promise<void>>();
   let index = 0;
   const pace = createPace(options.requestsPerSecond);
-  while (tally.sentCount() < requestCount && !signal.aborted) {
+  const endsAt = performance.now() + options.maxMs;
+  while (tally.sentCount() < requestCount && !signal.aborted && performance.now() < endsAt) {
     await options.mayGoOn?.();
     pace.skipPause();
     while (pace.isDue(tally.sentCount()) && open.size < maxOpen && tally.sentCount() < requestCount) {

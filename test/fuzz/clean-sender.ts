@@ -3,7 +3,13 @@
 // sent, so that the database can be looked at afterwards.
 import { createHash, randomUUID } from 'node:crypto';
 import { Agent, request } from 'node:http';
-import { defaultTemplate, parseTemplate, sign, signingKey, type Template } from '../../src/ilive/signature.ts';
+import {
+  defaultTemplate,
+  parseTemplate,
+  sign,
+  signingKey,
+  type Template,
+} from '../../src/ilive/signature.ts';
 import type { SignedDelivery } from './talk.ts';
 
 export interface CleanJob {
@@ -57,7 +63,7 @@ function startSending({ url, secret, perSecond }: CleanJob) {
     const startedAt = performance.now();
     const { status, text } = await post(url, agent, headers, body);
     if (status === 202) {
-      if (sentIn === phase) latenciesMs[phase].push(performance.now() - startedAt);
+      latenciesMs[sentIn].push(performance.now() - startedAt);
       acceptedIds.push((JSON.parse(text) as { delivery_id: string }).delivery_id);
     } else otherStatuses[status] = (otherStatuses[status] ?? 0) + 1;
   };

@@ -7,6 +7,7 @@ export interface FuzzOptions {
   readonly seed: number;
   readonly requestsPerSecond: number;
   readonly maxOpen: number;
+  readonly minutes: number;
   readonly cleanPerSecond: number;
   /** The clean sender's p99 beside the fuzz as a multiple of its p99 alone, at most. */
   readonly maxSlowdown: number;
@@ -26,7 +27,8 @@ Usage: npm run fuzz -- [options]
   --requests N       hostile requests in all (default 20000)
   --seed S           the same seed makes the same requests (default: the time)
   --rate N           requests a second (default 1400)
-  --max-open N       connections open at once, at most (default 400)
+  --max-open N       connections open at once, at most (default 48)
+  --minutes N        ends after so many, with however many were sent (default 600)
   --clean-rate N     true deliveries a second beside them (default 40)
   --max-slowdown X   p99 of the true deliveries beside the fuzz, as a multiple of their
                      p99 alone, at most (default 10)
@@ -47,7 +49,8 @@ export function readFuzzOptions(args: readonly string[]): FuzzOptions | 'help' {
       requests: { type: 'string', default: '20000' },
       seed: { type: 'string', default: String(Date.now() % 1_000_000) },
       rate: { type: 'string', default: '1400' },
-      'max-open': { type: 'string', default: '400' },
+      'max-open': { type: 'string', default: '48' },
+      minutes: { type: 'string', default: '600' },
       'clean-rate': { type: 'string', default: '40' },
       'max-slowdown': { type: 'string', default: '10' },
       'max-growth': { type: 'string', default: '1.25' },
@@ -61,6 +64,7 @@ export function readFuzzOptions(args: readonly string[]): FuzzOptions | 'help' {
     seed: readNumber('seed', values.seed, 0, seedMax),
     requestsPerSecond: readCount('rate', values.rate, 100_000),
     maxOpen: readCount('max-open', values['max-open'], 10_000),
+    minutes: readCount('minutes', values.minutes, 10_000),
     cleanPerSecond: readCount('clean-rate', values['clean-rate'], 1_000),
     maxSlowdown: readNumber('max-slowdown', values['max-slowdown'], 1, 1_000),
     maxGrowth: readNumber('max-growth', values['max-growth'], 1, 100),

@@ -65,7 +65,12 @@ function growthOf(quarters: readonly Quarter[]): number {
 }
 
 function p(values: readonly number[], share: number): number {
-  return values.length === 0 ? Number.NaN : quantile([...values].sort((a, b) => a - b), share);
+  return values.length === 0
+    ? Number.NaN
+    : quantile(
+        [...values].sort((a, b) => a - b),
+        share,
+      );
 }
 
 export function showFound(found: Found): string {
@@ -74,7 +79,10 @@ export function showFound(found: Found): string {
   const latencies = (values: readonly number[]) =>
     `p50 ${p(values, 0.5).toFixed(1)} ms, p99 ${p(values, 0.99).toFixed(1)} ms, ${values.length} of them`;
   const lines: [string, string][] = [
-    ['machine', `${machine.at}, ${machine.cores} cores ${machine.cpu}, Node ${machine.node}, ${machine.commit}`],
+    [
+      'machine',
+      `${machine.at}, ${machine.cores} cores ${machine.cpu}, Node ${machine.node}, ${machine.commit}`,
+    ],
     ['seed', String(options.seed)],
     ['requests', `${attacked.requestCount} on ${attacked.talkCount} connections, ${perSecond} a second`],
     ['answers', listed(attacked.countsByStatus)],

@@ -61,7 +61,7 @@ async function run(options: FuzzOptions, bench: Bench): Promise<boolean> {
   console.log(`seed ${options.seed}; ${options.requests} requests to ${address}`);
 
   let sentCount = 0;
-  const memory = watchMemory(address, () => sentCount / options.requests);
+  const memory = watchMemory(address, () => sentCount);
   const startedAt = performance.now();
   const say = setInterval(() => {
     const seconds = Math.round((performance.now() - startedAt) / 1000);
@@ -73,6 +73,7 @@ async function run(options: FuzzOptions, bench: Bench): Promise<boolean> {
     requestCount: options.requests,
     requestsPerSecond: options.requestsPerSecond,
     maxOpen: options.maxOpen,
+    maxMs: options.minutes * 60_000,
     signal,
     mayGoOn: createTurns(clean),
     onProgress: (count) => {

@@ -16,7 +16,7 @@ const nastyTexts = [
   '__proto__',
   'constructor',
   "' or 1=1; drop table deliveries; --",
-  '${jndi:ldap://x/y}',
+  '$' + '{jndi:ldap://x/y}',
   '{{7*7}}',
   '<script>alert(1)</script>',
   '\\u202e\\u2066',

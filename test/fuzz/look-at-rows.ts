@@ -37,7 +37,14 @@ export async function lookAtRows(
     await wait(lookMs);
     owedCount = await countOwed();
   }
-  const rows = await db.query<{ id: string; webhook_id: string | null; sha256: string; state: string; reason: string | null; kind: string | null }>({
+  const rows = await db.query<{
+    id: string;
+    webhook_id: string | null;
+    sha256: string;
+    state: string;
+    reason: string | null;
+    kind: string | null;
+  }>({
     text: `select id::text, webhook_id, encode(body_sha256, 'hex') as sha256, state, reason, vendor_kind as kind
            from deliveries where source = 'webhook'`,
   });

@@ -1,7 +1,13 @@
 // One talk after another, each from the seed and its number. Whole requests are packed several into one connection, pipelined;
 // a request that cannot be read to its end comes last.
 import { createHash } from 'node:crypto';
-import { defaultTemplate, parseTemplate, sign, signingKey, type Template } from '../../src/ilive/signature.ts';
+import {
+  defaultTemplate,
+  parseTemplate,
+  sign,
+  signingKey,
+  type Template,
+} from '../../src/ilive/signature.ts';
 import { createRandom, type Random } from '../../src/simulator/random.ts';
 import { apiShapes } from './shapes-api.ts';
 import { framingShapes } from './shapes-framing.ts';
@@ -22,8 +28,8 @@ export interface TalkMakerOptions {
 
 export const shapes: readonly Shape[] = [...signatureShapes, ...framingShapes, ...apiShapes];
 const wholeShapes = shapes.filter(({ isWhole }) => isWhole);
-const packedMax = 8;
-const beforeMax = 2;
+const packedMax = 16;
+const beforeMax = 6;
 
 export function createTalkMaker(options: TalkMakerOptions): TalkMaker {
   const { seed, host, secret, apiRequest, readerKey } = options;

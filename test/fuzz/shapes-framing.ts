@@ -75,7 +75,12 @@ function twoLengths(making: Making): Turn {
     [te, ['transfer-encoding', random.pick(encodings)]],
     [te],
   ] as [string, string][][] as [[string, string][], ...[string, string][][]]);
-  const name = random.pick(['transfer-encoding', 'Transfer-Encoding', 'transfer_encoding', 'transfer-encoding ']);
+  const name = random.pick([
+    'transfer-encoding',
+    'Transfer-Encoding',
+    'transfer_encoding',
+    'transfer-encoding ',
+  ]);
   const spelled = pairs.map(([key, value]): [string, string] => [
     key === 'transfer-encoding' ? name : key,
     value,
@@ -199,7 +204,16 @@ const methods = [
   'CONNECT',
 ] as const;
 
-const versions = ['HTTP/1.1', 'HTTP/1.0', 'HTTP/0.9', 'HTTP/2.0', 'HTTP/9.9', 'HTTP/1.1 x', 'http/1.1', ''] as const;
+const versions = [
+  'HTTP/1.1',
+  'HTTP/1.0',
+  'HTTP/0.9',
+  'HTTP/2.0',
+  'HTTP/9.9',
+  'HTTP/1.1 x',
+  'http/1.1',
+  '',
+] as const;
 
 function strangeLine(making: Making): Turn {
   const { random } = making;
@@ -282,14 +296,22 @@ function leaving(making: Making): Turn {
 
 function noise({ random }: Making): Turn {
   const bytes = Buffer.from(Array.from({ length: random.whole(1, 400) }, () => random.whole(0, 255)));
-  const start = random.pick(['', 'POST /webhooks/ilive HTTP/1.1\r\n', '\u0016\u0003\u0001', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n']);
+  const start = random.pick([
+    '',
+    'POST /webhooks/ilive HTTP/1.1\r\n',
+    '\u0016\u0003\u0001',
+    'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n',
+  ]);
   return { pieces: [Buffer.concat([bytesOf(start), bytes, bytesOf('\r\n\r\n')])] };
 }
 
 function manyAtOnce(making: Making): Turn {
-  const count = making.random.whole(5, 25);
-  const one = writePost(making, {}, bytesOf('{}'));
-  return { pieces: [Buffer.concat(Array.from({ length: count }, () => one))], requestCount: count };
+  const { random } = making;
+  const count = random.whole(10, 40);
+  const requests = Array.from({ length: count }, (_, place) =>
+    writePost(making, { 'x-ilive-signature': `sha256=${place}` }, bytesOf(random.pick(['{}', '', '[', 'x']))),
+  );
+  return { pieces: [Buffer.concat(requests)], requestCount: count };
 }
 
 export const framingShapes: readonly Shape[] = [
@@ -304,5 +326,5 @@ export const framingShapes: readonly Shape[] = [
   { name: 'slow, or never whole', weight: 0.5, isWhole: false, make: slow },
   { name: 'gone in the middle', weight: 1, isWhole: false, make: leaving },
   { name: 'noise', weight: 2, isWhole: false, make: noise },
-  { name: 'pipelined', weight: 1.5, isWhole: true, make: manyAtOnce },
+  { name: 'pipelined', weight: 2, isWhole: true, make: manyAtOnce },
 ];

@@ -18,21 +18,23 @@ export async function readGauges(address: string, names: readonly string[]): Pro
   return names.map((name) => Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1] ?? Number.NaN));
 }
 
+/** `progress` is how far it is, in any unit. */
 export function watchMemory(address: string, progress: () => number) {
-  const readings: (MemoryReading & { share: number })[] = [];
+  const readings: (MemoryReading & { at: number })[] = [];
   const timer = setInterval(async () => {
-    const share = progress();
+    const at = progress();
     const [rss = 0, heap = 0] = await readGauges(address, [
       'process_resident_memory_bytes',
       'nodejs_heap_size_used_bytes',
     ]).catch(() => []);
-    if (rss > 0) readings.push({ share, rssMiB: rss / mib, heapMiB: heap / mib });
+    if (rss > 0) readings.push({ at, rssMiB: rss / mib, heapMiB: heap / mib });
   }, everyMs);
   return {
     stop: (): Quarter[] => {
       clearInterval(timer);
+      const end = progress();
       return [0.25, 0.5, 0.75, 1].map((share) => {
-        const until = readings.filter((reading) => reading.share <= share).slice(-readingsPerQuarter);
+        const until = readings.filter(({ at }) => at <= share * end).slice(-readingsPerQuarter);
         return {
           share,
           rssMiB: middle(until.map(({ rssMiB }) => rssMiB)),

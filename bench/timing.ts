@@ -1,0 +1,218 @@
+// `npm run timing`: whether the time of a check tells anything about the secret. The check of a signature and the look-up of an API
+// key are called in process with guesses that are wrong from the first byte on and with guesses that are right but for the last,
+// which is what someone who guesses byte by byte would have to tell apart; and with one secret and another. Beside them stand
+// controls that leak on purpose: the method has to find those, or its silence says nothing. Exit code 1 when it is otherwise.
+import { randomBytes } from 'node:crypto';
+import { parseArgs } from 'node:util';
+import type { Queries } from '../src/db/connect.ts';
+import {
+  defaultTemplate,
+  parseTemplate,
+  type SigningKey,
+  sign,
+  signatureHeader,
+  signingKey,
+  type Template,
+  verify,
+} from '../src/ilive/signature.ts';
+import { createKeyRing, makeKey } from '../src/operations/api-keys.ts';
+import { Secret } from '../src/secret.ts';
+import { describeMachine } from './machine.ts';
+import { readCount } from './options.ts';
+import { type Bench, runBench } from './run-bench.ts';
+import { measureTiming, provenT, type TimingCase, type TimingResult } from './timing-measure.ts';
+
+interface TimingOptions {
+  readonly samples: number;
+}
+
+const help = `
+Looks whether the time of the checks of signatures and keys depends on the secret.
+
+Usage: npm run timing -- [options]
+
+  --samples N  measurements of each case (default 1000000)
+  --help       this text
+`.trim();
+
+function readOptions(args: readonly string[]): TimingOptions | 'help' {
+  const { values } = parseArgs({
+    args: [...args],
+    options: { samples: { type: 'string', default: '1000000' }, help: { type: 'boolean', short: 'h' } },
+  });
+  if (values.help) return 'help';
+  return { samples: readCount('samples', values.samples, 100_000_000) };
+}
+
+// So many inputs of each kind; one alone could lie better in memory than the other.
+const inputCount = 64;
+const template = parseTemplate(defaultTemplate) as Template;
+const now = new Date();
+const timestamp = Math.floor(now.getTime() / 1000);
+const hexDigits = 64;
+const random = (bytes: number) => randomBytes(bytes).toString('hex');
+
+const each = <Made>(make: () => Made): Made[] => Array.from({ length: inputCount }, make);
+
+/** The hex text with its first digit changed, or its last. */
+function wrongAt(hex: string, place: 'first' | 'last'): string {
+  const at = place === 'first' ? 0 : hex.length - 1;
+  const digit = ((Number.parseInt(hex[at] ?? '0', 16) + 1 + Math.floor(Math.random() * 15)) % 16).toString(
+    16,
+  );
+  return hex.slice(0, at) + digit + hex.slice(at + 1);
+}
+
+// Each guess is about a body of its own, so that both kinds are as varied: what is seen again and again is read faster.
+function signedBodies(key: SigningKey) {
+  return each(() => {
+    const body = Buffer.from(JSON.stringify({ event: 'liveness.verdict', filler: random(100) }));
+    const signed = sign(body, { key, template, timestamp, webhookId: 'x' });
+    const hex = (signed[signatureHeader] ?? '').slice('sha256='.length);
+    return { body, hex, headers: { timestamp: String(timestamp), webhookId: 'x' } };
+  });
+}
+
+function signatureCases(): TimingCase[] {
+  const [key, otherKey] = [signingKey(random(24), 'utf8'), signingKey(random(24), 'utf8')];
+  const all = signedBodies(key);
+  const options = { keys: [key], template, toleranceSeconds: 300, now };
+  const guess = (change: (hex: string) => string, by = options) =>
+    all.map(({ body, hex, headers }) => {
+      // A text of its own, as a request brings one.
+      const signature = Buffer.from(`sha256=${change(hex)}`).toString();
+      return () => verify({ ...headers, signature }, body, by);
+    });
+  const half = hexDigits / 2;
+  const guesses = new Map(all.map(({ hex }) => [hex, random(hexDigits / 2)]));
+  const wrong = (hex: string) => guesses.get(hex) ?? hex;
+  return [
+    {
+      name: 'signature: wrong at its first digit, and at its last',
+      one: guess((hex) => wrongAt(hex, 'first')),
+      other: guess((hex) => wrongAt(hex, 'last')),
+      isControl: false,
+    },
+    {
+      name: 'signature: its second half right, and its first half',
+      one: guess((hex) => random(half / 2) + hex.slice(half)),
+      other: guess((hex) => hex.slice(0, half) + random(half / 2)),
+      isControl: false,
+    },
+    {
+      name: 'signature: the same guesses with one secret, and with another',
+      one: guess(wrong),
+      other: guess(wrong, { ...options, keys: [otherKey] }),
+      isControl: false,
+    },
+    {
+      name: 'signature: the first of two secrets matches, and the second',
+      one: guess((hex) => hex, { ...options, keys: [key, otherKey] }),
+      other: guess((hex) => hex, { ...options, keys: [otherKey, key] }),
+      isControl: false,
+    },
+  ];
+}
+
+async function keyCases(): Promise<TimingCase[]> {
+  const bootstrap = random(24);
+  const stored = makeKey();
+  const row = {
+    id: stored.id,
+    name: 'timed',
+    role: 'reader',
+    sha256: stored.sha256,
+    expiresAt: null,
+  };
+  // The one statement that is asked for is the keys; the ring keeps them in memory.
+  const db = { orm: async () => [row], query: async () => [] } as unknown as Queries;
+  const log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+  const ring = createKeyRing({
+    db: db as Parameters<typeof createKeyRing>[0]['db'],
+    fixed: [new Secret(bootstrap)],
+    now: () => now,
+    log,
+  });
+  await ring.refresh();
+  const check = (text: string) => {
+    const given = Buffer.from(text).toString();
+    return () => ring.identify(given);
+  };
+  const half = bootstrap.length / 2;
+  return [
+    {
+      name: 'BOOTSTRAP_API_KEY: wrong at its first letter, and at its last',
+      one: each(() => check(wrongAt(bootstrap, 'first'))),
+      other: each(() => check(wrongAt(bootstrap, 'last'))),
+      isControl: false,
+    },
+    {
+      name: 'BOOTSTRAP_API_KEY: its second half right, and its first half',
+      one: each(() => check(random(half / 2) + bootstrap.slice(half))),
+      other: each(() => check(bootstrap.slice(0, half) + random(half / 2))),
+      isControl: false,
+    },
+  ];
+}
+
+// What a check that stops at the first difference looks like.
+function stopsEarly(given: Buffer, right: Buffer): boolean {
+  for (let at = 0; at < right.length; at += 1) if (given[at] !== right[at]) return false;
+  return true;
+}
+
+function controls(): TimingCase[] {
+  const right = randomBytes(32);
+  const hex = right.toString('hex');
+  const early = (text: string) => {
+    const given = Buffer.from(text, 'hex');
+    return () => stopsEarly(given, right);
+  };
+  const plain = 'k'.repeat(4_096);
+  const same = (text: string) => {
+    const given = Buffer.from(text).toString();
+    return () => given === plain;
+  };
+  return [
+    {
+      name: 'control: a loop over 32 bytes that stops at the first difference',
+      one: each(() => early(wrongAt(hex, 'first'))),
+      other: each(() => early(wrongAt(hex, 'last'))),
+      isControl: true,
+    },
+    {
+      name: 'control: === of texts of 4,096 letters',
+      one: each(() => same(`x${plain.slice(1)}`)),
+      other: each(() => same(`${plain.slice(1)}x`)),
+      isControl: true,
+    },
+  ];
+}
+
+const repeatsOfControl = 20;
+
+async function run({ samples }: TimingOptions, { signal }: Bench): Promise<boolean> {
+  const machine = await describeMachine(undefined);
+  console.log(
+    `${machine.at}, ${machine.cores} cores ${machine.cpu}, Node ${machine.node}, ${machine.commit}`,
+  );
+  console.log(`told apart beyond |t| = ${provenT}; ${samples} measurements a case\n`);
+  let isFine = true;
+  for (const each of [...controls(), ...signatureCases(), ...(await keyCases())]) {
+    signal.throwIfAborted();
+    const result = measureTiming(each, samples, each.isControl ? repeatsOfControl : 1);
+    const isRight = result.t > provenT === result.isControl;
+    isFine &&= isRight;
+    console.log(show(result, isRight));
+  }
+  return isFine;
+}
+
+function show({ name, t, oneNs, otherNs, isControl }: TimingResult, isRight: boolean): string {
+  const found = t > provenT ? 'told apart' : 'not told apart';
+  const times = `${oneNs.toFixed(0)} ns and ${otherNs.toFixed(0)} ns`;
+  const word = isRight ? 'as it has to be' : isControl ? 'WRONG: the method sees nothing' : 'WRONG: it leaks';
+  return `|t| ${t.toFixed(1).padStart(7)}  ${found}, ${word}; ${times}\n             ${name}`;
+}
+
+runBench(help, readOptions, run);
