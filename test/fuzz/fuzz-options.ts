@@ -27,7 +27,7 @@ Usage: npm run fuzz -- [options]
   --requests N       hostile requests in all (default 20000)
   --seed S           the same seed makes the same requests (default: the time)
   --rate N           requests a second (default 1400)
-  --max-open N       connections open at once, at most (default 48)
+  --max-open N       connections open at once, at most (default 24)
   --minutes N        ends after so many, with however many were sent (default 600)
   --clean-rate N     true deliveries a second beside them (default 40)
   --max-slowdown X   p99 of the true deliveries beside the fuzz, as a multiple of their
@@ -49,7 +49,7 @@ export function readFuzzOptions(args: readonly string[]): FuzzOptions | 'help' {
       requests: { type: 'string', default: '20000' },
       seed: { type: 'string', default: String(Date.now() % 1_000_000) },
       rate: { type: 'string', default: '1400' },
-      'max-open': { type: 'string', default: '48' },
+      'max-open': { type: 'string', default: '24' },
       minutes: { type: 'string', default: '600' },
       'clean-rate': { type: 'string', default: '40' },
       'max-slowdown': { type: 'string', default: '10' },
