@@ -108,15 +108,16 @@ function almostRight(random: Random, name: string): string {
 }
 
 function deep(random: Random, name: string): string {
-  const depth = random.pick([100, 1_000, 10_000, 100_000]);
+  const depth = random.pick([100, 1_000, 3_000, 10_000, 100_000]);
   const [open, close] = random.pick([
     ['[', ']'],
     ['{"a":', '}'],
   ] as const);
+  const field = random.pick(['location', 'details', 'session_id', 'event']);
   const nest = `${open.repeat(depth)}1${random.chance(0.8) ? close.repeat(depth) : ''}`;
   return random.chance(0.5)
     ? nest
-    : almostRight(random, name).replace('"severity"', `"location":${nest},"severity"`);
+    : almostRight(random, name).replace('"severity"', `"${field}":${nest},"severity"`);
 }
 
 function huge(random: Random, name: string): string {
@@ -151,8 +152,8 @@ export function hostileBody(random: Random, name: string): Buffer {
   const dice = random.next();
   if (dice < 0.6) return Buffer.from(almostRight(random, name));
   if (dice < 0.72) return Buffer.from(random.pick(broken), 'latin1');
-  if (dice < 0.97) return otherBytes(random, name);
-  return Buffer.from(dice < 0.985 ? deep(random, name) : huge(random, name));
+  if (dice < 0.96) return otherBytes(random, name);
+  return Buffer.from(dice < 0.99 ? deep(random, name) : huge(random, name));
 }
 
 // What a megabyte of zeros becomes: the smallest body that would be the largest.
