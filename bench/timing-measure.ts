@@ -1,11 +1,12 @@
 // Whether a function takes longer for one kind of input than for another, in the manner of dudect (Reparaz, Balasch and Verbauwhede,
 // 2017): both kinds in random order on one machine in the same minute, the slowest cut off at several places, since what disturbs a
 // machine has nothing to do with the input, and Welch's t over what is left. Beyond a limit the two are told apart.
+export type Kind = 'one' | 'other';
+
 export interface TimingCase {
   readonly name: string;
-  /** Prepared inputs, of which one is taken by chance each time: memory must not tell the kinds apart. */
-  readonly one: readonly (() => unknown)[];
-  readonly other: readonly (() => unknown)[];
+  /** Prepares one call of this kind, from inputs of its own: what is measured again and again says something of itself. */
+  readonly prepare: (kind: Kind) => () => unknown;
   /** Whether the two have to be told apart: a control, which shows that this method can. */
   readonly isControl: boolean;
 }
@@ -24,28 +25,33 @@ export interface TimingResult {
 export const provenT = 10;
 const keptShares = [1, 0.99, 0.95, 0.9, 0.75, 0.5];
 const warmUpCount = 20_000;
+const batchCount = 500;
 
 /** Measures `sampleCount` calls; `repeats` of each are one sample, for what is faster than the clock is fine. */
 export function measureTiming(
-  { name, one, other, isControl }: TimingCase,
+  { name, prepare, isControl }: TimingCase,
   sampleCount: number,
   repeats: number,
 ): TimingResult {
-  const times: [Float64Array, Float64Array] = [new Float64Array(sampleCount), new Float64Array(sampleCount)];
-  const counts: [number, number] = [0, 0];
-  for (let count = -warmUpCount; counts[0] + counts[1] < sampleCount; count += 1) {
-    const kind = Math.random() < 0.5 ? 0 : 1;
-    const inputs = kind === 0 ? one : other;
-    const call = inputs[Math.floor(Math.random() * inputs.length)];
-    if (call === undefined) throw new Error('a case needs inputs of both kinds');
-    const startedAt = process.hrtime.bigint();
-    for (let repeat = 0; repeat < repeats; repeat += 1) call();
-    const took = Number(process.hrtime.bigint() - startedAt) / repeats;
-    if (count < 0) continue;
-    times[kind][counts[kind]] = took;
-    counts[kind] += 1;
+  const times = { one: new Float64Array(sampleCount), other: new Float64Array(sampleCount) };
+  const counts = { one: 0, other: 0 };
+  for (let count = -warmUpCount; count < sampleCount; ) {
+    // Prepared in the order in which they are measured, and both kinds by turns of chance, so that memory tells nothing.
+    const batch = Array.from({ length: batchCount }, () => {
+      const kind: Kind = Math.random() < 0.5 ? 'one' : 'other';
+      return { kind, call: prepare(kind) };
+    });
+    for (const { kind, call } of batch) {
+      const startedAt = process.hrtime.bigint();
+      for (let repeat = 0; repeat < repeats; repeat += 1) call();
+      const took = Number(process.hrtime.bigint() - startedAt) / repeats;
+      count += 1;
+      if (count <= 0 || count > sampleCount) continue;
+      times[kind][counts[kind]] = took;
+      counts[kind] += 1;
+    }
   }
-  const taken = [times[0].subarray(0, counts[0]), times[1].subarray(0, counts[1])] as const;
+  const taken = [times.one.subarray(0, counts.one), times.other.subarray(0, counts.other)] as const;
   const sorted = Float64Array.from([...taken[0], ...taken[1]]).sort();
   const ts = keptShares.map((share) => {
     const limit = sorted[Math.ceil(share * sorted.length) - 1] ?? Number.POSITIVE_INFINITY;

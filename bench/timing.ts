@@ -44,15 +44,11 @@ function readOptions(args: readonly string[]): TimingOptions | 'help' {
   return { samples: readCount('samples', values.samples, 100_000_000) };
 }
 
-// So many inputs of each kind; one alone could lie better in memory than the other.
-const inputCount = 64;
 const template = parseTemplate(defaultTemplate) as Template;
 const now = new Date();
 const timestamp = Math.floor(now.getTime() / 1000);
 const hexDigits = 64;
 const random = (bytes: number) => randomBytes(bytes).toString('hex');
-
-const each = <Made>(make: () => Made): Made[] => Array.from({ length: inputCount }, make);
 
 /** The hex text with its first digit changed, or its last. */
 function wrongAt(hex: string, place: 'first' | 'last'): string {
@@ -63,52 +59,50 @@ function wrongAt(hex: string, place: 'first' | 'last'): string {
   return hex.slice(0, at) + digit + hex.slice(at + 1);
 }
 
-// Each guess is about a body of its own, so that both kinds are as varied: what is seen again and again is read faster.
-function signedBodies(key: SigningKey) {
-  return each(() => {
-    const body = Buffer.from(JSON.stringify({ event: 'liveness.verdict', filler: random(100) }));
-    const signed = sign(body, { key, template, timestamp, webhookId: 'x' });
-    const hex = (signed[signatureHeader] ?? '').slice('sha256='.length);
-    return { body, hex, headers: { timestamp: String(timestamp), webhookId: 'x' } };
-  });
+// A text of its own, as a request brings one.
+const fresh = (text: string) => Buffer.from(text).toString();
+
+/** A guess at a signature: of a body of its own, with the right signature changed in this way. */
+function guessing(key: SigningKey, change: (hex: string) => string, keys: readonly SigningKey[] = [key]) {
+  const body = Buffer.from(JSON.stringify({ event: 'liveness.verdict', filler: random(100) }));
+  const signed = sign(body, { key, template, timestamp, webhookId: 'x' });
+  const hex = (signed[signatureHeader] ?? '').slice('sha256='.length);
+  const signature = fresh(`sha256=${change(hex)}`);
+  const headers = { signature, timestamp: String(timestamp), webhookId: 'x' };
+  const options = { keys, template, toleranceSeconds: 300, now };
+  return () => verify(headers, body, options);
 }
 
 function signatureCases(): TimingCase[] {
   const [key, otherKey] = [signingKey(random(24), 'utf8'), signingKey(random(24), 'utf8')];
-  const all = signedBodies(key);
-  const options = { keys: [key], template, toleranceSeconds: 300, now };
-  const guess = (change: (hex: string) => string, by = options) =>
-    all.map(({ body, hex, headers }) => {
-      // A text of its own, as a request brings one.
-      const signature = Buffer.from(`sha256=${change(hex)}`).toString();
-      return () => verify({ ...headers, signature }, body, by);
-    });
   const half = hexDigits / 2;
-  const guesses = new Map(all.map(({ hex }) => [hex, random(hexDigits / 2)]));
-  const wrong = (hex: string) => guesses.get(hex) ?? hex;
+  const plain = '0'.repeat(48);
   return [
     {
       name: 'signature: wrong at its first digit, and at its last',
-      one: guess((hex) => wrongAt(hex, 'first')),
-      other: guess((hex) => wrongAt(hex, 'last')),
+      prepare: (kind) => guessing(key, (hex) => wrongAt(hex, kind === 'one' ? 'first' : 'last')),
       isControl: false,
     },
     {
       name: 'signature: its second half right, and its first half',
-      one: guess((hex) => random(half / 2) + hex.slice(half)),
-      other: guess((hex) => hex.slice(0, half) + random(half / 2)),
+      prepare: (kind) =>
+        guessing(key, (hex) => {
+          const guess = random(half / 2);
+          return kind === 'one' ? guess + hex.slice(half) : hex.slice(0, half) + guess;
+        }),
       isControl: false,
     },
     {
-      name: 'signature: the same guesses with one secret, and with another',
-      one: guess(wrong),
-      other: guess(wrong, { ...options, keys: [otherKey] }),
+      name: 'signature: a guess with the secret of forty-eight noughts, and with one by chance',
+      prepare: (kind) => {
+        const secrets = [plain, random(24)] as const;
+        return guessing(signingKey(secrets[kind === 'one' ? 0 : 1], 'utf8'), () => random(hexDigits / 2));
+      },
       isControl: false,
     },
     {
       name: 'signature: the first of two secrets matches, and the second',
-      one: guess((hex) => hex, { ...options, keys: [key, otherKey] }),
-      other: guess((hex) => hex, { ...options, keys: [otherKey, key] }),
+      prepare: (kind) => guessing(key, (hex) => hex, kind === 'one' ? [key, otherKey] : [otherKey, key]),
       isControl: false,
     },
   ];
@@ -135,21 +129,22 @@ async function keyCases(): Promise<TimingCase[]> {
   });
   await ring.refresh();
   const check = (text: string) => {
-    const given = Buffer.from(text).toString();
+    const given = fresh(text);
     return () => ring.identify(given);
   };
   const half = bootstrap.length / 2;
   return [
     {
       name: 'BOOTSTRAP_API_KEY: wrong at its first letter, and at its last',
-      one: each(() => check(wrongAt(bootstrap, 'first'))),
-      other: each(() => check(wrongAt(bootstrap, 'last'))),
+      prepare: (kind) => check(wrongAt(bootstrap, kind === 'one' ? 'first' : 'last')),
       isControl: false,
     },
     {
       name: 'BOOTSTRAP_API_KEY: its second half right, and its first half',
-      one: each(() => check(random(half / 2) + bootstrap.slice(half))),
-      other: each(() => check(bootstrap.slice(0, half) + random(half / 2))),
+      prepare: (kind) => {
+        const guess = random(half / 2);
+        return check(kind === 'one' ? guess + bootstrap.slice(half) : bootstrap.slice(0, half) + guess);
+      },
       isControl: false,
     },
   ];
@@ -164,26 +159,22 @@ function stopsEarly(given: Buffer, right: Buffer): boolean {
 function controls(): TimingCase[] {
   const right = randomBytes(32);
   const hex = right.toString('hex');
-  const early = (text: string) => {
-    const given = Buffer.from(text, 'hex');
-    return () => stopsEarly(given, right);
-  };
-  const plain = 'k'.repeat(4_096);
-  const same = (text: string) => {
-    const given = Buffer.from(text).toString();
-    return () => given === plain;
-  };
+  const plain = random(1_024);
   return [
     {
       name: 'control: a loop over 32 bytes that stops at the first difference',
-      one: each(() => early(wrongAt(hex, 'first'))),
-      other: each(() => early(wrongAt(hex, 'last'))),
+      prepare: (kind) => {
+        const given = Buffer.from(wrongAt(hex, kind === 'one' ? 'first' : 'last'), 'hex');
+        return () => stopsEarly(given, right);
+      },
       isControl: true,
     },
     {
-      name: 'control: === of texts of 4,096 letters',
-      one: each(() => same(`x${plain.slice(1)}`)),
-      other: each(() => same(`${plain.slice(1)}x`)),
+      name: 'control: === of texts of 2,048 letters',
+      prepare: (kind) => {
+        const given = fresh(wrongAt(plain, kind === 'one' ? 'first' : 'last'));
+        return () => given === plain;
+      },
       isControl: true,
     },
   ];

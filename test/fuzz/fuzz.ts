@@ -32,11 +32,63 @@ const rowsDeadlineMs = 120_000;
 const progressEveryMs = 10_000;
 
 async function run(options: FuzzOptions, bench: Bench): Promise<boolean> {
+  const stage = await prepare(options, bench);
+  const { address, postgresUrl, adminKey, clean, scene, api, warnings } = stage;
+  let sentCount = 0;
+  const memory = watchMemory(address, () => sentCount);
+  const startedAt = performance.now();
+  const say = setInterval(() => {
+    const seconds = Math.round((performance.now() - startedAt) / 1000);
+    console.log(`  ${sentCount} sent, ${Math.floor((100 * sentCount) / options.requests)} %, ${seconds} s`);
+  }, progressEveryMs);
+  const url = new URL(address);
+  const attacked = await attack({
+    place: { host: url.hostname, port: Number(url.port), limitMs },
+    talks: stage.talks,
+    requestCount: options.requests,
+    requestsPerSecond: options.requestsPerSecond,
+    maxOpen: options.maxOpen,
+    maxMs: options.minutes * 60_000,
+    signal: bench.signal,
+    mayGoOn: createTurns(clean),
+    onProgress: (count) => {
+      sentCount = count;
+    },
+  }).finally(() => clearInterval(say));
+  bench.signal.throwIfAborted();
+  const seconds = (performance.now() - startedAt) / 1000;
+  const sent = await clean.stop();
+  const quarters = memory.stop();
+  await resumeAll(address, adminKey);
+  const signed = [...scene.signed, ...attacked.signed, ...sent.signed];
+  const ids = [...attacked.acceptedIds, ...sent.acceptedIds];
+  const db = connectOnce(postgresUrl);
+  bench.undo.push(() => db.close());
+  const found: Found = {
+    machine: await describeMachine(postgresUrl),
+    options,
+    seconds,
+    attacked: { ...attacked, signed: [], acceptedIds: [] },
+    askedByOperation: Object.fromEntries(api.countsByOperation),
+    clean: { ...sent, signed: [], acceptedIds: [], sentCount: sent.signed.length },
+    quarters,
+    rows: await lookAtRows(db, signed, ids, rowsDeadlineMs),
+    warnings: warnings(),
+    health: await lookAtHealth(address),
+  };
+  if (options.jsonFile !== undefined) await writeFile(options.jsonFile, JSON.stringify(found, undefined, 2));
+  console.log(showFound(found));
+  const problems = judgeFound(found);
+  console.log(problems.length === 0 ? '\nAll is well.' : `\n${problems.join('\n')}`);
+  return problems.length === 0;
+}
+
+// The service on a Postgres of its own, what is there to be asked about, who attacks it, and who does not.
+async function prepare(options: FuzzOptions, bench: Bench) {
   const { signal, undo } = bench;
   const postgres = await startPostgres();
   undo.push(() => postgres.stop());
-  const secret = randomBytes(24).toString('hex');
-  const adminKey = randomBytes(24).toString('hex');
+  const [secret, adminKey] = [randomBytes(24).toString('hex'), randomBytes(24).toString('hex')];
   const settings = {
     ...postgres.settings,
     ...sceneSettings,
@@ -46,68 +98,16 @@ async function run(options: FuzzOptions, bench: Bench): Promise<boolean> {
   const service = await startService(settings, undefined, { secret, signal });
   undo.push(() => service.stop());
   const { address } = service;
-  const url = new URL(address);
+  const { host } = new URL(address);
+  const { seed } = options;
   const scene = await setScene(address, secret, adminKey);
-  const host = url.host;
-  const api = createApiRequests({ seed: options.seed, host, ...scene });
-  const talks = createTalkMaker({
-    seed: options.seed,
-    host,
-    secret,
-    apiRequest: api.of,
-    readerKey: scene.keys.reader ?? '',
-  });
+  const api = createApiRequests({ seed, host, ...scene });
+  const readerKey = scene.keys.reader ?? '';
+  const talks = createTalkMaker({ seed, host, secret, apiRequest: api.of, readerKey });
   const clean = startClean(address, secret, options.cleanPerSecond, bench);
-  console.log(`seed ${options.seed}; ${options.requests} requests to ${address}`);
-
-  let sentCount = 0;
-  const memory = watchMemory(address, () => sentCount);
-  const startedAt = performance.now();
-  const say = setInterval(() => {
-    const seconds = Math.round((performance.now() - startedAt) / 1000);
-    console.log(`  ${sentCount} sent, ${Math.floor((100 * sentCount) / options.requests)} %, ${seconds} s`);
-  }, progressEveryMs);
-  const attacked = await attack({
-    place: { host: url.hostname, port: Number(url.port), limitMs },
-    talks,
-    requestCount: options.requests,
-    requestsPerSecond: options.requestsPerSecond,
-    maxOpen: options.maxOpen,
-    maxMs: options.minutes * 60_000,
-    signal,
-    mayGoOn: createTurns(clean),
-    onProgress: (count) => {
-      sentCount = count;
-    },
-  }).finally(() => clearInterval(say));
-  signal.throwIfAborted();
-  const seconds = (performance.now() - startedAt) / 1000;
-  const sent = await clean.stop();
-  const quarters = memory.stop();
-
-  await resumeAll(address, adminKey);
-  const db = connectOnce(postgres.url);
-  undo.push(() => db.close());
-  const signed = [...scene.signed, ...attacked.signed, ...sent.signed];
-  const ids = [...attacked.acceptedIds, ...sent.acceptedIds];
-  const rows = await lookAtRows(db, signed, ids, rowsDeadlineMs);
-  const found: Found = {
-    machine: await describeMachine(postgres.url),
-    options,
-    seconds,
-    attacked: { ...attacked, signed: [], acceptedIds: [] },
-    askedByOperation: Object.fromEntries(api.countsByOperation),
-    clean: { ...sent, signed: [], acceptedIds: [], sentCount: sent.signed.length },
-    quarters,
-    rows,
-    warnings: service.log.warnings(),
-    health: await lookAtHealth(address),
-  };
-  if (options.jsonFile !== undefined) await writeFile(options.jsonFile, JSON.stringify(found, undefined, 2));
-  console.log(showFound(found));
-  const problems = judgeFound(found);
-  console.log(problems.length === 0 ? '\nAll is well.' : `\n${problems.join('\n')}`);
-  return problems.length === 0;
+  console.log(`seed ${seed}; ${options.requests} requests to ${address}`);
+  const warnings = () => service.log.warnings();
+  return { address, postgresUrl: postgres.url, adminKey, scene, api, talks, clean, warnings };
 }
 
 interface Clean {

@@ -11,6 +11,7 @@ import {
 import { createRandom, type Random } from '../../src/simulator/random.ts';
 import { apiShapes } from './shapes-api.ts';
 import { framingShapes } from './shapes-framing.ts';
+import { lineShapes } from './shapes-line.ts';
 import { signatureShapes } from './shapes-signature.ts';
 import { bytesOf, type Making, type Shape, type Talk, type Turn } from './talk.ts';
 
@@ -26,7 +27,7 @@ export interface TalkMakerOptions {
   readonly readerKey: string;
 }
 
-export const shapes: readonly Shape[] = [...signatureShapes, ...framingShapes, ...apiShapes];
+export const shapes: readonly Shape[] = [...signatureShapes, ...framingShapes, ...lineShapes, ...apiShapes];
 const wholeShapes = shapes.filter(({ isWhole }) => isWhole);
 const packedMax = 16;
 const beforeMax = 6;
