@@ -23,6 +23,8 @@ export interface Found {
 
 // Fewer say nothing about a p99.
 const fewestForP99 = 200;
+// A process that has just started grows until it has seen everything once.
+const fewestSecondsForGrowth = 300;
 // The service's own connections to its database and queue, and the one that asks.
 const ownSocketsMax = 40;
 const unforeseen = 'a request failed in a way that nobody foresaw';
@@ -44,7 +46,7 @@ export function judgeFound(found: Found): string[] {
   say(others.length > 0, `true deliveries were answered ${JSON.stringify(clean.otherStatuses)}`);
   const slowdown = slowdownOf(clean);
   say((slowdown ?? 0) > options.maxSlowdown, `true deliveries were slowed down by ${slowdown?.toFixed(1)}`);
-  const growth = growthOf(quarters);
+  const growth = found.seconds < fewestSecondsForGrowth ? 1 : growthOf(quarters);
   say(growth > options.maxGrowth, `memory grew by ${growth.toFixed(2)}`);
   say(health.readyStatus !== 200, `/readyz answers ${health.readyStatus}`);
   say(!(health.socketCount <= ownSocketsMax), `${health.socketCount} connections are open still`);
