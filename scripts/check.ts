@@ -1,5 +1,5 @@
-// `npm run check`: types here and in the examples, lint with format, and the tests that need nothing, side by side. One
-// line a part with its time, and the whole output of a part that failed. It starts nothing and changes nothing, so it can
+// `npm run check`: types here and in the examples, lint with format, licences, secrets and advisories, and the tests that need
+// nothing, side by side. One line a part with its time, and the whole output of a part that failed. It starts nothing and changes nothing, so it can
 // be run at any time.
 import { spawn } from 'node:child_process';
 import { createRequire } from 'node:module';
@@ -21,6 +21,9 @@ const parts = [
     command: [programOf('@biomejs/biome', 'bin/biome'), 'check', '.'],
   },
   { name: 'openapi', command: [path.join(import.meta.dirname, 'lint-openapi.ts')] },
+  { name: 'licences', command: [path.join(import.meta.dirname, 'check-licences.ts')] },
+  { name: 'secrets', command: [path.join(import.meta.dirname, 'check-secrets.ts')] },
+  { name: 'advisories', command: [path.join(import.meta.dirname, 'check-advisories.ts')] },
   { name: 'pure tests', command: [programOf('vitest', 'vitest.mjs'), 'run', '--project', 'pure'] },
 ];
 
@@ -50,14 +53,21 @@ function run(command: readonly string[]): Promise<Outcome> {
   });
 }
 
+/** A part that could not look is told apart from one that found nothing. */
+function isUnknown({ output }: Outcome): boolean {
+  return output.startsWith('NOT CHECKED');
+}
+
 const width = Math.max(...parts.map(({ name }) => name.length));
 const outcomes = await Promise.all(
   parts.map(async ({ name, command }) => {
     const outcome = await run(command);
-    console.log(`${name.padEnd(width)}  ${outcome.isFine ? 'ok    ' : 'failed'}  ${outcome.seconds} s`);
+    const word = outcome.isFine ? (isUnknown(outcome) ? 'unseen' : 'ok    ') : 'failed';
+    console.log(`${name.padEnd(width)}  ${word}  ${outcome.seconds} s`);
     return { name, ...outcome };
   }),
 );
 const failed = outcomes.filter(({ isFine }) => !isFine);
-for (const { name, output } of failed) console.log(`\n── ${name} ──\n${output.trimEnd()}`);
+const unknown = outcomes.filter((outcome) => outcome.isFine && isUnknown(outcome));
+for (const { name, output } of [...unknown, ...failed]) console.log(`\n── ${name} ──\n${output.trimEnd()}`);
 process.exitCode = failed.length === 0 ? 0 : 1;

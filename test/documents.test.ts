@@ -132,7 +132,51 @@ describe.each(documents)('%s', (file) => {
   });
 });
 
+/** Files of tests that a document names, each with the words of names of tests that stand behind it up to the next. */
+function testsNamedIn(text: string): { file: string; words: string[] }[] {
+  return [...text.matchAll(/`(test\/[\w./-]+\.ts)`(?::((?:;? ?"[^"]+")+))?/g)].map(
+    ([, file = '', words = '']) => ({
+      file,
+      words: [...words.matchAll(/"([^"]+)"/g)].map(([, each]) => each ?? ''),
+    }),
+  );
+}
+
+describe('docs/security.md', () => {
+  const named = testsNamedIn(read('docs/security.md'));
+
+  test('each test that it names exists', () => {
+    const missing = named.flatMap(({ file, words }) => {
+      if (!existsSync(path.join(root, file))) return [file];
+      const text = read(file);
+      return words.filter((each) => !text.includes(each)).map((each) => `${file}: ${each}`);
+    });
+    expect(missing).toEqual([]);
+  });
+
+  test('every table of what stops somebody names a test, or the command that shows it, in each line', () => {
+    const lines = read('docs/security.md').split('\n');
+    const tables = lines.flatMap((line, index) =>
+      line.endsWith('The test that shows it |') ? [index + 2] : [],
+    );
+    expect(tables.length).toBeGreaterThan(8);
+    const bare = tables.flatMap((start) => {
+      const end = lines.findIndex((line, index) => index >= start && !line.startsWith('|'));
+      return lines.slice(start, end).filter((line) => !/`(test\/|npm run )/.test(line));
+    });
+    expect(bare).toEqual([]);
+  });
+});
+
 describe('what is read from a document', () => {
+  test('tests, with the words of their names', () => {
+    const text = '`test/a/b.test.ts`: "one"; "two, three"; `test/c.test.ts` and "no name"';
+    expect(testsNamedIn(text)).toEqual([
+      { file: 'test/a/b.test.ts', words: ['one', 'two, three'] },
+      { file: 'test/c.test.ts', words: [] },
+    ]);
+  });
+
   test('links, without those in code and those to elsewhere', () => {
     const text =
       '[a](./a.md#part) ![b](b.png) `[c](c.md)` [d](https://d.example) [e](#e)\n[f]: f.md\n```\n[g](g.md)\n```';

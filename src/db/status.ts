@@ -85,7 +85,7 @@ export async function readRefusalFigures(db: Queries, recentSince: Date): Promis
       text: `
         select coalesce(diagnosis ->> 'remedy', 'none') as remedy, count(*),
                mode() within group (order by diagnosis -> 'findings' ->> 0) as finding,
-               mode() within group (order by (diagnosis ->> 'offsetSeconds')::int) as offset
+               mode() within group (order by (diagnosis ->> 'offsetSeconds')::double precision) as offset
         from refusals where delivery_id is null and diagnosis is not null group by 1 order by 2 desc`,
     }),
   ]);

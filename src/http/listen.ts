@@ -2,7 +2,7 @@
 // nothing. What is no HTTP, or has too long a head, is told so before any route sees it. Connections are not counted here:
 // iLive's share this door, and one that is turned away may be a delivery that is lost. Closing takes no new connection, lets requests in flight finish, and closes what is idle.
 import { randomUUID } from 'node:crypto';
-import { createServer, type RequestListener, STATUS_CODES } from 'node:http';
+import { createServer, type IncomingMessage, type RequestListener, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { type Problem, renderProblem } from './error-response.ts';
 
@@ -54,6 +54,7 @@ export async function listen(app: RequestListener, options: ListenOptions): Prom
     silent.delete(socket);
     if (options.isStopping()) res.setHeader('connection', 'close');
   });
+  server.prependListener('request', closeAfterUpgrade);
   server.on('clientError', (error, socket) => refuseUnreadable(error, socket as Socket));
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -75,6 +76,12 @@ export async function listen(app: RequestListener, options: ListenOptions): Prom
         server.once('close', () => clearInterval(timer));
       }),
   };
+}
+
+// We speak nothing but HTTP/1.1. Node answers a request that asks for another protocol like any other, and then reads nothing
+// more on its connection: whoever sent the next one there, such as a proxy, would wait for an answer in vain.
+function closeAfterUpgrade(req: IncomingMessage, res: ServerResponse): void {
+  if (req.headers.upgrade !== undefined) res.shouldKeepAlive = false;
 }
 
 // There is no request to answer yet, so the answer is written by hand; the connection cannot be used any more.

@@ -8,8 +8,12 @@ export interface BodyVariant {
   readonly text: string;
 }
 
-const unzippedMaxBytes = 8 * 2 ** 20;
+// More than any payload of iLive's, and no more than is hashed of one refusal: a body that unpacks to more is a bomb.
+const unzippedMaxBytes = 2 ** 20;
 const reserializedMaxBytes = 256 * 1024;
+// Deeper than any payload of iLive's. Who sends a refused request chooses how deep it nests: written anew it grows with its depth,
+// and a function that follows it down ends with the stack.
+const reserializedMaxDepth = 16;
 const between = 'something between iLive and us';
 
 /** The bodies that may have been signed instead of this one; none twice. */
@@ -48,7 +52,7 @@ function whitespaceVariants(body: Buffer): BodyVariant[] {
 
 // What a framework does that parses the body and writes it anew: the signed form is one of the usual ones.
 function jsonVariants(body: Buffer): BodyVariant[] {
-  if (body.length > reserializedMaxBytes) return [];
+  if (body.length > reserializedMaxBytes || isDeeperThan(body, reserializedMaxDepth)) return [];
   let value: unknown;
   try {
     value = JSON.parse(body.toString('utf8'));
@@ -73,6 +77,25 @@ function jsonVariants(body: Buffer): BodyVariant[] {
     form(compact.replaceAll('/', '\\/'), 'written without spaces, with escaped slashes'),
   ];
 }
+
+// Counts in the bytes, before anything is made of them; brackets inside of texts do not count.
+function isDeeperThan(body: Buffer, maxDepth: number): boolean {
+  let depth = 0;
+  let isText = false;
+  for (let at = 0; at < body.length; at += 1) {
+    const byte = body[at];
+    if (isText && byte === backslash) at += 1;
+    else if (byte === quote) isText = !isText;
+    else if (isText) continue;
+    else if (byte === openBracket || byte === openBrace) depth += 1;
+    else if (byte === closeBracket || byte === closeBrace) depth -= 1;
+    if (depth > maxDepth) return true;
+  }
+  return false;
+}
+
+const [quote, backslash] = [0x22, 0x5c];
+const [openBracket, closeBracket, openBrace, closeBrace] = [0x5b, 0x5d, 0x7b, 0x7d];
 
 function gzipVariants(body: Buffer): BodyVariant[] {
   if (body[0] !== 0x1f || body[1] !== 0x8b) return [];
