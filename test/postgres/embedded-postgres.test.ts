@@ -173,7 +173,7 @@ test('stops a Postgres that outlived both its owner and its supervisor', async (
   expect(isAlive(left)).toBe(false);
 });
 
-test('recovers every acknowledged row when all of its processes are killed at once', async () => {
+test('guarantee 1: recovers every acknowledged row when all of its processes are killed at once', async () => {
   const owner = await startWritingOwner();
   const postmaster = await until(() => readPostmasterPid());
   owner.child.kill('SIGSTOP'); // it must not see its Postgres die first

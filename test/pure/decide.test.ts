@@ -57,7 +57,7 @@ describe('a verdict', () => {
     });
   });
 
-  test('an older one is kept and changes nothing', () => {
+  test('guarantee 7: an older one is kept and changes nothing', () => {
     const late = completed({ deliveryId: id('d-2'), occurredAt: at(5), verdict: 'fail' });
     expect(play(completed(), late)).toMatchObject({
       decisions: ['settle', 'record'],
@@ -98,7 +98,7 @@ describe('a verdict', () => {
   });
 });
 
-test('6 — any order and any repetition of the same deliveries end in the same standing', () => {
+test('guarantee 6: any order and any repetition of the same deliveries end in the same standing', () => {
   const event = fc.record({
     source: fc.constantFrom('webhook' as const, 'pull' as const),
     verdict: fc.constantFrom('pass' as const, 'retry' as const, 'fail' as const),
@@ -126,7 +126,7 @@ test('6 — any order and any repetition of the same deliveries end in the same 
   );
 });
 
-test('a disputed session never shows a kinder verdict than any source’s latest', () => {
+test('guarantee 7: a disputed session never shows a kinder verdict than any source’s latest', () => {
   const verdicts = ['pass', 'retry', 'fail'] as const;
   for (const first of verdicts) {
     for (const second of verdicts) {

@@ -78,17 +78,17 @@ test.each<[SignatureFailure, Parameters<typeof check>[0]]>([
   expect(check(changes)).toEqual({ ok: false, reason });
 });
 
-test('the tolerance holds to the second, both ways', () => {
+test('guarantee 3: the tolerance holds to the second, both ways', () => {
   expect(check({ at: ago(300) }).ok).toBe(true);
   expect(check({ at: ago(-300) }).ok).toBe(true);
 });
 
-test('any of several secrets is good, and the answer tells which', () => {
+test('guarantee 3: any of several secrets is good, and the answer tells which', () => {
   const other = signingKey('whsec_next', 'utf8');
   expect(check({ keys: [other, key] })).toEqual({ ok: true, keyIndex: 1 });
 });
 
-test('any change of any byte of any body is a mismatch', () => {
+test('guarantee 3: any change of any byte of any body is a mismatch', () => {
   fc.assert(
     fc.property(
       fc.uint8Array({ minLength: 1, maxLength: 200 }),
