@@ -47,7 +47,8 @@ async function rowsOf(): Promise<Rows> {
 
 /**
  * What once stood is kept, and that hangs on the order. But of each earlier moment there must be the one that a question
- * about that moment finds: the first received.
+ * about that moment finds: the first received. The alert of our own is told from the observations
+ * instead, and the status of any from what was done about it.
  */
 function firstOlder({ fact_versions = [], face_matches = [], compliance_alerts = [] }: Rows): Row[] {
   const placeOf = (row: Row) => `${row.account} ${row.match_id ?? row.alert_id ?? row.fact_id}`;
@@ -58,9 +59,11 @@ function firstOlder({ fact_versions = [], face_matches = [], compliance_alerts =
   for (const row of fact_versions.toSorted((a, b) =>
     compareTexts({ id: a.delivery_id }, { id: b.delivery_id }),
   )) {
-    const at = (row.row as Row).occurred_at;
+    const { status: _, ...statement } = row.row as Row;
+    const { occurred_at: at, category } = statement;
     const moment = `${row.kind} ${placeOf(row)} ${at}`;
-    if (at !== standing.get(placeOf(row)) && !firsts.has(moment)) firsts.set(moment, row);
+    const isKept = category !== 'verdict_dispute' && at !== standing.get(placeOf(row));
+    if (isKept && !firsts.has(moment)) firsts.set(moment, { ...row, row: statement });
   }
   return [...firsts.values()];
 }
@@ -73,10 +76,13 @@ function messageOf(row: Row): string {
   return `message ${(new Date(String(row.received_at)).getTime() - first) / 1_000}`;
 }
 
+/** Without our own times; a moment that is kept within JSON has two spellings, by whether SQL or we put it there. */
 function numbered(row: Row, messages: ReadonlyMap<string, string>): Row {
   const text = JSON.stringify(row, (name, value) => (ownColumns.includes(name) ? undefined : value));
   return JSON.parse(
-    text.replaceAll(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, (id) => messages.get(id) ?? id),
+    text
+      .replaceAll(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, (id) => messages.get(id) ?? id)
+      .replaceAll(/(:\d\d)(\.0+)?(Z|\+00:00)"/g, '$1Z"'),
   );
 }
 
