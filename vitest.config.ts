@@ -19,6 +19,7 @@ export default defineConfig({
           setupFiles: ['test/support/check-answers.ts'],
           pool: 'forks',
           maxWorkers: 2,
+          maxConcurrency: 2, // within a file; more would only make each other late
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },

@@ -1,5 +1,4 @@
 // Guarantee 7 with two sources: a pull confirms what a webhook said, or contradicts it, which is a dispute that stays.
-// Those that mostly wait run side by side, each with a vendor, a service and a database of its own.
 import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { noWebhook } from '../../src/simulator/api-sessions.ts';
@@ -50,7 +49,7 @@ async function together(
   }
 }
 
-test.concurrent('guarantee 7: always: every verdict of a webhook is confirmed by a pull, and both observations are kept', async () => {
+test('guarantee 7: always: every verdict of a webhook is confirmed by a pull, and both observations are kept', async () => {
   await together('always', {}, async (it, ids) => {
     await every(it, ids, (body) => body.confirmation === 'confirmed');
     for (const id of ids) {
@@ -64,7 +63,7 @@ test.concurrent('guarantee 7: always: every verdict of a webhook is confirmed by
   });
 });
 
-test.concurrent('guarantee 7: pass: only a pass is asked about', async () => {
+test('guarantee 7: pass: only a pass is asked about', async () => {
   await together('pass', {}, async (it, ids) => {
     const isPass = (body: Record<string, unknown>) => body.verdict === 'pass';
     await every(
@@ -82,7 +81,7 @@ test.concurrent('guarantee 7: pass: only a pass is asked about', async () => {
   });
 });
 
-test.concurrent.each(['pass', 'fail'] as const)(
+test.each(['pass', 'fail'] as const)(
   'guarantee 7: a pull that says %s against a webhook is a dispute: the kinder verdict never stands, and an alert of our own tells of it',
   async (planned) => {
     const check = async (it: Together, ids: string[]) => {
@@ -99,7 +98,7 @@ test.concurrent.each(['pass', 'fail'] as const)(
   },
 );
 
-test.concurrent('guarantee 7: unsigned deliveries are refused by default; with CONFIRM=unsigned they are hints that only a pull settles', async () => {
+test('guarantee 7: unsigned deliveries are refused by default; with CONFIRM=unsigned they are hints that only a pull settles', async () => {
   await together('never', { unsigned: 1 }, async (it, ids) => {
     await until(() => it.vendor.webhooks.length === ids.length, {
       deadlineMs: 40_000,

@@ -1,5 +1,4 @@
 // Guarantee 8: every session that should end is settled, by webhook or by pull, or ends with its reason; the counts add up.
-// They mostly wait, each with a vendor, a service and a database of its own; so they run side by side.
 import { describe, expect, test } from 'vitest';
 import { countBusiest, findOverlaps } from '../../src/simulator/api-log.ts';
 import { queueBackends, startTestService } from '../support/service.ts';
@@ -37,7 +36,7 @@ async function expectTheVendorsVerdicts({ vendor, service }: Together): Promise<
   }
 }
 
-describe.each(dialects)('in the %s dialect', { concurrent: true }, (dialect) => {
+describe.each(dialects)('in the %s dialect', (dialect) => {
   test.each(queueBackends)(
     'guarantee 8: what its webhook did not bring, a pull brings; queue on %s',
     async (queue) => {
@@ -62,7 +61,7 @@ describe.each(dialects)('in the %s dialect', { concurrent: true }, (dialect) => 
   );
 });
 
-test.concurrent('guarantee 8: abandoned sessions expire with their reason, and a token that is refused is told as such', async () => {
+test('guarantee 8: abandoned sessions expire with their reason, and a token that is refused is told as such', async () => {
   const together = await startTogether({
     dialect: 'managed',
     speed: 120,
@@ -89,7 +88,7 @@ test.concurrent('guarantee 8: abandoned sessions expire with their reason, and a
   }
 });
 
-test.concurrent('guarantee 8: iLive away for ten minutes in the middle: nothing is marked lost, and all is caught up when it is back', async () => {
+test('guarantee 8: iLive away for ten minutes in the middle: nothing is marked lost, and all is caught up when it is back', async () => {
   const together = await startTogether({
     speed: 60,
     vendor: { sessions: quick, webhooks: { drop: 1 } },
@@ -115,7 +114,7 @@ test.concurrent('guarantee 8: iLive away for ten minutes in the middle: nothing 
   }
 });
 
-test.concurrent('guarantee 10: three workers at once ask about no session twice at a time and keep the budget together', async () => {
+test('guarantee 10: three workers at once ask about no session twice at a time and keep the budget together', async () => {
   const limits = { perMinute: 120, perSecond: 20 };
   const env = { ILIVE_RATE_PER_MINUTE: '120', ILIVE_RATE_PER_SECOND: '20', PULL_CONCURRENCY: '4' };
   const together = await startTogether({

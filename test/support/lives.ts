@@ -67,9 +67,9 @@ function createLife(db: Database, messages: readonly Message[]) {
 
   const tell = async (indexes: readonly number[]) => {
     for (const index of indexes) untold.delete(index);
-    const deliveries = indexes.flatMap((index) => deliveryOf(messages, index, receivedAtOf(index)) ?? []);
     for (const index of indexes) await register(db, messages, index);
-    if (deliveries.length > 0) ids.push(...(await recordDeliveries(db, deliveries)).map(({ id }) => id));
+    const recorded = await recordDeliveries(db, deliveriesOf(messages, indexes));
+    ids.push(...recorded.map(({ id }) => id));
   };
   const process = (batch: readonly DeliveryId[]) => processDeliveries(processing(db), batch);
   const admit = async () => {
@@ -89,16 +89,12 @@ function createLife(db: Database, messages: readonly Message[]) {
       case 'tell-group':
         return tell(some);
       case 'tell-and-lose':
-        return rolledBack(db, async (tx) => {
-          const deliveries = some.flatMap((index) => deliveryOf(messages, index, receivedAtOf(index)) ?? []);
-          if (deliveries.length > 0) await recordDeliveries(tx, deliveries);
-        });
+        return rolledBack(db, (tx) => recordDeliveries(tx, deliveriesOf(messages, some)));
       case 'repeat': {
         repeatsCount += 1;
         const told = [...messages.keys()].filter((index) => !untold.has(index) && !refused.has(index));
         const at = new Date(receivedAtOf(messages.length).getTime() + repeatsCount);
-        const again = chosen(told, pick).flatMap((index) => deliveryOf(messages, index, at) ?? []);
-        if (again.length > 0) await recordDeliveries(db, again);
+        await recordDeliveries(db, deliveriesOf(messages, chosen(told, pick), at));
         return;
       }
       case 'refuse': {
@@ -145,6 +141,10 @@ function chosen<T>(list: readonly T[], pick: number): T[] {
   const count = 1 + (Math.floor(pick / list.length) % list.length);
   const some = Array.from({ length: count }, (_, index) => list[(first + index * 7) % list.length] as T);
   return [...new Set(some)];
+}
+
+function deliveriesOf(messages: readonly Message[], indexes: readonly number[], at?: Date): NewDelivery[] {
+  return indexes.flatMap((index) => deliveryOf(messages, index, at ?? receivedAtOf(index)) ?? []);
 }
 
 function deliveryOf(messages: readonly Message[], index: number, receivedAt: Date): NewDelivery | undefined {
