@@ -28,7 +28,8 @@ export default async function startStores(project: TestProject): Promise<() => P
   const stops: (() => Promise<void>)[] = [];
   const stopAll = async () => {
     await Promise.all(stops.map((stop) => stop()));
-    await rm(dir, { recursive: true, force: true });
+    // A process that ends just now still writes down what it has compiled.
+    await rm(dir, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
   };
   try {
     await Promise.all([
