@@ -9,6 +9,7 @@ export default defineConfig({
         test: {
           name: 'pure',
           include: ['test/pure/**/*.test.ts', 'test/architecture.test.ts', 'test/documents.test.ts'],
+          testTimeout: 20_000, // some write to a disk, which others may be using
         },
       },
       {
