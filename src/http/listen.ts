@@ -2,7 +2,13 @@
 // nothing. What is no HTTP, or has too long a head, is told so before any route sees it. Connections are not counted here:
 // iLive's share this door, and one that is turned away may be a delivery that is lost. Closing takes no new connection, lets requests in flight finish, and closes what is idle.
 import { randomUUID } from 'node:crypto';
-import { createServer, type IncomingMessage, type RequestListener, type ServerResponse, STATUS_CODES } from 'node:http';
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type ServerResponse,
+  STATUS_CODES,
+} from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { type Problem, renderProblem } from './error-response.ts';
 

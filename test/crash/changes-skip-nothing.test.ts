@@ -105,7 +105,7 @@ async function write(db: Database, writer: number, share: number): Promise<strin
   return written;
 }
 
-test(`each reader sees each of ${changesCount} changes once, and all see them in one order`, {
+test(`guarantee 22: each reader sees each of ${changesCount} changes once, and all see them in one order`, {
   timeout: 240_000,
 }, async () => {
   const [first, second] = services;

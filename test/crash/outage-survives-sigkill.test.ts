@@ -44,7 +44,7 @@ const accepts = (traffic: Traffic, count: number) => {
   return until(() => traffic.accepted.size >= goal, { deadlineMs: 30_000, describe: 'more are accepted' });
 };
 
-test('1, 2 — killed with SIGKILL in the middle of an outage, twice: every delivery answered 202 is there, once', async () => {
+test('guarantee 1, guarantee 2: killed with SIGKILL in the middle of an outage, twice: every delivery answered 202 is there, once', async () => {
   const accepted = new Map<string, string>();
   for (let kill = 1; kill <= 2; kill += 1) {
     const service = await start();
@@ -64,7 +64,7 @@ test('1, 2 — killed with SIGKILL in the middle of an outage, twice: every deli
   await expectAllSettled(service.url, accepted);
 });
 
-test('1, 2 — killed with SIGKILL while the store is drained: nothing is lost, and nothing is there twice', async () => {
+test('guarantee 1, guarantee 2: killed with SIGKILL while the store is drained: nothing is lost, and nothing is there twice', async () => {
   const first = await start();
   await wire.cut();
   const traffic = startTraffic(first.url, 32);
@@ -86,7 +86,7 @@ async function metricOf(url: string, name: string): Promise<string | undefined> 
   return new RegExp(`^${name} (.*)$`, 'm').exec(String(body))?.[1];
 }
 
-test('2 — a second process records what the first, which was killed, had kept, and never while it lives', async () => {
+test('guarantee 2: a second process records what the first, which was killed, had kept, and never while it lives', async () => {
   const first = await start();
   const second = await start();
   await wire.cut();
@@ -112,7 +112,7 @@ test('2 — a second process records what the first, which was killed, had kept,
   await expectAllSettled(second.url, kept);
 });
 
-test('2 — the embedded Postgres is killed under load and restarts: all are answered 202, none is lost', async () => {
+test('guarantee 2: the embedded Postgres is killed under load and restarts: all are answered 202, none is lost', async () => {
   const service = await startServiceProcess({ DATA_DIR: dataDir });
   running.push(service);
   const traffic = startTraffic(service.url, 8);

@@ -25,7 +25,7 @@ afterEach(async () => {
   await database.drop();
 });
 
-test('killed with SIGKILL in the middle, twice: each delivery is replayed and counted once', {
+test('guarantee 14: killed with SIGKILL in the middle, twice: each delivery is replayed and counted once', {
   timeout: 150_000,
 }, async () => {
   const db = connectTo(database.url);

@@ -22,7 +22,7 @@ afterEach(async () => {
   for (const step of undo.splice(0).reverse()) await step();
 });
 
-test('12 — two processes restarted in turn behind a proxy: no request fails, and nothing accepted is missing or doubled', async () => {
+test('guarantee 12: two processes restarted in turn behind a proxy: no request fails, and nothing accepted is missing or doubled', async () => {
   const database = await createTestDatabase(inject('postgresUrl'));
   undo.push(database.drop);
   const env = { DATABASE_URL: database.url, SHUTDOWN_DELAY_SECONDS: '1' };

@@ -29,7 +29,7 @@ describe.each(queueBackends)('with the queue on %s', (queue) => {
     ...(queue === 'redis' ? { REDIS_URL: inject('redisUrl'), QUEUE_PREFIX: `crash-${randomUUID()}` } : {}),
   });
 
-  test('1 — killed with SIGKILL in the middle, three times: every delivery answered 202 is there, once', async () => {
+  test('guarantee 1: killed with SIGKILL in the middle, three times: every delivery answered 202 is there, once', async () => {
     const env = environment();
     const accepted = new Map<string, string>();
     for (let kill = 1; kill <= 3; kill += 1) {
@@ -45,7 +45,7 @@ describe.each(queueBackends)('with the queue on %s', (queue) => {
     await expectAllSettled(running.url, accepted);
   });
 
-  test('12 — stopped with SIGTERM under load: no 5xx, exit code 0, and nothing accepted is missing', async () => {
+  test('guarantee 12: stopped with SIGTERM under load: no 5xx, exit code 0, and nothing accepted is missing', async () => {
     const env = environment();
     running = await startServiceProcess(env);
     const traffic = startTraffic(running.url, 16);

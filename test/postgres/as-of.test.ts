@@ -113,7 +113,7 @@ function withoutExpectation({ sessions, subjects }: Said): Said {
   };
 }
 
-test('known_at gives exactly what the rows said at that time, whatever came since', async () => {
+test('guarantee 21: known_at gives exactly what the rows said at that time, whatever came since', async () => {
   await fc.assert(
     fc.asyncProperty(histories, async (steps) => {
       await empty(testDatabase.db);
@@ -131,7 +131,7 @@ test('known_at gives exactly what the rows said at that time, whatever came sinc
   );
 }, 120_000);
 
-test('as_of is a replay of what had happened by then, also with known_at', async () => {
+test('guarantee 21: as_of is a replay of what had happened by then, also with known_at', async () => {
   const cases = fc.tuple(histories, fc.nat(9), fc.nat(9), fc.boolean());
   await fc.assert(
     fc.asyncProperty(cases, async ([steps, atStep, lastStep, isCut]) => {

@@ -148,7 +148,7 @@ function expectedState(steps: readonly Step[]): string | undefined {
   return state;
 }
 
-test('8 — any interleaving ends with every session in one way, and the counts add up', async () => {
+test('guarantee 8: any interleaving ends with every session in one way, and the counts add up', async () => {
   const session = fc.integer({ min: 1, max: 3 });
   const plain = fc.record({ do: fc.constantFrom('register', 'expire', 'refuse', 'take', 'crash'), session });
   const sweep = fc.constant({ do: 'sweep', session: 0 });

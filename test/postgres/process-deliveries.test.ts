@@ -79,7 +79,7 @@ async function effects(): Promise<unknown> {
   return Promise.all(rows);
 }
 
-test('6 — any order, any batching and any repetition of the same deliveries end in the same rows', async () => {
+test('guarantee 6: any order, any batching and any repetition of the same deliveries end in the same rows', async () => {
   const sessionIds = ['s-1', 's-2', 's-3'];
   const time = fc.integer({ min: 1, max: 3 }).map((second) => `2026-04-11T09:30:0${second}+00:00`);
   const session_id = fc.constantFrom(...sessionIds);
@@ -176,7 +176,7 @@ async function whileSessionsRaise(sqlState: string, work: () => Promise<void>): 
   }
 }
 
-test('5 — what fails leaves no half of an effect, is tried again, and is parked once its attempts are spent', async () => {
+test('guarantee 5: what fails leaves no half of an effect, is tried again, and is parked once its attempts are spent', async () => {
   const ids = await store(verdictPayload());
   await whileSessionsRaise('P0001', async () => {
     await process(ids, { maxAttempts: 3 });

@@ -13,7 +13,7 @@ function busiest(times: readonly number[], windowMs: number): number {
   );
 }
 
-test('10 — three processes that take by turns as fast as they can never exceed a rolling second or minute', async () => {
+test('guarantee 10: three processes that take by turns as fast as they can never exceed a rolling second or minute', async () => {
   let run = 0;
   const limits = fc.record({
     perMinute: fc.constantFrom(20, 60, 600),

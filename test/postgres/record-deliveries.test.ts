@@ -8,7 +8,7 @@ import { useTestDatabase } from '../support/test-database.ts';
 
 const testDatabase = useTestDatabase();
 
-test('11 — the same id with other bytes is another delivery: no single promise of the vendor is trusted', async () => {
+test('guarantee 11: the same id with other bytes is another delivery: no single promise of the vendor is trusted', async () => {
   const make = (webhookId: string | null, text: string, account = 'default') => ({
     id: uuidV7() as DeliveryId,
     account,

@@ -54,7 +54,7 @@ async function held() {
 const many = (address: string, count: number, bodyBytes: number) =>
   Array.from({ length: count }, () => refusal(address, bodyBytes));
 
-test('a flood of large ones stays within the bytes and leaves the few of another source alone', async () => {
+test('guarantee 13: a flood of large ones stays within the bytes and leaves the few of another source alone', async () => {
   const { db } = testDatabase;
   await recordRefusals(db, many('192.0.2.1', 20, 400), limits);
   for (let turn = 0; turn < 12; turn += 1) {
@@ -67,7 +67,7 @@ test('a flood of large ones stays within the bytes and leaves the few of another
   expect(flood?.count).toBeGreaterThan(5);
 });
 
-test('a flood of small ones stays within the count, and its oldest go first', async () => {
+test('guarantee 13: a flood of small ones stays within the count, and its oldest go first', async () => {
   const { db } = testDatabase;
   const first = many('192.0.2.1', 60, 10);
   await recordRefusals(db, first, limits);

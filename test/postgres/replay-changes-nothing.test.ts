@@ -68,7 +68,7 @@ const plan = fc.record({
   batch: fc.integer({ min: 1, max: 6 }),
 });
 
-test('a finished delivery leaves no trace, whatever it is and in whatever order it was processed', async () => {
+test('guarantee 14: a finished delivery leaves no trace, whatever it is and in whatever order it was processed', async () => {
   const { db } = testDatabase;
   await fc.assert(
     fc.asyncProperty(plan, async ({ payloads, unproven, random, batch }) => {

@@ -83,7 +83,7 @@ test('an old match that is learnt has nobody ask again about a session that has 
   expect(await schedule()).toEqual(before);
 });
 
-test('a lost match is made again and its session is not asked about for it, settled or not', async () => {
+test('guarantee 14: a lost match is made again and its session is not asked about for it, settled or not', async () => {
   const { db } = testDatabase;
   const rules: Rules = { confirm: 'always' };
   const receivedAt = new Date(Date.now() - hourMs);

@@ -16,7 +16,7 @@ function setUp() {
   return { admission, seen, shed };
 }
 
-describe('10 — a request is turned away before it is read', () => {
+describe('guarantee 10: a request is turned away before it is read', () => {
   test('for each limit alone, and not at it', () => {
     const { admission, seen, shed } = setUp();
     Object.assign(seen, { waitMs: 1_000, loopMs: 50 });

@@ -18,7 +18,7 @@ test('what one key sealed opens after another has come in front of it, and not a
   expect(() => cipherOf(newer).open(sealed, 'session-1')).toThrow('"2026-01"');
 });
 
-test('it opens in its own context alone, and not when any byte of it was changed', () => {
+test('guarantee 9: it opens in its own context alone, and not when any byte of it was changed', () => {
   const cipher = cipherOf(newer);
   const sealed = cipher.seal('token', 'session-1');
   expect(() => cipher.open(sealed, 'session-2')).toThrow();

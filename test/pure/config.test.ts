@@ -94,7 +94,7 @@ test('secrets are a list, in an order, and accounts have their own', () => {
   ]);
 });
 
-describe('9 — secrets do not show', () => {
+describe('guarantee 9: secrets do not show', () => {
   const env = {
     ...least,
     DATABASE_URL: 'postgres://u:canary@h/d',

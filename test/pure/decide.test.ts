@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { decide } from '../../src/events/decide.ts';
-import type { DeliveryId, SessionCompleted, SessionId } from '../../src/events/event.ts';
+import type { ComplianceAlerted, DeliveryId, SessionCompleted, SessionId } from '../../src/events/event.ts';
 import type { Instant } from '../../src/events/instant.ts';
 import { conclude, type Observation } from '../../src/events/session.ts';
 
@@ -57,7 +57,7 @@ describe('a verdict', () => {
     });
   });
 
-  test('an older one is kept and changes nothing', () => {
+  test('guarantee 7: an older one is kept and changes nothing', () => {
     const late = completed({ deliveryId: id('d-2'), occurredAt: at(5), verdict: 'fail' });
     expect(play(completed(), late)).toMatchObject({
       decisions: ['settle', 'record'],
@@ -77,7 +77,7 @@ describe('a verdict', () => {
     const pull = completed({ deliveryId: id('d-2'), source: 'pull', occurredAt: at(11) });
     expect(play(completed(), pull)).toMatchObject({
       decisions: ['settle', 'confirm'],
-      standing: { confirmation: 'confirmed', state: 'settled' },
+      standing: { confirmation: 'confirmed', state: 'settled', settledBy: 'd-1', settledSource: 'webhook' },
     });
     expect(play(completed(), { ...pull, verdict: 'fail' })).toMatchObject({
       decisions: ['settle', 'dispute'],
@@ -92,13 +92,80 @@ describe('a verdict', () => {
     });
   });
 
+  test('a retry of the very moment of another verdict contradicts it, and so does a later one', () => {
+    const failed = completed({ verdict: 'fail' });
+    const pull = completed({ deliveryId: id('d-2'), source: 'pull', verdict: 'retry' });
+    expect(play(failed, pull).standing).toMatchObject({ state: 'disputed', verdict: 'fail' });
+    const later = { ...pull, occurredAt: at(11) };
+    expect(play(completed(), later).standing).toMatchObject({ state: 'disputed', verdict: 'retry' });
+  });
+
+  test('guarantee 7: a newer statement of another source that is kinder does not take the worse one away', () => {
+    const failed = completed({ verdict: 'fail' });
+    const pull = completed({ deliveryId: id('d-2'), source: 'pull', occurredAt: at(20) });
+    expect(play(failed, pull).standing).toMatchObject({
+      state: 'disputed',
+      verdict: 'fail',
+      settledBy: 'd-1',
+      confirmation: 'contradicted',
+    });
+  });
+
+  test('a source that contradicts itself is not confirmed by another that agrees with the worse half', () => {
+    const pull = completed({ deliveryId: id('d-0'), source: 'pull', verdict: 'fail', occurredAt: at(9) });
+    const other = completed({ deliveryId: id('d-2'), verdict: 'fail' });
+    expect(play(pull, completed(), other).standing).toMatchObject({
+      state: 'disputed',
+      settledBy: 'd-2',
+      confirmation: 'contradicted',
+    });
+  });
+
+  test('it confirms once; what comes then settles or is recorded', () => {
+    const pull = completed({ deliveryId: id('d-2'), source: 'pull', occurredAt: at(11) });
+    const again = completed({ deliveryId: id('d-3'), occurredAt: at(12), confidence: 0.8 });
+    const older = completed({ deliveryId: id('d-4'), occurredAt: at(3) });
+    expect(play(completed(), pull, again, older).decisions).toEqual([
+      'settle',
+      'confirm',
+      'record',
+      'record',
+    ]);
+  });
+
+  test('of several that are known one that is the same is enough for a repeat', () => {
+    const newer = completed({ deliveryId: id('d-2'), occurredAt: at(20) });
+    expect(play(completed(), newer, completed({ deliveryId: id('d-3') })).decisions).toEqual([
+      'settle',
+      'settle',
+      'repeat',
+    ]);
+  });
+
+  test.each<[string, Partial<SessionCompleted>]>([
+    ['source', { source: 'pull' }],
+    ['verdict', { verdict: 'fail' }],
+    ['confidence', { confidence: 0.8 }],
+    ['reference', { referenceId: 'user-2' }],
+    ['moment', { occurredAt: at(11) }],
+  ])('with another %s it is no repeat', (_, changes) => {
+    const other = completed({ deliveryId: id('d-2'), ...changes });
+    expect(play(completed(), other).decisions).not.toContain('repeat');
+  });
+
+  test('decided again, with what it has left itself, it is decided as before', () => {
+    const own = decide({ observations: [], recorded: undefined }, completed());
+    if (!('observation' in own)) throw new Error('a verdict leaves an observation');
+    expect(decide({ observations: [own.observation], recorded: undefined }, completed())).toEqual(own);
+  });
+
   test('a reference is kept when the newest statement has none', () => {
     const newer = completed({ deliveryId: id('d-2'), occurredAt: at(20), referenceId: null });
     expect(play(completed(), newer).standing).toMatchObject({ settledBy: 'd-2', referenceId: 'user-1' });
   });
 });
 
-test('6 — any order and any repetition of the same deliveries end in the same standing', () => {
+test('guarantee 6: any order and any repetition of the same deliveries end in the same standing', () => {
   const event = fc.record({
     source: fc.constantFrom('webhook' as const, 'pull' as const),
     verdict: fc.constantFrom('pass' as const, 'retry' as const, 'fail' as const),
@@ -126,7 +193,7 @@ test('6 — any order and any repetition of the same deliveries end in the same 
   );
 });
 
-test('a disputed session never shows a kinder verdict than any source’s latest', () => {
+test('guarantee 7: a disputed session never shows a kinder verdict than any source’s latest', () => {
   const verdicts = ['pass', 'retry', 'fail'] as const;
   for (const first of verdicts) {
     for (const second of verdicts) {
@@ -156,15 +223,37 @@ describe('a face match or an alert', () => {
     threshold: null,
     isMatch: true,
   };
+  const alert: ComplianceAlerted = {
+    kind: 'compliance_alert',
+    deliveryId: id('d-5'),
+    source: 'webhook',
+    referenceId: null,
+    occurredAt: at(10),
+    alertId: 'a-1',
+    sessionId: null,
+    severity: 'low',
+    category: null,
+    message: null,
+    details: null,
+  };
 
   test.each([
     ['record', undefined],
     ['record', { occurredAt: at(9), deliveryId: id('d-1') }],
     ['repeat', { occurredAt: at(11), deliveryId: id('d-1') }],
     ['repeat', { occurredAt: at(10), deliveryId: id('d-1') }],
+    ['repeat', { occurredAt: at(10), deliveryId: id('d-5') }],
+    ['repeat', { occurredAt: at(11), deliveryId: id('d-9') }],
     ['record', { occurredAt: at(10), deliveryId: id('d-9') }],
   ])('is a %s when the row says %o', (decision, recorded) => {
     expect(decide({ observations: [], recorded }, match).decision).toBe(decision);
+    expect(decide({ observations: [], recorded }, alert).decision).toBe(decision);
+  });
+
+  test('is handed on as it was told', () => {
+    const nothing = { observations: [], recorded: undefined };
+    expect(decide(nothing, match)).toEqual({ decision: 'record', fact: match });
+    expect(decide(nothing, alert)).toEqual({ decision: 'record', fact: alert });
   });
 });
 

@@ -206,7 +206,7 @@ test.each(byRemedy)('what there is to do about it is told to the machine too: %s
   expect(diagnose(refused(signed), options).remedy).toBe(remedy);
 });
 
-test('two and three things that are wrong at once are told together, and nothing more than needed', () => {
+test('guarantee 13: two and three things that are wrong at once are told together, and nothing more than needed', () => {
   expect(findingsOf({ secret: previous, received: `${json}\n` })).toEqual([
     expect.stringMatching(/^matches the previous secret .*; and without the newline at the end of the body/),
   ]);

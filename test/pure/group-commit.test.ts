@@ -64,7 +64,7 @@ test('a second group sets out beside the first once sixteen wait, and no third d
   expect((await Promise.all(stored)).map(({ id }) => id)).toEqual(stored.map((_, index) => String(index)));
 });
 
-test('1 — nobody is answered before the commit is through', async () => {
+test('guarantee 1: nobody is answered before the commit is through', async () => {
   const { groups, store } = setUp();
   let isAnswered = false;
   const stored = store('a').then(() => {
@@ -85,7 +85,7 @@ test('a repeat is not announced again', async () => {
   expect(announced).toEqual([]);
 });
 
-describe('10 — limits', () => {
+describe('guarantee 10: limits', () => {
   test('a group holds no more than its limit', async () => {
     const { groups, store, group } = setUp({ groupMaxDeliveries: 2 });
     const stored = ['a', 'b', 'c', 'd', 'e'].map(store);
@@ -109,7 +109,7 @@ describe('10 — limits', () => {
   });
 });
 
-describe('4 — trouble', () => {
+describe('guarantee 4: trouble', () => {
   test('a database that is away is told to the group and to all who wait behind it', async () => {
     const { groups, store } = setUp();
     const stored = Promise.allSettled([store('a'), store('b'), store('c')]);
@@ -138,7 +138,7 @@ describe('4 — trouble', () => {
   });
 });
 
-describe('2 — with an outage store', () => {
+describe('guarantee 2: with an outage store', () => {
   function createLine(fits = Number.POSITIVE_INFINITY) {
     const kept: string[] = [];
     const line = { isOn: false, kept };
@@ -169,7 +169,7 @@ describe('2 — with an outage store', () => {
     expect(announced).toEqual([]); // they are rung for once they are recorded
   });
 
-  test('4 — those that do not fit are told so, and the others are answered', async () => {
+  test('guarantee 4: those that do not fit are told so, and the others are answered', async () => {
     const { outage } = createLine(2);
     const { groups, store } = setUp({ outage });
     const stored = Promise.allSettled([store('a'), store('b'), store('c')]);
@@ -180,7 +180,7 @@ describe('2 — with an outage store', () => {
     expect(results[2]).toMatchObject({ reason: { code: 'unavailable', retryAfterMs: 2_000 } });
   });
 
-  test('1 — an outage in the middle of trying a group one by one keeps the rest of it', async () => {
+  test('guarantee 1: an outage in the middle of trying a group one by one keeps the rest of it', async () => {
     const { outage, kept } = createLine();
     const { groups, store } = setUp({ outage });
     const first = store('0');

@@ -26,7 +26,7 @@ async function guess(limit: RequestHandler, address: string, times: number): Pro
   return passed;
 }
 
-test('an address that guesses is let in again after a minute, and its neighbours the whole time', async () => {
+test('guarantee 18: an address that guesses is let in again after a minute, and its neighbours the whole time', async () => {
   vi.useFakeTimers({ toFake: ['Date'] });
   const limit = createUnknownKeyLimit(unknownKeysPerMinute, () => {});
   const passed = await guess(limit, '192.0.2.1', unknownKeysPerMinute + 5);

@@ -24,7 +24,7 @@ describe.each([
     expect(await readdir(folder())).toEqual([]);
   });
 
-  test('1 — a write that was torn at any byte costs itself alone', async () => {
+  test('guarantee 1: a write that was torn at any byte costs itself alone', async () => {
     const store = await open({ cipher });
     await store.append(bytes('first', 'second'));
     const file = await onlySegment();
@@ -43,7 +43,7 @@ describe.each([
     expect(await readdir(folder())).toEqual([]);
   });
 
-  test('1 — a byte that changed, wherever it is, is found; it costs one record, which is kept beside', async () => {
+  test('guarantee 1: a byte that changed, wherever it is, is found; it costs one record, which is kept beside', async () => {
     const store = await open({ cipher });
     const texts = ['a', 'bb', 'the last'];
     await store.append(bytes(...texts));
@@ -93,7 +93,7 @@ test('a body that looks like a record of this store is none', async () => {
   expect(await drain(await open())).toEqual(['inner']);
 });
 
-test('1 — without the key nothing is lost: it waits for a start that has it, and what comes behind is not held up', async () => {
+test('guarantee 1: without the key nothing is lost: it waits for a start that has it, and what comes behind is not held up', async () => {
   const store = await open({ cipher: cipherOf('a') });
   await store.append(bytes('sealed'));
   await store.close();

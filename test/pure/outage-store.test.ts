@@ -9,7 +9,7 @@ import { bytes, cipherOf, drain, useOutageFolder } from '../support/outage-folde
 
 const { folder, open, openIn, filesOf } = useOutageFolder();
 
-test('10 — a full store takes what fits, from the first on, and more once something was recorded', async () => {
+test('guarantee 10: a full store takes what fits, from the first on, and more once something was recorded', async () => {
   const maxBytes = 4_000;
   const store = await open({ maxBytes });
   const payload = Buffer.alloc(1_000, 'x');
@@ -21,7 +21,7 @@ test('10 — a full store takes what fits, from the first on, and more once some
   await store.close();
 });
 
-describe('1 — nobody is told that something is kept', () => {
+describe('guarantee 1: nobody is told that something is kept', () => {
   // Of the very class that the store's file handles have.
   async function handleClass(): Promise<FileHandle> {
     const handle = await openFile(import.meta.filename);
@@ -101,7 +101,7 @@ test('a disk that fails costs the group at hand, and not what comes when it work
   expect(await drain(store)).toEqual(['kept', 'next']);
 });
 
-test('any payloads, in any groups, with any restarts, come in order, none is missing, and only a restart repeats', async () => {
+test('guarantee 2: any payloads, in any groups, with any restarts, come in order, none is missing, and only a restart repeats', async () => {
   const group = fc.array(fc.uint8Array({ maxLength: 300 }), { maxLength: 5 });
   const steps = fc.array(fc.oneof(group, fc.constant('restart' as const), fc.nat(4)), { maxLength: 14 });
   await fc.assert(

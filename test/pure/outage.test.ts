@@ -31,7 +31,7 @@ async function setUp(database: { record: (payload: string) => Promise<void> | vo
 }
 const ended = (line: Outage) => until(() => line.look().since === null);
 
-test('2 — it ends although new groups come without a pause, and what comes then goes to the database', async () => {
+test('guarantee 2: it ends although new groups come without a pause, and what comes then goes to the database', async () => {
   let isAway = true;
   const { outage: line, recorded } = await setUp({
     record: async () => {
@@ -52,7 +52,7 @@ test('2 — it ends although new groups come without a pause, and what comes the
   expect(recorded).toEqual(told);
 });
 
-test('2 — nobody waits for a database that hangs', async () => {
+test('guarantee 2: nobody waits for a database that hangs', async () => {
   const { outage: line } = await setUp({
     record: async () => {
       await wait(1_000, undefined, { ref: false });
@@ -65,7 +65,7 @@ test('2 — nobody waits for a database that hangs', async () => {
   expect(performance.now() - startedAt).toBeLessThan(900);
 });
 
-test('1 — what the database refuses as data is set aside, and its neighbours are recorded in their order', async () => {
+test('guarantee 1: what the database refuses as data is set aside, and its neighbours are recorded in their order', async () => {
   let isAway = true;
   const { outage: line, recorded } = await setUp({
     record: (payload) => {
@@ -80,7 +80,7 @@ test('1 — what the database refuses as data is set aside, and its neighbours a
   expect(line.look()).toMatchObject({ heldCount: 0, damagedCount: 1 });
 });
 
-test('2 — a database that is too slow for a whole batch gets smaller ones', async () => {
+test('guarantee 2: a database that is too slow for a whole batch gets smaller ones', async () => {
   const store = await open();
   const recorded: string[] = [];
   const record = async (payloads: readonly Buffer[]) => {
@@ -117,7 +117,7 @@ test('an outage that begins as the last one ends is drained as well', async () =
   expect(recorded).toEqual(Array.from({ length: 30 }, (_, round) => String(round)));
 });
 
-test('2 — a group of the time before, whose commit fails while the last of the store is recorded, is drained as well', async () => {
+test('guarantee 2: a group of the time before, whose commit fails while the last of the store is recorded, is drained as well', async () => {
   let during: (() => Promise<unknown>) | undefined;
   const { outage: line, recorded } = await setUp({
     record: async () => {

@@ -27,7 +27,7 @@ test('it starts at 20 s, never leaves a gap over 60 s in the first quarter of an
   expect(times.length).toBeLessThan(30);
 });
 
-test('there is always a last time a minute before the end and one just after it', () => {
+test('guarantee 8: there is always a last time a minute before the end and one just after it', () => {
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 7_200 }), (ttlSeconds) => {
       const expiresAt = new Date(start.getTime() + ttlSeconds * 1000);

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { createPositions, unfitness } from '../../src/db/replica-facts.ts';
 
-test('a replica has what was committed before the primary was last seen where the replica is now', () => {
+test('guarantee 19: a replica has what was committed before the primary was last seen where the replica is now', () => {
   const positions = createPositions();
   expect(positions.provenAtMs('0/100')).toBeUndefined();
   positions.note('0/100', 1_000);

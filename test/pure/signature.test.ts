@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
   defaultTemplate,
+  isEncoded,
   parseTemplate,
   type SignatureFailure,
   type SigningKey,
@@ -78,17 +79,17 @@ test.each<[SignatureFailure, Parameters<typeof check>[0]]>([
   expect(check(changes)).toEqual({ ok: false, reason });
 });
 
-test('the tolerance holds to the second, both ways', () => {
+test('guarantee 3: the tolerance holds to the second, both ways', () => {
   expect(check({ at: ago(300) }).ok).toBe(true);
   expect(check({ at: ago(-300) }).ok).toBe(true);
 });
 
-test('any of several secrets is good, and the answer tells which', () => {
+test('guarantee 3: any of several secrets is good, and the answer tells which', () => {
   const other = signingKey('whsec_next', 'utf8');
   expect(check({ keys: [other, key] })).toEqual({ ok: true, keyIndex: 1 });
 });
 
-test('any change of any byte of any body is a mismatch', () => {
+test('guarantee 3: any change of any byte of any body is a mismatch', () => {
   fc.assert(
     fc.property(
       fc.uint8Array({ minLength: 1, maxLength: 200 }),
@@ -126,12 +127,55 @@ describe('templates', () => {
     },
   );
 
-  test.each(['{timestamp}', '', '{body}{body}', '{timestamp}.{payload}.{body}'])(
-    '%s is no template',
-    (text) => {
-      expect(parseTemplate(text)).toBeTypeOf('string');
-    },
-  );
+  test.each([
+    ['{timestamp}', '{body} must occur exactly once'],
+    ['', '{body} must occur exactly once'],
+    ['{body}{body}', '{body} must occur exactly once'],
+    ['{timestamp}.{payload}.{body}', '{payload} is no field; the fields are {id}, {timestamp} and {body}'],
+  ])('%s is no template, and it is said why', (text, reason) => {
+    expect(parseTemplate(text)).toBe(reason);
+  });
+
+  test('is read into its fields and the texts between them, and nothing else', () => {
+    expect(parseTemplate('v1:{id}.{timestamp}{body}')).toEqual([
+      { literal: 'v1:' },
+      { field: 'id' },
+      { literal: '.' },
+      { field: 'timestamp' },
+      { field: 'body' },
+    ]);
+  });
+
+  test('that does not sign the webhook id asks for none', () => {
+    expect(check({ webhookId: undefined })).toEqual({ ok: true, keyIndex: 0 });
+  });
+});
+
+test('white space around a signature is no part of it', () => {
+  const signed = sign(body, { key, template, timestamp, webhookId: 'id-1' });
+  expect(check({ signature: ` ${signed['x-ilive-signature']} ` }).ok).toBe(true);
+});
+
+test.each([
+  ['utf8', 'anything at all', true],
+  ['hex', '00ff', true],
+  ['hex', '00FF', true],
+  ['hex', '0', false],
+  ['hex', '00f', false],
+  ['hex', '', false],
+  ['hex', 'zz', false],
+  ['hex', '00 ff', false],
+  ['hex', ' 00', false],
+  ['base64', 'AP8=', true],
+  ['base64', 'AP8', true],
+  ['base64', 'A-_+/w==', true],
+  ['base64', '=', false],
+  ['base64', 'AP8===', false],
+  ['base64', ' AP8=', false],
+  ['base64', 'AP8= ', false],
+  ['base64', 'A P8', false],
+] as const)('as %s, that "%s" is a secret is %s', (encoding, secret, isOne) => {
+  expect(isEncoded(secret, encoding)).toBe(isOne);
 });
 
 test('a secret can be given as hex or base64', () => {

@@ -14,7 +14,7 @@ const tellPeak = existsSync('/proc/self/status')
   ? `/VmHWM:\\s+(\\d+)/.exec(require('node:fs').readFileSync('/proc/self/status', 'utf8'))[1]`
   : 'process.resourceUsage().maxRSS';
 
-test('10 — the whole service is loaded in less memory than a receiver may use', async () => {
+test('guarantee 10: the whole service is loaded in less memory than a receiver may use', async () => {
   const script = `import('./src/service.ts').then(() => console.log(${tellPeak} / 1024))`;
   const { stdout } = await promisify(execFile)(process.execPath, ['-e', script], { cwd: root });
   expect(Number(stdout)).toBeLessThan(loadedMaxMegabytes);

@@ -126,7 +126,7 @@ function send(method: string, { url, headers, body }: MadeRequest, key: string |
 }
 
 describe.each(operations)('$method $path ($name)', ({ path, method, name }) => {
-  test('answers whatever it is asked as it declares', async () => {
+  test('guarantee 20: answers whatever it is asked as it declares', async () => {
     const asked = fc.record({
       made: arbitraryRequest(document, path, method, known),
       // The highest role most often, since it gets furthest.

@@ -22,7 +22,7 @@ async function waitingInserts(): Promise<number> {
   return Number(row?.count);
 }
 
-test('1 — while the commit is held up nobody is answered; once it is through, the answer comes and the bytes are there', async () => {
+test('guarantee 1: while the commit is held up nobody is answered; once it is through, the answer comes and the bytes are there', async () => {
   const payload = verdictPayload();
   let isAnswered = false;
   let answer: ReturnType<TestService['deliver']> | undefined;
@@ -41,7 +41,7 @@ test('1 — while the commit is held up nobody is answered; once it is through, 
   expect(shown.body.body_sha256).toBe(createHash('sha256').update(JSON.stringify(payload)).digest('hex'));
 });
 
-test('4 — a commit that takes too long is a 503 with Retry-After, never a 4xx, and the next try is accepted', async () => {
+test('guarantee 4: a commit that takes too long is a 503 with Retry-After, never a 4xx, and the next try is accepted', async () => {
   const payload = verdictPayload();
   await service.db.transaction(async (tx) => {
     await tx.query({ text: 'lock table deliveries in access exclusive mode' });

@@ -38,7 +38,7 @@ const both = [
 ] as const;
 
 describe.each(both)('%s', (_what, env) => {
-  test('each column of any entry, changed, names that entry', async () => {
+  test('guarantee 16: each column of any entry, changed, names that entry', async () => {
     const service = await start(env);
     await act(service, 5);
     expect(await service.verify()).toMatchObject({ is_whole: true, entries: 5, flaws: [], head: { seq: 5 } });

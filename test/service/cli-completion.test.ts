@@ -6,8 +6,11 @@ import { runCli } from './cli-process.ts';
 
 const scriptOf = async (shell: string) => (await runCli(['completion', shell])).out;
 
+let bashScript: Promise<string> | undefined;
+
 async function complete(...words: string[]): Promise<string[]> {
-  const script = await scriptOf('bash');
+  bashScript ??= scriptOf('bash');
+  const script = await bashScript;
   const quoted = words.map((word) => `'${word}'`).join(' ');
   const program = `${script}
 COMP_WORDS=(ilive-webhooks ${quoted}); COMP_CWORD=${words.length}; _ilive_webhooks; printf '%s\\n' "\${COMPREPLY[@]}"`;

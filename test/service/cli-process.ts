@@ -13,7 +13,7 @@ export interface Ran {
 
 const ownProgram = path.join(root, 'src/cli/main.ts');
 
-/** Starts it with the given environment and nothing of ours. */
+/** Starts it with the given environment and nothing of ours but where the run keeps what it has compiled. */
 export function startCli(
   args: readonly string[],
   env: Record<string, string>,
@@ -22,7 +22,7 @@ export function startCli(
 ): ChildProcess {
   return spawn(process.execPath, [program, ...args], {
     cwd,
-    env: { PATH: process.env.PATH ?? '', ...env },
+    env: { PATH: process.env.PATH ?? '', NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? '', ...env },
     stdio: 'pipe',
   });
 }

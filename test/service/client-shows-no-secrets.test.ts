@@ -8,7 +8,7 @@ const broken: Reply = { status: 503, json: { detail: { code: 'overloaded', messa
 const stalled: Reply = () => {};
 const session = { sessionId: 's-1', token: 'token-canary' };
 
-describe('neither token nor key is ever shown', () => {
+describe('guarantee 9: neither token nor key is ever shown', () => {
   const echo = {
     code: 'c token-canary',
     message: '/result?token=token-canary Bearer key-canary',

@@ -11,7 +11,7 @@ const broken: Reply = { status: 503, json: { detail: { code: 'overloaded', messa
 const stalled: Reply = () => {};
 const session = { sessionId: 's-1' };
 
-describe('is never held up', () => {
+describe('guarantee 10: is never held up', () => {
   test.each([
     ['an answer that does not come', stalled],
     ['an answer that stops in the middle', ((response) => response.write('{"verdict":')) satisfies Reply],

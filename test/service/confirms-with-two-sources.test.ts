@@ -49,7 +49,7 @@ async function together(
   }
 }
 
-test('7 — always: every verdict of a webhook is confirmed by a pull, and both observations are kept', async () => {
+test('guarantee 7: always: every verdict of a webhook is confirmed by a pull, and both observations are kept', async () => {
   await together('always', {}, async (it, ids) => {
     await every(it, ids, (body) => body.confirmation === 'confirmed');
     for (const id of ids) {
@@ -63,7 +63,7 @@ test('7 — always: every verdict of a webhook is confirmed by a pull, and both 
   });
 });
 
-test('7 — pass: only a pass is asked about', async () => {
+test('guarantee 7: pass: only a pass is asked about', async () => {
   await together('pass', {}, async (it, ids) => {
     const isPass = (body: Record<string, unknown>) => body.verdict === 'pass';
     await every(
@@ -82,7 +82,7 @@ test('7 — pass: only a pass is asked about', async () => {
 });
 
 test.each(['pass', 'fail'] as const)(
-  '7 — a pull that says %s against a webhook is a dispute: the kinder verdict never stands, and an alert of our own tells of it',
+  'guarantee 7: a pull that says %s against a webhook is a dispute: the kinder verdict never stands, and an alert of our own tells of it',
   async (planned) => {
     const check = async (it: Together, ids: string[]) => {
       await every(it, ids, (body) => body.confirmation === 'contradicted');
@@ -98,7 +98,7 @@ test.each(['pass', 'fail'] as const)(
   },
 );
 
-test('7 — unsigned deliveries are refused by default; with CONFIRM=unsigned they are hints that only a pull settles', async () => {
+test('guarantee 7: unsigned deliveries are refused by default; with CONFIRM=unsigned they are hints that only a pull settles', async () => {
   await together('never', { unsigned: 1 }, async (it, ids) => {
     await until(() => it.vendor.webhooks.length === ids.length, {
       deadlineMs: 40_000,

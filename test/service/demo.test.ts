@@ -1,11 +1,12 @@
 // `npm run demo` from end to end, as a user runs it: a real service, a real Postgres, every fault, and an oracle that
 // must agree. On either queue, and with nothing left behind, also when it is killed in the middle.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { defaultShares } from '../../src/simulator/faults.ts';
+import { createTestDatabase } from '../support/database.ts';
 import { until } from '../support/until.ts';
 
 const root = path.resolve(import.meta.dirname, '../..');
@@ -13,11 +14,12 @@ const demoTimeoutMs = 120_000;
 
 let temporaryDir = '';
 
-beforeEach(async () => {
+beforeAll(async () => {
   temporaryDir = await mkdtemp(path.join(os.tmpdir(), 'ilive-demo-test-'));
+  await chmod(temporaryDir, 0o711); // started by root, Postgres runs as another user and has to get through
 });
 
-afterEach(async () => {
+afterAll(async () => {
   await rm(temporaryDir, { recursive: true, force: true });
 });
 
@@ -25,13 +27,16 @@ interface Demo {
   readonly child: ChildProcess;
   output(): string;
   readonly ended: Promise<number | null>;
+  hasLeftNothing(): Promise<boolean>;
 }
 
 // The demo's own temporary folder is made inside ours, so that what it leaves behind can be seen.
-function startDemo(args: readonly string[], env: Record<string, string> = {}): Demo {
+async function startDemo(args: readonly string[], env: Record<string, string> = {}): Promise<Demo> {
+  const ownDir = await mkdtemp(path.join(temporaryDir, 'one-'));
+  await chmod(ownDir, 0o711);
   const { REDIS_URL: _redis, ILIVE_DEMO_DATABASE_URL: _database, ...inherited } = process.env;
   const child = spawn(process.execPath, [path.join(root, 'src/simulator/demo.ts'), ...args], {
-    env: { ...inherited, TMPDIR: temporaryDir, ...env },
+    env: { ...inherited, TMPDIR: ownDir, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const chunks: Buffer[] = [];
@@ -41,11 +46,11 @@ function startDemo(args: readonly string[], env: Record<string, string> = {}): D
     child,
     output: () => Buffer.concat(chunks).toString(),
     ended: new Promise((resolve) => child.once('close', resolve)),
+    hasLeftNothing: async () => {
+      const left = await readdir(ownDir);
+      return left.filter((name) => name.startsWith('ilive-demo-')).length === 0;
+    },
   };
-}
-
-async function hasLeftNothing(): Promise<boolean> {
-  return (await readdir(temporaryDir)).filter((name) => name.startsWith('ilive-demo-')).length === 0;
 }
 
 describe.each(['postgres', 'redis'] as const)('with the queue on %s', (queue) => {
@@ -53,7 +58,7 @@ describe.each(['postgres', 'redis'] as const)('with the queue on %s', (queue) =>
     'the tables match the oracle, and the numbers add up',
     async () => {
       const env = queue === 'redis' ? { REDIS_URL: inject('redisUrl') } : {};
-      const demo = startDemo(['--once', '--sessions', '60', '--seed', '3', '--json'], env);
+      const demo = await startDemo(['--once', '--sessions', '60', '--seed', '3', '--json'], env);
       const exitCode = await demo.ended;
       expect(exitCode, demo.output()).toBe(0);
       const summary = JSON.parse(demo.output());
@@ -89,44 +94,46 @@ describe.each(['postgres', 'redis'] as const)('with the queue on %s', (queue) =>
         timestamp_too_old: 1,
         timestamp_too_new: 1,
       });
-      expect(await hasLeftNothing()).toBe(true);
+      expect(await demo.hasLeftNothing()).toBe(true);
     },
     demoTimeoutMs,
   );
 });
 
-describe.each(['reference', 'managed'] as const)(
-  'with webhooks that never come, in the %s dialect',
-  (dialect) => {
-    test.each([
-      ['0.3', 'never'],
-      ['0.3', 'always'],
-      ['1', 'never'],
-    ])(
-      'a share of %s, confirming %s',
-      async (drop, confirm) => {
-        const args = ['--json', '--sessions', '50', '--seed', '7', '--drop', drop];
-        const demo = startDemo([...args, '--dialect', dialect, '--confirm', confirm]);
-        const exitCode = await demo.ended;
-        expect(exitCode, demo.output()).toBe(0);
-        const { sent, sessions, completeness, differences } = JSON.parse(demo.output());
-        expect(differences).toEqual([]);
-        expect(sent.droppedSessions).toBe(Math.round(50 * Number(drop)));
-        expect(sessions.byWebhook + sessions.byPull).toBe(50);
-        expect(sessions.byPull).toBeGreaterThanOrEqual(sent.droppedSessions);
-        const { settled_by_webhook, settled_by_pull, disputed, open } = completeness;
-        expect(completeness).toMatchObject({ adds_up: true, expired: 0, unrecoverable: 0 });
-        expect(settled_by_webhook + settled_by_pull + disputed + open).toBe(completeness.expected);
-      },
-      demoTimeoutMs,
-    );
-  },
-);
+// Mostly they wait for sessions to end, so they run side by side, on databases of the run's own Postgres.
+const dropped = (['reference', 'managed'] as const).flatMap((dialect) => [
+  { dialect, drop: '0.3', confirm: 'never' },
+  { dialect, drop: '0.3', confirm: 'always' },
+  { dialect, drop: '1', confirm: 'never' },
+]);
+describe('with webhooks that never come', { concurrent: true }, () => {
+  test.each(dropped)(
+    'a share of $drop, confirming $confirm, in the $dialect dialect',
+    async ({ dialect, drop, confirm }) => {
+      const database = await createTestDatabase(inject('postgresUrl'));
+      const args = ['--json', '--sessions', '50', '--seed', '7', '--drop', drop];
+      const env = { ILIVE_DEMO_DATABASE_URL: database.url };
+      const demo = await startDemo([...args, '--dialect', dialect, '--confirm', confirm], env);
+      const exitCode = await demo.ended;
+      await database.drop();
+      expect(exitCode, demo.output()).toBe(0);
+      const { sent, sessions, completeness, differences } = JSON.parse(demo.output());
+      expect(differences).toEqual([]);
+      expect(sent.droppedSessions).toBe(Math.round(50 * Number(drop)));
+      expect(sessions.byWebhook + sessions.byPull).toBe(50);
+      expect(sessions.byPull).toBeGreaterThanOrEqual(sent.droppedSessions);
+      const { settled_by_webhook, settled_by_pull, disputed, open } = completeness;
+      expect(completeness).toMatchObject({ adds_up: true, expired: 0, unrecoverable: 0 });
+      expect(settled_by_webhook + settled_by_pull + disputed + open).toBe(completeness.expected);
+    },
+    demoTimeoutMs,
+  );
+});
 
 test(
   'it stays up for the lines to paste, and Ctrl-C ends everything',
   async () => {
-    const demo = startDemo(['--sessions', '5', '--seed', '3', '--faults', 'none']);
+    const demo = await startDemo(['--sessions', '5', '--seed', '3', '--faults', 'none']);
     await until(() => demo.output().includes('Ctrl-C stops it'), { deadlineMs: demoTimeoutMs });
     const [, key, url] = /Bearer (\S+)' '(http:\S+)'/.exec(demo.output()) ?? [];
     const answer = await fetch(url ?? '', { headers: { authorization: `Bearer ${key}` } });
@@ -134,7 +141,7 @@ test(
     demo.child.kill('SIGINT');
     expect(await demo.ended, demo.output()).toBe(0);
     await expect(fetch(url ?? '')).rejects.toThrow();
-    expect(await hasLeftNothing()).toBe(true);
+    expect(await demo.hasLeftNothing()).toBe(true);
   },
   demoTimeoutMs,
 );
@@ -142,7 +149,7 @@ test(
 test(
   'killed without a chance to clear up, it leaves no service and no folder either',
   async () => {
-    const demo = startDemo(['--sessions', '5', '--seed', '3', '--faults', 'none']);
+    const demo = await startDemo(['--sessions', '5', '--seed', '3', '--faults', 'none']);
     await until(() => demo.output().includes('It listens on'), { deadlineMs: demoTimeoutMs });
     const [url] = /http:\/\/[\d.:]+\d/.exec(demo.output()) ?? [];
     demo.child.kill('SIGKILL');
@@ -151,7 +158,7 @@ test(
         () => false,
         () => true,
       );
-    await until(async () => (await isGone()) && (await hasLeftNothing()), { deadlineMs: 40_000 });
+    await until(async () => (await isGone()) && (await demo.hasLeftNothing()), { deadlineMs: 40_000 });
   },
   demoTimeoutMs,
 );
@@ -166,10 +173,10 @@ test('a command line that is wrong is told so, with exit code 2', async () => {
     [['now'], /now/],
   ];
   for (const [args, sentence] of wrong) {
-    const demo = startDemo(args);
+    const demo = await startDemo(args);
     expect(await demo.ended).toBe(2);
     expect(demo.output()).toMatch(sentence);
     expect(demo.output()).not.toMatch(/\n\s+at /);
+    expect(await demo.hasLeftNothing()).toBe(true);
   }
-  expect(await hasLeftNothing()).toBe(true);
 });

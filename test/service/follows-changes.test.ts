@@ -13,7 +13,7 @@ beforeAll(async () => {
 });
 afterAll(() => service?.stop());
 
-test('what settles, is disputed and recorded is told once each, in order, with what was said then', async () => {
+test('guarantee 22: what settles, is disputed and recorded is told once each, in order, with what was said then', async () => {
   const after = await latest(service);
   const payload = verdictPayload({ reference_id: 'anna' });
   await service.deliver(payload);

@@ -148,7 +148,7 @@ test('the alert of a dispute keeps what was done about it while nothing new cont
   expect(await find(id)).toMatchObject({ status: 'open', resolved_at: null });
 });
 
-test('an unresolved alert keeps a person out, also once it is acknowledged', async () => {
+test('guarantee 21: an unresolved alert keeps a person out, also once it is acknowledged', async () => {
   const alert = alertOf({ reference_id: 'lena' });
   await deliver(verdictPayload({ reference_id: 'lena' }));
   await deliver(alert);

@@ -206,7 +206,7 @@ test('no answer may be kept, framed or taken for anything but data', async () =>
   }
 });
 
-test('a request that the database holds up is a 503 in time, and the service goes on', async () => {
+test('guarantee 18: a request that the database holds up is a 503 in time, and the service goes on', async () => {
   const key = await makeKey();
   const late = await service.db.transaction(async (tx) => {
     await tx.query({ text: 'lock table face_matches in access exclusive mode' });

@@ -38,7 +38,7 @@ async function expectTheVendorsVerdicts({ vendor, service }: Together): Promise<
 
 describe.each(dialects)('in the %s dialect', (dialect) => {
   test.each(queueBackends)(
-    '8 — what its webhook did not bring, a pull brings; queue on %s',
+    'guarantee 8: what its webhook did not bring, a pull brings; queue on %s',
     async (queue) => {
       const together = await startTogether({
         dialect,
@@ -61,7 +61,7 @@ describe.each(dialects)('in the %s dialect', (dialect) => {
   );
 });
 
-test('8 — abandoned sessions expire with their reason, and a token that is refused is told as such', async () => {
+test('guarantee 8: abandoned sessions expire with their reason, and a token that is refused is told as such', async () => {
   const together = await startTogether({
     dialect: 'managed',
     speed: 120,
@@ -88,7 +88,7 @@ test('8 — abandoned sessions expire with their reason, and a token that is ref
   }
 });
 
-test('8 — iLive away for ten minutes in the middle: nothing is marked lost, and all is caught up when it is back', async () => {
+test('guarantee 8: iLive away for ten minutes in the middle: nothing is marked lost, and all is caught up when it is back', async () => {
   const together = await startTogether({
     speed: 60,
     vendor: { sessions: quick, webhooks: { drop: 1 } },
@@ -114,7 +114,7 @@ test('8 — iLive away for ten minutes in the middle: nothing is marked lost, an
   }
 });
 
-test('10 — three workers at once ask about no session twice at a time and keep the budget together', async () => {
+test('guarantee 10: three workers at once ask about no session twice at a time and keep the budget together', async () => {
   const limits = { perMinute: 120, perSecond: 20 };
   const env = { ILIVE_RATE_PER_MINUTE: '120', ILIVE_RATE_PER_SECOND: '20', PULL_CONCURRENCY: '4' };
   const together = await startTogether({

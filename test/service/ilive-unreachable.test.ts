@@ -77,7 +77,7 @@ const troubles = [
 ] as const;
 
 test.each(troubles)(
-  '8 — %s is told as what it is, and is iLive’s trouble',
+  'guarantee 8: %s is told as what it is, and is iLive’s trouble',
   async (_name, start, code, words) => {
     const url = await start();
     const sight = await createVendorLook(url, () => new Date())();
@@ -100,7 +100,7 @@ test.each(troubles)(
   },
 );
 
-test('8 — while iLive’s certificate has expired, sessions stay due and no attempt is spent; then they are settled', async () => {
+test('guarantee 8: while iLive’s certificate has expired, sessions stay due and no attempt is spent; then they are settled', async () => {
   const answer = (req: IncomingMessage, res: ServerResponse) => {
     const sessionId = /sessions\/([^/?]+)/.exec(req.url ?? '')?.[1] ?? '';
     res.writeHead(200, { 'content-type': 'application/json' });

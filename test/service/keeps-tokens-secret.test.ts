@@ -6,7 +6,7 @@ import { apiKey } from '../support/service.ts';
 import { until } from '../support/until.ts';
 import { startTogether } from '../support/vendor.ts';
 
-test('9 — a token is not in the database, the log, an error or an answer, and is sent to iLive all the same', async () => {
+test('guarantee 9: a token is not in the database, the log, an error or an answer, and is sent to iLive all the same', async () => {
   let written = '';
   const sink = new Writable({
     write: (chunk, _encoding, done) => {

@@ -4,7 +4,7 @@ import { pino } from 'pino';
 import { expect, test } from 'vitest';
 import { secret, startTestService, verdictPayload } from '../support/service.ts';
 
-test('9 — a day of accidents at the lowest log level shows none of the canaries', async () => {
+test('guarantee 9: a day of accidents at the lowest log level shows none of the canaries', async () => {
   let written = '';
   const sink = new Writable({
     write: (chunk, _encoding, done) => {

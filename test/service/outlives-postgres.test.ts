@@ -65,7 +65,7 @@ async function deliverMany(service: TestService, count: number): Promise<[string
   );
 }
 
-test('2 — cut off from Postgres: 202, still ready, then all is recorded by itself, once and under the ids that were told', async () => {
+test('guarantee 2: cut off from Postgres: 202, still ready, then all is recorded by itself, once and under the ids that were told', async () => {
   const service = await start();
   const before = await deliverMany(service, 1);
   expect(await service.get('/readyz', null)).toMatchObject({ body: { outage_store: 'ready' } });
@@ -93,7 +93,7 @@ test('2 — cut off from Postgres: 202, still ready, then all is recorded by its
   expect((await service.get('/metrics', null)).body).toMatch(/^ilive_outage_drained_total 120$/m);
 });
 
-test('2 — what was told during an outage is recorded in the order in which it was told, and nothing overtakes it', async () => {
+test('guarantee 2: what was told during an outage is recorded in the order in which it was told, and nothing overtakes it', async () => {
   const service = await start();
   const { session_id } = verdictPayload();
   const told: string[] = [];
@@ -121,7 +121,7 @@ test('2 — what was told during an outage is recorded in the order in which it 
   expect(received.map(({ id }) => id)).toEqual(told);
 });
 
-test('2 — a Postgres that hangs is an outage too, once a commit takes too long, and nobody waits longer than that', async () => {
+test('guarantee 2: a Postgres that hangs is an outage too, once a commit takes too long, and nobody waits longer than that', async () => {
   const service = await start({ COMMIT_TIMEOUT_SECONDS: '1' });
   const before = await deliverMany(service, 1);
   wire.freeze();
@@ -140,7 +140,7 @@ test('2 — a Postgres that hangs is an outage too, once a commit takes too long
   await expectRecorded(service, [...before, ...during, ...later]);
 });
 
-test('2 — a commit of which nobody knows whether it went through is one delivery', async () => {
+test('guarantee 2: a commit of which nobody knows whether it went through is one delivery', async () => {
   const service = await start({ COMMIT_TIMEOUT_SECONDS: '1' });
   const payload = verdictPayload();
   let answer: Sent | undefined;
@@ -156,7 +156,7 @@ test('2 — a commit of which nobody knows whether it went through is one delive
   await expectRecorded(service, [[payload.session_id, answer as Sent]]);
 });
 
-test('2 — a database that takes no writes, and one whose disk is full, are outages', async () => {
+test('guarantee 2: a database that takes no writes, and one whose disk is full, are outages', async () => {
   const service = await start();
   await service.db.query({ text: `alter database ${dbName()} set default_transaction_read_only = on` });
   await service.db.query({
@@ -185,7 +185,7 @@ test('2 — a database that takes no writes, and one whose disk is full, are out
 const dbName = () => new URL(database.url).pathname.slice(1);
 const asAdmin = (statement: string) => runAsAdmin(database.url, statement);
 
-test('4, 10 — a store that is full: 503 with Retry-After and unready, not before, and nothing that was answered 202 is lost', async () => {
+test('guarantee 4, guarantee 10: a store that is full: 503 with Retry-After and unready, not before, and nothing that was answered 202 is lost', async () => {
   const maxBytes = 100_000;
   const service = await start({ OUTAGE_STORE_MAX_BYTES: String(maxBytes) });
   await wire.cut();
@@ -210,7 +210,7 @@ test('4, 10 — a store that is full: 503 with Retry-After and unready, not befo
   await expectRecorded(service, [...kept, ...(await deliverMany(service, 1))]);
 });
 
-test('4 — without a store: 503 with Retry-After, unready, then everything again by itself', async () => {
+test('guarantee 4: without a store: 503 with Retry-After, unready, then everything again by itself', async () => {
   const service = await start({ OUTAGE_STORE_MAX_BYTES: '0' });
   const before = await deliverMany(service, 1);
   await wire.cut();
@@ -237,7 +237,7 @@ test('4 — without a store: 503 with Retry-After, unready, then everything agai
   await expectRecorded(service, [...before, [during.session_id, last]]);
 });
 
-test('9 — with ENCRYPTION_KEYS nothing of a delivery stands in clear in the outage store', async () => {
+test('guarantee 9: with ENCRYPTION_KEYS nothing of a delivery stands in clear in the outage store', async () => {
   const key = Buffer.alloc(32, 7).toString('base64');
   const service = await start({ ENCRYPTION_KEYS: `k:${key}` });
   await wire.cut();
@@ -252,7 +252,7 @@ test('9 — with ENCRYPTION_KEYS nothing of a delivery stands in clear in the ou
   await expectRecorded(service, [[payload.session_id, answer]]);
 });
 
-test('2 — what a process kept and did not record is recorded by its next run, and by another that runs beside', async () => {
+test('guarantee 2: what a process kept and did not record is recorded by its next run, and by another that runs beside', async () => {
   const one = await start();
   const two = await start();
   await wire.cut();

@@ -75,7 +75,7 @@ test('a replica that has caught up answers lists, and another database that is l
   expect(JSON.stringify(findings)).not.toContain('ilive:');
 });
 
-test('a replica that lags answers until it lags too much; what must be right never waits for it', async () => {
+test('guarantee 19: a replica that lags answers until it lags too much; what must be right never waits for it', async () => {
   await run('select pg_wal_replay_pause()');
   const payload = verdictPayload();
   const { body: delivered } = await service.deliver(payload);
@@ -95,7 +95,7 @@ test('a replica that lags answers until it lags too much; what must be right nev
   expect(await sessionIds()).toContain(payload.session_id);
 });
 
-test('a replica that is killed in the middle costs nobody an answer, and is asked again when it is back', async () => {
+test('guarantee 19: a replica that is killed in the middle costs nobody an answer, and is asked again when it is back', async () => {
   let isOver = false;
   const statuses: number[] = [];
   const readers = Array.from({ length: 8 }, async () => {

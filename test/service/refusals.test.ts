@@ -93,7 +93,7 @@ test('its exact bytes are shown to who says why, and the audit keeps that', asyn
   expect(failed).toMatchObject([{ outcome: 'not_found', rows: 0 }]);
 });
 
-test('more than one request admits is admitted piece by piece, and only what the filter names', async () => {
+test('guarantee 13: more than one request admits is admitted piece by piece, and only what the filter names', async () => {
   const service = await start({ env: { REFUSALS_MAX_PER_SECOND: '5000' } });
   const payloads = Array.from({ length: 1_050 }, () => verdictPayload());
   for (let at = 0; at < payloads.length; at += 50) {

@@ -78,7 +78,7 @@ test('rows that were lost are made again', async () => {
   expect(after.observations).toHaveLength(kept.observations?.length ?? 0);
 });
 
-test('a dry run on parked deliveries of a kind that is learnt lists exactly what the real run then creates', async () => {
+test('guarantee 14: a dry run on parked deliveries of a kind that is learnt lists exactly what the real run then creates', async () => {
   const before = await start();
   const sessions: string[] = [];
   for (let index = 0; index < 30; index += 1) {

@@ -74,7 +74,7 @@ test('a path under /v1 that is no route asks for a key as well', async () => {
   expect(await ask('DELETE', '/v1/ops/keys', keys.admin?.key)).toBe(405);
 });
 
-test('a revoked key stops in every process within 5 seconds', async () => {
+test('guarantee 15: a revoked key stops in every process within 5 seconds', async () => {
   const { id, key } = await create('short', 'reader');
   const works = async (url: string) => (await get(url, '/v1/sessions', key)).status === 200;
   await until(() => works(other.url), { deadlineMs: 5_000 });

@@ -36,7 +36,7 @@ const takes = (service: Started, with_: string) =>
     describe: 'the secret is taken',
   });
 
-test('a rotation, from beginning to end, in two receivers at once', async () => {
+test('guarantee 17: a rotation, from beginning to end, in two receivers at once', async () => {
   const logged: string[] = [];
   const keep = (...args: unknown[]) => void logged.push(JSON.stringify(args));
   const log: Log = { debug: keep, info: keep, warn: keep, error: keep };

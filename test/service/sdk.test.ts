@@ -46,7 +46,7 @@ async function restart(): Promise<void> {
   service = await startTestService(options);
 }
 
-test('a verdict is waited for across a restart of the service', async () => {
+test('guarantee 23: a verdict is waited for across a restart of the service', async () => {
   const payload = verdictPayload({ verdict: 'retry' });
   const retries: string[] = [];
   const waiting = sdk({ onRetry: (error) => retries.push(error.code) }).waitForVerdict(payload.session_id);

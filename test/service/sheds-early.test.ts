@@ -17,7 +17,7 @@ async function expectTurnedAway(running: TestService, reason: string): Promise<v
   expect(metrics).toMatch(new RegExp(`^ilive_deliveries_shed_total{reason="${reason}"} [1-9]`, 'm'));
 }
 
-test('10, 4 — no more bytes are held than may be: 503 at once, and those that are held are taken', async () => {
+test('guarantee 10, guarantee 4: no more bytes are held than may be: 503 at once, and those that are held are taken', async () => {
   const limit = 1_048_576;
   const running = await startTestService({ env: { GROUP_QUEUE_MAX_BYTES: String(limit) } });
   service = running;
@@ -35,7 +35,7 @@ test('10, 4 — no more bytes are held than may be: 503 at once, and those that 
   expect((await running.deliver(large())).status).toBe(202);
 });
 
-test('10, 4 — when commits are slow, who would have to wait too long is told so at once, and who waits is taken', async () => {
+test('guarantee 10, guarantee 4: when commits are slow, who would have to wait too long is told so at once, and who waits is taken', async () => {
   const running = await startTestService({
     env: { GROUP_MAX_DELIVERIES: '1', COMMIT_TIMEOUT_SECONDS: '1', ADMISSION_MAX_WAIT_MS: '1200' },
   });
@@ -53,7 +53,7 @@ test('10, 4 — when commits are slow, who would have to wait too long is told s
   expect((await running.deliver(verdictPayload())).status).toBe(202);
 });
 
-test('10, 4 — while the event loop is too late, deliveries are told so at once, and taken again afterwards', async () => {
+test('guarantee 10, guarantee 4: while the event loop is too late, deliveries are told so at once, and taken again afterwards', async () => {
   const running = await startTestService({ env: { ADMISSION_MAX_LOOP_DELAY_MS: '10' } });
   service = running;
   expect((await running.deliver(verdictPayload())).status).toBe(202);

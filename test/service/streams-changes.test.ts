@@ -29,7 +29,7 @@ async function open(query = '', headers: Record<string, string> = {}) {
 }
 const idsIn = (text: string) => [...text.matchAll(/^id: (.*)\nevent: /gm)].map(([, id]) => id);
 
-test('changes come as events with their cursor as id, and Last-Event-ID goes on behind it', async () => {
+test('guarantee 22: changes come as events with their cursor as id, and Last-Event-ID goes on behind it', async () => {
   const after = await latest(service);
   const stream = await open(`?after=${after}`);
   expect(stream.response.headers.get('content-type')).toBe('text/event-stream; charset=utf-8');

@@ -70,7 +70,7 @@ test.each([
   expect(standing).toMatchObject({ is_verified: obstacles.length === 0, obstacles });
 });
 
-test('a disputed person is not verified, whichever field one reads', async () => {
+test('guarantee 21: a disputed person is not verified, whichever field one reads', async () => {
   const passed = verdictPayload({ reference_id: 'dora', timestamp: at(10) });
   await deliver(passed, { ...passed, verdict: 'fail' });
   const { standing, compliance_alerts: alerts } = await subject('dora');
@@ -138,7 +138,7 @@ test('one reference id in two accounts is a 409 that says how to choose', async 
   expect((await subject('twin?account=default')).standing.is_verified).toBe(true);
 });
 
-test('what we knew when we let somebody in, and what had happened by then', async () => {
+test('guarantee 21: what we knew when we let somebody in, and what had happened by then', async () => {
   const passed = verdictPayload({ reference_id: 'late', timestamp: at(10) });
   const path = `/v1/sessions/${passed.session_id}`;
   const before = await mark();

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { queueBackends, startTestService, verdictPayload } from '../support/service.ts';
 
 describe.each(queueBackends)('with the queue on %s', (queue) => {
-  test('11 — fifty at once of one delivery are one row, one effect, one id and one answer that is no repeat', async () => {
+  test('guarantee 11: fifty at once of one delivery are one row, one effect, one id and one answer that is no repeat', async () => {
     const service = await startTestService({ queue });
     try {
       const payload = verdictPayload();
@@ -26,7 +26,7 @@ describe.each(queueBackends)('with the queue on %s', (queue) => {
     }
   });
 
-  test('7 — newer, older and contradicting verdicts, sent in any order, end in the same session', async () => {
+  test('guarantee 7: newer, older and contradicting verdicts, sent in any order, end in the same session', async () => {
     const service = await startTestService({ queue });
     try {
       const at = (second: number, changes: object) => ({

@@ -48,7 +48,7 @@ async function expectAllSettled(service: TestService & Operator, sessions: reado
   expect((await service.get('/v1/ops/audit/verification')).body).toMatchObject({ is_whole: true, flaws: [] });
 }
 
-test('300 deliveries refused for a wrong secret are admitted once the right one is there', async () => {
+test('guarantee 13: 300 deliveries refused for a wrong secret are admitted once the right one is there', async () => {
   const wrong = await start({ env: { ILIVE_WEBHOOK_SECRETS: 'whsec_mistyped' } });
   const sent = payloads();
   const answers = await Promise.all(sent.map((payload) => wrong.deliver(payload)));
@@ -149,7 +149,7 @@ test('300 deliveries refused by a clock 10 minutes off are admitted when told ho
   );
 });
 
-test('300 deliveries to which a proxy appended a newline are admitted only by what iLive answers', async () => {
+test('guarantee 13: 300 deliveries to which a proxy appended a newline are admitted only by what iLive answers', async () => {
   const together = await startTogether({
     vendor: { sessions: { medianSeconds: 25, spread: 0.5, abandonedShare: 0 } },
     between: async (route) => {

@@ -47,7 +47,7 @@ test.each([
     'malformed_timestamp',
     () => service.deliver(verdictPayload(), { headers: { 'x-ilive-timestamp': 'now' } }),
   ],
-])('3 — %s is a 401 that says so, and nothing is stored', async (code, send) => {
+])('guarantee 3: %s is a 401 that says so, and nothing is stored', async (code, send) => {
   const { status, body, headers } = await send();
   expect({ status, code: body.code }).toEqual({ status: 401, code });
   expect(headers.get('content-type')).toBe('application/problem+json');
@@ -92,17 +92,20 @@ test.each([
   ['unreadable_body', verdictPayload({ verdict: 'maybe' })],
   ['unreadable_body', { event: 'liveness.verdict' }],
   ['unstorable_text', '{"event":"liveness.verdict","session_id":"a\\u0000","verdict":"pass"}'],
-])('4 — signed but %s: stored to the byte, parked with its reason, answered 202', async (reason, payload) => {
-  const { status, body } = await service.deliver(payload);
-  expect(status).toBe(202);
-  await service.settled();
-  const shown = await service.get(`/v1/ops/deliveries/${body.delivery_id}/body?why=test`);
-  expect(shown.body).toMatchObject({ state: 'parked', reason });
-  const sent = Buffer.isBuffer(payload)
-    ? payload
-    : Buffer.from(typeof payload === 'string' ? payload : JSON.stringify(payload));
-  expect(Buffer.from(shown.body.body_base64, 'base64')).toEqual(sent);
-});
+])(
+  'guarantee 4: signed but %s: stored to the byte, parked with its reason, answered 202',
+  async (reason, payload) => {
+    const { status, body } = await service.deliver(payload);
+    expect(status).toBe(202);
+    await service.settled();
+    const shown = await service.get(`/v1/ops/deliveries/${body.delivery_id}/body?why=test`);
+    expect(shown.body).toMatchObject({ state: 'parked', reason });
+    const sent = Buffer.isBuffer(payload)
+      ? payload
+      : Buffer.from(typeof payload === 'string' ? payload : JSON.stringify(payload));
+    expect(Buffer.from(shown.body.body_base64, 'base64')).toEqual(sent);
+  },
+);
 
 test('a webhook id of any length and a body without one are taken in', async () => {
   const webhookId = 'x'.repeat(5_000);
@@ -112,7 +115,7 @@ test('a webhook id of any length and a body without one are taken in', async () 
   expect((await service.deliver(payload, { webhookId })).body).toEqual({ ...first.body, repeat: true });
 });
 
-test('a body over the limit is a 413 that names the limit, declared or not', async () => {
+test('guarantee 10: a body over the limit is a 413 that names the limit, declared or not', async () => {
   const large = { event: 'x', filler: 'y'.repeat(4_000) };
   expect(await service.deliver(large)).toMatchObject({
     status: 413,

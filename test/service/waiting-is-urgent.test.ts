@@ -7,7 +7,7 @@ function timesAsked({ vendor }: Together, sessionId: string): number {
   return vendor.log.filter((call) => call.operation === 'result' && call.sessionId === sessionId).length;
 }
 
-test('a session that somebody waits for is asked about every few seconds, others by the schedule', async () => {
+test('guarantee 23: a session that somebody waits for is asked about every few seconds, others by the schedule', async () => {
   const together = await startTogether({
     speed: 20,
     vendor: { sessions: { medianSeconds: 60, spread: 0, abandonedShare: 0 }, webhooks: { drop: 1 } },

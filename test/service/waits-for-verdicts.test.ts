@@ -46,7 +46,7 @@ test('a verdict that is there is answered at once, with or without waiting', asy
   }
 });
 
-test('whoever waits is answered the moment it settles, in another process, before anybody had heard of the session', async () => {
+test('guarantee 23: whoever waits is answered the moment it settles, in another process, before anybody had heard of the session', async () => {
   const payload = verdictPayload();
   const answers = [service, other, other].map((each) => each.get(verdictOf(payload.session_id, '?wait=30s')));
   await until(async () => (await waitingCallers(other)) === 2);
@@ -95,7 +95,7 @@ test('a dispute ends the waiting, whatever was asked for', async () => {
   expect((await answer).body).toMatchObject({ status: 'final', state: 'disputed', verdict: 'fail' });
 });
 
-test('a caller that leaves is forgotten', async () => {
+test('guarantee 23: a caller that leaves is forgotten', async () => {
   const leaving = new AbortController();
   const answers = Array.from({ length: 20 }, (_, index) =>
     fetch(`${other.url}${verdictOf(`leaves-${index}`, '?wait=60s')}`, {

@@ -133,7 +133,7 @@ test.each([
   expect(Buffer.from(shown.body_base64, 'base64').equals(body)).toBe(true);
 });
 
-test('3 — a signature over what a compressed body unpacks to is no signature over what was received', async () => {
+test('guarantee 3: a signature over what a compressed body unpacks to is no signature over what was received', async () => {
   const plain = Buffer.from(JSON.stringify(verdictPayload()));
   const headers = sign(plain, {
     key: signingKey(secret, 'utf8'),
@@ -153,7 +153,7 @@ test('3 — a signature over what a compressed body unpacks to is no signature o
 });
 
 test.each(['location', 'details', 'session_id', 'event'])(
-  '4 — a signed body that nests deep in "%s" is accepted and harms no other',
+  'guarantee 4: a signed body that nests deep in "%s" is accepted and harms no other',
   async (field) => {
     const nest = `${'{"a":'.repeat(50_000)}1${'}'.repeat(50_000)}`;
     const text = JSON.stringify({ event: 'compliance.alert', alert_id: randomUUID(), severity: 'low' });

@@ -81,7 +81,7 @@ async function untilHeard(service: TestService): Promise<void> {
 
 const nodeOfQueue = (cluster: RedisCluster) => cluster.nodeOf('{in-a-cluster}:deliveries:wait');
 
-test('2 — the node that keeps the queue is killed in the middle of traffic: nothing is lost, and it heals', async () => {
+test('guarantee 2: the node that keeps the queue is killed in the middle of traffic: nothing is lost, and it heals', async () => {
   const { cluster, service } = await start(true);
   await untilHeard(service);
   const node = await nodeOfQueue(cluster);
@@ -102,7 +102,7 @@ test('2 — the node that keeps the queue is killed in the middle of traffic: no
   expect((await service.get('/v1/ops/status')).body.queue).toMatchObject({ kind: 'redis', is_up: true });
 });
 
-test('2 — without full coverage, the death of another node does not even slow the queue down', async () => {
+test('guarantee 2: without full coverage, the death of another node does not even slow the queue down', async () => {
   const { cluster, service } = await start(false);
   await untilHeard(service);
   const keeper = await nodeOfQueue(cluster);

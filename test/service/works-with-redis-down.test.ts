@@ -36,7 +36,7 @@ async function expectSettled(sessionIds: readonly string[]): Promise<void> {
 
 const start = () => startTestService({ env: { REDIS_URL: redis.url } });
 
-test('2 — stopped before the start: accepted, processed meanwhile, and the queue joins when Redis is back', async () => {
+test('guarantee 2: stopped before the start: accepted, processed meanwhile, and the queue joins when Redis is back', async () => {
   await redis.stop();
   service = await start();
   await expectSettled(await deliverMany(40));
@@ -45,7 +45,7 @@ test('2 — stopped before the start: accepted, processed meanwhile, and the que
   await expectSettled(await deliverMany(40));
 });
 
-test('2 — stopped in the middle and started again: nothing is lost', async () => {
+test('guarantee 2: stopped in the middle and started again: nothing is lost', async () => {
   service = await start();
   const before = await deliverMany(40);
   await redis.kill();
@@ -55,7 +55,7 @@ test('2 — stopped in the middle and started again: nothing is lost', async () 
   await expectSettled(await deliverMany(40));
 });
 
-test('2 — flushed while deliveries are on their way: nothing is lost', async () => {
+test('guarantee 2: flushed while deliveries are on their way: nothing is lost', async () => {
   service = await start();
   const client = new Redis(redis.url);
   try {
@@ -70,7 +70,7 @@ test('2 — flushed while deliveries are on their way: nothing is lost', async (
   }
 });
 
-test('9 — what lies in Redis is ids, and nothing of what was delivered', async () => {
+test('guarantee 9: what lies in Redis is ids, and nothing of what was delivered', async () => {
   service = await startTestService({ env: { REDIS_URL: redis.url, ROLE: 'receiver' } });
   const client = new Redis(redis.url);
   try {

@@ -23,10 +23,13 @@ const fastSettings = { fsync: 'off', full_page_writes: 'off', synchronous_commit
 export default async function startStores(project: TestProject): Promise<() => Promise<void>> {
   const dir = await mkdtemp(path.join(os.tmpdir(), 'ilive-stores-'));
   await chmod(dir, 0o711); // as root, Postgres runs as another user and has to get through
+  // Each process of a test, also one that a test starts, compiles what the first one has compiled already.
+  process.env.NODE_COMPILE_CACHE ??= path.join(dir, 'compiled');
   const stops: (() => Promise<void>)[] = [];
   const stopAll = async () => {
     await Promise.all(stops.map((stop) => stop()));
-    await rm(dir, { recursive: true, force: true });
+    // A process that ends just now still writes down what it has compiled.
+    await rm(dir, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
   };
   try {
     await Promise.all([
