@@ -10,7 +10,10 @@ import { root } from '../support/source-tree.ts';
 const firstTag = '0005_what-a-diagnosis-was-made-with';
 
 /** Breaches that are meant, each with its reason: as the test prints it → why. */
-const meant: Readonly<Record<string, string>> = {};
+const meant: Readonly<Record<string, string>> = {
+  '0006_what-autovacuum-does builds an index under a lock: "create index concurrently if not exists", outside a transaction':
+    'the table holds the idempotency keys of one day, some thousands; the lock is gone in milliseconds',
+};
 
 const folder = path.join(root, 'migrations');
 const tags = readdirSync(folder)
