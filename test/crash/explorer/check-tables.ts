@@ -32,8 +32,14 @@ const rules: readonly Rule[] = [
     text: `select d.id, count(b.*) from deliveries d left join delivery_bodies b on b.delivery_id = d.id
            group by d.id having count(b.*) <> 1`,
   },
-  { breach: 'a body belongs to no delivery', text: `select delivery_id from delivery_bodies where delivery_id not in (select id from deliveries)` },
-  { breach: 'a delivery is still owed', text: `select id, received_at from deliveries where state = 'received'` },
+  {
+    breach: 'a body belongs to no delivery',
+    text: `select delivery_id from delivery_bodies where delivery_id not in (select id from deliveries)`,
+  },
+  {
+    breach: 'a delivery is still owed',
+    text: `select id, received_at from deliveries where state = 'received'`,
+  },
   {
     breach: 'a delivery is finished in part',
     text: `select id, state, decision, reason from deliveries where state <> 'received'

@@ -3,10 +3,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import type { Duplex } from 'node:stream';
-import { root } from './watched-files.ts';
 import type { Said, Word } from './child.ts';
 import type { Arming, Strike } from './child-points.ts';
 import type { Packed } from './pack-service.ts';
+import { root } from './watched-files.ts';
 
 export interface ServiceChild {
   readonly pid: number;
@@ -56,8 +56,8 @@ export function startChild({ program, points, compileCache }: Packed): ServiceCh
   ready.catch(() => {});
   let onStrike: (strike: Strike) => void = () => {};
   createInterface({ input: child.stdio[4] as Duplex }).on('line', (line) => onStrike(JSON.parse(line)));
-  const word = child.stdio[5] as unknown as Duplex;
-  word.on('error', () => {});
+  const [, , , , , word] = child.stdio as unknown as Duplex[];
+  word?.on('error', () => {});
   const send = (said: Word) => void (child.connected && child.send(said, () => {}));
   return {
     pid: child.pid ?? 0,
@@ -69,9 +69,11 @@ export function startChild({ program, points, compileCache }: Packed): ServiceCh
       onStrike = hear;
       send({ type: 'arm', arming });
     },
-    release: () => void word.write('\n'),
+    release: () => void word?.write('\n'),
     collectHits: async (counts) => {
-      const late = new Promise<undefined>((resolve) => setTimeout(resolve, hitsDeadlineMs).unref());
+      const late = new Promise<undefined>((resolve) =>
+        setTimeout(() => resolve(undefined), hitsDeadlineMs).unref(),
+      );
       const answer = Promise.race([nextSaid(child, 'hits'), ended, late]);
       send({ type: 'hits' });
       const said = await answer;

@@ -13,6 +13,8 @@ export type Said =
   | { readonly type: 'ready' }
   | { readonly type: 'hits'; readonly hits: readonly (readonly [number, number])[] };
 
+const keepCompiledAfterMs = 4_000;
+
 async function runAsChild(): Promise<void> {
   const points = watchPoints(Number(process.argv[2]));
   const say = (said: Said) => process.send?.(said);
@@ -24,10 +26,10 @@ async function runAsChild(): Promise<void> {
     if (word.type === 'hits') say({ type: 'hits', hits: points.takeHits() });
   });
   await import('../../../src/service.ts');
-  // Usually written at a process's end, which few of ours come to.
-  flushCompileCache();
   say({ type: 'ready' });
   Object.assign(process.env, await told);
+  // Usually written at a process's end, which few of ours come to; by now what a start needs has been compiled.
+  setTimeout(flushCompileCache, keepCompiledAfterMs).unref();
   process.channel?.unref();
   await import('../../../src/main.ts');
 }

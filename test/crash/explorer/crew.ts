@@ -21,8 +21,8 @@ export interface Crew {
   readonly complaints: readonly string[];
   /** Arms everybody, also those who take a place meanwhile; null disarms. */
   arm(arming: Arming | null, onStrike: (member: Member, strike: Strike) => void): void;
-  /** Puts another process in a place; the one before has ended or is about to. */
-  replace(member: Member): void;
+  /** Puts another process in the place of one that has ended. */
+  replace(member: Member, gone: ServiceChild): void;
   listening(): Promise<void>;
   collectHits(counts: Uint32Array): Promise<void>;
   /** Ends all in good order; gives what was wrong with it. */
@@ -60,6 +60,7 @@ export function createCrew(
 ): Crew {
   const complaints: string[] = [];
   let arming: Arming | null = null;
+  let isOver = false;
   let onStrike: (member: Member, strike: Strike) => void = () => {};
   const begin = (member: Member) => {
     const { child, place } = member;
@@ -74,16 +75,19 @@ export function createCrew(
       // A store that goes away in the middle of a start ends it with 1, and whoever started it starts it again.
       const isFailedStart = how === 1 && !member.hasListened;
       if (!isFailedStart) complaints.push(`${place} ended by itself (${how}):\n${child.lastLines()}`);
-      setTimeout(() => member.isEnding || replace(member), restartAfterMs);
+      setTimeout(() => member.isEnding || replace(member, child), restartAfterMs);
     });
   };
-  const replace = (member: Member) => {
+  const replace = (member: Member, gone: ServiceChild) => {
+    if (member.child !== gone || isOver) return; // somebody else has seen to it
     member.child = warm.take();
     member.isEnding = false;
     member.hasListened = false;
     begin(member);
   };
-  const members = places.map((place): Member => ({ place, child: warm.take(), isEnding: false, hasListened: false }));
+  const members = places.map(
+    (place): Member => ({ place, child: warm.take(), isEnding: false, hasListened: false }),
+  );
   for (const member of members) begin(member);
   return {
     members,
@@ -100,8 +104,12 @@ export function createCrew(
     collectHits: async (counts) => {
       await Promise.all(members.map(({ child }) => child.collectHits(counts)));
     },
-    stop: () => endInOrder(members),
+    stop: () => {
+      isOver = true;
+      return endInOrder(members);
+    },
     kill: async () => {
+      isOver = true;
       for (const member of members) {
         member.isEnding = true;
         member.child.signal('SIGKILL');

@@ -107,7 +107,8 @@ function insert(text: string, insertions: readonly Insertion[]): string {
 function functionOf(node: Node): string {
   for (let at = node.parent; at !== undefined; at = at.parent) {
     if (!isFunctionLikeDeclaration(at)) continue;
-    const named = at.name ?? (isNamedHolder(at.parent) ? at.parent.name : undefined);
+    const own = 'name' in at ? (at.name as Node | undefined) : undefined;
+    const named = own ?? (isNamedHolder(at.parent) ? at.parent.name : undefined);
     if (named !== undefined) return named.getText();
   }
   return 'module';

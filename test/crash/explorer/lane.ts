@@ -1,6 +1,7 @@
 // A lane makes one round after the other on stores of its own, with processes kept warm. Lanes share nothing but the tally.
-import type { Packed } from './pack-service.ts';
+
 import { keepWarm, type WarmChildren } from './crew.ts';
+import type { Packed } from './pack-service.ts';
 import { type QueueName, type Stores, startStores } from './stores.ts';
 import type { Tally } from './tally.ts';
 import type { TroubleName } from './troubles.ts';

@@ -43,7 +43,11 @@ async function main(): Promise<number> {
       console.log(`There is no point "${options.point}"; --list shows them.`);
       return exitCodes.usage;
     }
-    const tally = openTally(packed.points, path.resolve(options.stateFolder, 'tally.json'), options.isResumed);
+    const tally = openTally(
+      packed.points,
+      path.resolve(options.stateFolder, 'tally.json'),
+      options.isResumed,
+    );
     const { strikesPerRound, troubles } = options;
     const shared = { packed, tally, options: { strikesPerRound, troubles, forced } };
     return await runLanes(options, shared);
@@ -55,7 +59,9 @@ async function main(): Promise<number> {
 function findForced(points: readonly string[], wanted: string | undefined): number[] | undefined {
   if (wanted === undefined) return undefined;
   return points.flatMap((name, point) =>
-    instants.flatMap((instant, at) => ([name, `${name} ${instant}`].includes(wanted) ? [point * 3 + at] : [])),
+    instants.flatMap((instant, at) =>
+      [name, `${name} ${instant}`].includes(wanted) ? [point * 3 + at] : [],
+    ),
   );
 }
 
@@ -75,7 +81,9 @@ async function runLanes(options: Options, shared: Parameters<typeof openLane>[1]
       console.log('stopping after the rounds that are under way');
     });
   }
-  const wanted = options.queues.flatMap((queue) => Array.from({ length: options.lanesPerQueue }, () => queue));
+  const wanted = options.queues.flatMap((queue) =>
+    Array.from({ length: options.lanesPerQueue }, () => queue),
+  );
   const lanes: Lane[] = [];
   try {
     for (const queue of wanted) lanes.push(await openLane(queue, shared));
@@ -85,7 +93,8 @@ async function runLanes(options: Options, shared: Parameters<typeof openLane>[1]
     tally.addRun(readCommit(), (performance.now() - run.startedMs) / 1_000);
     tally.save();
   }
-  if (options.reportFile !== undefined) writeFileSync(options.reportFile, writeReport(tally.kept, packed.points));
+  if (options.reportFile !== undefined)
+    writeFileSync(options.reportFile, writeReport(tally.kept, packed.points));
   console.log(`${tally.strikeCount() - run.struckBefore} kills in this run, ${tally.strikeCount()} in all`);
   return run.failureCount === 0 ? exitCodes.right : exitCodes.wrong;
 }
@@ -98,7 +107,7 @@ async function runLane(lane: Lane, run: Run): Promise<void> {
     if (secondsSoFar() > options.maxSeconds) return;
     const ownSeed = seed ?? tally.takeSeed();
     const beganMs = performance.now();
-    const result = await runRound(lane, ownSeed).catch(
+    const result = await withinTime(runRound(lane, ownSeed)).catch(
       (error: unknown): RoundResult => ({
         seed: ownSeed,
         strikes: [],
@@ -116,6 +125,18 @@ async function runLane(lane: Lane, run: Run): Promise<void> {
     if (!isRight) reportFailure(lane, result, run);
     tally.save();
   }
+}
+
+const roundEndsMs = 420_000;
+
+// A round that hangs must not keep the others waiting.
+function withinTime(round: Promise<RoundResult>): Promise<RoundResult> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const late = setTimeout(
+    () => reject(new Error(`it took longer than ${roundEndsMs / 1_000} s`)),
+    roundEndsMs,
+  );
+  return Promise.race([round, promise]).finally(() => clearTimeout(late));
 }
 
 function reportFailure({ queue }: Lane, result: RoundResult, run: Run): void {

@@ -39,7 +39,7 @@ export interface PlayedOperator {
 
 const lateSecret = 'late-second-account-secret';
 const strangersSecret = 'a-secret-that-nobody-will-know';
-const tickMs = 120;
+const tickMs = 220;
 const why = 'the crash explorer';
 const verdicts = ['pass', 'fail', 'retry'] as const;
 
@@ -63,6 +63,7 @@ export function playOperator(options: OperatorOptions): PlayedOperator {
     reverify,
     replay,
     admit,
+    reverify,
     async () => (isRotated ? reverify() : rotate()),
   ];
   const acting = (async () => {

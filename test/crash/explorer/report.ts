@@ -80,7 +80,12 @@ function writeUnreached(
     '',
     ...(missed.length === 0
       ? []
-      : ['## Points that something came by, and never while they were armed', '', ...missed.map((p) => `- \`${p}\``), '']),
+      : [
+          '## Points that something came by, and never while they were armed',
+          '',
+          ...missed.map((p) => `- \`${p}\``),
+          '',
+        ]),
   ];
 }
 
@@ -89,7 +94,10 @@ const reasons: readonly (readonly [RegExp, string])[] = [
   [/undoAll|stop#|close#|drain#|release|disconnect|endWriting|\brun#/, 'only in a stop in good order'],
   [/admit-by-pull|findEvidence|judge/, 'what iLive’s own word admits, which few rounds ask for'],
   [/setAside|damaged|unopened|layBy/, 'damaged or sealed records; see `test/pure/outage-damage.test.ts`'],
-  [/mend|oneByOne|halve|parkRejected|Alone/, 'a delivery that breaks its batch, which no message of the traffic does'],
+  [
+    /mend|oneByOne|halve|parkRejected|Alone/,
+    'a delivery that breaks its batch, which no message of the traffic does',
+  ],
   [/rotate-secrets|finishRotation/, 'a rotation is begun in each round and never finished'],
   [/rehearse|dryRun/, 'dry runs, which change nothing'],
   [/purge|dropRefusals|makeRoom/, 'limits of refusals, which the traffic does not reach'],

@@ -33,9 +33,9 @@ export interface RoundResult {
 const secret = 'crash-explorer-secret';
 const apiKey = 'crash-explorer-key-0123456789';
 const encryptionKey = Buffer.alloc(32, 'k').toString('base64');
-const sessionCount = 1_200;
-const ratePerSecond = 22;
-const roundMaxMs = 75_000;
+const sessionCount = 900;
+const ratePerSecond = 12;
+const roundMaxMs = 90_000;
 const roundDeadlineMs = 360_000;
 const diskLimitBytes = 262_144;
 
@@ -98,6 +98,7 @@ export async function runRound(lane: Lane, seed: number): Promise<RoundResult> {
       timeoutMs: 8_000,
       signal,
       prepare: vendor.prepare,
+      isOver: vendor.isOver,
       onAnswer: keepAcknowledged(scenario.messages, acknowledged),
     }).finally(() => {
       isSent = true;
@@ -156,13 +157,13 @@ function settings(lane: Lane, seed: number): Record<string, string> {
     ILIVE_RATE_PER_MINUTE: '0',
     ILIVE_RATE_PER_SECOND: '0',
     PULL_FIRST_AFTER_SECONDS: '1',
-    PULL_INTERVAL_MS: '200',
+    PULL_INTERVAL_MS: '400',
     PULL_LEASE_SECONDS: '10',
     SWEEP_INTERVAL_SECONDS: '1',
     SWEEP_OVERDUE_SECONDS: '1',
     COMMIT_TIMEOUT_SECONDS: '2',
     SHUTDOWN_GRACE_SECONDS: '10',
-    DATABASE_POOL_MAX: '6',
+    DATABASE_POOL_MAX: '3',
     PUBLIC_WEBHOOK_URL: 'https://crash.example.com/webhooks/ilive',
   };
 }
@@ -206,7 +207,10 @@ function createAsking(url: URL, signal: AbortSignal): Asking {
   };
 }
 
-function keepAcknowledged(messages: readonly Message[], acknowledged: Acknowledged[]): (answer: Answer) => void {
+function keepAcknowledged(
+  messages: readonly Message[],
+  acknowledged: Acknowledged[],
+): (answer: Answer) => void {
   const messageOf = new Map(messages.map((message) => [message.index, message]));
   return ({ message: index, result }) => {
     const message = messageOf.get(index);

@@ -106,9 +106,10 @@ async function follow(trouble: TroubleName, member: Member, options: StrikeLoopO
 }
 
 async function takePlace(member: Member, crew: Crew): Promise<void> {
+  const { child } = member;
   member.isEnding = true;
-  await member.child.ended;
-  crew.replace(member);
+  await child.ended;
+  crew.replace(member, child);
 }
 
 async function cutNowAndThen(
@@ -120,8 +121,11 @@ async function cutNowAndThen(
     for (let waits = random.whole(25, 60); waits > 0 && !isDone(); waits -= 1) await pause(100);
     if (isDone()) return;
     const giveBack = await wire.take();
-    await interrupt(lane.stores.postgresWire, 'cut', random.whole(100, 600), () => {});
-    giveBack();
+    try {
+      await interrupt(lane.stores.postgresWire, 'cut', random.whole(100, 600), () => {});
+    } finally {
+      giveBack();
+    }
   }
 }
 

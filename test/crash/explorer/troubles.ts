@@ -11,14 +11,14 @@ import type { QueueName, Stores } from './stores.ts';
 
 /** Of a hundred strikes so many are of this kind; what needs Redis becomes a kill where there is none. */
 const shares = {
-  kill: 52,
-  freeze: 4,
-  postgres_stop: 7,
+  kill: 42,
+  freeze: 5,
+  postgres_stop: 8,
   postgres_kill: 4,
-  redis_kill: 8,
-  redis_flush: 5,
-  cut: 7,
-  reset: 5,
+  redis_kill: 10,
+  redis_flush: 8,
+  cut: 8,
+  reset: 7,
   half_open: 2,
   delay: 3,
   disk_full: 3,

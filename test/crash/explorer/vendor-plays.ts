@@ -12,6 +12,7 @@ export interface PlayedVendor {
   prepare(message: Message): Promise<Message>;
   /** No message is begun any more. */
   stopSending(): void;
+  isOver(): boolean;
   /** The scenario as far as it was played. */
   played(): Scenario;
   /** Sessions whose verdict iLive told when it was asked. */
@@ -64,6 +65,7 @@ export async function playVendor(
     stopSending: () => {
       isStopped = true;
     },
+    isOver: () => isStopped,
     played: () => ({
       ...scenario,
       messages: scenario.messages.map((message) =>

@@ -22,10 +22,16 @@ const single = [
 ];
 const leftOut: readonly (readonly [RegExp, string])[] = [
   [/^db\/(embedded|open|migrate)/, 'the embedded Postgres and the first start have tests of their own'],
-  [/^db\/(find-|read-replicas|replica-facts|server-facts|status|completeness|changes|listen|waits|alerts|api-keys)/, 'reads'],
+  [
+    /^db\/(find-|read-replicas|replica-facts|server-facts|status|completeness|changes|listen|waits|alerts|api-keys)/,
+    'reads',
+  ],
   [/^db\/idempotency-keys/, 'creating sessions at iLive'],
   [/^ilive\/(detect-dialect|images)/, 'not on the pull’s path'],
-  [/^operations\/(doctor|send-probe|status|api-keys|audit\.ts$|look-at-vendor|rehearse|pauses)/, 'looks, and what operators set up'],
+  [
+    /^operations\/(doctor|send-probe|status|api-keys|audit\.ts$|look-at-vendor|rehearse|pauses)/,
+    'looks, and what operators set up',
+  ],
   [/^queue\/inspect/, 'looks'],
   [/^outage\/look-at-folder/, 'looks'],
 ];
