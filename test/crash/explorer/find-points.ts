@@ -82,7 +82,8 @@ function markPoints(name: string, source: SourceFile, points: string[]): string 
       insertions.push(
         { at: node.expression.getStart(source), text: `__crash(${point * 3 + 1},(__crash(${point * 3}),` },
         { at: node.expression.getEnd(), text: '))' },
-        { at: node.statement.getStart(source) + 1, text: `__crash(${point * 3 + 2});` },
+        { at: node.statement.getStart(source), text: `{__crash(${point * 3 + 2});` },
+        { at: node.statement.getEnd(), text: '}' },
       );
     }
     node.forEachChild(visit);
