@@ -10,7 +10,7 @@ import { help, type Options, readOptions } from './options.ts';
 import { packService } from './pack-service.ts';
 import { writeReport } from './report.ts';
 import { type RoundResult, runRound } from './round.ts';
-import { openTally, type Tally } from './tally.ts';
+import { openTally, readAllKept, type Tally, tallyName } from './tally.ts';
 import { root } from './watched-files.ts';
 
 const exitCodes = { right: 0, wrong: 1, usage: 2 } as const;
@@ -38,6 +38,10 @@ async function main(): Promise<number> {
       console.log(packed.points.join('\n'));
       return exitCodes.right;
     }
+    if (options.isReportOnly) {
+      report(options, packed.points);
+      return exitCodes.right;
+    }
     const forced = findForced(packed.points, options.point);
     if (forced?.length === 0) {
       console.log(`There is no point "${options.point}"; --list shows them.`);
@@ -45,7 +49,7 @@ async function main(): Promise<number> {
     }
     const tally = openTally(
       packed.points,
-      path.resolve(options.stateFolder, 'tally.json'),
+      path.resolve(options.stateFolder, tallyName),
       options.isResumed,
     );
     const { strikesPerRound, troubles } = options;
@@ -54,6 +58,11 @@ async function main(): Promise<number> {
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+function report({ reportFile, stateFolder }: Options, points: readonly string[]): void {
+  if (reportFile === undefined) return;
+  writeFileSync(reportFile, writeReport(readAllKept(path.resolve(stateFolder)), points));
 }
 
 function findForced(points: readonly string[], wanted: string | undefined): number[] | undefined {
@@ -93,8 +102,7 @@ async function runLanes(options: Options, shared: Parameters<typeof openLane>[1]
     tally.addRun(readCommit(), (performance.now() - run.startedMs) / 1_000);
     tally.save();
   }
-  if (options.reportFile !== undefined)
-    writeFileSync(options.reportFile, writeReport(tally.kept, packed.points));
+  report(options, packed.points);
   console.log(`${tally.strikeCount() - run.struckBefore} kills in this run, ${tally.strikeCount()} in all`);
   return run.failureCount === 0 ? exitCodes.right : exitCodes.wrong;
 }

@@ -18,6 +18,7 @@ export interface Options {
   readonly stateFolder: string;
   readonly reportFile: string | undefined;
   readonly isListing: boolean;
+  readonly isReportOnly: boolean;
 }
 
 export const help = `
@@ -40,7 +41,8 @@ ${troubleNames.map((name) => `                       ${name.padEnd(14)} ${troubl
   --resume           goes on from what was done before, and adds to it
   --keep-going       does not stop at the first round that goes wrong
   --state <folder>   where what was done is kept (default .data/crash)
-  --report <file>    writes the report of all that was done there
+  --report <file>    writes the report of all that was done there, and in the folders in it
+  --report-only      kills nothing, and only writes the report
   --help             this text
 
   Ends with 0 when every round was right, with 1 when one was not, with 2 when it was asked wrongly.
@@ -65,6 +67,7 @@ export function readOptions(args: readonly string[]): Options | 'help' | string 
         'keep-going': { type: 'boolean', default: false },
         state: { type: 'string', default: '.data/crash' },
         report: { type: 'string' },
+        'report-only': { type: 'boolean', default: false },
         help: { type: 'boolean', default: false },
       },
     });
@@ -79,6 +82,7 @@ export function readOptions(args: readonly string[]): Options | 'help' | string 
       troubles: values.trouble.split(',').map((name) => readOne('trouble', troubleNames, name.trim())),
       point: values.point,
       isListing: values.list,
+      isReportOnly: values['report-only'],
       isResumed: values.resume,
       keepsGoing: values['keep-going'],
       stateFolder: values.state,

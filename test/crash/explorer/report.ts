@@ -3,10 +3,8 @@
 import os from 'node:os';
 import { instants } from './find-points.ts';
 import { queues } from './stores.ts';
-import type { Tally } from './tally.ts';
+import type { Kept } from './tally.ts';
 import { troubleNames, troubleTexts } from './troubles.ts';
-
-type Kept = Tally['kept'];
 
 export function writeReport(kept: Kept, points: readonly string[]): string {
   const struckAt = (queue: string, point: string) =>

@@ -1,10 +1,12 @@
 // What was struck where, with what and how often, over all runs: the memory of the explorer, in one file, so that a run can be
 // taken further. It also chooses where to strike next: where it was struck least.
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { instants } from './find-points.ts';
 import type { QueueName } from './stores.ts';
 import type { TroubleName } from './troubles.ts';
+
+export const tallyName = 'tally.json';
 
 export interface Failure {
   readonly seed: number;
@@ -15,7 +17,7 @@ export interface Failure {
   readonly differences: readonly string[];
 }
 
-interface Kept {
+export interface Kept {
   /** `<queue> <trouble> <point> <instant>` → how often. */
   struck: Record<string, number>;
   /** `<queue> <point> <instant>` → hits, in all. */
@@ -56,6 +58,25 @@ const empty = (): Kept => ({
   commits: [],
   failures: [],
 });
+
+/** The sum of what is kept in `folder` and in the folders in it. */
+export function readAllKept(folder: string): Kept {
+  const sum = empty();
+  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter(
+    (name) => path.basename(name) === tallyName,
+  );
+  for (const file of files.sort()) {
+    const kept: Kept = { ...empty(), ...JSON.parse(readFileSync(path.join(folder, file), 'utf8')) };
+    for (const part of ['struck', 'hits', 'rounds', 'acknowledged'] as const) {
+      for (const [key, count] of Object.entries(kept[part])) sum[part][key] = (sum[part][key] ?? 0) + count;
+    }
+    // Those that ran beside each other took no longer than the longest.
+    sum.seconds = Math.max(sum.seconds, kept.seconds);
+    sum.commits = [...new Set([...sum.commits, ...kept.commits])];
+    sum.failures.push(...kept.failures);
+  }
+  return sum;
+}
 
 /** Reads what is kept in `file`, or begins anew; without a file nothing is kept. */
 export function openTally(points: readonly string[], file: string | undefined, isResumed: boolean): Tally {
