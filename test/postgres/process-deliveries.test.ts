@@ -268,7 +268,9 @@ test('accounts share no sessions: the same id under another account is another s
 
 test('22 — of two batches about one session, whichever had its effect last is the last in the change feed', async () => {
   const { db } = testDatabase;
-  const ids = [randomUUID(), randomUUID()].map((sessionId) => ({ sessionId, account: 'default' }) as SessionKey);
+  const ids = [randomUUID(), randomUUID()].map(
+    (sessionId) => ({ sessionId, account: 'default' }) as SessionKey,
+  );
   const inLockOrder = await db.query<{ key: string }>({
     text: 'select key from unnest($1::text[]) key order by hashtextextended(key, 0)',
     values: [ids.map(sessionKeyText)],

@@ -76,7 +76,25 @@ async function untilSettled(judged: Judged, client: pg.Client): Promise<string[]
     if (performance.now() > deadline) break;
     await pause(lookMs);
   }
-  return left.map((each) => `${each}, ${settleDeadlineMs / 1000} s after everything was up again`);
+  const silent = left.length === 0 ? [] : await findSilent(judged, client);
+  return [...left, ...silent].map(
+    (each) => `${each}, ${settleDeadlineMs / 1000} s after everything was up again`,
+  );
+}
+
+async function findSilent({ vendor }: Judged, client: pg.Client): Promise<string[]> {
+  const { rows } = await client.query(
+    `select id, s.state, s.verdict, s.confirmation, s.registered_at, s.next_pull_at, s.pull_lease_until, s.pull_attempts, now()
+     from unnest($1::text[]) id left join sessions s on s.session_id = id and s.account = 'default'
+     where s.verdict is null or s.next_pull_at < now() + interval '5 seconds' limit 3`,
+    [
+      vendor
+        .played()
+        .sessions.filter(({ truth }) => truth !== null)
+        .map(({ sessionId }) => sessionId),
+    ],
+  );
+  return rows.map((row) => `session ${JSON.stringify(row)}`);
 }
 
 async function lookForOwed({ vendor, dataDir, ask }: Judged, client: pg.Client): Promise<string[]> {

@@ -47,11 +47,7 @@ async function main(): Promise<number> {
       console.log(`There is no point "${options.point}"; --list shows them.`);
       return exitCodes.usage;
     }
-    const tally = openTally(
-      packed.points,
-      path.resolve(options.stateFolder, tallyName),
-      options.isResumed,
-    );
+    const tally = openTally(packed.points, path.resolve(options.stateFolder, tallyName), options.isResumed);
     const { strikesPerRound, troubles } = options;
     const shared = { packed, tally, options: { strikesPerRound, troubles, forced } };
     return await runLanes(options, shared);

@@ -10,10 +10,17 @@ import type { Acknowledged } from './check-tables.ts';
 
 export const secondAccount = 'second';
 export const secondSecret = 'second-account-secret';
+/** Parked, until a later start knows it; then a replay has something to mend. */
+export const kindOfTomorrow = 'verdict.of.tomorrow';
 
 export interface Asking {
   /** Undefined when nobody answered, or only that it cannot be done now. */
-  ask(method: 'GET' | 'POST' | 'PUT', path: string, body?: object): Promise<Asked | undefined>;
+  ask(
+    method: 'GET' | 'POST' | 'PUT',
+    path: string,
+    body?: object,
+    headers?: Readonly<Record<string, string>>,
+  ): Promise<Asked | undefined>;
 }
 
 export interface Asked {
@@ -58,13 +65,14 @@ export function playOperator(options: OperatorOptions): PlayedOperator {
   };
   const reverify = () => ask('POST', '/v1/ops/refusals/reverify', { account: secondAccount, why });
   const admit = () => ask('POST', '/v1/ops/refusals/admit', { account: secondAccount, why });
-  const replay = () => ask('POST', '/v1/ops/replays', { filter: {}, confirm: 'all', why });
   const turns: readonly (() => Promise<unknown>)[] = [
     reverify,
-    replay,
     admit,
-    reverify,
-    async () => (isRotated ? reverify() : rotate()),
+    async () => (isRotated ? finishRotation(ask) : rotate()),
+    () => replayOnce(ask, random),
+    () => ask('POST', '/v1/ops/replays', { filter: {}, dry_run: true, why }),
+    () => createOne(ask, random),
+    () => pauseAWhile(ask, random),
   ];
   const acting = (async () => {
     for (let tick = 1; !isStopped; tick += 1) {
@@ -83,6 +91,8 @@ export function playOperator(options: OperatorOptions): PlayedOperator {
       const until = async (work: () => Promise<boolean>) => {
         while (!(await work())) await pause(tickMs, undefined, { signal: options.signal });
       };
+      for (const what of pausable)
+        await until(async () => (await ask('POST', '/v1/ops/resume', { what, why }))?.status === 200);
       await until(async () => {
         if (!isRotated) await rotate();
         return isRotated;
@@ -98,6 +108,36 @@ export function playOperator(options: OperatorOptions): PlayedOperator {
   };
 }
 
+const pausable = ['processing', 'pulling'] as const;
+
+async function pauseAWhile(ask: Asking['ask'], random: Random): Promise<void> {
+  const what = random.pick(pausable);
+  await ask('POST', '/v1/ops/pause', { what, why });
+  await pause(random.whole(50, 600));
+  await ask('POST', '/v1/ops/resume', { what, why });
+}
+
+async function replayOnce(ask: Asking['ask'], random: Random): Promise<void> {
+  const begun = await ask('POST', '/v1/ops/replays', { filter: {}, confirm: 'all', why });
+  if (begun?.status !== 201 || random.chance(0.6)) return;
+  const id = begun.body.replay_id;
+  await ask('POST', `/v1/ops/replays/${id}/pause`, { why });
+  await ask('POST', `/v1/ops/replays/${id}/${random.chance(0.5) ? 'resume' : 'cancel'}`, { why });
+}
+
+// The one that was there before counts on, so this is refused, mostly.
+function finishRotation(ask: Asking['ask']): Promise<unknown> {
+  return ask('POST', '/v1/ops/secrets/finish-rotation', { account: secondAccount, quiet_seconds: 600, why });
+}
+
+/** Creates a session through the service, and asks for it again with the same key. */
+async function createOne(ask: Asking['ask'], random: Random): Promise<void> {
+  const wanted = { reference_id: `created-${random.whole(1, 1_000_000)}`, mode: 'passive' };
+  const headers = { 'idempotency-key': randomUUID() };
+  await ask('POST', '/v1/sessions', wanted, headers);
+  if (random.chance(0.5)) await ask('POST', '/v1/sessions', wanted, headers);
+}
+
 async function sendOne({ url, template, vendor, random, acknowledged }: OperatorOptions): Promise<void> {
   const share = random.next();
   const secret = share < 0.5 ? lateSecret : share < 0.75 ? strangersSecret : secondSecret;
@@ -108,7 +148,7 @@ async function sendOne({ url, template, vendor, random, acknowledged }: Operator
   vendor.endSession(sessionId, atMs * 1000);
   const body = Buffer.from(
     JSON.stringify({
-      event: 'liveness.verdict',
+      event: random.chance(0.2) ? kindOfTomorrow : 'liveness.verdict',
       session_id: sessionId,
       verdict,
       confidence: 0.9,

@@ -96,10 +96,27 @@ const reasons: readonly (readonly [RegExp, string])[] = [
     /mend|oneByOne|halve|parkRejected|Alone/,
     'a delivery that breaks its batch, which no message of the traffic does',
   ],
-  [/rotate-secrets|finishRotation/, 'a rotation is begun in each round and never finished'],
-  [/rehearse|dryRun/, 'dry runs, which change nothing'],
-  [/purge|dropRefusals|makeRoom/, 'limits of refusals, which the traffic does not reach'],
-  [/ilive\/client\.ts|call-retry|call-breaker/, 'calls that the pull does not make, or troubles of iLive’s'],
+  [
+    /finishRotation/,
+    'a rotation is begun in each round, and its end is refused while the old secret matches',
+  ],
+  [/dropRefusals/, 'refusals that are purged, or too old'],
+  [
+    /ilive\/client\.ts|call-retry|call-breaker|rate-limit|learnBudget/,
+    'calls that no path makes, or troubles of iLive’s',
+  ],
+  [
+    /visitAbandoned|createAbandonedVisit/,
+    'what a dead receiver left; see `test/crash/outage-survives-sigkill.test.ts`',
+  ],
+  [
+    /recordBatch#[23]|applyOrHalve|keepApart|countAttempt|commitGroup#2/,
+    'a delivery that Postgres refuses, which no message of the traffic is',
+  ],
+  [
+    /endUnasked|end#|endSession/,
+    'sessions that iLive refuses or nobody can ask about; see `test/postgres/ledger.test.ts`',
+  ],
 ];
 
 function reasonOf(point: string): string {

@@ -17,7 +17,7 @@ import type { Acknowledged } from './check-tables.ts';
 import { createCrew, type PlaceName } from './crew.ts';
 import { judgeRound } from './judge-round.ts';
 import type { Lane } from './lane.ts';
-import { type Asking, playOperator, secondAccount, secondSecret } from './operator-plays.ts';
+import { type Asking, kindOfTomorrow, playOperator, secondAccount, secondSecret } from './operator-plays.ts';
 import { findFreePort } from './stores.ts';
 import { strikeAll } from './strike-loop.ts';
 import { playVendor } from './vendor-plays.ts';
@@ -38,6 +38,8 @@ const ratePerSecond = 12;
 const roundMaxMs = 90_000;
 const roundDeadlineMs = 360_000;
 const diskLimitBytes = 262_144;
+const learnsAfterMs = 15_000;
+const learnt = { ILIVE_KIND_ALIASES: JSON.stringify({ [kindOfTomorrow]: 'liveness.verdict' }) };
 
 export async function runRound(lane: Lane, seed: number): Promise<RoundResult> {
   const { stores, queue, tally } = lane;
@@ -70,15 +72,16 @@ export async function runRound(lane: Lane, seed: number): Promise<RoundResult> {
     ILIVE_API_URL: vendor.api.url,
     ILIVE_API_KEY: vendor.api.apiKey,
   };
+  const beganMs = performance.now();
   const crew = createCrew(places, lane.warm, (place) => ({
     ...shared,
+    ...(performance.now() - beganMs > learnsAfterMs ? learnt : {}),
     ROLE: place,
     PORT: place === 'worker' ? '0' : String(port),
   }));
   try {
-    await crew.listening();
+    if (random.chance(0.6)) await crew.listening();
     const acknowledged: Acknowledged[] = [];
-    const beganMs = performance.now();
     const operator = playOperator({
       ...asking,
       url,
@@ -154,8 +157,10 @@ function settings(lane: Lane, seed: number): Record<string, string> {
     BOOTSTRAP_API_KEY: apiKey,
     ENCRYPTION_KEYS: `crash:${encryptionKey}`,
     API_RATE_PER_MINUTE: '0',
-    ILIVE_RATE_PER_MINUTE: '0',
-    ILIVE_RATE_PER_SECOND: '0',
+    // Never reached, so that the budget is asked for and nobody waits for it.
+    ILIVE_RATE_PER_MINUTE: '60000',
+    ILIVE_RATE_PER_SECOND: '1000',
+    ...(seed % 3 === 0 ? { REFUSALS_MAX_COUNT: '40' } : {}),
     PULL_FIRST_AFTER_SECONDS: '1',
     PULL_INTERVAL_MS: '400',
     PULL_LEASE_SECONDS: '10',
@@ -185,13 +190,14 @@ function registerWith({ ask }: Asking): (sessionId: string, referenceId: string)
 
 function createAsking(url: URL, signal: AbortSignal): Asking {
   return {
-    ask: async (method, pathname, body) => {
+    ask: async (method, pathname, body, headers) => {
       try {
         const response = await fetch(new URL(pathname, url.origin), {
           method,
           headers: {
             authorization: `Bearer ${apiKey}`,
             ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+            ...headers,
           },
           ...(body === undefined ? {} : { body: JSON.stringify(body) }),
           signal: AbortSignal.any([signal, AbortSignal.timeout(15_000)]),

@@ -21,6 +21,8 @@ export interface StrikeLoopOptions {
 
 // Struck while it starts, or else once it is at work: there is more to hit then.
 const earlyShare = 0.2;
+// Of the kills, those of a process that is just stopping.
+const stoppingShare = 0.12;
 const startMaxMs = 2_000;
 const workMaxMs = 400;
 // Of the points that are known to be reached, first those that were struck least, and then more and more of them.
@@ -75,6 +77,8 @@ async function strikeOnce(trouble: TroubleName, options: StrikeLoopOptions): Pro
     await Promise.race([crew.listening().catch(() => {}), pause(startMaxMs)]);
     await pause(random.whole(20, workMaxMs));
   }
+  const isStopping = trouble === 'kill' && random.chance(stoppingShare);
+  const stopped = isStopping ? crew.members[random.whole(0, crew.members.length - 1)] : undefined;
   for (const [turn, share] of shares.entries()) {
     if (struck.length > 0 || isOver()) break;
     const arming: Arming = {
@@ -83,6 +87,7 @@ async function strikeOnce(trouble: TroubleName, options: StrikeLoopOptions): Pro
       ...selfOf(trouble),
     };
     crew.arm(arming, onStrike);
+    if (turn === 0 && stopped !== undefined) consequences.push(stop(stopped, crew));
     await Promise.race([first, pause(widenAfterMs)]);
   }
   // The other process may be struck in this very moment: its handler stays.
@@ -103,6 +108,12 @@ async function follow(trouble: TroubleName, member: Member, options: StrikeLoopO
     return takePlace(member, crew);
   }
   await makeTrouble(trouble, { stores: lane.stores, random, dataDir, release: child.release });
+}
+
+// Told to stop in good order, and struck on the way where it comes by.
+async function stop(member: Member, crew: Crew): Promise<void> {
+  member.child.signal('SIGTERM');
+  return takePlace(member, crew);
 }
 
 async function takePlace(member: Member, crew: Crew): Promise<void> {

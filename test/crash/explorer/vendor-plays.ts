@@ -29,7 +29,8 @@ export async function playVendor(
 ): Promise<PlayedVendor> {
   const api = await startVendorApi({
     served: ['reference'],
-    limits: { perMinute: 0, perSecond: 0 },
+    // More than is ever asked: a vendor without a limit tells that nothing remains of it.
+    limits: { perMinute: 60_000, perSecond: 1_000 },
   });
   const sessions = new Map(scenario.sessions.map((session) => [session.sessionId, session]));
   const opened = new Map<string, Promise<void>>();
