@@ -5,6 +5,8 @@ import { readSync, writeSync } from 'node:fs';
 
 /** What the explorer sends: which instants are armed, and what happens at the first of them that is hit often enough. */
 export interface Arming {
+  /** What the explorer calls it; told again with the strike. */
+  readonly trouble: string;
   readonly instants: readonly number[];
   /** Strike when one of them is hit for the so-manieth time. */
   readonly hit: number;
@@ -15,6 +17,7 @@ export interface Arming {
 }
 
 export interface Strike {
+  readonly trouble: string;
   readonly instant: number;
   readonly hit: number;
 }
@@ -46,7 +49,7 @@ export function watchPoints(instantCount: number): ChildPoints {
         const struck = armed;
         armed = null;
         left.fill(0);
-        strike(struck, { instant, hit: struck.hit });
+        strike(struck, { trouble: struck.trouble, instant, hit: struck.hit });
       }
     }
     return value;

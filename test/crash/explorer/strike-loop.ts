@@ -3,7 +3,7 @@
 // so that the outage store is written and drained, and struck there too.
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Random } from '../../../src/simulator/random.ts';
-import type { Arming } from './child-points.ts';
+import type { Arming, Strike } from './child-points.ts';
 import type { Crew, Member } from './crew.ts';
 import { instants } from './find-points.ts';
 import type { Lane } from './lane.ts';
@@ -52,7 +52,7 @@ export async function strikeAll(options: StrikeLoopOptions): Promise<string[]> {
     }
   } finally {
     isDone = true;
-    crew.arm(null, () => {});
+    crew.arm(null, (member, strike) => followLate(member, strike, options));
     await outages;
   }
   return struck;
@@ -64,9 +64,11 @@ async function strikeOnce(trouble: TroubleName, options: StrikeLoopOptions): Pro
   const struck: string[] = [];
   const consequences: Promise<void>[] = [];
   const { promise: first, resolve } = Promise.withResolvers<true>();
-  const onStrike = (member: Member, { instant, hit }: { instant: number; hit: number }) => {
+  const onStrike = (member: Member, strike: Strike) => {
     // Two may come by in the same moment; a store is struck once.
-    if (struck.length > 0 && selfOf(trouble).isWaitedFor) return member.child.release();
+    const isLate = strike.trouble !== trouble || (struck.length > 0 && selfOf(trouble).isWaitedFor);
+    if (isLate) return followLate(member, strike, options);
+    const { instant, hit } = strike;
     tally.addStrike(queue, trouble, instant);
     const name = `${packed.points[Math.floor(instant / 3)]} ${instants[instant % 3]}`;
     struck.push(`${trouble} of ${member.place} at ${name}, hit ${hit}`);
@@ -82,6 +84,7 @@ async function strikeOnce(trouble: TroubleName, options: StrikeLoopOptions): Pro
   for (const [turn, share] of shares.entries()) {
     if (struck.length > 0 || isOver()) break;
     const arming: Arming = {
+      trouble,
       instants: lane.options.forced ?? tally.leastStruck(queue, trouble, share),
       hit: turn === 0 ? random.whole(1, hitMax) : 1,
       ...selfOf(trouble),
@@ -94,6 +97,13 @@ async function strikeOnce(trouble: TroubleName, options: StrikeLoopOptions): Pro
   crew.arm(null, onStrike);
   await Promise.all(consequences);
   return struck;
+}
+
+// Struck in the moment in which it was disarmed: it is seen to, and not counted.
+function followLate(member: Member, strike: Strike, options: StrikeLoopOptions): void {
+  const trouble = strike.trouble as TroubleName;
+  if (selfOf(trouble).isWaitedFor) return member.child.release();
+  void follow(trouble, member, options);
 }
 
 async function follow(trouble: TroubleName, member: Member, options: StrikeLoopOptions): Promise<void> {
