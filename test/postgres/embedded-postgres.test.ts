@@ -9,11 +9,10 @@ import { createInterface } from 'node:readline';
 import pg from 'pg';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/db/embedded.ts';
-import { createLog, type Log } from '../../src/log.ts';
+import { createLog } from '../../src/log.ts';
 import { until } from '../support/until.ts';
 
 const log = createLog('silent');
-const silentLog: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 const ownerScript = path.join(import.meta.dirname, '..', 'support', 'embedded-owner.ts');
 const enoughRows = 200;
 let dataDir: string;
@@ -193,20 +192,6 @@ test('restarts a Postgres that died under it, on the same address', async () => 
   });
   expect(rows).toEqual([{ id: 1 }]);
   expect(await readPostmasterPid()).not.toBe(died);
-});
-
-test('one that was killed is called restarted once it takes connections, and not by the file that it left', async () => {
-  const { promise: restarted, resolve } = Promise.withResolvers<Promise<unknown>>();
-  const told: Log = {
-    ...silentLog,
-    warn: (_facts: unknown, message?: unknown) => {
-      if (message === 'the bundled Postgres was restarted') resolve(query(postgres.url, 'SELECT 1 AS id'));
-    },
-  };
-  const postgres = await startEmbeddedPostgres({ dataDir, log: told });
-  started.push(postgres);
-  process.kill(await until(() => readPostmasterPid()), 'SIGKILL');
-  expect(await (await restarted)).toEqual([{ id: 1 }]);
 });
 
 test('refuses a data folder that another live process owns, and names that process', async () => {

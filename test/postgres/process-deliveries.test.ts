@@ -5,13 +5,11 @@ import fc from 'fast-check';
 import { v7 as uuidV7 } from 'uuid';
 import { beforeEach, expect, test } from 'vitest';
 import { type FinishedDelivery, recordDeliveries } from '../../src/db/deliveries.ts';
-import { lockSessions, type SessionKey, sessionKeyText } from '../../src/db/sessions.ts';
 import type { DeliveryId } from '../../src/events/event.ts';
 import { catalogueKinds } from '../../src/ilive/translate.ts';
 import { processDeliveries } from '../../src/workers/process-deliveries.ts';
 import { silent, verdictPayload } from '../support/service.ts';
 import { useTestDatabase } from '../support/test-database.ts';
-import { until } from '../support/until.ts';
 
 const testDatabase = useTestDatabase();
 
@@ -264,38 +262,4 @@ test('accounts share no sessions: the same id under another account is another s
     { account: 'default', state: 'settled', verdict: 'pass' },
     { account: 'other', state: 'settled', verdict: 'fail' },
   ]);
-});
-
-test('22 — of two batches about one session, whichever had its effect last is the last in the change feed', async () => {
-  const { db } = testDatabase;
-  const ids = [randomUUID(), randomUUID()].map(
-    (sessionId) => ({ sessionId, account: 'default' }) as SessionKey,
-  );
-  const inLockOrder = await db.query<{ key: string }>({
-    text: 'select key from unnest($1::text[]) key order by hashtextextended(key, 0)',
-    values: [ids.map(sessionKeyText)],
-  });
-  const [held, told] = inLockOrder.map(({ key }) => ids.find((id) => sessionKeyText(id) === key)?.sessionId);
-  const say = (sessionId: string | undefined, verdict: string, second: number) =>
-    verdictPayload({ session_id: sessionId, verdict, timestamp: `2026-04-11T09:30:1${second}.000000+00:00` });
-  const [later = [], earlier = []] = [
-    await store(say(held, 'pass', 1), say(told, 'fail', 2)),
-    await store(say(told, 'pass', 1)),
-  ];
-  let waiting: Promise<void> | undefined;
-  await db.transaction(async (tx) => {
-    await lockSessions(tx, [{ sessionId: held, account: 'default' } as SessionKey]);
-    waiting = process(later);
-    const waitsText = `select from pg_locks where locktype = 'advisory' and not granted`;
-    await until(async () => (await db.query({ text: waitsText })).length > 0);
-    await process(earlier);
-  });
-  await waiting;
-  const rows = await db.query<{ verdict: string; said: string }>({
-    text: `select s.verdict, (select data->>'verdict' from changes c where c.session_id = s.session_id
-             order by generation desc, xid desc, seq desc limit 1) as said
-           from sessions s where session_id = $1`,
-    values: [told],
-  });
-  expect(rows).toEqual([{ verdict: 'fail', said: 'fail' }]);
 });

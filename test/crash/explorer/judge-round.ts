@@ -13,7 +13,6 @@ import { type Api, pullName, type Row, readTables } from '../../../src/simulator
 import { type Acknowledged, checkNothingHeld, checkTables } from './check-tables.ts';
 import type { Crew } from './crew.ts';
 import type { Asking, PlayedOperator } from './operator-plays.ts';
-import type { CrashRedis } from './stores.ts';
 import type { PlayedVendor } from './vendor-plays.ts';
 
 export interface Judged extends Asking {
@@ -24,7 +23,6 @@ export interface Judged extends Asking {
   readonly acknowledged: readonly Acknowledged[];
   /** Without a wire. */
   readonly databaseUrl: string;
-  readonly redis: CrashRedis | undefined;
   readonly dataDir: string;
   readonly startedAt: Date;
   readonly api: Api;

@@ -10,17 +10,17 @@ import { Secret } from '../../../src/secret.ts';
 import { type Answer, deliver } from '../../../src/simulator/deliver.ts';
 import { defaultShares } from '../../../src/simulator/faults.ts';
 import type { Message } from '../../../src/simulator/message.ts';
-import { createRandom } from '../../../src/simulator/random.ts';
-import { planScenario } from '../../../src/simulator/scenario.ts';
+import { createRandom, type Random } from '../../../src/simulator/random.ts';
+import { planScenario, type Scenario } from '../../../src/simulator/scenario.ts';
 import { createTestDatabase } from '../../support/database.ts';
 import type { Acknowledged } from './check-tables.ts';
-import { createCrew, type PlaceName } from './crew.ts';
+import { type Crew, createCrew, type PlaceName } from './crew.ts';
 import { judgeRound } from './judge-round.ts';
 import type { Lane } from './lane.ts';
 import { type Asking, kindOfTomorrow, playOperator, secondAccount, secondSecret } from './operator-plays.ts';
 import { findFreePort } from './stores.ts';
 import { strikeAll } from './strike-loop.ts';
-import { playVendor } from './vendor-plays.ts';
+import { type PlayedVendor, playVendor } from './vendor-plays.ts';
 
 export interface RoundResult {
   readonly seed: number;
@@ -42,16 +42,45 @@ const learnsAfterMs = 15_000;
 const learnt = { ILIVE_KIND_ALIASES: JSON.stringify({ [kindOfTomorrow]: 'liveness.verdict' }) };
 
 export async function runRound(lane: Lane, seed: number): Promise<RoundResult> {
-  const { stores, queue, tally } = lane;
+  const stopped = new AbortController();
+  const scene = await setScene(
+    lane,
+    seed,
+    AbortSignal.any([stopped.signal, AbortSignal.timeout(roundDeadlineMs)]),
+  );
+  try {
+    return await play(scene);
+  } finally {
+    stopped.abort();
+    await scene.crew.kill();
+    await scene.vendor.stop();
+    await scene.database.drop();
+    await rm(scene.dataDir, { recursive: true, force: true });
+  }
+}
+
+interface Scene extends Asking {
+  readonly lane: Lane;
+  readonly seed: number;
+  readonly random: Random;
+  readonly scenario: Scenario;
+  readonly database: { readonly url: string; drop(): Promise<void> };
+  readonly dataDir: string;
+  /** Where deliveries go. */
+  readonly url: URL;
+  readonly vendor: PlayedVendor;
+  readonly crew: Crew;
+  readonly signal: AbortSignal;
+}
+
+async function setScene(lane: Lane, seed: number, signal: AbortSignal): Promise<Scene> {
+  const { stores, queue } = lane;
   const random = createRandom(seed, 'crash');
   const database = await createTestDatabase(stores.postgres.adminUrl);
   const dataDir = path.join(stores.dataRoot, `round-${seed}`);
   await mkdir(dataDir);
   const port = await findFreePort();
   const url = new URL(`http://127.0.0.1:${port}/webhooks/ilive`);
-  const template = parseTemplate(defaultTemplate) as Template;
-  const stopped = new AbortController();
-  const signal = AbortSignal.any([stopped.signal, AbortSignal.timeout(roundDeadlineMs)]);
   const asking = createAsking(url, signal);
   const scenario = planScenario({
     seed,
@@ -79,69 +108,60 @@ export async function runRound(lane: Lane, seed: number): Promise<RoundResult> {
     ROLE: place,
     PORT: place === 'worker' ? '0' : String(port),
   }));
-  try {
-    if (random.chance(0.6)) await crew.listening();
-    const acknowledged: Acknowledged[] = [];
-    const operator = playOperator({
-      ...asking,
-      url,
-      template,
-      vendor: vendor.api,
-      random: createRandom(seed, 'operator'),
-      acknowledged,
-      signal,
-    });
-    let isSent = false;
-    const sending = deliver(scenario.messages, {
-      url,
-      signing: { keys: [Buffer.from(secret)], template },
-      ratePerSecond,
-      concurrency: 24,
-      retryDelayMs: 600,
-      timeoutMs: 8_000,
-      signal,
-      prepare: vendor.prepare,
-      isOver: vendor.isOver,
-      onAnswer: keepAcknowledged(scenario.messages, acknowledged),
-    }).finally(() => {
-      isSent = true;
-    });
-    sending.catch(() => {}); // looked at below
-    const strikes = await strikeAll({
-      lane,
-      crew,
-      random,
-      dataDir,
-      hasOutages: random.chance(0.5),
-      isOver: () => isSent || performance.now() - beganMs > roundMaxMs,
-    });
-    vendor.stopSending();
-    operator.stopActing();
-    const answers: Answer[] = await sending;
-    const counts = new Uint32Array(lane.packed.points.length * 3);
-    const differences = await judgeRound({
-      ...asking,
-      crew,
-      operator,
-      vendor,
-      answers,
-      acknowledged,
-      databaseUrl: database.url,
-      redis: stores.redis,
-      dataDir,
-      startedAt: scenario.plannedAt,
-      api: { url: url.origin, key: new Secret(apiKey), signal },
-      onSettled: () => crew.collectHits(counts),
-    });
-    tally.addHits(queue, counts);
-    return { seed, strikes, acknowledgedCount: acknowledged.length, differences };
-  } finally {
-    stopped.abort();
-    await crew.kill();
-    await vendor.stop();
-    await database.drop();
-    await rm(dataDir, { recursive: true, force: true });
-  }
+  return { ...asking, lane, seed, random, scenario, database, dataDir, url, vendor, crew, signal };
+}
+
+const template = parseTemplate(defaultTemplate) as Template;
+
+async function play(scene: Scene): Promise<RoundResult> {
+  const { lane, seed, random, scenario, database, url, vendor, crew, signal, ask } = scene;
+  if (random.chance(0.6)) await crew.listening();
+  const acknowledged: Acknowledged[] = [];
+  const actor = createRandom(seed, 'operator');
+  const operator = playOperator({
+    ask,
+    url,
+    template,
+    vendor: vendor.api,
+    random: actor,
+    acknowledged,
+    signal,
+  });
+  const beganMs = performance.now();
+  let isSent = false;
+  const sending = deliver(scenario.messages, {
+    url,
+    signing: { keys: [Buffer.from(secret)], template },
+    ratePerSecond,
+    concurrency: 24,
+    retryDelayMs: 600,
+    timeoutMs: 8_000,
+    signal,
+    prepare: vendor.prepare,
+    isOver: vendor.isOver,
+    onAnswer: keepAcknowledged(scenario.messages, acknowledged),
+  }).finally(() => {
+    isSent = true;
+  });
+  sending.catch(() => {}); // looked at below
+  const isOver = () => isSent || performance.now() - beganMs > roundMaxMs;
+  const strikes = await strikeAll({ ...scene, hasOutages: random.chance(0.5), isOver });
+  vendor.stopSending();
+  operator.stopActing();
+  const answers = await sending;
+  const counts = new Uint32Array(lane.packed.points.length * 3);
+  const differences = await judgeRound({
+    ...scene,
+    operator,
+    answers,
+    acknowledged,
+    databaseUrl: database.url,
+    startedAt: scenario.plannedAt,
+    api: { url: url.origin, key: new Secret(apiKey), signal },
+    onSettled: () => crew.collectHits(counts),
+  });
+  lane.tally.addHits(lane.queue, counts);
+  return { seed, strikes, acknowledgedCount: acknowledged.length, differences };
 }
 
 function settings(lane: Lane, seed: number): Record<string, string> {

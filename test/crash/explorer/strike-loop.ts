@@ -102,8 +102,8 @@ async function strikeOnce(trouble: TroubleName, options: StrikeLoopOptions): Pro
 // Struck in the moment in which it was disarmed: it is seen to, and not counted.
 function followLate(member: Member, strike: Strike, options: StrikeLoopOptions): void {
   const trouble = strike.trouble as TroubleName;
-  if (selfOf(trouble).isWaitedFor) return member.child.release();
-  void follow(trouble, member, options);
+  if (selfOf(trouble).isWaitedFor) member.child.release();
+  else void follow(trouble, member, options);
 }
 
 async function follow(trouble: TroubleName, member: Member, options: StrikeLoopOptions): Promise<void> {
