@@ -3,21 +3,27 @@
 import os from 'node:os';
 import { instants } from './find-points.ts';
 import { queues } from './stores.ts';
-import type { Kept } from './tally.ts';
+import type { Failure, Kept } from './tally.ts';
 import { troubleNames, troubleTexts } from './troubles.ts';
 
 export function writeReport(kept: Kept, points: readonly string[]): string {
   const struckAt = (queue: string, point: string) =>
     sum(kept.struck, (key) => key.startsWith(`${queue} `) && key.includes(` ${point} `));
   const total = sum(kept.struck, () => true);
+  const [brokenOff = [], wrong = []] = [true, false].map((isMeant) =>
+    kept.failures.filter(({ differences }) => isBrokenOff(differences) === isMeant),
+  );
   const lines = [
     '# The crash explorer’s report',
     '',
     'Made by `npm run crash`; see [the record](decisions/035-crash-explorer.md) for how it works and what it does not see.',
     '',
-    `- **Kills**: ${total} in ${sum(kept.rounds, () => true)} rounds, ${Math.round(kept.seconds / 60)} minutes.`,
+    `- **Kills**: ${total} in ${sum(kept.rounds, () => true)} rounds.`,
     `- **Deliveries answered 202 and looked for**: ${sum(kept.acknowledged, () => true)}.`,
-    `- **Rounds that were not as they must be**: ${kept.failures.length}${kept.failures.length === 0 ? '; lost 0, doubled 0' : ', listed below'}.`,
+    `- **Rounds that were not as they must be**: ${wrong.length}${wrong.length === 0 ? '; lost 0, doubled 0' : ', listed below'}.`,
+    ...(brokenOff.length === 0
+      ? []
+      : [`- **Rounds that broke off, and say nothing**: ${brokenOff.length}, listed below.`]),
     `- **Last run**: ${new Date().toISOString().slice(0, 10)}, ${os.cpus().length} × ${os.cpus()[0]?.model}, ${Math.round(os.totalmem() / 2 ** 30)} GB, Node ${process.versions.node}, ${os.type()}.`,
     `- **Commits**: ${kept.commits.join(', ')}.`,
     '- **To take it further**: `npm run crash -- --resume --kills 1000 --report docs/crash-report.md`.',
@@ -43,7 +49,8 @@ export function writeReport(kept: Kept, points: readonly string[]): string {
     ...writeFiles(points, struckAt),
     '',
     ...writeUnreached(kept, points, struckAt),
-    ...writeFailures(kept),
+    ...writeFailures('Rounds that were not as they must be', wrong),
+    ...writeFailures('Rounds that broke off', brokenOff),
   ];
   return `${lines.join('\n').trimEnd()}\n`;
 }
@@ -123,10 +130,14 @@ function reasonOf(point: string): string {
   return reasons.find(([pattern]) => pattern.test(point))?.[1] ?? 'no round’s traffic leads there';
 }
 
-function writeFailures({ failures }: Kept): string[] {
+function isBrokenOff(differences: readonly string[]): boolean {
+  return differences[0]?.startsWith('the round broke off') ?? false;
+}
+
+function writeFailures(title: string, failures: readonly Failure[]): string[] {
   if (failures.length === 0) return [];
   return [
-    '## Rounds that were not as they must be',
+    `## ${title}`,
     '',
     ...failures.map(
       ({ seed, queue, at, differences }) =>
