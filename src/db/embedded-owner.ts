@@ -86,13 +86,13 @@ async function readClaim(file: string): Promise<string | undefined> {
   });
 }
 
-/** Pid and port in `postmaster.pid`, and whether Postgres wrote there that it takes connections. */
+/** Pid, port and start in `postmaster.pid`, and whether Postgres wrote there that it takes connections. */
 export async function readPostmasterFile(pgData: string) {
   const text = await readClaim(path.join(pgData, 'postmaster.pid'));
   const lines = text?.split('\n') ?? [];
   const pid = Math.abs(Number(lines[0])); // a single-user backend writes its pid as a negative number
   if (!Number.isInteger(pid) || pid === 0) return undefined;
-  return { pid, port: Number(lines[3]), isReady: lines[7]?.trim() === 'ready' };
+  return { pid, port: Number(lines[3]), startedAt: lines[2], isReady: lines[7]?.trim() === 'ready' };
 }
 
 /**

@@ -75,6 +75,8 @@ export async function startPostmaster(options: PostmasterOptions): Promise<Postm
   const logStart = (await log.stat()).size;
   const settings = { ...baseSettings, ...options.settings, port: String(port) };
   const flags = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
+  // One that was killed leaves its file behind, which says that it is ready.
+  const left = await readPostmasterFile(pgData);
   const command = [...runAs.prefix, binaries.postgres, '-D', pgData, ...flags];
   const supervisor = spawn('sh', ['-c', supervisorScript, 'ilive-postgres', ...command], {
     detached: true,
@@ -96,7 +98,7 @@ export async function startPostmaster(options: PostmasterOptions): Promise<Postm
   await log.close();
   const closePipe = () => supervisor.stdin?.destroy();
   try {
-    const pid = await untilReady(pgData, port, life);
+    const pid = await untilReady({ pgData, port, life, left });
     return { pid, exited, stop: () => endPostmaster(pid, closePipe, exited) };
   } catch (error) {
     closePipe();
@@ -107,12 +109,22 @@ export async function startPostmaster(options: PostmasterOptions): Promise<Postm
   }
 }
 
-async function untilReady(pgData: string, port: number, life: { hasExited: boolean }): Promise<number> {
+type PostmasterFile = Awaited<ReturnType<typeof readPostmasterFile>>;
+
+interface Starting {
+  readonly pgData: string;
+  readonly port: number;
+  readonly life: { readonly hasExited: boolean };
+  readonly left: PostmasterFile;
+}
+
+async function untilReady({ pgData, port, life, left }: Starting): Promise<number> {
   const deadline = Date.now() + startDeadlineMs;
   while (Date.now() < deadline) {
     if (life.hasExited) throw new Error('The bundled Postgres ended while it was starting.');
     const file = await readPostmasterFile(pgData);
-    if (file?.isReady && file.port === port) return file.pid;
+    const isLeft = file?.pid === left?.pid && file?.startedAt === left?.startedAt;
+    if (file?.isReady && file.port === port && !isLeft) return file.pid;
     await delay(pollMs);
   }
   throw new Error(`The bundled Postgres was not ready within ${startDeadlineMs} ms.`);

@@ -16,6 +16,7 @@ import {
   mintToken,
   noWebhook,
   planSession,
+  type SessionPlan,
   type SessionRules,
   usualRules,
   type VendorSession,
@@ -51,6 +52,13 @@ export interface VendorApiOptions {
   readonly planSession?: CreateRules['plan'];
 }
 
+export interface AdmittedSession {
+  readonly sessionId: string;
+  readonly referenceId: string;
+  readonly dialect: Dialect;
+  readonly truth?: Pick<SessionPlan, 'verdict' | 'confidence'>;
+}
+
 export interface VendorApi {
   /** Such as `http://127.0.0.1:41234`. */
   readonly url: string;
@@ -62,8 +70,8 @@ export interface VendorApi {
   /** What became of every webhook whose time has come. */
   readonly webhooks: readonly SentWebhook[];
   readonly sessions: ReadonlyMap<string, VendorSession>;
-  /** Knows of a session that was created elsewhere and that nobody ends, unless by hand. */
-  admitSession(session: { sessionId: string; referenceId: string; dialect: Dialect }): void;
+  /** Knows of a session that was created elsewhere and that nobody ends, unless by hand; then with `truth`. */
+  admitSession(session: AdmittedSession): void;
   /** Ends a session at this moment, or at the one given in microseconds, and sends what is planned. */
   endSession(sessionId: string, atMicros?: number): void;
   /** Puts the API out of order until it is told null. */
@@ -154,8 +162,10 @@ function tell(answer: VendorErrorCode | VendorAnswer): VendorAnswer {
   return refuse(answer, { dialect: 'reference', requestId: `req_${randomBytes(13).toString('hex')}` });
 }
 
+const unknownTruth = { verdict: 'retry', confidence: null } as const;
+
 function admit(
-  { sessionId, referenceId, dialect }: { sessionId: string; referenceId: string; dialect: Dialect },
+  { sessionId, referenceId, dialect, truth }: AdmittedSession,
   caller: string,
   clock: VendorClock,
 ): VendorSession {
@@ -171,7 +181,7 @@ function admit(
     createdAtMs: clock.now(),
     expiresAtMs,
     tokenExpiresAtMs: expiresAtMs,
-    plan: { sessionId, endsAfterMs: null, verdict: 'retry', confidence: null, webhook: noWebhook },
+    plan: { sessionId, endsAfterMs: null, ...(truth ?? unknownTruth), webhook: noWebhook },
     endsAtMicros: null,
   };
 }

@@ -34,6 +34,8 @@ export interface DeliverOptions {
   readonly signal: AbortSignal;
   /** Called when a message's time has come; the answer is what is sent. */
   readonly prepare?: (message: Message) => Promise<Message>;
+  /** No further message is begun once this is true. */
+  readonly isOver?: () => boolean;
   readonly onAnswer: (answer: Answer) => void;
 }
 
@@ -65,6 +67,7 @@ export async function deliver(messages: readonly Message[], options: DeliverOpti
   const startedAt = performance.now();
   try {
     for (const [index, message] of messages.entries()) {
+      if (options.isOver?.()) break;
       const dueInMs =
         ratePerSecond === 0 ? 0 : startedAt + (index * 1000) / ratePerSecond - performance.now();
       if (dueInMs > 1) await sleep(dueInMs, undefined, { signal });

@@ -16,7 +16,7 @@ import { decide } from '../events/decide.ts';
 import { disputeOf } from '../events/dispute.ts';
 import { conclude, type Observation, type Standing } from '../events/session.ts';
 import { type LedgerRules, type Mentioned, planSession } from '../reconcile/ledger-rules.ts';
-import { type Knowledge, loadKnowledge } from './batch-knowledge.ts';
+import { holdSessions, type Knowledge, loadKnowledge } from './batch-knowledge.ts';
 import { finish, finishHint, finishUnreadable } from './finish-delivery.ts';
 import { type Fact, factKeyText, isFact, sessionOf, type TranslatedDelivery } from './translate-delivery.ts';
 
@@ -33,6 +33,9 @@ export async function applyBatch(
   batch: readonly TranslatedDelivery[],
   options: ApplyOptions,
 ): Promise<FinishedDelivery[]> {
+  // Before anything is written or held by its row: that gives the transaction its id, and the change feed goes by ids. One that
+  // has its id and then waits for a session would tell of it as if it had come before whom it waited for.
+  await holdSessions(tx, batch);
   const taken = await takeDeliveries(
     tx,
     batch.map(({ delivery }) => delivery.id),

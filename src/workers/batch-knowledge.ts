@@ -14,13 +14,18 @@ export interface Knowledge {
   readonly recorded: Map<string, Recorded>;
 }
 
-/** Locks the sessions until the transaction ends, and reads what is known. */
+/** Locks the sessions of the items until the transaction ends. */
+export async function holdSessions(tx: Transaction, items: readonly TranslatedDelivery[]): Promise<void> {
+  const sessions = sessionsOf(items);
+  if (sessions.length > 0) await lockSessions(tx, sessions);
+}
+
+/** Reads what is known. Only for whoever holds the items' sessions. */
 export async function loadKnowledge(
   tx: Transaction,
   items: readonly TranslatedDelivery[],
 ): Promise<Knowledge> {
   const sessions = sessionsOf(items);
-  if (sessions.length > 0) await lockSessions(tx, sessions);
   const observations =
     sessions.length > 0 ? await loadObservations(tx, sessions) : new Map<string, Observation[]>();
   const recorded = new Map<string, Recorded>();

@@ -19,7 +19,7 @@ import type { DeliveryId } from '../events/event.ts';
 import type { Standing } from '../events/session.ts';
 import { type LedgerRules, type Mentioned, planSession } from '../reconcile/ledger-rules.ts';
 import { applyItems } from './apply-batch.ts';
-import { type Knowledge, loadKnowledge } from './batch-knowledge.ts';
+import { holdSessions, type Knowledge, loadKnowledge } from './batch-knowledge.ts';
 import { finishHint, finishUnreadable } from './finish-delivery.ts';
 import type { ChangeLog } from './row-changes.ts';
 import {
@@ -49,6 +49,7 @@ export async function mendDeliveries(
   log: ChangeLog,
 ): Promise<DeliveryState[]> {
   const readable = all.filter((item) => !isLeftAlone(item));
+  await holdSessions(tx, readable);
   const known = await loadKnowledge(tx, readable);
   const items = await withoutEffect(tx, readable, known);
   const states = new Map<DeliveryId, DeliveryState>(all.map(({ delivery }) => [delivery.id, delivery.state]));

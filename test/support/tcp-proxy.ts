@@ -1,22 +1,27 @@
 // A wire between the service and a store that a test can cut: connections are passed on byte by byte until `cut`, which
-// ends all of them and refuses new ones until `mend`. `freeze` lets nothing through and ends nothing, as a host that has
-// vanished would, until `thaw`.
+// ends all of them and refuses new ones until `mend`; `reset` does it the hard way. `freeze` lets nothing through and ends
+// nothing, as a host that has vanished would, until `thaw`. `delay` lets everything through later.
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 
 export interface TcpProxy {
   readonly port: number;
   isOpen(): boolean;
   cut(): Promise<void>;
+  /** As `cut`, with a reset in place of an end. */
+  reset(): Promise<void>;
   mend(): Promise<void>;
   freeze(): void;
   thaw(): void;
+  /** Every piece takes so much longer from now on; 0 for no delay. */
+  delay(ms: number): void;
   close(): Promise<void>;
 }
 
-/** A proxy on a free loopback port to `host:port`. */
-export async function startTcpProxy(target: { host: string; port: number }): Promise<TcpProxy> {
+/** A proxy to `host:port` on a loopback port: the one given, or any free one. */
+export async function startTcpProxy(target: { host: string; port: number }, ownPort = 0): Promise<TcpProxy> {
   const sockets = new Set<Socket>();
   let isFrozen = false;
+  let delayMs = 0;
   const accept = (incoming: Socket) => {
     const outgoing = connect(target);
     for (const [socket, other] of [
@@ -29,21 +34,35 @@ export async function startTcpProxy(target: { host: string; port: number }): Pro
         sockets.delete(socket);
         other.destroy();
       });
-      socket.pipe(other);
+      socket.on('end', () => other.end());
+      const goOn = () => (isFrozen ? undefined : socket.resume());
+      const pass = (piece: Buffer) => {
+        if (other.write(piece)) return true;
+        socket.pause();
+        other.once('drain', goOn);
+        return false;
+      };
+      socket.on('data', (piece) => {
+        if (delayMs === 0) return void pass(piece);
+        socket.pause(); // what comes behind it waits too, so that the order stays
+        setTimeout(() => pass(piece) && goOn(), delayMs);
+      });
       if (isFrozen) socket.pause();
     }
   };
-  let server = await listen(accept, 0);
+  let server = await listen(accept, ownPort);
   const { port } = server.address() as AddressInfo;
-  const cut = async () => {
+  const cutWith = async (end: (socket: Socket) => void) => {
     const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-    for (const socket of sockets) socket.destroy();
+    for (const socket of sockets) end(socket);
     await closed;
   };
+  const cut = () => cutWith((socket) => void socket.destroy());
   return {
     port,
     isOpen: () => server.listening,
     cut,
+    reset: () => cutWith((socket) => void socket.resetAndDestroy()),
     mend: async () => {
       server = await listen(accept, port);
     },
@@ -54,6 +73,9 @@ export async function startTcpProxy(target: { host: string; port: number }): Pro
     thaw: () => {
       isFrozen = false;
       for (const socket of sockets) socket.resume();
+    },
+    delay: (ms) => {
+      delayMs = ms;
     },
     close: async () => {
       if (server.listening) await cut();

@@ -1,0 +1,151 @@
+// Writes the report of all runs: what was struck where, with what and how often, what was looked for, and where nothing ever
+// came by. Only figures that were counted; a run that went wrong is in it. Pure but for the machine's name.
+import os from 'node:os';
+import { instants } from './find-points.ts';
+import { queues } from './stores.ts';
+import type { Failure, Kept } from './tally.ts';
+import { troubleNames, troubleTexts } from './troubles.ts';
+
+export function writeReport(kept: Kept, points: readonly string[]): string {
+  const struckAt = (queue: string, point: string) =>
+    sum(kept.struck, (key) => key.startsWith(`${queue} `) && key.includes(` ${point} `));
+  const total = sum(kept.struck, () => true);
+  const [brokenOff = [], wrong = []] = [true, false].map((isMeant) =>
+    kept.failures.filter(({ differences }) => isBrokenOff(differences) === isMeant),
+  );
+  const lines = [
+    '# The crash explorer’s report',
+    '',
+    'Made by `npm run crash`; see [the record](decisions/035-crash-explorer.md) for how it works and what it does not see.',
+    '',
+    `- **Kills**: ${total} in ${sum(kept.rounds, () => true)} rounds.`,
+    `- **Deliveries answered 202 and looked for**: ${sum(kept.acknowledged, () => true)}.`,
+    `- **Rounds that were not as they must be**: ${wrong.length}${wrong.length === 0 ? '; lost 0, doubled 0' : ', listed below'}.`,
+    ...(brokenOff.length === 0
+      ? []
+      : [`- **Rounds that broke off, and say nothing**: ${brokenOff.length}, listed below.`]),
+    `- **Last run**: ${new Date().toISOString().slice(0, 10)}, ${os.cpus().length} × ${os.cpus()[0]?.model}, ${Math.round(os.totalmem() / 2 ** 30)} GB, Node ${process.versions.node}, ${os.type()}.`,
+    `- **Commits**: ${kept.commits.join(', ')}.`,
+    '- **To take it further**: `npm run crash -- --resume --kills 1000 --report docs/crash-report.md`.',
+    '',
+    '## What was done',
+    '',
+    `| What | ${queues.map((queue) => `queue on ${queue}`).join(' | ')} |`,
+    '| --- | --- | --- |',
+    ...troubleNames.map((trouble) => {
+      const counts = queues.map((queue) => sum(kept.struck, (key) => key.startsWith(`${queue} ${trouble} `)));
+      return `| ${troubleTexts[trouble]} | ${counts.join(' | ')} |`;
+    }),
+    `| all | ${queues.map((queue) => sum(kept.struck, (key) => key.startsWith(`${queue} `))).join(' | ')} |`,
+    `| rounds | ${queues.map((queue) => kept.rounds[queue] ?? 0).join(' | ')} |`,
+    `| deliveries answered 202 | ${queues.map((queue) => kept.acknowledged[queue] ?? 0).join(' | ')} |`,
+    '',
+    '## Where',
+    '',
+    'A point is one `await`, named after its file, its function and its place in it; each is three instants: before, during, after.',
+    '',
+    '| File | points | struck | kills, queue on postgres | kills, queue on redis |',
+    '| --- | --- | --- | --- | --- |',
+    ...writeFiles(points, struckAt),
+    '',
+    ...writeUnreached(kept, points, struckAt),
+    ...writeFailures('Rounds that were not as they must be', wrong),
+    ...writeFailures('Rounds that broke off', brokenOff),
+  ];
+  return `${lines.join('\n').trimEnd()}\n`;
+}
+
+function writeFiles(points: readonly string[], struckAt: (queue: string, point: string) => number): string[] {
+  const ofFile = Map.groupBy(points, (point) => point.split(' ')[0] ?? '');
+  return [...ofFile].map(([file, own]) => {
+    const counts = queues.map((queue) => own.reduce((all, point) => all + struckAt(queue, point), 0));
+    const struck = own.filter((point) => queues.some((queue) => struckAt(queue, point) > 0));
+    return `| \`${file}\` | ${own.length} | ${struck.length} | ${counts.join(' | ')} |`;
+  });
+}
+
+function writeUnreached(
+  kept: Kept,
+  points: readonly string[],
+  struckAt: (queue: string, point: string) => number,
+): string[] {
+  const isHit = (point: string) =>
+    queues.some((queue) =>
+      instants.some((instant) => kept.hits[`${queue} ${point} ${instant}`] !== undefined),
+    );
+  const isStruck = (point: string) => queues.some((queue) => struckAt(queue, point) > 0);
+  const unstruck = points.filter((point) => !isStruck(point));
+  const missed = unstruck.filter(isHit);
+  const unreached = unstruck.filter((point) => !isHit(point));
+  const say = (point: string) => `- \`${point}\`: ${reasonOf(point)}`;
+  return [
+    '## Points that nothing ever came by',
+    '',
+    ...(unreached.length === 0 ? ['None.'] : unreached.map(say)),
+    '',
+    ...(missed.length === 0
+      ? []
+      : [
+          '## Points that something came by, and never while they were armed',
+          '',
+          ...missed.map((p) => `- \`${p}\``),
+          '',
+        ]),
+  ];
+}
+
+// Why the traffic of a round does not lead there.
+const reasons: readonly (readonly [RegExp, string])[] = [
+  [/undoAll|stop#|close#|drain#|release|disconnect|endWriting|\brun#/, 'only in a stop in good order'],
+  [/admit-by-pull|findEvidence|judge/, 'what iLive’s own word admits, which few rounds ask for'],
+  [/setAside|damaged|unopened|layBy/, 'damaged or sealed records; see `test/pure/outage-damage.test.ts`'],
+  [
+    /mend|oneByOne|halve|parkRejected|Alone/,
+    'a delivery that breaks its batch, which no message of the traffic does',
+  ],
+  [
+    /finishRotation/,
+    'a rotation is begun in each round, and its end is refused while the old secret matches',
+  ],
+  [/dropRefusals/, 'refusals that are purged, or too old'],
+  [
+    /ilive\/client\.ts|call-retry|call-breaker|rate-limit|learnBudget/,
+    'calls that no path makes, or troubles of iLive’s',
+  ],
+  [
+    /visitAbandoned|createAbandonedVisit/,
+    'what a dead receiver left; see `test/crash/outage-survives-sigkill.test.ts`',
+  ],
+  [
+    /recordBatch#[23]|applyOrHalve|keepApart|countAttempt|commitGroup#2/,
+    'a delivery that Postgres refuses, which no message of the traffic is',
+  ],
+  [
+    /endUnasked|end#|endSession/,
+    'sessions that iLive refuses or nobody can ask about; see `test/postgres/ledger.test.ts`',
+  ],
+];
+
+function reasonOf(point: string): string {
+  return reasons.find(([pattern]) => pattern.test(point))?.[1] ?? 'no round’s traffic leads there';
+}
+
+function isBrokenOff(differences: readonly string[]): boolean {
+  return differences[0]?.startsWith('the round broke off') ?? false;
+}
+
+function writeFailures(title: string, failures: readonly Failure[]): string[] {
+  if (failures.length === 0) return [];
+  return [
+    `## ${title}`,
+    '',
+    ...failures.map(
+      ({ seed, queue, at, differences }) =>
+        `- seed ${seed}, queue on ${queue}, ${at}: ${differences[0]?.split('\n')[0]?.slice(0, 300)}`,
+    ),
+  ];
+}
+
+function sum(counts: Readonly<Record<string, number>>, isMeant: (key: string) => boolean): number {
+  return Object.entries(counts).reduce((all, [key, count]) => (isMeant(key) ? all + count : all), 0);
+}

@@ -1,0 +1,169 @@
+// Strikes one round's processes and stores, one after the other: arms everybody at the instants that were struck least, and
+// where none of them comes by, at more of them, until one does. Between the strikes the wire to Postgres is cut now and then,
+// so that the outage store is written and drained, and struck there too.
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Random } from '../../../src/simulator/random.ts';
+import type { Arming, Strike } from './child-points.ts';
+import type { Crew, Member } from './crew.ts';
+import { instants } from './find-points.ts';
+import type { Lane } from './lane.ts';
+import { interrupt, makeTrouble, pickTrouble, selfOf, type TroubleName } from './troubles.ts';
+
+export interface StrikeLoopOptions {
+  readonly lane: Lane;
+  readonly crew: Crew;
+  readonly random: Random;
+  readonly dataDir: string;
+  readonly hasOutages: boolean;
+  /** Where nothing is left to strike at. */
+  readonly isOver: () => boolean;
+}
+
+// Struck while it starts, or else once it is at work: there is more to hit then.
+const earlyShare = 0.2;
+// Of the kills, those of a process that is just stopping.
+const stoppingShare = 0.12;
+const startMaxMs = 2_000;
+const workMaxMs = 400;
+// Of the points that are known to be reached, first those that were struck least, and then more and more of them.
+const shares = [0.15, 0.3, 0.5, 0.75, 1, 1, 1, 1];
+const widenAfterMs = 300;
+const hitMax = 4;
+
+/** Gives what was struck, in order; resolves once every trouble is undone. */
+export async function strikeAll(options: StrikeLoopOptions): Promise<string[]> {
+  const { lane, crew, random, isOver } = options;
+  const wire = createTurns();
+  const struck: string[] = [];
+  let isDone = false;
+  const outages = options.hasOutages ? cutNowAndThen(options, wire, () => isDone) : Promise.resolve();
+  try {
+    while (struck.length < lane.options.strikesPerRound && !isOver()) {
+      const trouble = pickTrouble(random, lane.queue, lane.options.troubles);
+      const needsWire = trouble !== 'kill' && trouble !== 'freeze' && !trouble.startsWith('redis');
+      const giveBack = needsWire ? await wire.take() : () => {};
+      try {
+        const strikes = await strikeOnce(trouble, options);
+        struck.push(...strikes);
+        if (strikes.length === 0) break;
+      } finally {
+        giveBack();
+      }
+    }
+  } finally {
+    isDone = true;
+    crew.arm(null, (member, strike) => followLate(member, strike, options));
+    await outages;
+  }
+  return struck;
+}
+
+async function strikeOnce(trouble: TroubleName, options: StrikeLoopOptions): Promise<string[]> {
+  const { lane, crew, random, isOver } = options;
+  const { tally, queue, packed } = lane;
+  const struck: string[] = [];
+  const consequences: Promise<void>[] = [];
+  const { promise: first, resolve } = Promise.withResolvers<true>();
+  const onStrike = (member: Member, strike: Strike) => {
+    // Two may come by in the same moment; a store is struck once.
+    const isLate = strike.trouble !== trouble || (struck.length > 0 && selfOf(trouble).isWaitedFor);
+    if (isLate) return followLate(member, strike, options);
+    const { instant, hit } = strike;
+    tally.addStrike(queue, trouble, instant);
+    const name = `${packed.points[Math.floor(instant / 3)]} ${instants[instant % 3]}`;
+    struck.push(`${trouble} of ${member.place} at ${name}, hit ${hit}`);
+    consequences.push(follow(trouble, member, options));
+    resolve(true);
+  };
+  if (!random.chance(earlyShare)) {
+    await Promise.race([crew.listening().catch(() => {}), pause(startMaxMs)]);
+    await pause(random.whole(20, workMaxMs));
+  }
+  const isStopping = trouble === 'kill' && random.chance(stoppingShare);
+  const stopped = isStopping ? crew.members[random.whole(0, crew.members.length - 1)] : undefined;
+  for (const [turn, share] of shares.entries()) {
+    if (struck.length > 0 || isOver()) break;
+    const arming: Arming = {
+      trouble,
+      instants: lane.options.forced ?? tally.leastStruck(queue, trouble, share),
+      hit: turn === 0 ? random.whole(1, hitMax) : 1,
+      ...selfOf(trouble),
+    };
+    crew.arm(arming, onStrike);
+    if (turn === 0 && stopped !== undefined) consequences.push(stop(stopped, crew));
+    await Promise.race([first, pause(widenAfterMs)]);
+  }
+  // The other process may be struck in this very moment: its handler stays.
+  crew.arm(null, onStrike);
+  await Promise.all(consequences);
+  return struck;
+}
+
+// Struck in the moment in which it was disarmed: it is seen to, and not counted.
+function followLate(member: Member, strike: Strike, options: StrikeLoopOptions): void {
+  const trouble = strike.trouble as TroubleName;
+  if (selfOf(trouble).isWaitedFor) member.child.release();
+  else void follow(trouble, member, options);
+}
+
+async function follow(trouble: TroubleName, member: Member, options: StrikeLoopOptions): Promise<void> {
+  const { crew, random, lane, dataDir } = options;
+  const { child } = member;
+  if (trouble === 'kill') return takePlace(member, crew);
+  if (trouble === 'freeze') {
+    await pause(random.whole(200, 1_800));
+    if (random.chance(0.7)) return child.signal('SIGCONT');
+    member.isEnding = true;
+    child.signal('SIGKILL');
+    return takePlace(member, crew);
+  }
+  await makeTrouble(trouble, { stores: lane.stores, random, dataDir, release: child.release });
+}
+
+// Told to stop in good order, and struck on the way where it comes by.
+async function stop(member: Member, crew: Crew): Promise<void> {
+  member.child.signal('SIGTERM');
+  return takePlace(member, crew);
+}
+
+async function takePlace(member: Member, crew: Crew): Promise<void> {
+  const { child } = member;
+  member.isEnding = true;
+  await child.ended;
+  crew.replace(member, child);
+}
+
+async function cutNowAndThen(
+  { lane, random }: StrikeLoopOptions,
+  wire: Turns,
+  isDone: () => boolean,
+): Promise<void> {
+  while (!isDone()) {
+    for (let waits = random.whole(25, 60); waits > 0 && !isDone(); waits -= 1) await pause(100);
+    if (isDone()) return;
+    const giveBack = await wire.take();
+    try {
+      await interrupt(lane.stores.postgresWire, 'cut', random.whole(100, 600), () => {});
+    } finally {
+      giveBack();
+    }
+  }
+}
+
+interface Turns {
+  /** Resolves when it is one's turn; to be given back. */
+  take(): Promise<() => void>;
+}
+
+function createTurns(): Turns {
+  let last: Promise<void> = Promise.resolve();
+  return {
+    take: async () => {
+      const before = last;
+      const { promise, resolve } = Promise.withResolvers<void>();
+      last = promise;
+      await before;
+      return resolve;
+    },
+  };
+}

@@ -1,0 +1,56 @@
+// Which sources hold the paths that the explorer kills at: receive, process, pull, sweep, replay, admit and drain, with what
+// they all stand on. Rooms are listed whole, so that a new file of theirs is watched by itself; what is left out is named with
+// its reason. It knows names only, and reads nothing but the folders.
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+
+export const root = path.resolve(import.meta.dirname, '../../..');
+
+const rooms = ['db', 'ilive', 'outage', 'queue', 'reconcile', 'workers', 'operations'];
+// Of these rooms and folders only what stands on one of the paths.
+const single = [
+  'http/receive-webhook.ts',
+  'http/group-commit.ts',
+  'http/read-body.ts',
+  'http/admission.ts',
+  'http/expect-session.ts',
+  'service.ts',
+  'service-outage.ts',
+  'service-receiver.ts',
+  'service-worker.ts',
+  'service-operator.ts',
+];
+const leftOut: readonly (readonly [RegExp, string])[] = [
+  [/^db\/(embedded|open|migrate)/, 'the embedded Postgres and the first start have tests of their own'],
+  [
+    /^db\/(find-|read-replicas|replica-facts|server-facts|status|completeness|changes|listen|waits|alerts|api-keys)/,
+    'reads',
+  ],
+  [/^db\/idempotency-keys/, 'creating sessions at iLive'],
+  [/^ilive\/(detect-dialect|images)/, 'not on the pull’s path'],
+  [
+    /^operations\/(doctor|send-probe|status|api-keys|audit\.ts$|look-at-vendor|rehearse|pauses)/,
+    'looks, and what operators set up',
+  ],
+  [/^queue\/inspect/, 'looks'],
+  [/^outage\/look-at-folder/, 'looks'],
+];
+
+export interface WatchedFile {
+  /** Such as `db/deliveries.ts`. */
+  readonly name: string;
+  readonly text: string;
+}
+
+/** The sources in which every `await` is a point. */
+export function readWatchedFiles(): WatchedFile[] {
+  const inRooms = rooms.flatMap((room) =>
+    readdirSync(path.join(root, 'src', room))
+      .filter((name) => name.endsWith('.ts'))
+      .map((name) => `${room}/${name}`),
+  );
+  return [...inRooms, ...single]
+    .filter((name) => !leftOut.some(([pattern]) => pattern.test(name)))
+    .sort()
+    .map((name) => ({ name, text: readFileSync(path.join(root, 'src', name), 'utf8') }));
+}
