@@ -21,6 +21,7 @@ interface Run {
   readonly tally: Tally;
   readonly struckBefore: number;
   readonly startedMs: number;
+  readonly commit: string;
   isStopped: boolean;
   failureCount: number;
 }
@@ -77,6 +78,7 @@ async function runLanes(options: Options, shared: Parameters<typeof openLane>[1]
     tally,
     struckBefore: tally.strikeCount(),
     startedMs: performance.now(),
+    commit: readCommit(),
     isStopped: false,
     failureCount: 0,
   };
@@ -95,7 +97,7 @@ async function runLanes(options: Options, shared: Parameters<typeof openLane>[1]
     await Promise.all(lanes.map((lane) => runLane(lane, run)));
   } finally {
     await Promise.all(lanes.map((lane) => lane.stop()));
-    tally.addRun(readCommit(), (performance.now() - run.startedMs) / 1_000);
+    tally.addRun(run.commit, (performance.now() - run.startedMs) / 1_000);
     tally.save();
   }
   report(options, packed.points);

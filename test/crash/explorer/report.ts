@@ -96,38 +96,43 @@ function writeUnreached(
 
 // Why the traffic of a round does not lead there.
 const reasons: readonly (readonly [RegExp, string])[] = [
-  [/undoAll|stop#|close#|drain#|release|disconnect|endWriting|\brun#/, 'only in a stop in good order'],
-  [/admit-by-pull|findEvidence|judge/, 'what iLive’s own word admits, which few rounds ask for'],
-  [/setAside|damaged|unopened|layBy/, 'damaged or sealed records; see `test/pure/outage-damage.test.ts`'],
-  [
-    /mend|oneByOne|halve|parkRejected|Alone/,
-    'a delivery that breaks its batch, which no message of the traffic does',
-  ],
-  [
-    /finishRotation/,
-    'a rotation is begun in each round, and its end is refused while the old secret matches',
-  ],
-  [/dropRefusals/, 'refusals that are purged, or too old'],
-  [
-    /ilive\/client\.ts|call-retry|call-breaker|rate-limit|learnBudget/,
-    'calls that no path makes, or troubles of iLive’s',
-  ],
   [
     /visitAbandoned|createAbandonedVisit/,
     'what a dead receiver left; see `test/crash/outage-survives-sigkill.test.ts`',
   ],
   [
-    /recordBatch#[23]|applyOrHalve|keepApart|countAttempt|commitGroup#2/,
-    'a delivery that Postgres refuses, which no message of the traffic is',
+    /setAside|layBy|putAside|listSegments/,
+    'damaged or sealed records; see `test/pure/outage-damage.test.ts`',
   ],
   [
-    /endUnasked|end#|endSession/,
+    /recordBatch#[23]|applyOrHalve|keepApart|countAttempt|commitGroup#2/,
+    'a delivery that Postgres refuses as data, which no message of the traffic is',
+  ],
+  [
+    /endUnasked|\bend#|endSession|ask#3/,
     'sessions that iLive refuses or nobody can ask about; see `test/postgres/ledger.test.ts`',
+  ],
+  [
+    /fetchPhoto|compareFaces|detectFaces|withRetries#2|ilive\/rate-limit|learnBudget/,
+    'calls that no path makes, or troubles of iLive’s',
+  ],
+  [
+    /finishRotation/,
+    'a rotation is begun in each round, and its end is refused while the old secret matches',
+  ],
+  [
+    /replay-batch|rehearseReplay|findEvidence/,
+    'what few rounds come to: something to mend, a dry run, iLive’s own word',
+  ],
+  [/dropRefusals|makeRoom|recordRefusals/, 'refusals that are purged, too old or too many'],
+  [
+    /\b(drain|stop|close|run|disconnect|undoAll)#/,
+    'only in a stop in good order, and behind others that were struck first',
   ],
 ];
 
 function reasonOf(point: string): string {
-  return reasons.find(([pattern]) => pattern.test(point))?.[1] ?? 'no round’s traffic leads there';
+  return reasons.find(([pattern]) => pattern.test(point))?.[1] ?? 'no round has come there yet';
 }
 
 function isBrokenOff(differences: readonly string[]): boolean {
