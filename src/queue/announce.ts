@@ -123,7 +123,7 @@ function hangBell(backend: QueueBackend, lane: Lane, { batchMaxIds, timeoutMs }:
       gathered.push(...ids);
       // Whoever comes first orders the next ring; the others ride along with it.
       if (isFirst) ringing = ringNext(queue, ringing);
-      await Promise.race([ringing, timeout(timeoutMs)]);
+      await within(timeoutMs, ringing);
     },
   };
 }
@@ -139,8 +139,9 @@ async function addJobs(queue: Queue, ids: readonly string[], batchMaxIds: number
   else await queue.addBulk(jobs);
 }
 
-function timeout(ms: number): Promise<never> {
-  return new Promise((_, reject) => {
-    setTimeout(() => reject(new Error(`no answer within ${ms} ms`)), ms).unref();
-  });
+async function within(ms: number, work: Promise<void> | undefined): Promise<void> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => reject(new Error(`no answer within ${ms} ms`)), ms);
+  timer.unref();
+  await Promise.race([work, promise]).finally(() => clearTimeout(timer));
 }

@@ -79,13 +79,13 @@ test('a worker whose lease another has taken over stops, and leaves that lease a
   let batches = 0;
   const wait = async () => {
     batches += 1;
-    await db.query({ text: `update replays set lease_until = now() + interval '1 hour'` });
+    await db.query({ text: `update replays set lease_until = now() + interval '50 seconds'` });
   };
   await runReplays(runDependencies(db, { batch: 1 }, { wait }), never);
   expect(batches).toBe(1);
   expect(await progress(id)).toMatchObject({ state: 'running', replayed: 1 });
   const [lease] = await db.query({
-    text: `select lease_until > now() + interval '50 minutes' as kept from replays`,
+    text: `select lease_until > now() + interval '30 seconds' as kept from replays`,
   });
   expect(lease).toEqual({ kept: true });
 });
