@@ -70,7 +70,8 @@ export async function findSubject(
     (fact.sessionId !== null && own.has(sessionKeyText({ ...fact, sessionId: fact.sessionId })));
   const matchesSaid = await findFaceMatchStatements(db, subject, sessions, limit + 1);
   const alertsSaid = await findAlertStatements(db, subject, sessions, limit + 1);
-  const disputes = moment.asOf === null ? [] : disputesOf(sessions, histories, moment);
+  // Also of sessions that were somebody else's by then: a dispute that had named this person may have come to name the other.
+  const disputes = moment.asOf === null ? [] : disputesOf(rows, histories, moment);
   const faceMatches = latestOfEach(matchesSaid, ({ matchId }) => matchId, moment).filter(isTheirs);
   const alerts = latestOfEach([...alertsSaid, ...disputes], ({ alertId }) => alertId, moment)
     .filter(isTheirs)

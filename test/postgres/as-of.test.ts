@@ -13,6 +13,7 @@ import {
   happenedAt,
   histories,
   lateContradiction,
+  movedDispute,
   play,
   references,
   timeOf,
@@ -149,6 +150,6 @@ test('guarantee 21: as_of is a replay of what had happened by then, also with kn
       });
       expect(withoutExpectation(answered)).toEqual(withoutExpectation(expected as Said));
     }),
-    { numRuns: runs, examples: [[[lateContradiction, 0, 0, false]]] },
+    { numRuns: runs, examples: [[[lateContradiction, 0, 0, false]], [[movedDispute, 3, 0, false]]] },
   );
 }, 120_000);

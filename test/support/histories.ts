@@ -83,6 +83,15 @@ export const lateContradiction: Step[] = [
   step('pull', { verdict: 'fail', ageSeconds: 245 }),
 ];
 
+/** A dispute that names one person, and names another before anybody has written it down. */
+export const movedDispute: Step[] = [
+  step('pull', { reference: null, isLeft: true }),
+  step('webhook', { reference: 'bert', verdict: 'retry', isLeft: true }),
+  step('webhook', { reference: null, isLeft: false }),
+  step('webhook', { reference: 'anna', verdict: 'fail', isLeft: true }),
+  step('webhook', { reference: null, verdict: 'retry', isLeft: true }),
+];
+
 /** When a step is done. */
 export const timeOf = (index: number) => new Date(Date.parse('2026-04-11T09:10:00Z') + index * 60_000);
 
