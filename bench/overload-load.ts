@@ -1,7 +1,7 @@
 // A load that does not wait for answers, as a process of its own: so many requests a second are due, each on a connection
 // that is free, a new one where none is, up to a number. They are made ahead and written as bytes, so that this process can
 // offer more than the service takes. What was turned away is sent again later in place of a new one: nobody has taken it, so
-// it is no repeat. Times are counted from when a request was due.
+// it is no repeat.
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createSigner } from './deliveries-to-send.ts';
@@ -24,6 +24,7 @@ export interface OverloadResult {
   readonly seconds: number;
   readonly accepted: Times;
   readonly turnedAway: Times;
+  readonly turnedAwaySinceSent: Times;
   /** By status; `0` for a connection that broke. */
   readonly others: Readonly<Record<string, number>>;
   /** Due while every connection was taken, and not sent within a second: who wanted to send gave up. */
@@ -53,9 +54,10 @@ function createLoad(job: OverloadJob) {
 
   const sendOn = (socket: Socket, dueAt: number) => {
     const request = again.pop() ?? fresh.next();
+    const sentAt = performance.now();
     exchange(socket, request, (status, isOpen) => {
       underWay -= 1;
-      tally.note(status, performance.now() - dueAt);
+      tally.note(status, { dueAt, sentAt });
       if (status === 503) again.push(request);
       if (!isOpen) return void socket.destroy();
       const next = waiting.next();
@@ -77,7 +79,7 @@ function createLoad(job: OverloadJob) {
       onOpen: (socket) => sendOn(socket, dueAt),
       onFailed: () => {
         underWay -= 1;
-        tally.note(0, performance.now() - dueAt);
+        tally.note(0, { dueAt, sentAt: dueAt });
       },
       onClosed: (socket) => {
         connections -= 1;

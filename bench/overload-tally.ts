@@ -1,4 +1,5 @@
-// What a load that does not wait was told, and how long each answer took.
+// What a load that does not wait was told, and how long each answer took: from when it was due, which counts what the sender
+// itself waited for a free connection, and from when it was sent.
 import { quantile } from './statistics.ts';
 
 export interface Times {
@@ -10,11 +11,14 @@ export interface Times {
 
 export function createTally() {
   const times: Record<'202' | '503', number[]> = { 202: [], 503: [] };
+  const turnedAwaySinceSent: number[] = [];
   const others: Record<string, number> = {};
   let unsentCount = 0;
   return {
-    note: (status: number, ms: number) => {
-      if (status === 202 || status === 503) times[status].push(ms);
+    note: (status: number, { dueAt, sentAt }: { readonly dueAt: number; readonly sentAt: number }) => {
+      const at = performance.now();
+      if (status === 503) turnedAwaySinceSent.push(at - sentAt);
+      if (status === 202 || status === 503) times[status].push(at - dueAt);
       else others[status] = (others[status] ?? 0) + 1;
     },
     unsent: () => {
@@ -23,6 +27,7 @@ export function createTally() {
     result: () => ({
       accepted: timesOf(times[202]),
       turnedAway: timesOf(times[503]),
+      turnedAwaySinceSent: timesOf(turnedAwaySinceSent),
       others,
       unsentCount,
     }),

@@ -71,21 +71,23 @@ export function watchMemory(pid: number) {
 
 // As a platform would probe it: once a second, with five seconds of patience.
 export function watchReadiness(address: string) {
-  let unready = 0;
-  const timer = setInterval(() => {
-    fetch(new URL('/readyz', address), { signal: AbortSignal.timeout(5_000) }).then(
-      ({ status }) => {
-        if (status !== 200) unready += 1;
-      },
-      () => {
-        unready += 1;
-      },
+  const lost: string[] = [];
+  let slowestMs = 0;
+  const look = async () => {
+    const sentAt = performance.now();
+    const answer = await fetch(new URL('/readyz', address), { signal: AbortSignal.timeout(5_000) }).then(
+      async (response) => (response.status === 200 ? undefined : `${response.status} ${await response.text()}`),
+      (error: unknown) => String(error),
     );
-  }, 1_000);
+    const ms = performance.now() - sentAt;
+    slowestMs = Math.max(slowestMs, ms);
+    if (answer !== undefined) lost.push(`after ${ms.toFixed(0)} ms: ${answer}`);
+  };
+  const timer = setInterval(look, 1_000);
   return {
     stop: () => {
       clearInterval(timer);
-      return unready;
+      return { lost, slowestMs };
     },
   };
 }

@@ -45,7 +45,7 @@ Usage: npm run bench:overload -- [options]
   --connections N      at most, of the load (default 1000)
   --accepted-ms N      99 of 100 that are accepted are answered within (default 8000, ADMISSION_MAX_WAIT_MS)
   --max-wait-ms N      ADMISSION_MAX_WAIT_MS of the service (default 8000); a lower one turns away sooner
-  --turned-away-ms N   99 of 100 that are turned away are told so within (default 1000)
+  --turned-away-ms N   99 of 100 that are turned away are told so within, from when they are sent (default 1000)
   --rss-mib N          memory of the service at most (default 512)
   --healthy-ms N       a lone delivery is answered within, when all is well (default 500)
   --healthy-seconds N  so soon after the end all is well again (default 5)
@@ -155,7 +155,7 @@ async function run(options: OverloadOptions, bench: Bench): Promise<boolean> {
     before,
     healthyMs,
     peakMib: memory.stop(),
-    unready: readiness.stop(),
+    readiness: readiness.stop(),
     acceptedCount: await countAccepted(service, signal),
   });
 }
@@ -187,14 +187,14 @@ interface Outcome {
   readonly before: readonly number[];
   readonly healthyMs: number | undefined;
   readonly peakMib: number;
-  readonly unready: number;
+  readonly readiness: { readonly lost: readonly string[]; readonly slowestMs: number };
   readonly acceptedCount: number;
 }
 
 async function judge(options: OverloadOptions, outcome: Outcome): Promise<boolean> {
-  const { loaded, before, healthyMs, peakMib, unready, capacity, perSecond, service } = outcome;
+  const { loaded, before, healthyMs, peakMib, readiness, capacity, perSecond, service } = outcome;
   const counters = await readCounters(service);
-  const { accepted, turnedAway, others, unsentCount } = loaded;
+  const { accepted, turnedAway, turnedAwaySinceSent, others, unsentCount } = loaded;
   const told = counters.get('ilive_deliveries_received_total') ?? 0;
   const rate = (count: number) => `${count} (${(count / loaded.seconds).toFixed(0)} a second)`;
   const show = ({ p50Ms, p99Ms, maxMs }: Times) =>
@@ -203,19 +203,20 @@ async function judge(options: OverloadOptions, outcome: Outcome): Promise<boolea
 offered                  ${perSecond} a second for ${options.seconds} s, ${(perSecond / capacity).toFixed(1)} times what is taken; ${loaded.connections} connections
 answered 202             ${rate(accepted.count)}: ${show(accepted)}
 answered 503             ${rate(turnedAway.count)}: ${show(turnedAway)}
+  from when it was sent  ${show(turnedAwaySinceSent)}
 otherwise                ${JSON.stringify(others)}
 given up by the sender   ${rate(unsentCount)}, since every connection was taken
 made while it ran        ${loaded.lateCount}
 memory at most           ${peakMib.toFixed(0)} MiB
-readiness lost           ${unready} times
+readiness                lost ${readiness.lost.length} times ${readiness.lost.join('; ')}, told within ${readiness.slowestMs.toFixed(0)} ms
 a lone delivery before   p99 ${quantile(before, 0.99).toFixed(0)} ms; as quick as it should be again ${healthyMs === undefined ? 'never' : `${(Math.max(0, healthyMs) / 1000).toFixed(1)} s`} after the end
 in the tables            ${outcome.acceptedCount} of ${told}`);
   return (
     accepted.count > 0 &&
     accepted.p99Ms <= options.acceptedMs &&
-    turnedAway.p99Ms <= options.turnedAwayMs &&
+    turnedAwaySinceSent.p99Ms <= options.turnedAwayMs &&
     Object.keys(others).length === 0 &&
-    unready === 0 &&
+    readiness.lost.length === 0 &&
     peakMib <= options.rssMib &&
     healthyMs !== undefined &&
     healthyMs <= options.healthySeconds * 1000 &&

@@ -8,7 +8,7 @@ import type { Log } from '../log.ts';
 import type { ApiDependencies } from './api.ts';
 import { mountDocs } from './docs.ts';
 import { problemOf, requestIdOf, sendProblem } from './error-response.ts';
-import { type HealthDependencies, showHealth, showReadiness } from './health.ts';
+import { createReadiness, type HealthDependencies, showHealth } from './health.ts';
 import { type MannersDependencies, mountManners } from './manners.ts';
 import { type ReceiveDependencies, receiveWebhook } from './receive-webhook.ts';
 import { refuseMethod } from './refuse-method.ts';
@@ -46,7 +46,7 @@ export function createApp(deps: AppDependencies): RequestListener {
     next();
   });
   mount(app, '/healthz', showHealth);
-  mount(app, '/readyz', (_req, res) => showReadiness(deps.health, res));
+  mount(app, '/readyz', createReadiness(deps.health));
   mount(app, '/metrics', async (_req, res) => {
     res.type(deps.registry.contentType).send(await deps.registry.metrics());
   });

@@ -14,32 +14,48 @@ export interface HealthDependencies {
   readonly lookAtOutage: (() => { readonly state: string; readonly since: Date | null }) | undefined;
 }
 
-// A probe waits no longer, whatever the database does; those who ask usually give up after a few seconds.
+// A database that has not answered by then is away.
 const databaseLookMs = 2_000;
+// One that was up a moment ago is waited for no longer: a probe that comes late does more harm than one that is a look behind.
+const knownWaitMs = 200;
 
 export function showHealth(_req: Request, res: Response): void {
   res.json({ status: 'alive' });
 }
 
 /** 200 while deliveries can be taken and the service is not stopping, else 503; says which. */
-export async function showReadiness(deps: HealthDependencies, res: Response): Promise<void> {
-  const isStopping = deps.isStopping();
-  const isDatabaseUp = await isUp(deps);
-  const outage = deps.lookAtOutage?.().state;
-  const isReady = !isStopping && (isDatabaseUp || outage === 'ready' || outage === 'taking');
-  res.status(isReady ? 200 : 503).json({
-    status: isReady ? 'ready' : isStopping ? 'stopping' : 'unready',
-    database: isDatabaseUp ? 'up' : 'down',
-    ...(outage === undefined ? {} : { outage_store: outage }),
-    role: deps.role,
-    queue: deps.queue,
-  });
+export function createReadiness(deps: HealthDependencies): (req: Request, res: Response) => Promise<void> {
+  const isUp = createDatabaseLook(deps.db);
+  return async (_req, res) => {
+    const isDatabaseUp = await isUp();
+    const isStopping = deps.isStopping();
+    const outage = deps.lookAtOutage?.().state;
+    const isReady = !isStopping && (isDatabaseUp || outage === 'ready' || outage === 'taking');
+    res.status(isReady ? 200 : 503).json({
+      status: isReady ? 'ready' : isStopping ? 'stopping' : 'unready',
+      database: isDatabaseUp ? 'up' : 'down',
+      ...(outage === undefined ? {} : { outage_store: outage }),
+      role: deps.role,
+      queue: deps.queue,
+    });
+  };
 }
 
-async function isUp({ db }: HealthDependencies): Promise<boolean> {
-  const answer = db.query({ text: 'select 1' }).then(
-    () => true,
-    () => false,
-  );
-  return Promise.race([answer, wait(databaseLookMs, false, { ref: false })]);
+// One look at a time, however many ask.
+function createDatabaseLook(db: Database): () => Promise<boolean> {
+  let wasUp = false;
+  let looking: Promise<boolean> | undefined;
+  const look = async () => {
+    const answer = db.query({ text: 'select 1' }).then(
+      () => true,
+      () => false,
+    );
+    wasUp = await Promise.race([answer, wait(databaseLookMs, false, { ref: false })]);
+    looking = undefined;
+    return wasUp;
+  };
+  return () => {
+    looking ??= look();
+    return wasUp ? Promise.race([looking, wait(knownWaitMs, true, { ref: false })]) : looking;
+  };
 }

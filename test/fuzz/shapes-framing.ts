@@ -186,11 +186,12 @@ function tooLarge(making: Making): Turn {
   return { pieces: [writeRequest(`POST ${frontDoor} HTTP/1.1`, head, body)], leaves: true };
 }
 
-// The service's own limit has to end these: nothing more comes.
+// The service's own limit has to end these: nothing more comes. At least one byte is sent: behind a request that was answered,
+// none at all would be a connection that is idle, which may stay open for longer.
 function slow(making: Making): Turn {
   const { random } = making;
   const whole = writePost(making, {}, bytesOf(`{"event":"${'x'.repeat(random.whole(0, 200))}"}`));
-  const until = random.whole(0, whole.length - 1);
+  const until = random.whole(1, whole.length - 1);
   const pieces: Piece[] = [];
   const step = Math.ceil(until / random.whole(1, 8)) || 1;
   for (let at = 0; at < until; at += step) {
