@@ -76,7 +76,8 @@ export function watchReadiness(address: string) {
   const look = async () => {
     const sentAt = performance.now();
     const answer = await fetch(new URL('/readyz', address), { signal: AbortSignal.timeout(5_000) }).then(
-      async (response) => (response.status === 200 ? undefined : `${response.status} ${await response.text()}`),
+      async (response) =>
+        response.status === 200 ? undefined : `${response.status} ${await response.text()}`,
       (error: unknown) => String(error),
     );
     const ms = performance.now() - sentAt;
