@@ -200,11 +200,25 @@ interface OnPostgres {
   getBackend(): PostgresQueueBackend;
 }
 
-// BullMQ listens for errors of its connections only between uses; one that breaks in its hands would end the process.
+interface Heard {
+  on(event: 'error', hear: (error: Error) => void): unknown;
+}
+
+// BullMQ listens for errors of its connections only between uses; one that breaks in its hands would end the process. So would
+// one that listens for jobs and breaks with the very bytes that opened it (bullmq 6.7.0): it is heard from its making on.
 function hearErrors(opened: OnPostgres, log: Log): void {
-  opened
-    .getBackend()
-    .connection.pool.on('connect', (client: { on(event: 'error', hear: (error: Error) => void): void }) =>
-      client.on('error', (error) => log.debug({ err: error }, 'queue connection')),
-    );
+  const hear = (client: Heard) =>
+    client.on('error', (error) => log.debug({ err: error }, 'queue connection'));
+  const { connection } = opened.getBackend();
+  connection.pool.on('connect', hear);
+  const makesClients = connection as unknown as { pgModule: { Client: new (config: unknown) => Heard } };
+  const { Client } = makesClients.pgModule;
+  makesClients.pgModule = {
+    Client: class extends Client {
+      constructor(config: unknown) {
+        super(config);
+        hear(this);
+      }
+    },
+  };
 }

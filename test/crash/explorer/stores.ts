@@ -144,10 +144,15 @@ async function startPostgres(dataDir: string): Promise<{ postgres: CrashPostgres
 // Below the ports that connections are made from: one of those may take a port in the moment in which it is cut.
 const firstPort = 12_000;
 const portCount = 18_000;
+// Never the same twice: the port of a service that is just killed is free for a moment, and another lane that took it would
+// have the deliveries of both.
+const given = new Set<number>();
 
 export async function findFreePort(): Promise<number> {
   for (;;) {
     const port = firstPort + Math.floor(Math.random() * portCount);
+    if (given.has(port)) continue;
+    given.add(port);
     const { promise, resolve } = Promise.withResolvers<boolean>();
     const server = createServer();
     server.once('error', () => resolve(false));
