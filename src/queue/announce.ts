@@ -42,8 +42,8 @@ const failureLogIntervalMs = 10_000;
 // How long after the ring before the next one may go: the longer the more come in, so that their number grows with the
 // square of it. A job costs Postgres and the process several times what one more id in it does (measured 2026-11-25), and
 // at some hundreds a second nobody waits.
-const ringIntervalPerThousandASecondMs = 7;
-const ringIntervalMaxMs = 50;
+const ringIntervalPerThousandASecondMs = 20;
+const ringIntervalMaxMs = 100;
 
 export function createAnnouncer(backend: QueueBackend, options: AnnounceOptions): Announcer {
   let lastLoggedAt = 0;
