@@ -3,6 +3,7 @@
 // strikes the wire to Postgres is cut now and then, so that the outage store is written and drained, and struck there too.
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Random } from '../../../src/simulator/random.ts';
+import type { TcpProxy } from '../../support/tcp-proxy.ts';
 import type { Strike } from './child-points.ts';
 import type { Crew, Member } from './crew.ts';
 import { instants } from './find-points.ts';
@@ -40,8 +41,7 @@ export async function strikeAll(options: StrikeLoopOptions): Promise<string[]> {
   try {
     while (struck.length < lane.options.strikesPerRound && !isOver()) {
       const trouble = pickTrouble(random, lane.queue, lane.options.troubles);
-      const needsWire = trouble !== 'kill' && trouble !== 'freeze' && !trouble.startsWith('redis');
-      const giveBack = needsWire ? await wire.take() : () => {};
+      const giveBack = needsWire(trouble) ? await wire.take() : () => {};
       try {
         const isPatient = random.chance(patientShare / (1 + vainCount));
         const { strikes, isVain } = await strikeOnce(trouble, options, { wire, isPatient });
@@ -91,7 +91,7 @@ async function strikeOnce(
     if (struck.length > 0 || isOver()) break;
     turnCount += 1;
     crew.arm({ trouble, instants: turn.instants(), hit: turn.hit, ...selfOf(trouble) }, onStrike);
-    const stopping = turn.isStop ? stopOne(options, wire) : undefined;
+    const stopping = turn.isStop ? stopOne(options, needsWire(trouble) ? undefined : wire) : undefined;
     if (stopping !== undefined) consequences.push(stopping);
     const over = untilOver(isOver, first, turn.waitMs);
     await Promise.race([over, ...(stopping === undefined ? [] : [stopping])]);
@@ -100,6 +100,10 @@ async function strikeOnce(
   crew.arm(null, onStrike);
   await Promise.all(consequences);
   return { strikes: struck, isVain: isPatient && turnCount > 1 };
+}
+
+function needsWire(trouble: TroubleName): boolean {
+  return trouble !== 'kill' && trouble !== 'freeze' && !trouble.startsWith('redis');
 }
 
 const lookMs = 300;
@@ -136,28 +140,38 @@ const holds = ['nothing', 'cut', 'freeze'] as const;
 
 // One is told to stop in good order, and struck on the way where it comes by; with Postgres gone at that moment, so that a
 // group is under way or an outage goes on.
-async function stopOne({ crew, random, lane }: StrikeLoopOptions, turns: Turns): Promise<void> {
+async function stopOne({ crew, random, lane }: StrikeLoopOptions, turns: Turns | undefined): Promise<void> {
   const member = crew.members[random.whole(0, crew.members.length - 1)];
   if (member === undefined) return;
   const { child } = member;
+  const tellToStop = () => {
+    member.isEnding = true;
+    child.signal('SIGTERM');
+  };
   const hold = random.pick(holds);
-  if (hold !== 'nothing') {
-    const giveBack = await turns.take();
-    const wire = lane.stores.postgresWire;
-    try {
-      if (hold === 'cut') await wire.cut();
-      else wire.freeze();
-      await pause(random.whole(50, 500));
-      child.signal('SIGTERM');
-      await pause(random.whole(200, 1_500));
-      if (hold === 'cut') await wire.mend();
-      else wire.thaw();
-    } finally {
-      giveBack();
-    }
+  if (hold === 'nothing' || turns === undefined) tellToStop();
+  else await withoutPostgres(hold, { turns, wire: lane.stores.postgresWire, random }, tellToStop);
+  await child.ended;
+  crew.replace(member, child);
+}
+
+async function withoutPostgres(
+  how: 'cut' | 'freeze',
+  { turns, wire, random }: { readonly turns: Turns; readonly wire: TcpProxy; readonly random: Random },
+  work: () => void,
+): Promise<void> {
+  const giveBack = await turns.take();
+  try {
+    if (how === 'cut') await wire.cut();
+    else wire.freeze();
+    await pause(random.whole(50, 500));
+    work();
+    await pause(random.whole(200, 1_500));
+    if (how === 'cut') await wire.mend();
+    else wire.thaw();
+  } finally {
+    giveBack();
   }
-  child.signal('SIGTERM');
-  return takePlace(member, crew);
 }
 
 async function takePlace(member: Member, crew: Crew): Promise<void> {
