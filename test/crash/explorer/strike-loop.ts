@@ -1,6 +1,7 @@
 // Strikes one round's processes and stores, one after the other: arms everybody at the instants that were struck least, and
 // where none of them comes by, at more of them, until one does; now and then it waits for what was never struck. Between the
-// strikes the wire to Postgres is cut now and then, so that the outage store is written and drained, and struck there too.
+// strikes the wire to Postgres is cut now and then, also with a full disk, so that the outage store is written, refused and
+// drained, and struck there too.
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Random } from '../../../src/simulator/random.ts';
 import type { TcpProxy } from '../../support/tcp-proxy.ts';
@@ -181,8 +182,10 @@ async function takePlace(member: Member, crew: Crew): Promise<void> {
   crew.replace(member, child);
 }
 
+const diskShare = 0.3;
+
 async function cutNowAndThen(
-  { lane, random }: StrikeLoopOptions,
+  { lane, random, dataDir }: StrikeLoopOptions,
   wire: Turns,
   isDone: () => boolean,
 ): Promise<void> {
@@ -191,7 +194,10 @@ async function cutNowAndThen(
     if (isDone()) return;
     const giveBack = await wire.take();
     try {
-      await interrupt(lane.stores.postgresWire, 'cut', random.whole(100, 600), () => {});
+      const { stores } = lane;
+      const release = () => {};
+      if (random.chance(diskShare)) await makeTrouble('disk_full', { stores, random, dataDir, release });
+      else await interrupt(stores.postgresWire, 'cut', random.whole(100, 600), release);
     } finally {
       giveBack();
     }
