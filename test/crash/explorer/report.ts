@@ -97,6 +97,10 @@ function writeUnreached(
 // Why few rounds come there, or none.
 const reasons: readonly (readonly [RegExp, string])[] = [
   [/group-commit\.ts drain/, 'only where everybody who waits for the last group has hung up before a stop'],
+  [
+    /drop-bodies/,
+    'days of bodies that are old; all of a round are of today, see `test/postgres/drop-bodies.test.ts`',
+  ],
   [/store\.ts append#2/, 'a segment of 8 MB, which is all that the outage store’s disk has here'],
   [
     /visitAbandoned|createAbandonedVisit/,
@@ -112,7 +116,7 @@ const reasons: readonly (readonly [RegExp, string])[] = [
   [/finishRotation/, 'refused until the old secret has not matched for a while'],
   [/dropRefusals|makeRoom|recordRefusals/, 'refusals that are purged, or too many'],
   [/run-replays|replay|mendDeliveries|findEvidence/, 'an operator’s action that only some rounds come to'],
-  [/(service-outage\.ts run|\b(drain|stop|close|disconnect))#/, 'only in a stop in good order'],
+  [/(service-(outage|receiver)\.ts run|\b(drain|stop|close|disconnect))#/, 'only in a stop in good order'],
 ];
 
 function reasonOf(point: string): string {

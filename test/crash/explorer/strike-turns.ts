@@ -26,7 +26,7 @@ const stopMs = 12_000;
 const freshStopShare = 0.6;
 
 // What comes by only in a stop.
-const ofStops = /(service-outage\.ts run|\b(drain|stop|close|disconnect))#/;
+const ofStops = /(service-(outage|receiver)\.ts run|\b(drain|stop|close|disconnect))#/;
 
 export function planTurns({
   lane,
