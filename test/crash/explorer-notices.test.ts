@@ -1,12 +1,16 @@
 // The crash explorer's look at the tables goes red for each thing that must not be: a look that finds nothing is only worth
 // something when it finds what there is. The rows are made by the service's own functions and then broken by hand.
 import { createHash, randomUUID } from 'node:crypto';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { process as processNow, store } from '../support/replaying.ts';
 import { verdictPayload } from '../support/service.ts';
 import { useTestDatabase } from '../support/test-database.ts';
 import { type Acknowledged, checkNothingHeld, checkTables } from './explorer/check-tables.ts';
+import { checkSetAside, damagedMark } from './explorer/refused-data.ts';
 
 const database = useTestDatabase();
 let client: pg.Client;
@@ -115,4 +119,23 @@ test('a lock and a connection that outlive the service are breaches', async () =
   expect(held).toMatch(/left behind/);
   expect(held).toMatch(/advisory lock is still held/);
   await left.end();
+});
+
+test('what was promised and cannot be stored must be set aside, what was damaged too, and nothing else', async () => {
+  const dataDir = await mkdtemp(path.join(os.tmpdir(), 'ilive-notices-'));
+  try {
+    const slot = path.join(dataDir, 'outage', '1');
+    await mkdir(slot, { recursive: true });
+    const setAside = (name: string, text: string) => writeFile(path.join(slot, `${name}.damaged`), text);
+    const promised = [{ deliveryId: randomUUID(), webhookId: 'unstorable-1', bodySha256: '' }];
+    await setAside('damaged', damagedMark);
+    expect((await checkSetAside(dataDir, promised, 1)).join()).toMatch(/unstorable-1 .* is not set aside/);
+    await setAside('refused', '{"webhookId":"unstorable-1"}');
+    expect(await checkSetAside(dataDir, promised, 1)).toEqual([]);
+    expect((await checkSetAside(dataDir, promised, 2)).join()).toMatch(/2 records were damaged .* 1 are/);
+    await setAside('strange', '{"webhookId":"a good one"}');
+    expect((await checkSetAside(dataDir, promised, 1)).join()).toMatch(/neither damaged nor refused/);
+  } finally {
+    await rm(dataDir, { recursive: true, force: true });
+  }
 });

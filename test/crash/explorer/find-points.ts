@@ -15,7 +15,7 @@ import {
 } from 'typescript/unstable/ast';
 import { createVirtualFileSystem } from 'typescript/unstable/fs';
 import { API } from 'typescript/unstable/sync';
-import type { WatchedFile } from './watched-files.ts';
+import { isWatchedFunction, type WatchedFile } from './watched-files.ts';
 
 export const instants = ['before', 'during', 'after'] as const;
 
@@ -62,23 +62,24 @@ interface Insertion {
 function markPoints(name: string, source: SourceFile, points: string[]): string {
   const counts = new Map<string, number>();
   const insertions: Insertion[] = [];
-  const numberOf = (node: Node): number => {
+  const numberOf = (node: Node): number | undefined => {
     const within = functionOf(node);
+    if (!isWatchedFunction(`${name} ${within}`)) return undefined;
     const count = (counts.get(within) ?? 0) + 1;
     counts.set(within, count);
     return points.push(`${name} ${within}#${count}`) - 1;
   };
   const visit = (node: Node): undefined => {
-    if (isAwaitExpression(node)) {
-      const point = numberOf(node);
+    const isLoop = isForOfStatement(node) && node.awaitModifier !== undefined;
+    const point = isAwaitExpression(node) || isLoop ? numberOf(node) : undefined;
+    if (isAwaitExpression(node) && point !== undefined) {
       insertions.push(
         { at: node.getStart(source), text: `(__crash(${point * 3}),__crash(${point * 3 + 2},` },
         { at: node.expression.getStart(source), text: `__crash(${point * 3 + 1},` },
         { at: node.getEnd(), text: ')))' },
       );
     }
-    if (isForOfStatement(node) && node.awaitModifier !== undefined) {
-      const point = numberOf(node);
+    if (isForOfStatement(node) && point !== undefined) {
       insertions.push(
         { at: node.expression.getStart(source), text: `__crash(${point * 3 + 1},(__crash(${point * 3}),` },
         { at: node.expression.getEnd(), text: '))' },

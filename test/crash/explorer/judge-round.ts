@@ -13,12 +13,15 @@ import { type Api, pullName, type Row, readTables } from '../../../src/simulator
 import { type Acknowledged, checkNothingHeld, checkTables } from './check-tables.ts';
 import type { Crew } from './crew.ts';
 import type { Asking, PlayedOperator } from './operator-plays.ts';
+import { checkSetAside, isUnstorable } from './refused-data.ts';
+import type { StrandedSlots } from './stranded-slots.ts';
 import type { PlayedVendor } from './vendor-plays.ts';
 
 export interface Judged extends Asking {
   readonly crew: Crew;
   readonly operator: PlayedOperator;
   readonly vendor: PlayedVendor;
+  readonly stranded: StrandedSlots;
   readonly answers: readonly Answer[];
   readonly acknowledged: readonly Acknowledged[];
   /** Without a wire. */
@@ -46,7 +49,10 @@ export async function judgeRound(judged: Judged): Promise<string[]> {
     const unsettled = await untilSettled(judged, client);
     await onSettled();
     const rows = await judgeRows(judged);
-    const tables = await checkTables(client, judged.acknowledged);
+    const { acknowledged, stranded, dataDir } = judged;
+    const storable = acknowledged.filter((each) => !isUnstorable(each));
+    const tables = await checkTables(client, storable);
+    const setAside = await checkSetAside(dataDir, acknowledged, stranded.damagedCount());
     const said = await judgeWords(judged, client);
     const endings = await crew.stop();
     return [
@@ -55,6 +61,7 @@ export async function judgeRound(judged: Judged): Promise<string[]> {
       ...unsettled,
       ...rows,
       ...tables,
+      ...setAside,
       ...said,
       ...endings,
       ...(await checkLeft(judged, client)),
@@ -95,7 +102,7 @@ async function findSilent({ vendor }: Judged, client: pg.Client): Promise<string
   return rows.map((row) => `session ${JSON.stringify(row)}`);
 }
 
-async function lookForOwed({ vendor, dataDir, ask }: Judged, client: pg.Client): Promise<string[]> {
+async function lookForOwed({ vendor, stranded, dataDir, ask }: Judged, client: pg.Client): Promise<string[]> {
   const registered = vendor.played().sessions.filter(({ truth }) => truth !== null);
   const { rows } = await client.query<{ owed: string; silent: string; replays: string }>(
     `select (select count(*) from deliveries where state = 'received') as owed,
@@ -105,24 +112,29 @@ async function lookForOwed({ vendor, dataDir, ask }: Judged, client: pg.Client):
     [registered.map(({ sessionId }) => sessionId)],
   );
   const [counts] = rows;
-  const kept = await listKept(dataDir);
+  const { segments, unopened } = await listKept(dataDir);
+  const unopenedCount = stranded.unopenedCount();
   const status = await ask('GET', '/v1/ops/status');
   const queue = status?.status === 200 ? status.body.queue : undefined;
   return [
     ...(counts?.owed === '0' ? [] : [`${counts?.owed} deliveries are owed`]),
     ...(counts?.silent === '0' ? [] : [`${counts?.silent} sessions are not settled`]),
     ...(counts?.replays === '0' ? [] : [`${counts?.replays} replays run`]),
-    ...(kept.length === 0 ? [] : [`the outage store still holds ${kept.join(', ')}`]),
+    ...(segments.length === 0 ? [] : [`the outage store still holds ${segments.join(', ')}`]),
+    ...(unopened.length === unopenedCount
+      ? []
+      : [`${unopened.length} of ${unopenedCount} segments are laid by`]),
     ...(queue === undefined ? ['the service does not tell its status'] : []),
     ...(queue?.is_up === false ? ['the service says that its queue is away'] : []),
     ...(queue?.waiting > 0 || queue?.delayed > 0 ? [`the queue still holds ${JSON.stringify(queue)}`] : []),
   ];
 }
 
-async function listKept(dataDir: string): Promise<string[]> {
+async function listKept(dataDir: string) {
   const root = path.join(dataDir, 'outage');
   const names = await readdir(root, { recursive: true }).catch(() => []);
-  return names.filter((name) => /\.(segment|damaged|unopened)/.test(name));
+  const ending = (text: string) => names.filter((name) => name.endsWith(text));
+  return { segments: ending('.segment'), unopened: ending('.unopened') };
 }
 
 async function judgeRows(judged: Judged): Promise<string[]> {

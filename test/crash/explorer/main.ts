@@ -94,7 +94,9 @@ async function runLanes(options: Options, shared: Parameters<typeof openLane>[1]
   const lanes: Lane[] = [];
   try {
     for (const queue of wanted) lanes.push(await openLane(queue, shared));
-    await Promise.all(lanes.map((lane) => runLane(lane, run)));
+    const { firstSeed } = options;
+    const seedOf = (index: number) => (firstSeed === undefined ? undefined : firstSeed + index);
+    await Promise.all(lanes.map((lane, index) => runLane(lane, run, seedOf(index))));
   } finally {
     await Promise.all(lanes.map((lane) => lane.stop()));
     tally.addRun(run.commit, (performance.now() - run.startedMs) / 1_000);
@@ -105,10 +107,10 @@ async function runLanes(options: Options, shared: Parameters<typeof openLane>[1]
   return run.failureCount === 0 ? exitCodes.right : exitCodes.wrong;
 }
 
-async function runLane(lane: Lane, run: Run): Promise<void> {
+async function runLane(lane: Lane, run: Run, firstSeed: number | undefined): Promise<void> {
   const { options, tally } = run;
   const secondsSoFar = () => (performance.now() - run.startedMs) / 1_000;
-  for (let seed = options.firstSeed; !run.isStopped; seed = undefined) {
+  for (let seed = firstSeed; !run.isStopped; seed = undefined) {
     if (tally.strikeCount() - run.struckBefore >= options.killCount) return;
     if (secondsSoFar() > options.maxSeconds) return;
     const ownSeed = seed ?? tally.takeSeed();

@@ -1,17 +1,23 @@
 // What operators do in a round, beside the traffic: a second account whose deliveries come signed with a secret that is not
-// known yet, or never will be; the rotation that brings it in; admitting what was refused, by its signature and by iLive's
-// word; replaying everything. Each is asked for again until it is answered. It keeps what was acknowledged.
-import { createHash, randomUUID } from 'node:crypto';
+// known yet, or never will be; the rotation that brings it in, and its end; admitting what was refused, by its signature and
+// by iLive's word; replaying everything; calls of iLive's that go wrong. Most are asked for again and again. It keeps what was
+// acknowledged.
+import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
-import { sign, signingKey, type Template } from '../../../src/ilive/signature.ts';
+import type { Template } from '../../../src/ilive/signature.ts';
 import type { VendorApi } from '../../../src/simulator/api.ts';
 import type { Random } from '../../../src/simulator/random.ts';
 import type { Acknowledged } from './check-tables.ts';
-
-export const secondAccount = 'second';
-export const secondSecret = 'second-account-secret';
-/** Parked, until a later start knows it; then a replay has something to mend. */
-export const kindOfTomorrow = 'verdict.of.tomorrow';
+import {
+  acknowledge,
+  admitSubject,
+  fates,
+  kindOfTomorrow,
+  type Subject,
+  secondAccount,
+  secondSecret,
+  writeDelivery,
+} from './second-account.ts';
 
 export interface Asking {
   /** Undefined when nobody answered, or only that it cannot be done now. */
@@ -47,11 +53,16 @@ export interface PlayedOperator {
 const lateSecret = 'late-second-account-secret';
 const strangersSecret = 'a-secret-that-nobody-will-know';
 const tickMs = 220;
+const ticksPerTurn = 4;
+// From then on the old secret is not used any more.
+const quietAfterMs = 25_000;
+// Of the deliveries, those that Postgres may not have as data.
+const fateShare = 0.3;
 const why = 'the crash explorer';
-const verdicts = ['pass', 'fail', 'retry'] as const;
 
 export function playOperator(options: OperatorOptions): PlayedOperator {
-  const { ask, random } = options;
+  const { ask, random, vendor } = options;
+  const quietAt = performance.now() + quietAfterMs;
   let isStopped = false;
   let isRotated = false;
   const rotate = async () => {
@@ -70,14 +81,18 @@ export function playOperator(options: OperatorOptions): PlayedOperator {
     admit,
     async () => (isRotated ? finishRotation(ask) : rotate()),
     () => replayOnce(ask, random),
-    () => ask('POST', '/v1/ops/replays', { filter: {}, dry_run: true, why }),
+    () => ask('POST', '/v1/ops/replays', { filter: { account: secondAccount }, dry_run: true, why }),
     () => createOne(ask, random),
     () => pauseAWhile(ask, random),
+    () => purgeSome(ask),
+    () => registerUnknown(ask),
+    async () => vendor.answerNext(random.pick(vendorTroubles), { operation: 'result' }),
   ];
   const acting = (async () => {
+    let last: Subject | undefined;
     for (let tick = 1; !isStopped; tick += 1) {
-      await sendOne(options);
-      if (tick % 6 === 0) await turns[random.whole(0, turns.length - 1)]?.();
+      last = await sendOne(options, isRotated && performance.now() > quietAt, last);
+      if (tick % ticksPerTurn === 0) await turns[random.whole(0, turns.length - 1)]?.();
       await pause(tickMs);
     }
   })();
@@ -121,13 +136,27 @@ async function replayOnce(ask: Asking['ask'], random: Random): Promise<void> {
   const begun = await ask('POST', '/v1/ops/replays', { filter: {}, confirm: 'all', why });
   if (begun?.status !== 201 || random.chance(0.6)) return;
   const id = begun.body.replay_id;
+  await ask('GET', `/v1/ops/replays/${id}`);
   await ask('POST', `/v1/ops/replays/${id}/pause`, { why });
   await ask('POST', `/v1/ops/replays/${id}/${random.chance(0.5) ? 'resume' : 'cancel'}`, { why });
 }
 
-// The one that was there before counts on, so this is refused, mostly.
+const vendorTroubles = ['rate_limited', 'internal_error'] as const;
+
+// Of the deliveries of strangers, which nothing admits but iLive's word.
+function purgeSome(ask: Asking['ask']): Promise<unknown> {
+  const to = new Date(Date.now() - 20_000).toISOString();
+  return ask('POST', '/v1/ops/refusals/purge', { account: secondAccount, to, why });
+}
+
+// iLive does not know it, and says so when it is asked.
+function registerUnknown(ask: Asking['ask']): Promise<unknown> {
+  return ask('PUT', `/v1/sessions/${randomUUID()}`, { account: secondAccount });
+}
+
+// The one that was there before counts on for a while, so at first this is refused.
 function finishRotation(ask: Asking['ask']): Promise<unknown> {
-  return ask('POST', '/v1/ops/secrets/finish-rotation', { account: secondAccount, quiet_seconds: 600, why });
+  return ask('POST', '/v1/ops/secrets/finish-rotation', { account: secondAccount, quiet_seconds: 1, why });
 }
 
 /** Creates a session through the service, and asks for it again with the same key. */
@@ -138,43 +167,33 @@ async function createOne(ask: Asking['ask'], random: Random): Promise<void> {
   if (random.chance(0.5)) await ask('POST', '/v1/sessions', wanted, headers);
 }
 
-async function sendOne({ url, template, vendor, random, acknowledged }: OperatorOptions): Promise<void> {
+async function sendOne(
+  options: OperatorOptions,
+  isRotated: boolean,
+  last: Subject | undefined,
+): Promise<Subject> {
+  const { url, template, vendor, random, acknowledged } = options;
   const share = random.next();
-  const secret = share < 0.5 ? lateSecret : share < 0.75 ? strangersSecret : secondSecret;
-  const [sessionId, webhookId, referenceId] = [randomUUID(), randomUUID(), `second-${randomUUID()}`];
-  const verdict = random.pick([...verdicts]);
-  const atMs = Date.now() - 60_000;
-  vendor.admitSession({ sessionId, referenceId, dialect: 'reference', truth: { verdict, confidence: 0.9 } });
-  vendor.endSession(sessionId, atMs * 1000);
-  const body = Buffer.from(
-    JSON.stringify({
-      event: random.chance(0.2) ? kindOfTomorrow : 'liveness.verdict',
-      session_id: sessionId,
-      verdict,
-      confidence: 0.9,
-      reference_id: referenceId,
-      timestamp: `${new Date(atMs).toISOString().slice(0, -1)}000+00:00`,
-    }),
-  );
-  const signed = sign(body, {
-    key: signingKey(secret, 'utf8'),
-    template,
-    timestamp: Math.floor(Date.now() / 1000),
-    webhookId,
-  });
-  const headers = { 'content-type': 'application/json', ...signed };
-  const target = new URL(`${url.pathname}/${secondAccount}`, url);
-  const answer = await fetch(target, {
+  // The old one is not used for ever, so that its rotation can end.
+  const secret =
+    share < 0.5 ? lateSecret : share < 0.75 ? strangersSecret : isRotated ? lateSecret : secondSecret;
+  // What cannot be stored must not be refused at first: admitting it would be refused for ever.
+  const fate = random.chance(fateShare) ? random.pick(fates) : 'plain';
+  const prefix = fate === 'unstorable' && secret !== secondSecret ? 'plain' : fate;
+  // Now and then again about one that may be known, and refused this time.
+  const isAgain = last !== undefined && secret === strangersSecret && random.chance(0.3);
+  const subject = isAgain ? last : admitSubject(vendor, random, prefix);
+  const kind = random.chance(0.2) ? kindOfTomorrow : 'liveness.verdict';
+  const written = writeDelivery(subject, { kind, secret, template, prefix });
+  const answer = await fetch(new URL(`${url.pathname}/${secondAccount}`, url), {
     method: 'POST',
-    headers,
-    body,
-    signal: AbortSignal.timeout(5_000),
+    headers: { 'content-type': 'application/json', ...written.headers },
+    body: written.body,
+    // Some hang up before they are answered.
+    signal: AbortSignal.timeout(random.chance(0.1) ? 150 : 5_000),
   }).catch(() => undefined);
   const said = (await answer?.json().catch(() => undefined)) as { delivery_id?: string } | undefined;
   if (answer?.status === 202 && said?.delivery_id !== undefined)
-    acknowledged.push({
-      deliveryId: said.delivery_id,
-      webhookId,
-      bodySha256: createHash('sha256').update(body).digest('hex'),
-    });
+    acknowledged.push(acknowledge(said.delivery_id, written));
+  return subject;
 }

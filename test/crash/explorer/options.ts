@@ -30,7 +30,7 @@ export const help = `
 
   --kills <n>        how many to make in this run (default 200)
   --minutes <n>      begin no round after so many minutes
-  --seed <n>         the first round's seed; a round's seed decides what is sent and what is done to whom
+  --seed <n>         the first round's seed, and of further lanes the next ones; it decides what is sent and what is done to whom
   --queue <name>     postgres, redis or both (default both)
   --lanes <n>        rounds at once for each queue, each on stores of its own (default 1)
   --per-round <n>    kills in one round, before everything is compared (default 25)

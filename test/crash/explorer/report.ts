@@ -94,41 +94,29 @@ function writeUnreached(
   ];
 }
 
-// Why the traffic of a round does not lead there.
+// Why few rounds come there, or none.
 const reasons: readonly (readonly [RegExp, string])[] = [
+  [/group-commit\.ts drain/, 'only where everybody who waits for the last group has hung up before a stop'],
+  [
+    /drop-bodies/,
+    'days of bodies that are old; all of a round are of today, see `test/postgres/drop-bodies.test.ts`',
+  ],
+  [/store\.ts append#2/, 'a segment of 8 MB, which is all that the outage store’s disk has here'],
   [
     /visitAbandoned|createAbandonedVisit/,
-    'what a dead receiver left; see `test/crash/outage-survives-sigkill.test.ts`',
+    'what a dead receiver left, which is looked for every five seconds',
   ],
+  [/setAside|layBy|putAside|listSegments/, 'damaged, refused or sealed records of a dead receiver'],
+  [/createSegment#[56]|appendTo#3|store\.ts write#3/, 'a disk that is full in the middle of a write'],
   [
-    /setAside|layBy|putAside|listSegments/,
-    'damaged or sealed records; see `test/pure/outage-damage.test.ts`',
+    /recordBatch#[23]|applyOrHalve|keepApart|countAttempt|replayHeld#[4-7]/,
+    'a delivery that Postgres refuses as data',
   ],
-  [
-    /recordBatch#[23]|applyOrHalve|keepApart|countAttempt|commitGroup#2/,
-    'a delivery that Postgres refuses as data, which no message of the traffic is',
-  ],
-  [
-    /endUnasked|\bend#|endSession|ask#3/,
-    'sessions that iLive refuses or nobody can ask about; see `test/postgres/ledger.test.ts`',
-  ],
-  [
-    /fetchPhoto|compareFaces|detectFaces|withRetries#2|ilive\/rate-limit|learnBudget/,
-    'calls that no path makes, or troubles of iLive’s',
-  ],
-  [
-    /finishRotation/,
-    'a rotation is begun in each round, and its end is refused while the old secret matches',
-  ],
-  [
-    /replay-batch|rehearseReplay|findEvidence/,
-    'what few rounds come to: something to mend, a dry run, iLive’s own word',
-  ],
-  [/dropRefusals|makeRoom|recordRefusals/, 'refusals that are purged, too old or too many'],
-  [
-    /\b(drain|stop|close|run|disconnect|undoAll)#/,
-    'only in a stop in good order, and behind others that were struck first',
-  ],
+  [/\bend#|endSession|pull\.ts ask#3/, 'sessions that iLive does not know'],
+  [/finishRotation/, 'refused until the old secret has not matched for a while'],
+  [/dropRefusals|makeRoom|recordRefusals/, 'refusals that are purged, or too many'],
+  [/run-replays|replay|mendDeliveries|findEvidence/, 'an operator’s action that only some rounds come to'],
+  [/(service-(outage|receiver)\.ts run|\b(drain|stop|close|disconnect))#/, 'only in a stop in good order'],
 ];
 
 function reasonOf(point: string): string {

@@ -17,8 +17,11 @@ import type { Acknowledged } from './check-tables.ts';
 import { type Crew, createCrew, type PlaceName } from './crew.ts';
 import { judgeRound } from './judge-round.ts';
 import type { Lane } from './lane.ts';
-import { type Asking, kindOfTomorrow, playOperator, secondAccount, secondSecret } from './operator-plays.ts';
+import { type Asking, playOperator } from './operator-plays.ts';
+import { refuseData } from './refused-data.ts';
+import { kindOfTomorrow, secondAccount, secondSecret } from './second-account.ts';
 import { findFreePort } from './stores.ts';
+import { strandSlots } from './stranded-slots.ts';
 import { strikeAll } from './strike-loop.ts';
 import { type PlayedVendor, playVendor } from './vendor-plays.ts';
 
@@ -77,6 +80,7 @@ async function setScene(lane: Lane, seed: number, signal: AbortSignal): Promise<
   const { stores, queue } = lane;
   const random = createRandom(seed, 'crash');
   const database = await createTestDatabase(stores.postgres.adminUrl);
+  await refuseData(database.url);
   const dataDir = path.join(stores.dataRoot, `round-${seed}`);
   await mkdir(dataDir);
   const port = await findFreePort();
@@ -127,6 +131,8 @@ async function play(scene: Scene): Promise<RoundResult> {
     acknowledged,
     signal,
   });
+  const stranding = { dataDir: scene.dataDir, template, vendor: vendor.api, acknowledged };
+  const stranded = strandSlots({ ...stranding, random: createRandom(seed, 'stranded') });
   const beganMs = performance.now();
   let isSent = false;
   const sending = deliver(scenario.messages, {
@@ -148,11 +154,13 @@ async function play(scene: Scene): Promise<RoundResult> {
   const strikes = await strikeAll({ ...scene, hasOutages: random.chance(0.5), isOver });
   vendor.stopSending();
   operator.stopActing();
+  await stranded.stop();
   const answers = await sending;
   const counts = new Uint32Array(lane.packed.points.length * 3);
   const differences = await judgeRound({
     ...scene,
     operator,
+    stranded,
     answers,
     acknowledged,
     databaseUrl: database.url,
@@ -180,7 +188,7 @@ function settings(lane: Lane, seed: number): Record<string, string> {
     // Never reached, so that the budget is asked for and nobody waits for it.
     ILIVE_RATE_PER_MINUTE: '60000',
     ILIVE_RATE_PER_SECOND: '1000',
-    ...(seed % 3 === 0 ? { REFUSALS_MAX_COUNT: '40' } : {}),
+    ...(seed % 3 === 0 ? { REFUSALS_MAX_COUNT: '12' } : {}),
     PULL_FIRST_AFTER_SECONDS: '1',
     PULL_INTERVAL_MS: '400',
     PULL_LEASE_SECONDS: '10',

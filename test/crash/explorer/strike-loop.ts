@@ -1,12 +1,15 @@
 // Strikes one round's processes and stores, one after the other: arms everybody at the instants that were struck least, and
-// where none of them comes by, at more of them, until one does. Between the strikes the wire to Postgres is cut now and then,
-// so that the outage store is written and drained, and struck there too.
+// where none of them comes by, at more of them, until one does; now and then it waits for what was never struck. Between the
+// strikes the wire to Postgres is cut now and then, also with a full disk, so that the outage store is written, refused and
+// drained, and struck there too.
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Random } from '../../../src/simulator/random.ts';
-import type { Arming, Strike } from './child-points.ts';
+import type { TcpProxy } from '../../support/tcp-proxy.ts';
+import type { Strike } from './child-points.ts';
 import type { Crew, Member } from './crew.ts';
 import { instants } from './find-points.ts';
 import type { Lane } from './lane.ts';
+import { planTurns } from './strike-turns.ts';
 import { interrupt, makeTrouble, pickTrouble, selfOf, type TroubleName } from './troubles.ts';
 
 export interface StrikeLoopOptions {
@@ -25,26 +28,26 @@ const earlyShare = 0.2;
 const stoppingShare = 0.12;
 const startMaxMs = 2_000;
 const workMaxMs = 400;
-// Of the points that are known to be reached, first those that were struck least, and then more and more of them.
-const shares = [0.15, 0.3, 0.5, 0.75, 1, 1, 1, 1];
-const widenAfterMs = 300;
-const hitMax = 4;
+// Of the strikes, those that wait for what was never struck; fewer, the more of them came to nothing.
+const patientShare = 0.5;
 
 /** Gives what was struck, in order; resolves once every trouble is undone. */
 export async function strikeAll(options: StrikeLoopOptions): Promise<string[]> {
   const { lane, crew, random, isOver } = options;
   const wire = createTurns();
   const struck: string[] = [];
+  let vainCount = 0;
   let isDone = false;
   const outages = options.hasOutages ? cutNowAndThen(options, wire, () => isDone) : Promise.resolve();
   try {
     while (struck.length < lane.options.strikesPerRound && !isOver()) {
       const trouble = pickTrouble(random, lane.queue, lane.options.troubles);
-      const needsWire = trouble !== 'kill' && trouble !== 'freeze' && !trouble.startsWith('redis');
-      const giveBack = needsWire ? await wire.take() : () => {};
+      const giveBack = needsWire(trouble) ? await wire.take() : () => {};
       try {
-        const strikes = await strikeOnce(trouble, options);
+        const isPatient = random.chance(patientShare / (1 + vainCount));
+        const { strikes, isVain } = await strikeOnce(trouble, options, { wire, isPatient });
         struck.push(...strikes);
+        vainCount += isVain ? 1 : 0;
         if (strikes.length === 0) break;
       } finally {
         giveBack();
@@ -58,7 +61,11 @@ export async function strikeAll(options: StrikeLoopOptions): Promise<string[]> {
   return struck;
 }
 
-async function strikeOnce(trouble: TroubleName, options: StrikeLoopOptions): Promise<string[]> {
+async function strikeOnce(
+  trouble: TroubleName,
+  options: StrikeLoopOptions,
+  { wire, isPatient }: { readonly wire: Turns; readonly isPatient: boolean },
+): Promise<{ strikes: string[]; isVain: boolean }> {
   const { lane, crew, random, isOver } = options;
   const { tally, queue, packed } = lane;
   const struck: string[] = [];
@@ -80,23 +87,33 @@ async function strikeOnce(trouble: TroubleName, options: StrikeLoopOptions): Pro
     await pause(random.whole(20, workMaxMs));
   }
   const isStopping = trouble === 'kill' && random.chance(stoppingShare);
-  const stopped = isStopping ? crew.members[random.whole(0, crew.members.length - 1)] : undefined;
-  for (const [turn, share] of shares.entries()) {
+  let turnCount = 0;
+  for (const turn of planTurns({ lane, trouble, random, isStopping, isPatient })) {
     if (struck.length > 0 || isOver()) break;
-    const arming: Arming = {
-      trouble,
-      instants: lane.options.forced ?? tally.leastStruck(queue, trouble, share),
-      hit: turn === 0 ? random.whole(1, hitMax) : 1,
-      ...selfOf(trouble),
-    };
-    crew.arm(arming, onStrike);
-    if (turn === 0 && stopped !== undefined) consequences.push(stop(stopped, crew));
-    await Promise.race([first, pause(widenAfterMs)]);
+    turnCount += 1;
+    crew.arm({ trouble, instants: turn.instants(), hit: turn.hit, ...selfOf(trouble) }, onStrike);
+    const stopping = turn.isStop ? stopOne(options, needsWire(trouble) ? undefined : wire) : undefined;
+    if (stopping !== undefined) consequences.push(stopping);
+    const over = untilOver(isOver, first, turn.waitMs);
+    await Promise.race([over, ...(stopping === undefined ? [] : [stopping])]);
   }
   // The other process may be struck in this very moment: its handler stays.
   crew.arm(null, onStrike);
   await Promise.all(consequences);
-  return struck;
+  return { strikes: struck, isVain: isPatient && turnCount > 1 };
+}
+
+function needsWire(trouble: TroubleName): boolean {
+  return trouble !== 'kill' && trouble !== 'freeze' && !trouble.startsWith('redis');
+}
+
+const lookMs = 300;
+
+async function untilOver(isOver: () => boolean, first: Promise<true>, forMs: number): Promise<void> {
+  const endsMs = performance.now() + forMs;
+  for (let leftMs = forMs; leftMs > 0 && !isOver(); leftMs = endsMs - performance.now()) {
+    if ((await Promise.race([first, pause(Math.min(lookMs, leftMs))])) === true) return;
+  }
 }
 
 // Struck in the moment in which it was disarmed: it is seen to, and not counted.
@@ -120,10 +137,42 @@ async function follow(trouble: TroubleName, member: Member, options: StrikeLoopO
   await makeTrouble(trouble, { stores: lane.stores, random, dataDir, release: child.release });
 }
 
-// Told to stop in good order, and struck on the way where it comes by.
-async function stop(member: Member, crew: Crew): Promise<void> {
-  member.child.signal('SIGTERM');
-  return takePlace(member, crew);
+const holds = ['nothing', 'cut', 'freeze'] as const;
+
+// One is told to stop in good order, and struck on the way where it comes by; with Postgres gone at that moment, so that a
+// group is under way or an outage goes on.
+async function stopOne({ crew, random, lane }: StrikeLoopOptions, turns: Turns | undefined): Promise<void> {
+  const member = crew.members[random.whole(0, crew.members.length - 1)];
+  if (member === undefined) return;
+  const { child } = member;
+  const tellToStop = () => {
+    member.isEnding = true;
+    child.signal('SIGTERM');
+  };
+  const hold = random.pick(holds);
+  if (hold === 'nothing' || turns === undefined) tellToStop();
+  else await withoutPostgres(hold, { turns, wire: lane.stores.postgresWire, random }, tellToStop);
+  await child.ended;
+  crew.replace(member, child);
+}
+
+async function withoutPostgres(
+  how: 'cut' | 'freeze',
+  { turns, wire, random }: { readonly turns: Turns; readonly wire: TcpProxy; readonly random: Random },
+  work: () => void,
+): Promise<void> {
+  const giveBack = await turns.take();
+  try {
+    if (how === 'cut') await wire.cut();
+    else wire.freeze();
+    await pause(random.whole(50, 500));
+    work();
+    await pause(random.whole(200, 1_500));
+    if (how === 'cut') await wire.mend();
+    else wire.thaw();
+  } finally {
+    giveBack();
+  }
 }
 
 async function takePlace(member: Member, crew: Crew): Promise<void> {
@@ -133,8 +182,10 @@ async function takePlace(member: Member, crew: Crew): Promise<void> {
   crew.replace(member, child);
 }
 
+const diskShare = 0.3;
+
 async function cutNowAndThen(
-  { lane, random }: StrikeLoopOptions,
+  { lane, random, dataDir }: StrikeLoopOptions,
   wire: Turns,
   isDone: () => boolean,
 ): Promise<void> {
@@ -143,7 +194,10 @@ async function cutNowAndThen(
     if (isDone()) return;
     const giveBack = await wire.take();
     try {
-      await interrupt(lane.stores.postgresWire, 'cut', random.whole(100, 600), () => {});
+      const { stores } = lane;
+      const release = () => {};
+      if (random.chance(diskShare)) await makeTrouble('disk_full', { stores, random, dataDir, release });
+      else await interrupt(stores.postgresWire, 'cut', random.whole(100, 600), release);
     } finally {
       giveBack();
     }

@@ -44,6 +44,8 @@ export interface Tally {
    * the instants that were struck least.
    */
   leastStruck(queue: QueueName, trouble: TroubleName, share: number): number[];
+  /** All instants of the points that nothing ever struck. */
+  neverStruck(queue: QueueName): number[];
   strikeCount(queue?: QueueName): number;
   save(): void;
 }
@@ -130,6 +132,10 @@ export function openTally(points: readonly string[], file: string | undefined, i
         return others.every((each) => own <= struckCount(queue, trouble, each));
       });
     },
+    neverStruck: (queue) => {
+      const struck = struckPoints(kept, queue);
+      return all.filter((instant) => !struck.has(points[Math.floor(instant / 3)] ?? ''));
+    },
     strikeCount: (queue) =>
       Object.entries(kept.struck).reduce(
         (sum, [key, count]) => (queue === undefined || key.startsWith(`${queue} `) ? sum + count : sum),
@@ -142,4 +148,9 @@ export function openTally(points: readonly string[], file: string | undefined, i
       renameSync(`${file}.new`, file);
     },
   };
+}
+
+function struckPoints({ struck }: Kept, wanted: QueueName): Set<string> {
+  const keys = Object.keys(struck).map((key) => key.split(' '));
+  return new Set(keys.flatMap(([queue, , file, within]) => (queue === wanted ? [`${file} ${within}`] : [])));
 }

@@ -29,8 +29,8 @@ export async function playVendor(
 ): Promise<PlayedVendor> {
   const api = await startVendorApi({
     served: ['reference'],
-    // More than is ever asked: a vendor without a limit tells that nothing remains of it.
-    limits: { perMinute: 60_000, perSecond: 1_000 },
+    // More than is ever asked: a vendor without a limit tells that nothing remains of it. The figure of a tier, to be learnt.
+    limits: { perMinute: 6_000, perSecond: 1_000 },
   });
   const sessions = new Map(scenario.sessions.map((session) => [session.sessionId, session]));
   const opened = new Map<string, Promise<void>>();

@@ -34,7 +34,24 @@ const leftOut: readonly (readonly [RegExp, string])[] = [
   ],
   [/^queue\/inspect/, 'looks'],
   [/^outage\/look-at-folder/, 'looks'],
+  [
+    /^ilive\/rate-limit/,
+    'the pace of one client alone; the service hands in the one that all processes share',
+  ],
 ];
+// Functions of watched files that no process of the service ever calls.
+const leftOutFunctions: readonly (readonly [RegExp, string])[] = [
+  [
+    /^ilive\/client\.ts (fetchPhoto|compareFaces|detectFaces)$/,
+    'only the command line asks for photos and faces',
+  ],
+  [/^reconcile\/pull\.ts endUnasked$/, 'only where no API key is set; a round pulls what was lost'],
+];
+
+/** Whether the awaits of a function are points; `name` is such as `db/deliveries.ts recordDeliveries`. */
+export function isWatchedFunction(name: string): boolean {
+  return !leftOutFunctions.some(([pattern]) => pattern.test(name));
+}
 
 export interface WatchedFile {
   /** Such as `db/deliveries.ts`. */
