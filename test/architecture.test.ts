@@ -62,7 +62,7 @@ const house: House = {
       reason: 'work is plain functions; the service hands them to the queue',
     },
     cli: {
-      mayImport: ['config', 'service', ...workRooms.filter((room) => room !== 'http')],
+      mayImport: ['config', 'config-schemas', 'service', ...workRooms.filter((room) => room !== 'http')],
       reason: 'commands use the rooms; main and the simulator are programs of their own',
     },
     sdk: {

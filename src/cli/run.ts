@@ -16,6 +16,7 @@ import { doctor } from './doctor.ts';
 import { compareFaces, detectFaces } from './faces.ts';
 import { renderHelp } from './help.ts';
 import { createKey, listKeys, revokeKey } from './keys.ts';
+import { showSetAside } from './outage.ts';
 import { pause, resume } from './pauses.ts';
 import { question } from './question.ts';
 import { listRefusals, showRefusal } from './refusals.ts';
@@ -68,6 +69,7 @@ export const commands: readonly Command[] = [
   testSecret,
   listAudit,
   verifyAudit,
+  showSetAside,
   compareFaces,
   detectFaces,
   createCompletion(() => commands),

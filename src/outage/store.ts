@@ -227,9 +227,12 @@ function batchOf(state: State, segment: Segment, maxCount: number): Batch {
   const taken = segment.waiting.slice(0, maxCount);
   return {
     payloads: taken.map(({ payload }) => payload),
+    // As it stands in the segment, sealed where that is.
     setAside: async (index) => {
       const refused = taken[index];
-      if (refused !== undefined) await putAside(state, segment, refused.offset, refused.payload);
+      if (refused === undefined) return;
+      const { offset, payload } = refused;
+      await putAside(state, segment, offset, frame(payload, { segmentId: segment.id, offset }, state.cipher));
     },
     done: () => {
       segment.waiting.splice(0, taken.length);

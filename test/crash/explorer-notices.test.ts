@@ -129,12 +129,18 @@ test('what was promised and cannot be stored must be set aside, what was damaged
     const setAside = (name: string, text: string) => writeFile(path.join(slot, `${name}.damaged`), text);
     const promised = [{ deliveryId: randomUUID(), webhookId: 'unstorable-1', bodySha256: '' }];
     await setAside('damaged', damagedMark);
-    expect((await checkSetAside(dataDir, promised, 1)).join()).toMatch(/unstorable-1 .* is not set aside/);
+    expect((await checkSetAside(dataDir, promised, 1, undefined)).join()).toMatch(
+      /unstorable-1 .* is not set aside/,
+    );
     await setAside('refused', '{"webhookId":"unstorable-1"}');
-    expect(await checkSetAside(dataDir, promised, 1)).toEqual([]);
-    expect((await checkSetAside(dataDir, promised, 2)).join()).toMatch(/2 records were damaged .* 1 are/);
+    expect(await checkSetAside(dataDir, promised, 1, undefined)).toEqual([]);
+    expect((await checkSetAside(dataDir, promised, 2, undefined)).join()).toMatch(
+      /2 records were damaged .* 1 are/,
+    );
     await setAside('strange', '{"webhookId":"a good one"}');
-    expect((await checkSetAside(dataDir, promised, 1)).join()).toMatch(/neither damaged nor refused/);
+    expect((await checkSetAside(dataDir, promised, 1, undefined)).join()).toMatch(
+      /neither damaged nor refused/,
+    );
   } finally {
     await rm(dataDir, { recursive: true, force: true });
   }

@@ -5,6 +5,7 @@ import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
+import type { Cipher } from '../../../src/cipher.ts';
 import { compare } from '../../../src/simulator/compare.ts';
 import type { Answer } from '../../../src/simulator/deliver.ts';
 import type { Message } from '../../../src/simulator/message.ts';
@@ -27,6 +28,8 @@ export interface Judged extends Asking {
   /** Without a wire. */
   readonly databaseUrl: string;
   readonly dataDir: string;
+  /** As the service has it. */
+  readonly cipher: Cipher | undefined;
   readonly startedAt: Date;
   readonly api: Api;
   /** Called once nothing is owed any more, while the service still runs. */
@@ -49,10 +52,10 @@ export async function judgeRound(judged: Judged): Promise<string[]> {
     const unsettled = await untilSettled(judged, client);
     await onSettled();
     const rows = await judgeRows(judged);
-    const { acknowledged, stranded, dataDir } = judged;
+    const { acknowledged, stranded, dataDir, cipher } = judged;
     const storable = acknowledged.filter((each) => !isUnstorable(each));
     const tables = await checkTables(client, storable);
-    const setAside = await checkSetAside(dataDir, acknowledged, stranded.damagedCount());
+    const setAside = await checkSetAside(dataDir, acknowledged, stranded.damagedCount(), cipher);
     const said = await judgeWords(judged, client);
     const endings = await crew.stop();
     return [

@@ -5,6 +5,8 @@
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import pg from 'pg';
+import type { Cipher } from '../../../src/cipher.ts';
+import { readSetAside } from '../../../src/outage/set-aside.ts';
 import type { Acknowledged } from './check-tables.ts';
 
 // 22000 is the data's own fault, and parks at once; P0001 counts as a bug of ours, and is tried again.
@@ -43,12 +45,13 @@ export async function checkSetAside(
   dataDir: string,
   acknowledged: readonly Acknowledged[],
   damagedCount: number,
+  cipher: Cipher | undefined,
 ): Promise<string[]> {
   const root = path.join(dataDir, 'outage');
   const names = (await readdir(root, { recursive: true }).catch(() => [])).filter((name) =>
     name.endsWith('.damaged'),
   );
-  const texts = await Promise.all(names.map((name) => readFile(path.join(root, name), 'latin1')));
+  const texts = await Promise.all(names.map((name) => readText(path.join(root, name), cipher)));
   const damaged = texts.filter((text) => text.includes(damagedMark));
   const strange = names.filter(
     (_, index) => !texts[index]?.includes(damagedMark) && !texts[index]?.includes('unstorable-'),
@@ -63,4 +66,10 @@ export async function checkSetAside(
       ? []
       : [`${damagedCount} records were damaged on purpose, and ${damaged.length} are set aside`]),
   ];
+}
+
+// As the service's own reader has it; what does not open, as it is.
+async function readText(file: string, cipher: Cipher | undefined): Promise<string> {
+  const read = await readSetAside(file, cipher);
+  return typeof read === 'string' ? readFile(file, 'latin1') : read.toString('latin1');
 }

@@ -5,6 +5,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { createCipher } from '../../../src/cipher.ts';
 import { defaultTemplate, parseTemplate, type Template } from '../../../src/ilive/signature.ts';
 import { Secret } from '../../../src/secret.ts';
 import { type Answer, deliver } from '../../../src/simulator/deliver.ts';
@@ -164,6 +165,7 @@ async function play(scene: Scene): Promise<RoundResult> {
     answers,
     acknowledged,
     databaseUrl: database.url,
+    cipher: createCipher([{ id: 'crash', key: new Secret(encryptionKey) }]),
     startedAt: scenario.plannedAt,
     api: { url: url.origin, key: new Secret(apiKey), signal },
     onSettled: () => crew.collectHits(counts),
