@@ -108,7 +108,7 @@ const rules: readonly Rule[] = [
   },
   {
     breach: 'a replay has not ended, or has counted something twice or not at all',
-    text: `select id, state, matching, replayed, failed from replays
+    text: `select id, state, matching, replayed, failed, detail from replays
            where state = 'running' or (state = 'done' and not replayed + failed between matching and
              (select count(*) from deliveries where id <= up_to))`,
   },

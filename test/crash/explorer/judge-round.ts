@@ -37,6 +37,8 @@ export interface Judged extends Asking {
 }
 
 const settleDeadlineMs = 90_000;
+// Replays of all there is go on slowly where every batch has deliveries that Postgres refuses: as long as they do go on.
+const replayStandsMs = 30_000;
 const leaveDeadlineMs = 5_000;
 const lookMs = 200;
 const quietLooks = 2;
@@ -76,18 +78,29 @@ export async function judgeRound(judged: Judged): Promise<string[]> {
 
 // What is still under way, in sentences; nothing to be seen twice in a row means settled.
 async function untilSettled(judged: Judged, client: pg.Client): Promise<string[]> {
-  const deadline = performance.now() + settleDeadlineMs;
+  let deadline = performance.now() + settleDeadlineMs;
   let left: string[] = [];
+  let replayed = '';
   for (let looks = 0; looks < quietLooks; ) {
     left = await lookForOwed(judged, client);
     looks = left.length === 0 ? looks + 1 : 0;
     if (performance.now() > deadline) break;
+    const sum = await sumReplayed(client);
+    if (sum !== replayed) deadline = Math.max(deadline, performance.now() + replayStandsMs);
+    replayed = sum;
     await pause(lookMs);
   }
   const silent = left.length === 0 ? [] : await findSilent(judged, client);
   return [...left, ...silent].map(
     (each) => `${each}, ${settleDeadlineMs / 1000} s after everything was up again`,
   );
+}
+
+async function sumReplayed(client: pg.Client): Promise<string> {
+  const { rows } = await client.query<{ sum: string }>(
+    'select sum(replayed + failed)::text as sum from replays',
+  );
+  return rows[0]?.sum ?? '';
 }
 
 async function findSilent({ vendor }: Judged, client: pg.Client): Promise<string[]> {
