@@ -68,7 +68,7 @@ const git = async (...args: string[]) => (await runFile('git', args, { cwd: root
 // The commit before the one that last added a migration, or the last commit while one is being written.
 async function findEarlier(): Promise<string> {
   if ((await git('status', '--porcelain', '--', 'migrations')) !== '') return git('rev-parse', 'HEAD');
-  const last = await git('log', '-1', '--format=%H', '--', journal);
+  const last = await git('log', '-1', '--diff-filter=A', '--format=%H', '--', 'migrations/*.sql');
   return git('rev-parse', `${last}^`);
 }
 
