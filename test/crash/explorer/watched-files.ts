@@ -33,7 +33,7 @@ const leftOut: readonly (readonly [RegExp, string])[] = [
     'looks, and what operators set up',
   ],
   [/^queue\/inspect/, 'looks'],
-  [/^outage\/look-at-folder/, 'looks'],
+  [/^outage\/(look-at-folder|set-aside)/, 'looks'],
   [
     /^ilive\/rate-limit/,
     'the pace of one client alone; the service hands in the one that all processes share',
