@@ -126,13 +126,12 @@ function followLate(member: Member, strike: Strike, options: StrikeLoopOptions):
 async function follow(trouble: TroubleName, member: Member, options: StrikeLoopOptions): Promise<void> {
   const { crew, random, lane, dataDir } = options;
   const { child } = member;
-  if (trouble === 'kill') return takePlace(member, crew);
+  if (trouble === 'kill') return takePlace(member, child, crew);
   if (trouble === 'freeze') {
     await pause(random.whole(200, 1_800));
     if (random.chance(0.7)) return child.signal('SIGCONT');
-    member.isEnding = true;
     child.signal('SIGKILL');
-    return takePlace(member, crew);
+    return takePlace(member, child, crew);
   }
   await makeTrouble(trouble, { stores: lane.stores, random, dataDir, release: child.release });
 }
@@ -145,15 +144,15 @@ async function stopOne({ crew, random, lane }: StrikeLoopOptions, turns: Turns |
   const member = crew.members[random.whole(0, crew.members.length - 1)];
   if (member === undefined) return;
   const { child } = member;
+  let ended: Promise<void> | undefined;
   const tellToStop = () => {
-    member.isEnding = true;
     child.signal('SIGTERM');
+    ended = takePlace(member, child, crew);
   };
   const hold = random.pick(holds);
   if (hold === 'nothing' || turns === undefined) tellToStop();
   else await withoutPostgres(hold, { turns, wire: lane.stores.postgresWire, random }, tellToStop);
-  await child.ended;
-  crew.replace(member, child);
+  await ended;
 }
 
 async function withoutPostgres(
@@ -175,9 +174,9 @@ async function withoutPostgres(
   }
 }
 
-async function takePlace(member: Member, crew: Crew): Promise<void> {
-  const { child } = member;
-  member.isEnding = true;
+// Another may have its place already, of whom nobody expects an end.
+async function takePlace(member: Member, child: Member['child'], crew: Crew): Promise<void> {
+  if (member.child === child) member.isEnding = true;
   await child.ended;
   crew.replace(member, child);
 }
