@@ -1,28 +1,10 @@
 // What was known of alerts in the past: the one of our own about a dispute, and what had been done about any.
 import { describe, expect, test } from 'vitest';
-import { alertAsOf, disputeAsOf, type KnownObservation } from '../../src/events/as-of.ts';
-import type { DeliveryId, SessionId } from '../../src/events/event.ts';
-import type { Instant } from '../../src/events/instant.ts';
+import { alertAsOf, disputeAsOf } from '../../src/events/as-of.ts';
+import type { SessionId } from '../../src/events/event.ts';
+import { at, happened, id, known, now, observation } from '../support/known-morning.ts';
 
-const at = (minute: number) => `2026-04-11T09:${String(minute).padStart(2, '0')}:00.000000Z` as Instant;
-const id = (text: string) => text as DeliveryId;
 const sessionId = 's-1' as SessionId;
-const now = { asOf: null, knownAt: null };
-const known = (minute: number) => ({ asOf: null, knownAt: at(minute) });
-const happened = (minute: number) => ({ asOf: at(minute), knownAt: null });
-
-function observation(changes: Partial<KnownObservation> = {}): KnownObservation {
-  return {
-    deliveryId: id('d-1'),
-    source: 'webhook',
-    verdict: 'pass',
-    confidence: 0.9,
-    referenceId: 'user-1',
-    occurredAt: at(10),
-    knownAt: at(12),
-    ...changes,
-  };
-}
 
 describe('the alert of our own', () => {
   const webhook = observation();

@@ -6,32 +6,11 @@ import {
   isDoneBy,
   isPast,
   isSaidBy,
-  type KnownObservation,
   latestSaid,
   type RowVersion,
   sessionAsOf,
 } from '../../src/events/as-of.ts';
-import type { DeliveryId } from '../../src/events/event.ts';
-import type { Instant } from '../../src/events/instant.ts';
-
-const at = (minute: number) => `2026-04-11T09:${String(minute).padStart(2, '0')}:00.000000Z` as Instant;
-const id = (text: string) => text as DeliveryId;
-const now = { asOf: null, knownAt: null };
-const known = (minute: number) => ({ asOf: null, knownAt: at(minute) });
-const happened = (minute: number) => ({ asOf: at(minute), knownAt: null });
-
-function observation(changes: Partial<KnownObservation> = {}): KnownObservation {
-  return {
-    deliveryId: id('d-1'),
-    source: 'webhook',
-    verdict: 'pass',
-    confidence: 0.9,
-    referenceId: 'user-1',
-    occurredAt: at(10),
-    knownAt: at(12),
-    ...changes,
-  };
-}
+import { at, happened, id, known, now, observation } from '../support/known-morning.ts';
 
 function version(minute: number, changes: Partial<RowVersion> = {}): RowVersion {
   return {
