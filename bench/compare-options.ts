@@ -9,6 +9,7 @@ export interface CompareOptions extends ScenarioOptions {
   readonly scenarios: readonly ScenarioName[];
   /** Names of the contenders; undefined for all. */
   readonly only: readonly string[] | undefined;
+  readonly postgresUrl: string | undefined;
   readonly redisUrl: string | undefined;
   readonly jsonFile: string | undefined;
   /** Whether the tables become a dated section of the README. */
@@ -32,6 +33,8 @@ Usage: npm run bench -- [options]
   --per-second N     arrivals a second of the open loops (default 200)
   --backlog N        deliveries of a backlog (default 60000)
   --limit-seconds N  the longest that a backlog is waited for (default 15)
+  --postgres-url URL a superuser's address of a Postgres on this machine, in which databases are
+                     made and dropped (default: the one that the product brings along)
   --redis-url URL    use this Redis, which must be empty and is emptied (default: one of its
                      own; what needs one is left out where none can be had)
   --json FILE        write every measurement to FILE as well
@@ -58,6 +61,7 @@ export function readCompareOptions(args: readonly string[]): CompareOptions | 'h
       'per-second': { type: 'string', default: '200' },
       backlog: { type: 'string', default: '60000' },
       'limit-seconds': { type: 'string', default: '15' },
+      'postgres-url': { type: 'string' },
       'redis-url': { type: 'string' },
       json: { type: 'string' },
       keep: { type: 'boolean', default: false },
@@ -77,6 +81,7 @@ export function readCompareOptions(args: readonly string[]): CompareOptions | 'h
     perSecond: readCount('per-second', values['per-second'], 10_000),
     backlog: readCount('backlog', values.backlog, 10_000_000),
     limitSeconds: readCount('limit-seconds', values['limit-seconds'], 3_600),
+    postgresUrl: values['postgres-url'],
     redisUrl: values['redis-url'],
     jsonFile: values.json,
     isKept: values.keep,

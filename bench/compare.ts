@@ -25,7 +25,7 @@ async function run(options: CompareOptions, bench: Bench): Promise<boolean> {
   const secret = randomBytes(24).toString('hex');
   console.log('Starting Postgres and Redis …');
   const redis = await findRedis(options.redisUrl, bench);
-  const stores = await startStores(redis?.url, bench);
+  const stores = await startStores(options.postgresUrl, redis?.url, bench);
   const contenders = lineUp.filter(
     ({ name, needsRedis }) =>
       (stores.hasRedis || !needsRedis) && (options.only === undefined || options.only.includes(name)),

@@ -22,7 +22,7 @@ function createIliveSigner(secret: string): () => SignedDelivery {
   const key = signingKey(secret, 'utf8');
   const template = parseTemplate(defaultTemplate) as Template;
   return () => {
-    const name = `sess_${randomUUID()}`;
+    const name = randomUUID(); // as iLive's are: among those of the tables, and not behind them
     const body = Buffer.from(writeBody(name));
     const rules = { key, template, timestamp: nowSeconds(), webhookId: `wh_${randomUUID()}` };
     return { name, headers: { ...sign(body, rules) }, body };

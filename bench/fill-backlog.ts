@@ -8,6 +8,7 @@ import { v7 as uuidV7 } from 'uuid';
 import { keys } from '../src/config-keys.ts';
 import { recordDeliveries } from '../src/db/deliveries.ts';
 import { migrate } from '../src/db/migrate.ts';
+import { createBodyPartitions } from '../src/db/partitions.ts';
 import type { DeliveryId } from '../src/events/event.ts';
 import { webhookIdHeader } from '../src/ilive/signature.ts';
 import { createLog } from '../src/log.ts';
@@ -32,6 +33,8 @@ export async function fillOurs(
   { redisUrl, prefix }: { readonly redisUrl: string | undefined; readonly prefix: string },
 ): Promise<void> {
   await migrate(databaseUrl);
+  // As the service that took them would have: else their bodies would be where no day is.
+  await createBodyPartitions(db, new Date(), 1);
   const log = createLog('silent');
   const backend = createQueueBackend({ redisUrl, databaseUrl, prefix, log });
   const { announce, opened, close } = createAnnouncer(backend, {

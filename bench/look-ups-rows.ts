@@ -70,11 +70,11 @@ const fillObservations = `
 
 // Three for each session: its verdict; a pull's confirmation or the same verdict again; a match, an alert or something else.
 const fillDeliveries = `
-  insert into deliveries (id, account, source, webhook_id, body_sha256, received_at, state, kind, vendor_kind, session_id,
+  insert into deliveries (id, account, source, webhook_id, body_sha256, received_at, received_on, state, kind, vendor_kind, session_id,
     decision, reason, detail, attempts, finished_at, trace_id, admission)
   select ${idOf('received_at', 'n')}, account, source,
          case when source = 'pull' then 'pull:' || session_id when ${dice('n', 21)} < 0.98 then 'wh_' || md5(n::text) end,
-         sha256(convert_to(n::text, 'UTF8')), received_at, state, kind,
+         sha256(convert_to(n::text, 'UTF8')), received_at, (received_at at time zone 'UTC')::date, state, kind,
          case when source = 'webhook' then vendor_kind end, case when kind <> 'unknown' then session_id end,
          decision, case when state = 'parked' then case when kind = 'unknown' then 'unknown_kind' else (array['disputed', 'unreadable_body', 'attempts_spent'])[1 + n % 3] end end,
          null, 1, case when state <> 'received' then received_at + interval '30 ms' end,

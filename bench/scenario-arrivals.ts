@@ -60,7 +60,8 @@ export const live: Scenario = async (contender, place, options) => {
     const quietFromMs = nowMs();
     if (hasDone) await pause(options.seconds, place);
     const all = await arrivals.stop();
-    const besides = between(all, fromMs, doneMs);
+    // From when the service is warm, as everywhere here: what it is before has nothing to do with a backlog.
+    const besides = between(all, fromMs + atEaseWarmUpSeconds * 1_000, doneMs);
     const quiet = between(all, quietFromMs, nowMs());
     const figures: Record<string, number> = {
       ...figuresOf(besides, 'backlog', ({ queryableMs }) => queryableMs),

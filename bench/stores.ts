@@ -34,7 +34,13 @@ export interface Stores {
   openFullPlace(secret: string): Promise<Place>;
 }
 
-export async function startStores(redisUrl: string | undefined, bench: Bench): Promise<Stores> {
+/** On a Postgres that is started for this, unless there is one already. */
+export async function startStores(
+  postgresUrl: string | undefined,
+  redisUrl: string | undefined,
+  bench: Bench,
+): Promise<Stores> {
+  if (postgresUrl !== undefined) return openStores(postgresUrl, redisUrl, bench);
   const postgres = await startPostgres();
   bench.undo.push(postgres.stop);
   return openStores(postgres.url, redisUrl, bench);

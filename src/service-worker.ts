@@ -52,18 +52,13 @@ export function startWork(
     await processDeliveries({ db, catalogue, ledger, maxAttempts, log, now, onFinished }, ids);
   };
   const lanes = createLanes(process);
-  // What has waited in the queue of the new ones until it was late goes to the end of the other.
-  consumeWith('live', async (ids) => {
-    const { live, late } = splitByAge(ids, Date.now(), lateAfterMs);
-    if (late.length === 0 || !(await announce(late))) return lanes.live(ids);
-    if (live.length > 0) await lanes.live(live);
-  });
+  consumeWith('live', (ids) => lanes.mixed(splitByAge(ids, Date.now(), lateAfterMs), announce));
   consumeWith('late', lanes.late);
   const onSwept = (count: number) => metrics.swept.inc(count);
   const sweep = createSweep({
     db,
     announce,
-    process,
+    process: lanes.late,
     overdueMs: sweepOverdueMs,
     batchMaxIds: batchMaxDeliveries,
     log,

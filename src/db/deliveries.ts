@@ -22,6 +22,12 @@ export interface NewDelivery {
 }
 
 const sha256Bytes = 32;
+const dayMs = 24 * 60 * 60 * 1000;
+/**
+ * What is told again within this time, or on the same day (UTC), is a repeat; later it may be a delivery of its own. Far longer
+ * than the "short delay" after which iLive tries a second time.
+ */
+const repeatWindowMs = 60 * 60 * 1000;
 
 /** The stored header, ours, that names the session a pull asked about. */
 export const pulledSessionHeader = 'pulled-session-id';
@@ -34,29 +40,34 @@ export interface RecordedDelivery {
 
 /**
  * Stores a group in one statement, which is one commit; answers in the order given. When it returns, the bytes are
- * durable (guarantee 1). A repeat, also one within the group, stores nothing and answers the first one's id.
+ * durable (guarantee 1). A repeat, also of one of the group, stores nothing and answers the first one's id; what comes
+ * again days later is stored, and deciding finds that it says nothing new.
  */
 export async function recordDeliveries(
   db: Queries,
   group: readonly NewDelivery[],
 ): Promise<RecordedDelivery[]> {
   // Every process inserts in one order, so that two groups with the same repeats cannot deadlock each other.
-  const ordered = group
-    .map((delivery) => ({ delivery, key: onceKey(delivery) }))
-    .sort((a, b) => compare(a.key, b.key) || compare(a.delivery.id, b.delivery.id))
-    .map(({ delivery }) => delivery);
+  const ordered = withoutRepeats(
+    group
+      .map((delivery) => ({ delivery, key: onceKey(delivery) }))
+      .sort((a, b) => compare(a.key, b.key) || compare(a.delivery.id, b.delivery.id)),
+  );
+  const looksBeside = ordered.some(({ receivedAt }) => isNearMidnight(receivedAt));
   const inserted = await db.query<{ id: DeliveryId }>({
-    name: 'record-deliveries',
+    name: looksBeside ? 'record-deliveries-near-midnight' : 'record-deliveries',
     text: `
       with given as (
         select id, account, source, webhook_id, substr($5::bytea, hash_at, 32) as body_sha256, received_at, trace_id,
+               (received_at at time zone 'UTC')::date as received_on,
                headers, substr($9::bytea, body_at, body_bytes) as body, is_proven
         from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $6::timestamptz[], $7::text[], $8::text[],
                     $10::boolean[], $11::int[], $12::int[], $13::int[])
           as g (id, account, source, webhook_id, received_at, trace_id, headers, is_proven, hash_at, body_at, body_bytes)
       ), fresh as (
-        insert into deliveries (id, account, source, webhook_id, body_sha256, received_at, trace_id, is_proven)
-        select id, account, source, webhook_id, body_sha256, received_at, trace_id, is_proven from given
+        insert into deliveries (id, account, source, webhook_id, body_sha256, received_at, received_on, trace_id, is_proven)
+        select id, account, source, webhook_id, body_sha256, received_at, received_on, trace_id, is_proven from given g
+        ${looksBeside ? `where not exists (${sameDelivery('g', [-1, 1])})` : ''}
         on conflict do nothing
         returning id
       ), bodies as (
@@ -92,19 +103,57 @@ export async function recordDeliveries(
   });
 }
 
+// The index lets in one of each day, and the statement that looks beside sees nothing of its own group.
+function withoutRepeats(sorted: readonly { delivery: NewDelivery; key: string }[]): NewDelivery[] {
+  const days = new Map<string, number[]>();
+  return sorted.flatMap(({ delivery, key }) => {
+    const day = Math.floor(delivery.receivedAt.getTime() / dayMs);
+    const reach = isNearMidnight(delivery.receivedAt) ? 1 : 0;
+    const others = days.get(key) ?? [];
+    if (others.some((other) => Math.abs(other - day) <= reach)) return [];
+    days.set(key, [...others, day]);
+    return delivery;
+  });
+}
+
+function isNearMidnight(at: Date): boolean {
+  const sinceMidnightMs = at.getTime() % dayMs;
+  return sinceMidnightMs < repeatWindowMs || sinceMidnightMs >= dayMs - repeatWindowMs;
+}
+
+// Selects what is the same as `g`, of days that are so far from its own: by the index, which "is not distinct from" would not use.
+function sameDelivery(g: string, daysApart: readonly number[]): string {
+  const days = daysApart.map((days) => `${g}.received_on + ${days}`).join(', ');
+  const select = (webhookId: string) => `
+        select d.* from deliveries d where d.received_on = any(array[${days}]) and ${webhookId}
+          and d.body_sha256 = ${g}.body_sha256 and d.account = ${g}.account`;
+  return `${select(`d.webhook_id = ${g}.webhook_id`)}
+        union all ${select(`${g}.webhook_id is null and d.webhook_id is null`)}`;
+}
+
 // A second statement and not a part of the first: only a new snapshot sees what a concurrent group has just committed.
 async function findFirsts(db: Queries, repeats: readonly NewDelivery[]): Promise<Map<string, DeliveryId>> {
   const rows = await db.query<Pick<NewDelivery, 'id' | 'account' | 'webhookId' | 'bodySha256'>>({
     name: 'find-first-deliveries',
     text: `
+      with given as (
+        select id, account, webhook_id, body_sha256, (received_at at time zone 'UTC')::date as received_on
+        from unnest($1::uuid[], $2::text[], $3::text[], $4::bytea[], $5::timestamptz[])
+          as g (id, account, webhook_id, body_sha256, received_at)
+      )
       select d.id, d.account, d.webhook_id as "webhookId", d.body_sha256 as "bodySha256"
-      from unnest($1::text[], $2::text[], $3::bytea[]) as g (account, webhook_id, body_sha256)
-      join deliveries d on d.body_sha256 = g.body_sha256 and d.account = g.account
-        and (d.webhook_id = g.webhook_id or (d.webhook_id is null and g.webhook_id is null))`,
+      from given g cross join lateral (
+        ${sameDelivery('g', [-1, 0, 1])}
+        union all
+        select d.* from deliveries d where d.id = g.id
+      ) d
+      order by d.id desc`, // the first one last, where there are two that lie days apart
     values: [
+      repeats.map((delivery) => delivery.id),
       repeats.map((delivery) => delivery.account),
       repeats.map((delivery) => delivery.webhookId),
       repeats.map((delivery) => delivery.bodySha256),
+      repeats.map((delivery) => delivery.receivedAt.toISOString()),
     ],
   });
   return new Map(rows.map((row) => [onceKey(row), row.id]));

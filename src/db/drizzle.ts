@@ -29,6 +29,7 @@ export const {
   boolean,
   check,
   customType,
+  date,
   doublePrecision,
   index,
   integer,

@@ -8,6 +8,7 @@ import { bytea, instant } from './columns.ts';
 import {
   boolean,
   check,
+  date,
   doublePrecision,
   index,
   json,
@@ -57,6 +58,8 @@ export const deliveries = pgTable(
     webhookId: text('webhook_id'),
     bodySha256: bytea('body_sha256').notNull(),
     receivedAt: instant('received_at').notNull(),
+    /** The day of that in UTC; null for what was recorded before there was this column. */
+    receivedOn: date('received_on'),
     state: text().$type<DeliveryState>().notNull().default('received'),
     kind: text().$type<EventKind>(),
     vendorKind: text('vendor_kind'),
@@ -73,8 +76,11 @@ export const deliveries = pgTable(
     admission: text().$type<Admission>(),
   },
   (table) => [
-    // Deduplication: the same bytes under the same webhook id (or under none) are one delivery.
-    unique('deliveries_once').on(table.webhookId, table.bodySha256, table.account).nullsNotDistinct(),
+    // Deduplication: the same bytes under the same webhook id (or under none) are one delivery, of one day and of those
+    // beside it. By the day first, so that what comes in goes to one place of the index, however many it holds.
+    unique('deliveries_once_a_day')
+      .on(table.receivedOn, table.webhookId, table.bodySha256, table.account)
+      .nullsNotDistinct(),
     // The sweep: what is still owed, oldest first.
     index('deliveries_owed').on(table.id).where(sql`state = 'received'`),
     // Operators: what is parked, newest first.

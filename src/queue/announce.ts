@@ -94,6 +94,7 @@ function hangBell(backend: QueueBackend, lane: Lane, { batchMaxIds, timeoutMs }:
     queue = answering;
   });
   let gathered: string[] = [];
+  let full = Promise.withResolvers<void>();
   let ringing: Promise<void> | undefined;
   let lastRungAt = Number.NEGATIVE_INFINITY;
   let intervalMs = 0;
@@ -102,10 +103,12 @@ function hangBell(backend: QueueBackend, lane: Lane, { batchMaxIds, timeoutMs }:
   const ringNext = async (answering: Queue, before: Promise<void> | undefined) => {
     await before?.catch(() => {});
     const restMs = lastRungAt + intervalMs - performance.now();
-    if (restMs > 1) await wait(restMs);
+    // A job that is full gains nothing by waiting.
+    if (restMs > 1) await Promise.race([wait(restMs), full.promise]);
     const nowMs = performance.now();
     const ids = gathered;
     gathered = [];
+    full = Promise.withResolvers();
     const thousandsASecond = ids.length / (nowMs - lastRungAt);
     intervalMs = Math.min(ringIntervalMaxMs, thousandsASecond * ringIntervalPerThousandASecondMs);
     lastRungAt = nowMs;
@@ -121,6 +124,7 @@ function hangBell(backend: QueueBackend, lane: Lane, { batchMaxIds, timeoutMs }:
       if (gathered.length + ids.length > maxGatheredIds) throw new Error('too many ids wait for it already');
       const isFirst = gathered.length === 0;
       gathered.push(...ids);
+      if (gathered.length >= batchMaxIds) full.resolve();
       // Whoever comes first orders the next ring; the others ride along with it.
       if (isFirst) ringing = ringNext(queue, ringing);
       await within(timeoutMs, ringing);

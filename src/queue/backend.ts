@@ -154,7 +154,7 @@ function createOnPostgres({ databaseUrl, prefix, log }: QueueBackendOptions): Qu
     connectionTimeoutMillis: connectTimeoutMs,
     keepAlive: true,
     // A ring that a crash loses is rung again by the sweep; waiting for the disk would buy nothing.
-    options: '-c synchronous_commit=off',
+    options: '-c synchronous_commit=off -c jit=off',
     schema: 'bullmq',
     migrate: true,
   };

@@ -6,11 +6,21 @@ import { setTimeout as wait } from 'node:timers/promises';
 export interface Lanes {
   live(ids: readonly string[]): Promise<void>;
   late(ids: readonly string[]): Promise<void>;
+  /**
+   * What has come by the queue of the new ones. Those that are late by now are handed to `move`, which brings them to the end
+   * of the other queue, and answers false where it cannot: where there is somebody to make room for.
+   */
+  mixed(ids: Aged, move: (late: readonly string[]) => Promise<boolean>): Promise<void>;
+}
+
+interface Aged {
+  readonly live: readonly string[];
+  readonly late: readonly string[];
 }
 
 /** New ones came in no longer ago than this: then late ones make room. */
 const liveForMs = 1_000;
-const pieceMaxDeliveries = 50;
+const pieceMaxDeliveries = 100;
 
 /** `process` takes a batch and rejects when it could not be processed; so do the lanes. */
 export function createLanes(process: (ids: readonly string[]) => Promise<void>): Lanes {
@@ -23,10 +33,16 @@ export function createLanes(process: (ids: readonly string[]) => Promise<void>):
     await process(ids);
     await wait(performance.now() - startedAt);
   };
+  const passOn = (ids: readonly string[]) => {
+    liveAt = performance.now();
+    return process(ids);
+  };
   return {
-    live: (ids) => {
-      liveAt = performance.now();
-      return process(ids);
+    live: passOn,
+    mixed: async ({ live, late }, move) => {
+      if (live.length === 0 && !isLive()) return process(late);
+      if (late.length === 0 || !(await move(late))) return passOn([...late, ...live]);
+      if (live.length > 0) await passOn(live);
     },
     late: async (ids) => {
       let left = ids;

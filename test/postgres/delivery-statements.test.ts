@@ -87,7 +87,7 @@ describe('what is recorded', () => {
     expect(rows.map((row) => row.webhook_id)).toEqual(group.map(({ webhookId }) => webhookId));
   });
 
-  test('guarantee 11: a repeat is found by id, bytes and account, whenever it comes, and stores nothing', async () => {
+  test('guarantee 11: a repeat is found by id, bytes and account, and stores nothing', async () => {
     const { db } = testDatabase;
     const first = delivery('a', { webhookId: 'w' });
     const unnamed = delivery('a', { webhookId: null });

@@ -1,6 +1,7 @@
 // Retention of the stored bodies: whole days go once they are old, what somebody still needs stays, and nobody who receives
 // or works notices.
 import { randomUUID } from 'node:crypto';
+import { v7 as uuidV7 } from 'uuid';
 import { afterEach, beforeEach, expect, inject, test } from 'vitest';
 import type { Database } from '../../src/db/connect.ts';
 import { dropOldBodies, findBodiesCutoff, movedMaxCount } from '../../src/db/drop-bodies.ts';
@@ -42,11 +43,16 @@ async function fill({ at, state = 'done', count = 1, source = 'webhook' }: Fill)
     text: `
       with made as (
         insert into deliveries (id, account, source, webhook_id, body_sha256, received_at, state, kind)
-        select uuidv7($1::timestamptz - clock_timestamp()), 'default', $3, gen_random_uuid()::text, '\\x00', $1, $2,
+        select id, 'default', $3, gen_random_uuid()::text, '\\x00', $1, $2,
                case when $2 <> 'received' then 'session_completed' end
-        from generate_series(1, $4) returning id, received_at)
+        from unnest($4::uuid[]) id returning id, received_at)
       insert into delivery_bodies select id, received_at, '{}', '\\x7b7d' from made`,
-    values: [at.toISOString(), state, source, count],
+    values: [
+      at.toISOString(),
+      state,
+      source,
+      Array.from({ length: count }, () => uuidV7({ msecs: at.getTime() })),
+    ],
   });
 }
 

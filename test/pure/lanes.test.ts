@@ -34,10 +34,10 @@ test('while new ones come in, late ones go on in pieces, one at a time, and neve
     running -= 1;
   });
   await lanes.live(['new']);
-  await Promise.all([lanes.late(idsOf(120)), lanes.late(idsOf(60))]);
+  await Promise.all([lanes.late(idsOf(240)), lanes.late(idsOf(120))]);
   expect(most).toBe(1);
-  expect(pieces.map(({ length }) => length).sort()).toEqual([10, 20, 50, 50, 50]);
-  expect(new Set(pieces.flat()).size).toBe(120);
+  expect(pieces.map(({ length }) => length).sort((a, b) => a - b)).toEqual([20, 40, 100, 100, 100]);
+  expect(new Set(pieces.flat()).size).toBe(240);
 });
 
 test('a piece that fails is told to who brought it, and the next one goes on', async () => {
@@ -52,4 +52,22 @@ test('a piece that fails is told to who brought it, and the next one goes on', a
   isBroken = false;
   await lanes.late(idsOf(20));
   await until(() => done.includes(20));
+});
+
+test('what has become late in the queue of the new ones is moved, and stays where nobody is in its way or moving fails', async () => {
+  const processed: (readonly string[])[] = [];
+  const moved: (readonly string[])[] = [];
+  const lanes = createLanes(async (ids) => void processed.push(ids));
+  const move = (canMove: boolean) => async (ids: readonly string[]) => {
+    if (canMove) moved.push(ids);
+    return canMove;
+  };
+  await lanes.mixed({ live: [], late: ['a'] }, move(true));
+  expect({ processed, moved }).toEqual({ processed: [['a']], moved: [] });
+  await lanes.mixed({ live: ['c'], late: ['b'] }, move(true));
+  expect({ processed, moved }).toEqual({ processed: [['a'], ['c']], moved: [['b']] });
+  await lanes.mixed({ live: [], late: ['d'] }, move(true));
+  await lanes.mixed({ live: [], late: ['e'] }, move(false));
+  await lanes.mixed({ live: ['f'], late: [] }, move(true));
+  expect({ processed, moved }).toEqual({ processed: [['a'], ['c'], ['e'], ['f']], moved: [['b'], ['d']] });
 });

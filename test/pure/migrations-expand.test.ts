@@ -13,6 +13,8 @@ const firstTag = '0005_what-a-diagnosis-was-made-with';
 const meant: Readonly<Record<string, string>> = {
   '0006_what-autovacuum-does builds an index under a lock: "create index concurrently if not exists", outside a transaction':
     'the table holds the idempotency keys of one day, some thousands; the lock is gone in milliseconds',
+  '0007_unique-within-a-day adds a uniqueness that versions before it may not keep, without "-- contract: <tag>"':
+    'weaker than deliveries_once, which they all keep; and what they write gives way to any uniqueness',
 };
 
 const folder = path.join(root, 'migrations');

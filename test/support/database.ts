@@ -8,6 +8,7 @@ const template = 'ilive_template';
 
 /** Creates the migrated template database; `adminUrl` is a superuser's address on the run's own Postgres. */
 export async function prepareTemplate(adminUrl: string): Promise<void> {
+  await runAsAdmin(adminUrl, `DROP DATABASE IF EXISTS ${template} WITH (FORCE)`); // of an earlier run on the same server
   await runAsAdmin(adminUrl, `CREATE DATABASE ${template}`);
   await migrate(urlOf(adminUrl, template));
 }

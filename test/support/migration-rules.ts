@@ -95,7 +95,7 @@ function holdsUp(statement: string, ownTables: ReadonlySet<string>): string[] {
 }
 
 const repeatable =
-  /^(create (unique )?index concurrently if not exists|drop index concurrently if exists|comment on|alter table \S+ validate constraint|alter index \S+ attach partition)\b/;
+  /^(create (unique )?index concurrently if not exists|drop index concurrently if exists|comment on|alter table \S+ (validate constraint|add column if not exists)|alter index \S+ attach partition)\b/;
 
 function cannotBeRepeated(statement: string): string[] {
   return repeatable.test(statement)

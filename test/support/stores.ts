@@ -1,6 +1,6 @@
 // Starts one Postgres and one Redis for the whole run and hands their addresses to every test file. Both are private
 // to the run, live in temporary folders and end with it. Postgres runs without fsync here: tests of durability start
-// one of their own.
+// one of their own. `TEST_POSTGRES_URL`, a superuser's address, has them run on that Postgres in place of the bundled one.
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
@@ -33,11 +33,7 @@ export default async function startStores(project: TestProject): Promise<() => P
   };
   try {
     await Promise.all([
-      startEmbeddedPostgres({
-        dataDir: path.join(dir, 'postgres'),
-        log: createLog('error'),
-        settings: fastSettings,
-      }).then(async (postgres) => {
+      startPostgres(path.join(dir, 'postgres')).then(async (postgres) => {
         stops.push(postgres.stop);
         await prepareTemplate(postgres.url);
         project.provide('postgresUrl', postgres.url);
@@ -53,4 +49,10 @@ export default async function startStores(project: TestProject): Promise<() => P
     throw error;
   }
   return stopAll;
+}
+
+async function startPostgres(dataDir: string): Promise<{ url: string; stop: () => Promise<void> }> {
+  const url = process.env.TEST_POSTGRES_URL;
+  if (url !== undefined) return { url, stop: async () => {} };
+  return startEmbeddedPostgres({ dataDir, log: createLog('error'), settings: fastSettings });
 }
