@@ -22,6 +22,7 @@ export interface NewDelivery {
 }
 
 const sha256Bytes = 32;
+const receivedOn = "(received_at at time zone 'UTC')::date as received_on";
 const dayMs = 24 * 60 * 60 * 1000;
 /**
  * What is told again within this time, or on the same day (UTC), is a repeat; later it may be a delivery of its own. Far longer
@@ -59,8 +60,7 @@ export async function recordDeliveries(
     text: `
       with given as (
         select id, account, source, webhook_id, substr($5::bytea, hash_at, 32) as body_sha256, received_at, trace_id,
-               (received_at at time zone 'UTC')::date as received_on,
-               headers, substr($9::bytea, body_at, body_bytes) as body, is_proven
+               ${receivedOn}, headers, substr($9::bytea, body_at, body_bytes) as body, is_proven
         from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $6::timestamptz[], $7::text[], $8::text[],
                     $10::boolean[], $11::int[], $12::int[], $13::int[])
           as g (id, account, source, webhook_id, received_at, trace_id, headers, is_proven, hash_at, body_at, body_bytes)
@@ -131,13 +131,14 @@ function sameDelivery(g: string, daysApart: readonly number[]): string {
         union all ${select(`${g}.webhook_id is null and d.webhook_id is null`)}`;
 }
 
-// A second statement and not a part of the first: only a new snapshot sees what a concurrent group has just committed.
+// A second statement and not a part of the first: only a new snapshot sees what a concurrent group has just committed. Also by
+// the id itself: what an older version has recorded has no day, and the outage store may bring it again.
 async function findFirsts(db: Queries, repeats: readonly NewDelivery[]): Promise<Map<string, DeliveryId>> {
   const rows = await db.query<Pick<NewDelivery, 'id' | 'account' | 'webhookId' | 'bodySha256'>>({
     name: 'find-first-deliveries',
     text: `
       with given as (
-        select id, account, webhook_id, body_sha256, (received_at at time zone 'UTC')::date as received_on
+        select id, account, webhook_id, body_sha256, ${receivedOn}
         from unnest($1::uuid[], $2::text[], $3::text[], $4::bytea[], $5::timestamptz[])
           as g (id, account, webhook_id, body_sha256, received_at)
       )

@@ -76,8 +76,8 @@ export const deliveries = pgTable(
     admission: text().$type<Admission>(),
   },
   (table) => [
-    // Deduplication: the same bytes under the same webhook id (or under none) are one delivery, of one day and of those
-    // beside it. By the day first, so that what comes in goes to one place of the index, however many it holds.
+    // Deduplication: the same bytes under the same webhook id (or under none) are one delivery of a day. The day stands first,
+    // so that what comes in goes to one place of the index, however many it holds.
     unique('deliveries_once_a_day')
       .on(table.receivedOn, table.webhookId, table.bodySha256, table.account)
       .nullsNotDistinct(),

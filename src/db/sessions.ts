@@ -54,7 +54,7 @@ export async function loadObservations(
 
 /**
  * Appends observations, none that is there already: whoever holds the sessions has seen what is there. Without "on conflict"
- * a batch costs Postgres a tenth less (measured 2026-11-26).
+ * batches are processed some 7 % faster (measured 2026-11-26).
  */
 export async function recordObservations(
   tx: Transaction,
