@@ -59,11 +59,11 @@ export async function recordDeliveries(
     name: looksBeside ? 'record-deliveries-near-midnight' : 'record-deliveries',
     text: `
       with given as (
-        select id, account, source, webhook_id, substr($5::bytea, hash_at, 32) as body_sha256, received_at, trace_id,
-               ${receivedOn}, headers, substr($9::bytea, body_at, body_bytes) as body, is_proven
-        from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $6::timestamptz[], $7::text[], $8::text[],
+        select id, account, source, webhook_id, substr($3::bytea, hash_at, 32) as body_sha256, received_at, trace_id,
+               ${receivedOn}, headers, substr($1::bytea, body_at, body_bytes) as body, is_proven
+        from unnest($2::text[], $4::uuid[], $5::text[], $6::text[], $7::text[], $8::timestamptz[], $9::text[],
                     $10::boolean[], $11::int[], $12::int[], $13::int[])
-          as g (id, account, source, webhook_id, received_at, trace_id, headers, is_proven, hash_at, body_at, body_bytes)
+          as g (headers, id, account, source, webhook_id, received_at, trace_id, is_proven, hash_at, body_at, body_bytes)
       ), fresh as (
         insert into deliveries (id, account, source, webhook_id, body_sha256, received_at, received_on, trace_id, is_proven)
         select id, account, source, webhook_id, body_sha256, received_at, received_on, trace_id, is_proven from given g
@@ -76,16 +76,17 @@ export async function recordDeliveries(
       )
       select id from fresh`,
     values: [
+      // The largest first: `pg` makes room for one after another, and what it has outgrown is garbage. As one run of bytes with the
+      // places in it: an array of bytes travels as text in hexadecimal, twice escaped.
+      Buffer.concat(ordered.map((delivery) => delivery.body)),
+      ordered.map((delivery) => JSON.stringify(delivery.headers)),
+      Buffer.concat(ordered.map((delivery) => delivery.bodySha256)),
       ordered.map((delivery) => delivery.id),
       ordered.map((delivery) => delivery.account),
       ordered.map((delivery) => delivery.source),
       ordered.map((delivery) => delivery.webhookId),
-      // One run of bytes with the places in it: an array of bytes travels as text in hexadecimal, twice escaped.
-      Buffer.concat(ordered.map((delivery) => delivery.bodySha256)),
       ordered.map((delivery) => delivery.receivedAt.toISOString()),
       ordered.map((delivery) => delivery.traceId),
-      ordered.map((delivery) => JSON.stringify(delivery.headers)),
-      Buffer.concat(ordered.map((delivery) => delivery.body)),
       ordered.map((delivery) => delivery.isProven),
       ordered.map((_, index) => index * sha256Bytes + 1),
       placesOf(ordered),

@@ -58,7 +58,8 @@ export async function startChildService({
   const known = passedOn.flatMap((name) =>
     process.env[name] === undefined ? [] : [[name, process.env[name]]],
   );
-  const program = ['--max-semi-space-size=8', path.join(root, 'src/main.ts')]; // as scripts/run.mjs starts it
+  // As scripts/run.mjs starts it.
+  const program = ['--max-semi-space-size=8', '--heap-growing-percent=75', path.join(root, 'src/main.ts')];
   const child = spawn(process.execPath, program, {
     cwd: root,
     // Nothing stands in front of it that would have to notice its end.
