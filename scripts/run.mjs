@@ -199,7 +199,7 @@ function workingFolder() {
 // By itself Node lets the newest objects of the service take 128 MB where the machine has much memory, and garbage pile up to
 // several times what is in use. 040 in docs/decisions.
 function flagsOf(name) {
-  return name === 'src/main.ts' ? ['--max-semi-space-size=8', '--heap-growing-percent=75'] : [];
+  return name === 'src/main.ts' ? ['--max-semi-space-size=8', '--heap-growing-percent=50'] : [];
 }
 
 function runScript(node) {

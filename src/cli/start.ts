@@ -8,7 +8,7 @@ import { spawnInPlace } from './spawn-in-place.ts';
 const program = path.join(import.meta.dirname, '..', `main${path.extname(import.meta.filename)}`);
 
 // As every start of the service has them: without them Node takes 100 MB more.
-const flags = ['--max-semi-space-size=8', '--heap-growing-percent=75'];
+const flags = ['--max-semi-space-size=8', '--heap-growing-percent=50'];
 
 export const startService: Command = {
   name: 'start',

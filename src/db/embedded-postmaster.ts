@@ -75,7 +75,7 @@ const baseSettings: Readonly<Record<string, string>> = {
 function sharedBuffersMiB(): number {
   const constrained = process.constrainedMemory();
   const bytes = constrained > 0 ? Math.min(constrained, os.totalmem()) : os.totalmem();
-  return Math.min(Math.max(Math.floor(bytes / 8 / 2 ** 20), 128), 1_024);
+  return Math.min(Math.max(Math.floor(bytes / 8 / 2 ** 20), 128), 4_096);
 }
 
 /** Starts Postgres on `pgData` and waits until it takes connections. Throws with the end of its log. */
