@@ -6,6 +6,7 @@ import type { ScenarioOptions } from './scenario.ts';
 export interface GrowthOptions extends ScenarioOptions {
   readonly deliveries: number;
   readonly rounds: number;
+  readonly settleSeconds: number;
   readonly times: number;
   readonly jsonFile: string | undefined;
   readonly isStrict: boolean;
@@ -19,7 +20,11 @@ list, and what dropping a day of bodies does to live deliveries.
 Usage: npm run bench:growth -- [options]
 
   --deliveries N     deliveries in the tables, of ninety days (default 10000000)
-  --rounds N         rounds, each measuring empty and full once (default 3)
+  --rounds N         rounds, each measuring empty and full once, the other first in each
+                     (default 4; an even number gives both the same places)
+  --settle N         seconds of load on the full tables before the first round, in which
+                     Postgres reads their indexes into its buffers; printed and not counted
+                     (default 60)
   --seconds N        length of one measurement (default 5)
   --warm-up N        seconds before each, not counted (default 2)
   --connections N    connections that the closed loops keep busy (default 64)
@@ -38,7 +43,8 @@ export function readGrowthOptions(args: readonly string[]): GrowthOptions | 'hel
     args: [...args],
     options: {
       deliveries: { type: 'string', default: '10000000' },
-      rounds: { type: 'string', default: '3' },
+      rounds: { type: 'string', default: '4' },
+      settle: { type: 'string', default: '60' },
       seconds: { type: 'string', default: '5' },
       'warm-up': { type: 'string', default: '2' },
       connections: { type: 'string', default: '64' },
@@ -53,6 +59,7 @@ export function readGrowthOptions(args: readonly string[]): GrowthOptions | 'hel
   return {
     deliveries: readCount('deliveries', values.deliveries, 100_000_000),
     rounds: readCount('rounds', values.rounds, 1_000),
+    settleSeconds: readCount('settle', values.settle, 3_600),
     seconds: readCount('seconds', values.seconds, 3_600),
     warmUpSeconds: readCount('warm-up', values['warm-up'], 60),
     connections: readCount('connections', values.connections, 10_000),
