@@ -60,6 +60,7 @@ export function connect(options: ConnectOptions): Database {
     query_timeout: options.statementTimeoutMs + 2_000,
     idle_in_transaction_session_timeout: idleInTransactionTimeoutMs,
     keepAlive: true,
+    pipeline: true, // see `pipelined`
     // `synchronous_commit` on, whatever the server's default: an answer of ours is a promise about the disk.
     options: settingsOf(options),
     types: {
@@ -77,6 +78,22 @@ export function connect(options: ConnectOptions): Database {
     transaction: (work) => runTransaction(pool, work),
     close: () => pool.end(),
   };
+}
+
+const inFailedTransaction = '25P02';
+
+/**
+ * The answers of statements that were sent to one transaction at once: the server runs them in the order sent, and a batch
+ * does not wait for each answer before it sends the next. Resolves or throws only when all have been answered, so that none
+ * can still be on its way when the transaction ends. Throws what failed first, not what then failed because of it.
+ */
+export async function pipelined<T extends readonly unknown[]>(
+  sent: readonly [...T],
+): Promise<{ -readonly [Index in keyof T]: Awaited<T[Index]> }> {
+  const settled = await Promise.allSettled(sent);
+  const reasons = settled.flatMap((each) => (each.status === 'rejected' ? [each.reason] : []));
+  if (reasons.length > 0) throw reasons.find((reason) => reason?.code !== inFailedTransaction) ?? reasons[0];
+  return settled.map((each) => (each as PromiseFulfilledResult<unknown>).value) as never;
 }
 
 // What `pg` does with arrays by itself, element by element with two replacements each, is a tenth of what a batch costs us.

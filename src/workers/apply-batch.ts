@@ -2,7 +2,7 @@
 // a handful of statements, finish the deliveries. Effect and "done" are one commit, so a crash anywhere in here means
 // "again", and again is harmless (guarantee 5). No network call may ever stand in this file.
 
-import type { Transaction } from '../db/connect.ts';
+import { pipelined, type Transaction } from '../db/connect.ts';
 import { type FinishedDelivery, finishDeliveries, takeDeliveries } from '../db/deliveries.ts';
 import { recordComplianceAlerts, recordFaceMatches, recordOlderStatements, type Told } from '../db/facts.ts';
 import {
@@ -33,19 +33,24 @@ export async function applyBatch(
   batch: readonly TranslatedDelivery[],
   options: ApplyOptions,
 ): Promise<FinishedDelivery[]> {
-  // Before anything is written or held by its row: that gives the transaction its id, and the change feed goes by ids. One that
-  // has its id and then waits for a session would tell of it as if it had come before whom it waited for.
-  await holdSessions(tx, batch);
-  const taken = await takeDeliveries(
-    tx,
-    batch.map(({ delivery }) => delivery.id),
-  );
+  const [, taken, known] = await pipelined([
+    // Before anything is written or held by its row: that gives the transaction its id, and the change feed goes by ids. One that
+    // has its id and then waits for a session would tell of it as if it had come before whom it waited for.
+    holdSessions(tx, batch),
+    takeDeliveries(
+      tx,
+      batch.map(({ delivery }) => delivery.id),
+    ),
+    loadKnowledge(tx, batch),
+  ]);
   const items = batch.filter(({ delivery }) => taken.has(delivery.id));
   if (items.length === 0) return [];
-  const known = await loadKnowledge(tx, items);
-  const finished = await applyItems(tx, items, known, options);
-  await finishDeliveries(tx, finished, options.now);
-  return finished;
+  const decided = decideItems(items, known);
+  await pipelined([
+    writeDecided(tx, decided, known, options),
+    finishDeliveries(tx, decided.finished, options.now),
+  ]);
+  return decided.finished;
 }
 
 /** Decides about each item in order and writes what comes of it; gives the states that the deliveries are to have. */
@@ -55,8 +60,21 @@ export async function applyItems(
   known: Knowledge,
   options: ApplyOptions,
 ): Promise<FinishedDelivery[]> {
-  const { now } = options;
-  const mentioned = mentionedSessions(items);
+  const decided = decideItems(items, known);
+  await writeDecided(tx, decided, known, options);
+  return decided.finished;
+}
+
+interface Decided {
+  readonly finished: FinishedDelivery[];
+  readonly mentioned: ReadonlyMap<string, Mentioned>;
+  readonly observed: readonly { readonly key: SessionKey; readonly observation: Observation }[];
+  readonly facts: readonly Told<Fact>[];
+  readonly older: readonly Told<Fact>[];
+}
+
+// Each decision joins what is known, for those that come after it.
+function decideItems(items: readonly TranslatedDelivery[], known: Knowledge): Decided {
   const observed: { key: SessionKey; observation: Observation }[] = [];
   const facts = new Map<string, Told<Fact>>();
   const older: Told<Fact>[] = [];
@@ -96,10 +114,20 @@ export async function applyItems(
     return finish(item, event, decision, key);
   });
 
-  if (observed.length > 0) await recordObservations(tx, observed, now);
-  await recordFacts(tx, [...facts.values()], older, now);
-  if (mentioned.size > 0) await recordSessions(tx, mentioned, known, options);
-  return finished;
+  return { finished, mentioned: mentionedSessions(items), observed, facts: [...facts.values()], older };
+}
+
+async function writeDecided(
+  tx: Transaction,
+  { observed, facts, older, mentioned }: Decided,
+  known: Knowledge,
+  options: ApplyOptions,
+): Promise<void> {
+  await pipelined([
+    observed.length > 0 ? recordObservations(tx, observed, options.now) : undefined,
+    recordFacts(tx, facts, older, options.now),
+    mentioned.size > 0 ? recordSessions(tx, mentioned, known, options) : undefined,
+  ]);
 }
 
 async function recordSessions(
@@ -112,12 +140,14 @@ async function recordSessions(
     const standing = conclude(known.observations.get(text) ?? []);
     return (plan === undefined ? planSession(session, standing, ledger, now) : plan(session, standing)) ?? [];
   });
-  if (sessions.length > 0) await applyStandings(tx, sessions, now);
   const disputes = [...mentioned.entries()].flatMap(([text, { key }]) => {
     const event = disputeOf(key.sessionId, known.observations.get(text) ?? []);
     return event === undefined ? [] : [{ account: key.account, event }];
   });
-  await recordComplianceAlerts(tx, disputes, now);
+  await pipelined([
+    sessions.length > 0 ? applyStandings(tx, sessions, now) : undefined,
+    recordComplianceAlerts(tx, disputes, now),
+  ]);
 }
 
 // A session is expected from the moment we hear of it, whatever it was that mentioned it.
@@ -150,9 +180,9 @@ async function recordFacts(
   const alerts = facts.flatMap(({ account, event }) =>
     event.kind === 'compliance_alert' ? [{ account, event }] : [],
   );
-  const late = [
-    ...(await recordFaceMatches(tx, matches, now)),
-    ...(await recordComplianceAlerts(tx, alerts, now)),
-  ];
-  await recordOlderStatements(tx, [...older, ...late], now);
+  const late = await pipelined([
+    recordFaceMatches(tx, matches, now),
+    recordComplianceAlerts(tx, alerts, now),
+  ]);
+  await recordOlderStatements(tx, [...older, ...late.flat()], now);
 }

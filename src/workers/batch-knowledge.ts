@@ -1,10 +1,17 @@
 // What is known of the things that a batch speaks of, with their sessions locked: read once, before anything is decided.
-import type { Transaction } from '../db/connect.ts';
+import { pipelined, type Transaction } from '../db/connect.ts';
 import { loadRecordedFacts } from '../db/facts.ts';
 import { loadObservations, lockSessions } from '../db/sessions.ts';
 import type { Recorded } from '../events/decide.ts';
 import type { Observation } from '../events/session.ts';
-import { factId, factKeyText, isFact, sessionsOf, type TranslatedDelivery } from './translate-delivery.ts';
+import {
+  type Fact,
+  factId,
+  factKeyText,
+  isFact,
+  sessionsOf,
+  type TranslatedDelivery,
+} from './translate-delivery.ts';
 
 /** What the database held when the locks were taken, and what the batch's own deliveries add. */
 export interface Knowledge {
@@ -26,24 +33,28 @@ export async function loadKnowledge(
   items: readonly TranslatedDelivery[],
 ): Promise<Knowledge> {
   const sessions = sessionsOf(items);
-  const observations =
-    sessions.length > 0 ? await loadObservations(tx, sessions) : new Map<string, Observation[]>();
-  const recorded = new Map<string, Recorded>();
-  for (const kind of ['face_matched', 'compliance_alert'] as const) {
-    const facts = items.flatMap(({ delivery, translation }) =>
-      translation.ok && isFact(translation.event) && translation.event.kind === kind
-        ? [{ account: delivery.account, event: translation.event }]
-        : [],
-    );
-    const rows = await loadRecordedFacts(
-      tx,
-      kind,
-      facts.map(({ account, event }) => ({ account, id: factId(event) })),
-    );
-    for (const [index, { account, event }] of facts.entries()) {
-      const row = rows[index];
-      if (row !== undefined) recorded.set(factKeyText(account, event), row);
-    }
-  }
-  return { observations, recorded };
+  const [observations, matches, alerts] = await pipelined([
+    sessions.length > 0 ? loadObservations(tx, sessions) : new Map<string, Observation[]>(),
+    loadRecorded(tx, items, 'face_matched'),
+    loadRecorded(tx, items, 'compliance_alert'),
+  ]);
+  return { observations, recorded: new Map([...matches, ...alerts]) };
+}
+
+async function loadRecorded(
+  tx: Transaction,
+  items: readonly TranslatedDelivery[],
+  kind: Fact['kind'],
+): Promise<[string, Recorded][]> {
+  const facts = items.flatMap(({ delivery: { account }, translation }) =>
+    translation.ok && isFact(translation.event) && translation.event.kind === kind
+      ? [{ account, event: translation.event }]
+      : [],
+  );
+  const keys = facts.map(({ account, event }) => ({ account, id: factId(event) }));
+  const rows = await loadRecordedFacts(tx, kind, keys);
+  return facts.flatMap(({ account, event }, index) => {
+    const row = rows[index];
+    return row === undefined ? [] : [[factKeyText(account, event), row]];
+  });
 }

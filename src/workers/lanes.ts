@@ -19,7 +19,7 @@ interface Aged {
 }
 
 /** New ones came in no longer ago than this: then late ones make room. */
-const liveForMs = 1_000;
+const liveForMs = 250;
 const pieceMaxDeliveries = 100;
 
 /** `process` takes a batch and rejects when it could not be processed; so do the lanes. */

@@ -1,6 +1,6 @@
 // What each connection of ours asks of its session, whatever the server's own settings say.
 import { expect, test } from 'vitest';
-import { connect } from '../../src/db/connect.ts';
+import { connect, pipelined } from '../../src/db/connect.ts';
 import { silent } from '../support/service.ts';
 import { useTestDatabase } from '../support/test-database.ts';
 
@@ -30,3 +30,37 @@ test.each([false, true])(
     }
   },
 );
+
+test('statements that are sent at once run in the order sent, in one transaction', async () => {
+  const { db } = testDatabase;
+  const names = await db.transaction(async (tx) => {
+    const [, , rows] = await pipelined([
+      tx.query({ text: 'create temporary table told (name text) on commit drop' }),
+      tx.query({ text: `insert into told values ('first')` }),
+      tx.query<{ name: string }>({ text: 'select name from told' }),
+    ]);
+    return rows.map(({ name }) => name);
+  });
+  expect(names).toEqual(['first']);
+});
+
+test('of statements that were sent at once the first that fails is told, none of the others stays, and all are answered', async () => {
+  const { db } = testDatabase;
+  await db.query({ text: 'create table kept (name text not null)' });
+  let lateAnswer = 'none yet';
+  const failing = db.transaction((tx) => {
+    const refused = tx.query({ text: 'insert into kept values (null)' });
+    const behind = async () => {
+      await refused.catch(() => {});
+      await new Promise((resolve) => setImmediate(resolve)); // by now a transaction that does not wait would have ended
+      await tx.query({ text: `insert into kept values ('behind')` }).catch((error: Error) => {
+        lateAnswer = error.message;
+        throw error;
+      });
+    };
+    return pipelined([behind(), refused, tx.query({ text: `insert into kept values ('after')` })]);
+  });
+  await expect(failing).rejects.toMatchObject({ code: '23502' });
+  expect(lateAnswer).toMatch(/aborted/);
+  expect(await db.query({ text: 'select name from kept' })).toEqual([]);
+});
