@@ -196,10 +196,9 @@ function workingFolder() {
   return script === 'src/cli/main.ts' ? (process.env.INIT_CWD ?? process.cwd()) : root;
 }
 
-// By itself Node lets the newest objects of the service take 128 MB where the machine has much memory, and garbage pile up to
-// several times what is in use. 040 in docs/decisions.
+// By itself Node lets the newest objects of the service take 128 MB where the machine has much memory. 040 in docs/decisions.
 function flagsOf(name) {
-  return name === 'src/main.ts' ? ['--max-semi-space-size=8', '--heap-growing-percent=50'] : [];
+  return name === 'src/main.ts' ? ['--max-semi-space-size=8'] : [];
 }
 
 function runScript(node) {

@@ -7,8 +7,8 @@ import { spawnInPlace } from './spawn-in-place.ts';
 // TypeScript in the repository, JavaScript where it was installed from a package.
 const program = path.join(import.meta.dirname, '..', `main${path.extname(import.meta.filename)}`);
 
-// As every start of the service has them: without them Node takes 100 MB more.
-const flags = ['--max-semi-space-size=8', '--heap-growing-percent=50'];
+// As every start of the service has it: without it Node takes much more memory. See 040.
+const flag = '--max-semi-space-size=8';
 
 export const startService: Command = {
   name: 'start',
@@ -25,5 +25,5 @@ Exits 0 after a clean stop and 78 when the configuration cannot be used.`,
     'WEB_CONCURRENCY=4 ILIVE_WEBHOOK_SECRETS=… ilive-webhooks start',
     'ROLE=receiver DATABASE_URL=postgres://… ILIVE_WEBHOOK_SECRETS=… ilive-webhooks start',
   ],
-  run: (_given, { env }) => spawnInPlace(process.execPath, [...flags, program], { ...env }),
+  run: (_given, { env }) => spawnInPlace(process.execPath, [flag, program], { ...env }),
 };
