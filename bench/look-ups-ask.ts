@@ -3,7 +3,7 @@
 // how it answers it, and how long that takes.
 
 import pg from 'pg';
-import type { Queries } from '../src/db/connect.ts';
+import { type Queries, settingsOf } from '../src/db/connect.ts';
 import { drizzle } from '../src/db/drizzle.ts';
 import type { Operation } from '../src/http/operation.ts';
 
@@ -39,7 +39,7 @@ export interface Looker {
 export async function connectLooker(url: string): Promise<Looker> {
   const client = new pg.Client({
     connectionString: url,
-    options: '-c timezone=UTC -c datestyle=ISO',
+    options: settingsOf({ isReadOnly: true }),
   });
   await client.connect();
   const run = async (work: (db: Queries) => Promise<unknown>) => {

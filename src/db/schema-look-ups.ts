@@ -23,7 +23,8 @@ type DeliveryColumn =
 export function deliveryLookUps(table: Columns<DeliveryColumn>) {
   const { id } = table;
   return [
-    partial('deliveries_by_session', sql`session_id is not null`, table.sessionId, id),
+    // By equality alone: the few of a session are sorted when they are asked for. See 043.
+    index('deliveries_of_session').using('hash', table.sessionId).where(sql`session_id is not null`),
     partial('deliveries_ignored', sql`state = 'ignored'`, id),
     partial('deliveries_by_reason', sql`reason is not null`, table.reason, id),
     partial('deliveries_by_kind', sql`kind <> 'session_completed'`, table.kind, id),
@@ -51,15 +52,31 @@ type SessionColumn =
 export function sessionLookUps(table: Columns<SessionColumn>) {
   const { sessionId, account, expectedAt, settledAt, verdictAt } = table;
   const byAge = [expectedAt, sessionId, account] as const;
+  const bySettling = [settledAt, sessionId, account] as const;
+  const byVerdict = [verdictAt, sessionId, account] as const;
   return [
     partial('sessions_by_state', sql`state <> 'settled'`, table.state, ...byAge),
     partial('sessions_by_verdict', sql`verdict <> 'pass'`, table.verdict, ...byAge),
     partial('sessions_by_confirmation', sql`confirmation <> 'unconfirmed'`, table.confirmation, ...byAge),
+    partial(
+      'sessions_by_confirmation_and_settled_at',
+      sql`confirmation <> 'unconfirmed'`,
+      table.confirmation,
+      ...bySettling,
+    ),
+    partial(
+      'sessions_by_confirmation_and_verdict_at',
+      sql`confirmation <> 'unconfirmed'`,
+      table.confirmation,
+      ...byVerdict,
+    ),
     partial('sessions_pulled', sql`settled_source = 'pull'`, ...byAge),
+    partial('sessions_pulled_by_settled_at', sql`settled_source = 'pull'`, ...bySettling),
+    partial('sessions_pulled_by_verdict_at', sql`settled_source = 'pull'`, ...byVerdict),
     partial('sessions_by_account', sql`account <> 'default'`, account, expectedAt, sessionId),
     partial('sessions_by_ended_reason', sql`ended_reason is not null`, table.endedReason, ...byAge),
-    partial('sessions_by_settled_at', sql`settled_at is not null`, settledAt, sessionId, account),
-    partial('sessions_by_verdict_at', sql`verdict_at is not null`, verdictAt, sessionId, account),
+    partial('sessions_by_settled_at', sql`settled_at is not null`, ...bySettling),
+    partial('sessions_by_verdict_at', sql`verdict_at is not null`, ...byVerdict),
   ];
 }
 

@@ -31,6 +31,27 @@ test.each([false, true])(
   },
 );
 
+test('lists are planned by rows, on sessions that cannot write', async () => {
+  const db = connect({
+    url: testDatabase.url,
+    applicationName: 'test',
+    maxConnections: 1,
+    connectTimeoutMs: 5_000,
+    statementTimeoutMs: 5_000,
+    isReadOnly: true,
+    log: silent,
+  });
+  try {
+    await expect(db.query({ text: 'create table written (n int)' })).rejects.toThrow(/not available/);
+    const [settings] = await db.query({
+      text: `select current_setting('seq_page_cost') as next, current_setting('random_page_cost') as random`,
+    });
+    expect(settings).toEqual({ next: '0.01', random: '0.01' });
+  } finally {
+    await db.close();
+  }
+});
+
 test('statements that are sent at once run in the order sent, in one transaction', async () => {
   const { db } = testDatabase;
   const names = await db.transaction(async (tx) => {
