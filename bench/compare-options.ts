@@ -32,7 +32,7 @@ Usage: npm run bench -- [options]
   --connections N    connections that the closed loops keep busy (default 64)
   --per-second N     arrivals a second of the open loops (default 200)
   --backlog N        deliveries of a backlog (default 60000)
-  --limit-seconds N  the longest that a backlog is waited for (default 15)
+  --limit-seconds N  the longest that a backlog is waited for (default 60)
   --postgres-url URL a superuser's address of a Postgres on this machine, in which databases are
                      made and dropped (default: the one that the product brings along)
   --redis-url URL    use this Redis, which must be empty and is emptied (default: one of its
@@ -60,7 +60,7 @@ export function readCompareOptions(args: readonly string[]): CompareOptions | 'h
       connections: { type: 'string', default: '64' },
       'per-second': { type: 'string', default: '200' },
       backlog: { type: 'string', default: '60000' },
-      'limit-seconds': { type: 'string', default: '15' },
+      'limit-seconds': { type: 'string', default: '60' },
       'postgres-url': { type: 'string' },
       'redis-url': { type: 'string' },
       json: { type: 'string' },
