@@ -1,23 +1,27 @@
 // What each connection of ours asks of its session, whatever the server's own settings say.
 import { expect, test } from 'vitest';
-import { connect, pipelined } from '../../src/db/connect.ts';
+import { type ConnectOptions, connect, pipelined } from '../../src/db/connect.ts';
 import { silent } from '../support/service.ts';
 import { useTestDatabase } from '../support/test-database.ts';
 
 const testDatabase = useTestDatabase();
 
+function connectOne(asked: Pick<ConnectOptions, 'goesByKeys' | 'isReadOnly'>) {
+  return connect({
+    ...asked,
+    url: testDatabase.url,
+    applicationName: 'test',
+    maxConnections: 1,
+    connectTimeoutMs: 5_000,
+    statementTimeoutMs: 5_000,
+    log: silent,
+  });
+}
+
 test.each([false, true])(
   'a commit waits for the disk and nothing is compiled (by keys: %s)',
   async (goesByKeys) => {
-    const db = connect({
-      url: testDatabase.url,
-      applicationName: 'test',
-      maxConnections: 1,
-      connectTimeoutMs: 5_000,
-      statementTimeoutMs: 5_000,
-      goesByKeys,
-      log: silent,
-    });
+    const db = connectOne({ goesByKeys });
     try {
       const [settings] = await db.query({
         text: `select current_setting('synchronous_commit') as commit, current_setting('jit') as jit,
@@ -32,15 +36,7 @@ test.each([false, true])(
 );
 
 test('lists are planned by rows, on sessions that cannot write', async () => {
-  const db = connect({
-    url: testDatabase.url,
-    applicationName: 'test',
-    maxConnections: 1,
-    connectTimeoutMs: 5_000,
-    statementTimeoutMs: 5_000,
-    isReadOnly: true,
-    log: silent,
-  });
+  const db = connectOne({ isReadOnly: true });
   try {
     await expect(db.query({ text: 'create table written (n int)' })).rejects.toThrow(/not available/);
     const [settings] = await db.query({
