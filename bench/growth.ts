@@ -103,11 +103,11 @@ async function settle(contender: Contender, { stores, secret, options }: Both): 
 // What the bursts have left behind, before the lists are asked.
 async function workOff(contender: Contender, place: Place): Promise<void> {
   console.log('Working off what is left …');
-  const { troubles } = await beside(contender.start('work', place), async ({ isDone }) => {
+  await beside(contender.start('work', place), async ({ isDone }) => {
     const hasDone = await untilSo(isDone, workOffMaxSeconds, place.signal);
-    return { figures: {}, troubles: hasDone ? [] : [`not worked off within ${workOffMaxSeconds} s`] };
+    if (!hasDone) throw new Error(`not worked off within ${workOffMaxSeconds} s`);
+    return { figures: {}, troubles: [] };
   });
-  if (troubles.length > 0) throw new Error(troubles.join('; '));
 }
 
 async function measureBoth(

@@ -29,7 +29,7 @@ async function main(): Promise<void> {
 
 async function runOne(config: Config, log: Log, overrides: Overrides = {}): Promise<void> {
   // A receiver has little in use and throws away much: V8 would let that pile up to several times what is in use. Whoever works has
-  // batches in use, and would spend a third of the time on collecting what is none. See 040.
+  // batches in use, and would collect them again and again. See 040.
   if (config.role === 'receiver') setFlagsFromString('--heap-growing-percent=50');
   const { createService } = await import('./service.ts');
   const service = createService(config, { ...overrides, log, onLost: () => void stop(exitCodeFailed) });
