@@ -82,6 +82,12 @@ interface Bell {
   ring(ids: readonly string[]): Promise<void>;
 }
 
+interface Ring {
+  /** Of all ids that were ever gathered, how many have been rung for by now. */
+  readonly rungCount: number;
+  readonly failed: { readonly error: unknown } | undefined;
+}
+
 function hangBell(backend: QueueBackend, lane: Lane, { batchMaxIds, timeoutMs }: AnnounceOptions): Bell {
   let queue: Queue | undefined;
   const opening = backend.openQueue(queueNames[lane], {
@@ -93,26 +99,42 @@ function hangBell(backend: QueueBackend, lane: Lane, { batchMaxIds, timeoutMs }:
   const opened = opening.then((answering) => {
     queue = answering;
   });
-  let gathered: string[] = [];
+  const gathered: string[] = [];
+  let gatheredCount = 0;
   let full = Promise.withResolvers<void>();
-  let ringing: Promise<void> | undefined;
+  let ringing: Promise<Ring> | undefined;
   let lastRungAt = Number.NEGATIVE_INFINITY;
   let intervalMs = 0;
 
-  // Rings for all that has gathered, once the ring before is through.
-  const ringNext = async (answering: Queue, before: Promise<void> | undefined) => {
-    await before?.catch(() => {});
+  // One job a ring. On Postgres BullMQ's `addBulk` makes two temporary tables each time, which costs as much as ten jobs.
+  const ringNext = async (answering: Queue): Promise<Ring> => {
     const restMs = lastRungAt + intervalMs - performance.now();
     // A job that is full gains nothing by waiting.
-    if (restMs > 1) await Promise.race([wait(restMs), full.promise]);
+    if (restMs > 1 && gathered.length < batchMaxIds) await Promise.race([wait(restMs), full.promise]);
     const nowMs = performance.now();
-    const ids = gathered;
-    gathered = [];
+    const ids = gathered.splice(0, batchMaxIds);
+    const rungCount = gatheredCount - gathered.length;
     full = Promise.withResolvers();
     const thousandsASecond = ids.length / (nowMs - lastRungAt);
     intervalMs = Math.min(ringIntervalMaxMs, thousandsASecond * ringIntervalPerThousandASecondMs);
     lastRungAt = nowMs;
-    await addJobs(answering, ids, batchMaxIds);
+    const failed = await answering.add('process', { ids }).then(
+      () => undefined,
+      (error: unknown) => ({ error }),
+    );
+    ringing = undefined;
+    return { rungCount, failed };
+  };
+
+  // Whoever comes first orders the next ring; the others ride along with it.
+  const ringFor = async (answering: Queue, count: number) => {
+    const last = gatheredCount;
+    for (;;) {
+      ringing ??= ringNext(answering);
+      const { rungCount, failed } = await ringing;
+      if (failed !== undefined && rungCount > last - count) throw failed.error;
+      if (rungCount >= last) return;
+    }
   };
 
   return {
@@ -122,28 +144,15 @@ function hangBell(backend: QueueBackend, lane: Lane, { batchMaxIds, timeoutMs }:
       if (ids.length === 0) return;
       if (queue === undefined) throw new Error('the queue has not been reached yet');
       if (gathered.length + ids.length > maxGatheredIds) throw new Error('too many ids wait for it already');
-      const isFirst = gathered.length === 0;
       gathered.push(...ids);
+      gatheredCount += ids.length;
       if (gathered.length >= batchMaxIds) full.resolve();
-      // Whoever comes first orders the next ring; the others ride along with it.
-      if (isFirst) ringing = ringNext(queue, ringing);
-      await within(timeoutMs, ringing);
+      await within(timeoutMs, ringFor(queue, ids.length));
     },
   };
 }
 
-async function addJobs(queue: Queue, ids: readonly string[], batchMaxIds: number): Promise<void> {
-  const jobs = [];
-  for (let start = 0; start < ids.length; start += batchMaxIds) {
-    jobs.push({ name: 'process', data: { ids: ids.slice(start, start + batchMaxIds) } });
-  }
-  const [only, ...others] = jobs;
-  // On Postgres a bulk of one costs several times what the plain call does: it makes two temporary tables.
-  if (only !== undefined && others.length === 0) await queue.add(only.name, only.data);
-  else await queue.addBulk(jobs);
-}
-
-async function within(ms: number, work: Promise<void> | undefined): Promise<void> {
+async function within(ms: number, work: Promise<void>): Promise<void> {
   const { promise, reject } = Promise.withResolvers<never>();
   const timer = setTimeout(() => reject(new Error(`no answer within ${ms} ms`)), ms);
   timer.unref();
