@@ -55,15 +55,17 @@ export async function recordDeliveries(
       .sort((a, b) => compare(a.key, b.key) || compare(a.delivery.id, b.delivery.id)),
   );
   const looksBeside = ordered.some(({ receivedAt }) => isNearMidnight(receivedAt));
-  const inserted = await db.query<{ id: DeliveryId }>({
+  const repeated = await db.query<{ id: DeliveryId }>({
     name: looksBeside ? 'record-deliveries-near-midnight' : 'record-deliveries',
     text: `
       with given as (
         select id, account, source, webhook_id, substr($3::bytea, hash_at, 32) as body_sha256, received_at, trace_id,
                ${receivedOn}, headers, substr($1::bytea, body_at, body_bytes) as body, is_proven
-        from unnest($2::text[], $4::uuid[], $5::text[], $6::text[], $7::text[], $8::timestamptz[], $9::text[],
-                    $10::boolean[], $11::int[], $12::int[], $13::int[])
-          as g (headers, id, account, source, webhook_id, received_at, trace_id, is_proven, hash_at, body_at, body_bytes)
+        from rows from (
+          json_array_elements($2::json),
+          unnest($4::uuid[], $5::text[], $6::text[], $7::text[], $8::timestamptz[], $9::text[], $10::boolean[], $11::int[],
+                 $12::int[], $13::int[])
+        ) as g (headers, id, account, source, webhook_id, received_at, trace_id, is_proven, hash_at, body_at, body_bytes)
       ), fresh as (
         insert into deliveries (id, account, source, webhook_id, body_sha256, received_at, received_on, trace_id, is_proven)
         select id, account, source, webhook_id, body_sha256, received_at, received_on, trace_id, is_proven from given g
@@ -72,14 +74,15 @@ export async function recordDeliveries(
         returning id
       ), bodies as (
         insert into delivery_bodies (delivery_id, received_at, headers, body)
-        select id, received_at, headers::json, body from given join fresh using (id)
+        select id, received_at, headers, body from given join fresh using (id)
       )
-      select id from fresh`,
+      select id from given except select id from fresh`, // mostly none: rows of an answer are read one by one
     values: [
       // The largest first: `pg` makes room for one after another, and what it has outgrown is garbage. As one run of bytes with the
       // places in it: an array of bytes travels as text in hexadecimal, twice escaped.
       Buffer.concat(ordered.map((delivery) => delivery.body)),
-      ordered.map((delivery) => JSON.stringify(delivery.headers)),
+      // One text: in an array of texts each quotation mark of theirs would have to be escaped, here and there again.
+      JSON.stringify(ordered.map((delivery) => delivery.headers)),
       Buffer.concat(ordered.map((delivery) => delivery.bodySha256)),
       ordered.map((delivery) => delivery.id),
       ordered.map((delivery) => delivery.account),
@@ -93,11 +96,12 @@ export async function recordDeliveries(
       ordered.map((delivery) => delivery.body.length),
     ],
   });
-  const fresh = new Set(inserted.map((row) => row.id));
-  const repeats = group.filter((delivery) => !fresh.has(delivery.id));
+  const known = new Set(repeated.map((row) => row.id));
+  const fresh = new Set(ordered.filter((delivery) => !known.has(delivery.id)));
+  const repeats = group.filter((delivery) => !fresh.has(delivery));
   const firsts = repeats.length === 0 ? new Map<string, DeliveryId>() : await findFirsts(db, repeats);
   return group.map((delivery) => {
-    if (fresh.has(delivery.id)) return { id: delivery.id, isRepeat: false };
+    if (fresh.has(delivery)) return { id: delivery.id, isRepeat: false };
     const first = firsts.get(onceKey(delivery));
     if (first === undefined) throw new Error(`delivery ${delivery.id} was neither stored nor found`);
     return { id: first, isRepeat: true };
