@@ -24,7 +24,7 @@ export async function lockSessions(tx: Transaction, keys: readonly SessionKey[])
   await tx.query({
     name: 'lock-sessions',
     text: `
-      select pg_advisory_xact_lock(k.hash)
+      select count(pg_advisory_xact_lock(k.hash)) -- one row to read in place of one for each
       from (select distinct hashtextextended(key, 0) as hash from unnest($1::text[]) key order by 1) k`,
     values: [keys.map(sessionKeyText)],
   });
