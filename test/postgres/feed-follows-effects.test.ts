@@ -43,3 +43,44 @@ test('22 — of two batches about one session, whichever had its effect last is 
   });
   expect(rows).toEqual([{ verdict: 'fail', said: 'fail' }]);
 });
+
+test('22 — a session that is confirmed or disputed from the first is told of as such, and as settled before it is confirmed', async () => {
+  const { db } = database;
+  const [confirmed, disputed, plain] = [randomUUID(), randomUUID(), randomUUID()];
+  const at = '2026-04-11T09:30:12.000000+00:00';
+  const say = (session_id: string, reference_id: string) =>
+    verdictPayload({ session_id, reference_id, verdict: 'pass', timestamp: at });
+  const ids = await store(db, [
+    say(confirmed, 'one'),
+    say(disputed, 'two'),
+    say(plain, 'three'),
+    { asked: confirmed, verdict: 'pass', completed_at: at },
+    { asked: disputed, verdict: 'fail', completed_at: at },
+  ]);
+  await processNow(db, ids);
+  const told = (session: string) =>
+    db.query({
+      text: `select type, reference_id as reference, data from changes where session_id = $1 and type like 'session%'
+             order by generation, xid, seq`,
+      values: [session],
+    });
+  const data = {
+    state: 'settled',
+    verdict: 'pass',
+    verdict_at: '2026-04-11T09:30:12+00:00',
+    confirmation: 'unconfirmed',
+    confidence: 0.8732,
+    settled_by: ids[2],
+    settled_source: 'webhook',
+    ended_reason: null,
+  };
+  expect(await told(plain)).toEqual([{ type: 'session_settled', reference: 'three', data }]);
+  const first = { ...data, settled_by: ids[0], confirmation: 'confirmed' };
+  expect(await told(confirmed)).toEqual([
+    { type: 'session_settled', reference: 'one', data: first },
+    { type: 'session_confirmed', reference: 'one', data: first },
+  ]);
+  expect(await told(disputed)).toMatchObject([
+    { type: 'session_disputed', data: { state: 'disputed', verdict: 'fail', confirmation: 'contradicted' } },
+  ]);
+});
