@@ -109,15 +109,18 @@ function isPlainArray(value: unknown): value is readonly Plain[] {
   return Array.isArray(value) && value.every((each) => each === null || typeof each !== 'object');
 }
 
+const needsEscape = /["\\]/;
+
+// Joined, and not put together piece by piece: each piece would be garbage, a third of all that a worker makes.
 function arrayLiteral(values: readonly Plain[]): string {
-  let literal = '';
-  for (const value of values) {
-    literal += literal === '' ? '{' : ',';
-    if (value === null) literal += 'NULL';
-    else if (typeof value !== 'string') literal += value;
-    else literal += /["\\]/.test(value) ? `"${value.replace(/["\\]/g, '\\$&')}"` : `"${value}"`;
-  }
-  return literal === '' ? '{}' : `${literal}}`;
+  if (values.length === 0) return '{}';
+  const isAllText = values.every((value) => typeof value === 'string' && !needsEscape.test(value));
+  return isAllText ? `{"${values.join('","')}"}` : `{${values.map(elementLiteral).join(',')}}`;
+}
+
+function elementLiteral(value: Plain): string {
+  if (value === null) return 'NULL';
+  return typeof value === 'string' ? `"${value.replace(/["\\]/g, '\\$&')}"` : String(value);
 }
 
 /** What a session asks of the server, as `options` in the words of `libpq`. */
