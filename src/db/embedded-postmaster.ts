@@ -61,7 +61,7 @@ const baseSettings: Readonly<Record<string, string>> = {
   // Full pages dominate the log after a checkpoint, and this build compresses them only by the slowest of the methods: with
   // ten million deliveries that halved the pace (measured 2026-11-26).
   wal_compression: 'off',
-  min_wal_size: '1GB', // what a burst writes goes into files that are there; making one stops every commit meanwhile
+  min_wal_size: '1GB', // kept for the next burst: while a file of the log is made nothing commits
   max_wal_size: '4GB', // bounds both the disk it takes and the time that recovery takes
   checkpoint_timeout: '15min', // each one makes the log several times as large for a while: every page is in it whole
   timezone: 'UTC',

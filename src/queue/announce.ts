@@ -1,7 +1,7 @@
 // Ringing the doorbell: "these deliveries are stored". One ring is on its way at a time and ids gather for the next, so
 // that a slow store gets fewer and larger jobs and not more of them. There are two bells: what has been owed for long is
 // rung for on one of its own, so that a backlog of any size stands behind nobody. A ring is a hint. It is bounded in time
-// and in number, and when it fails it is counted and forgotten, because the sweep rings again for whatever is still owed
+// and in number, and a job that fails is counted and forgotten, because the sweep rings again for whatever is still owed
 // (guarantee 2).
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Queue } from 'bullmq';
@@ -85,7 +85,7 @@ interface Bell {
 interface Ring {
   /** Of all ids that were ever gathered, how many have been rung for by now. */
   readonly rungCount: number;
-  readonly failed: { readonly error: unknown } | undefined;
+  readonly failed: PromiseRejectedResult | undefined;
 }
 
 function hangBell(backend: QueueBackend, lane: Lane, { batchMaxIds, timeoutMs }: AnnounceOptions): Bell {
@@ -106,35 +106,35 @@ function hangBell(backend: QueueBackend, lane: Lane, { batchMaxIds, timeoutMs }:
   let lastRungAt = Number.NEGATIVE_INFINITY;
   let intervalMs = 0;
 
-  // One job a ring. On Postgres BullMQ's `addBulk` makes two temporary tables each time, which costs as much as ten jobs.
+  // Rings for all that has gathered, but for those that would only begin another job: they wait for more.
   const ringNext = async (answering: Queue): Promise<Ring> => {
     const restMs = lastRungAt + intervalMs - performance.now();
     // A job that is full gains nothing by waiting.
     if (restMs > 1 && gathered.length < batchMaxIds) await Promise.race([wait(restMs), full.promise]);
     const nowMs = performance.now();
-    const ids = gathered.splice(0, batchMaxIds);
+    const inFullJobs = gathered.length - (gathered.length % batchMaxIds);
+    const ids = gathered.splice(0, inFullJobs || gathered.length);
     const rungCount = gatheredCount - gathered.length;
     full = Promise.withResolvers();
     const thousandsASecond = ids.length / (nowMs - lastRungAt);
     intervalMs = Math.min(ringIntervalMaxMs, thousandsASecond * ringIntervalPerThousandASecondMs);
     lastRungAt = nowMs;
-    const failed = await answering.add('process', { ids }).then(
-      () => undefined,
-      (error: unknown) => ({ error }),
-    );
+    const added = await Promise.allSettled(addJobs(answering, ids, batchMaxIds));
     ringing = undefined;
-    return { rungCount, failed };
+    return { rungCount, failed: added.find((each) => each.status === 'rejected') };
   };
 
-  // Whoever comes first orders the next ring; the others ride along with it.
+  // Whoever comes first orders the next ring; the others ride along with it. Also behind one that failed: nothing stays behind.
   const ringFor = async (answering: Queue, count: number) => {
     const last = gatheredCount;
-    for (;;) {
+    let failure: Ring['failed'];
+    for (let rungCount = 0; rungCount < last; ) {
       ringing ??= ringNext(answering);
-      const { rungCount, failed } = await ringing;
-      if (failed !== undefined && rungCount > last - count) throw failed.error;
-      if (rungCount >= last) return;
+      const ring = await ringing;
+      rungCount = ring.rungCount;
+      if (rungCount > last - count) failure ??= ring.failed;
     }
+    if (failure !== undefined) throw failure.reason;
   };
 
   return {
@@ -150,6 +150,15 @@ function hangBell(backend: QueueBackend, lane: Lane, { batchMaxIds, timeoutMs }:
       await within(timeoutMs, ringFor(queue, ids.length));
     },
   };
+}
+
+// Each by itself: on Postgres BullMQ's `addBulk` makes temporary tables every time, see 010.
+function addJobs(queue: Queue, ids: readonly string[], batchMaxIds: number): Promise<unknown>[] {
+  const jobs: Promise<unknown>[] = [];
+  for (let start = 0; start < ids.length; start += batchMaxIds) {
+    jobs.push(queue.add('process', { ids: ids.slice(start, start + batchMaxIds) }));
+  }
+  return jobs;
 }
 
 async function within(ms: number, work: Promise<void>): Promise<void> {

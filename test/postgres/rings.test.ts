@@ -1,5 +1,5 @@
 // The doorbell on both backends: what is rung for is heard once, in jobs of at most a batch, and whoever rang for many
-// learns of it only once all of them have been rung for.
+// learns of it only once all of them have been rung for, or that some may not have been.
 import { expect, inject, onTestFinished, test } from 'vitest';
 import { createDeliveryIds } from '../../src/http/delivery-id.ts';
 import { type Announcer, createAnnouncer } from '../../src/queue/announce.ts';
@@ -60,3 +60,17 @@ test.for(['Postgres', 'Redis'])(
     expect(Math.max(...jobs.map((ids) => ids.length))).toBe(50);
   },
 );
+
+test('of a ring that fails nothing is left for the next one', async () => {
+  const { db } = testDatabase;
+  const { announcer } = await hang(undefined);
+  const newId = createDeliveryIds();
+  await db.query({ text: 'alter table bullmq.job rename to job_away' });
+  const many = Array.from({ length: 230 }, newId);
+  await expect(announcer.announce(many)).resolves.toBe(false);
+  await db.query({ text: 'alter table bullmq.job_away rename to job' });
+  const before = (await announcer.inspect()).waiting ?? 0;
+  // With anything that was left it would be more than one job.
+  await expect(announcer.announce(Array.from({ length: 45 }, newId))).resolves.toBe(true);
+  await expect(announcer.inspect()).resolves.toMatchObject({ waiting: before + 1 });
+});
