@@ -5,7 +5,6 @@ import { createDeliveryIds } from '../../src/http/delivery-id.ts';
 import { type Announcer, createAnnouncer } from '../../src/queue/announce.ts';
 import { createQueueBackend, type QueueBackend } from '../../src/queue/backend.ts';
 import { consume } from '../../src/queue/consume.ts';
-
 import { silent } from '../support/service.ts';
 import { useTestDatabase } from '../support/test-database.ts';
 import { until } from '../support/until.ts';
