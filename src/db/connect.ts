@@ -2,6 +2,7 @@
 // care which: both are `Queries`. Trouble of the database leaves here as ServiceError `unavailable`. Each pool carries
 // its own limits in time, so that no statement can hold a request or a worker for ever (guarantee 10).
 
+import type { Socket } from 'node:net';
 import type { NodePgDatabase } from 'drizzle-orm/node-postgres';
 import { type ClientBase, Pool, type PoolClient, type QueryConfig, types } from 'pg';
 import type { Log } from '../log.ts';
@@ -47,6 +48,8 @@ export interface ConnectOptions {
 
 const timestamptzOid = 1184;
 const idleInTransactionTimeoutMs = 30_000;
+/** How much longer than its statements may take a server can be silent before its connection is given up. */
+const silenceGraceMs = 2_000;
 
 /** A pool of connections. Connects on first use: a database that is away now is an error of the statement, not of this. */
 export function connect(options: ConnectOptions): Database {
@@ -56,8 +59,6 @@ export function connect(options: ConnectOptions): Database {
     max: options.maxConnections,
     connectionTimeoutMillis: options.connectTimeoutMs,
     statement_timeout: options.statementTimeoutMs,
-    // The server cancels first; the client gives up a little later, for a server that no longer answers at all.
-    query_timeout: options.statementTimeoutMs + 2_000,
     idle_in_transaction_session_timeout: idleInTransactionTimeoutMs,
     keepAlive: true,
     pipeline: true, // see `pipelined`
@@ -72,12 +73,25 @@ export function connect(options: ConnectOptions): Database {
   // without listeners of both kinds it would end the process.
   pool.on('error', (error) => options.log.warn({ err: error }, 'an idle database connection broke'));
   pool.on('connect', (client) => client.on('error', () => {}));
+  giveUpOnSilence(pool, options.statementTimeoutMs + silenceGraceMs);
 
   return {
     ...queriesOf(pool),
     transaction: (work) => runTransaction(pool, work),
     close: () => pool.end(),
   };
+}
+
+// The server cancels first; this is for one that no longer answers at all. Not `query_timeout` of `pg`: with it the groups that were
+// under way at one collection of the newest objects outlived the next, and a receiver collected all it has twice a second for them. See 040.
+function giveUpOnSilence(pool: Pool, silenceMs: number): void {
+  const socketOf = (client: PoolClient) => client.connection.stream as Socket;
+  pool.on('connect', (client) => {
+    const give = () => socketOf(client).destroy(new Error(`the connection was silent for ${silenceMs} ms`));
+    socketOf(client).on('timeout', give);
+  });
+  pool.on('acquire', (client) => void socketOf(client).setTimeout(silenceMs));
+  pool.on('release', (_error, client) => void socketOf(client).setTimeout(0));
 }
 
 const inFailedTransaction = '25P02';

@@ -1,20 +1,21 @@
 // What each connection of ours asks of its session, whatever the server's own settings say.
 import { expect, test } from 'vitest';
-import { type ConnectOptions, connect, pipelined } from '../../src/db/connect.ts';
+import { type ConnectOptions, connect, pipelined, type Queries } from '../../src/db/connect.ts';
 import { silent } from '../support/service.ts';
+import { startTcpProxy } from '../support/tcp-proxy.ts';
 import { useTestDatabase } from '../support/test-database.ts';
 
 const testDatabase = useTestDatabase();
 
-function connectOne(asked: Pick<ConnectOptions, 'goesByKeys' | 'isReadOnly'>) {
+function connectOne(asked: Partial<ConnectOptions>) {
   return connect({
-    ...asked,
     url: testDatabase.url,
     applicationName: 'test',
     maxConnections: 1,
     connectTimeoutMs: 5_000,
     statementTimeoutMs: 5_000,
     log: silent,
+    ...asked,
   });
 }
 
@@ -80,4 +81,33 @@ test('of statements that were sent at once the first that fails is told, none of
   await expect(failing).rejects.toMatchObject({ code: '23502' });
   expect(lateAnswer).toMatch(/aborted/);
   expect(await db.query({ text: 'select name from kept' })).toEqual([]);
+});
+
+test('a server that has vanished is away: the connection that waits for it is given up, and no other', async () => {
+  const url = new URL(testDatabase.url);
+  const wire = await startTcpProxy({ host: url.hostname, port: Number(url.port) });
+  url.host = `127.0.0.1:${wire.port}`;
+  const db = connectOne({ url: url.href, maxConnections: 2, statementTimeoutMs: 100 });
+  const findPid = async (queries: Queries = db) =>
+    (await queries.query<{ pid: number }>({ text: 'select pg_backend_pid() as pid' }))[0]?.pid;
+  const silence = { code: 'unavailable', message: expect.stringContaining('silent for 2100 ms') };
+  try {
+    const both = await Promise.all([findPid(), findPid()]);
+    wire.freeze();
+    await expect(findPid()).rejects.toMatchObject(silence);
+    wire.thaw();
+    const other = await findPid(); // it was unused for as long, which is no silence
+    expect(both).toContain(other);
+    const transaction = db.transaction(async (tx) => {
+      expect(await findPid(tx)).toBe(other);
+      wire.freeze();
+      await pipelined([findPid(tx), findPid(tx)]);
+    });
+    await expect(transaction).rejects.toMatchObject(silence);
+    wire.thaw();
+    expect(both).not.toContain(await findPid());
+  } finally {
+    await db.close();
+    await wire.close();
+  }
 });
