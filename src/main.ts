@@ -32,7 +32,10 @@ async function runOne(config: Config, log: Log, overrides: Overrides = {}): Prom
   setFlagsFromString('--no-parallel-scavenge');
   // A receiver has little in use and throws away much: V8 would let that pile up to several times what is in use. Whoever works has
   // batches in use, and would collect them again and again. See 040.
-  if (config.role === 'receiver') setFlagsFromString('--heap-growing-percent=50');
+  if (config.role === 'receiver') {
+    setFlagsFromString('--heap-growing-percent=50');
+    setFlagsFromString('--minor-gc-task-trigger=50');
+  }
   const { createService } = await import('./service.ts');
   const service = createService(config, { ...overrides, log, onLost: () => void stop(exitCodeFailed) });
   const stop = async (exitCode: number, how = service.stop) => {
