@@ -179,7 +179,7 @@ export const keys = {
   ),
   BATCH_MAX_DELIVERIES: key(
     wholeNumber(1, 2_000),
-    '500',
+    '1000',
     'Deliveries that a worker processes in one transaction; lower it when single batches take too long.',
   ),
   LATE_AFTER_SECONDS: key(
