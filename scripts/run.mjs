@@ -198,7 +198,7 @@ function workingFolder() {
 
 // By itself Node lets the newest objects of the service take 128 MB where the machine has much memory. 040 in docs/decisions.
 function flagsOf(name) {
-  return name === 'src/main.ts' ? ['--max-semi-space-size=32'] : [];
+  return name === 'src/main.ts' ? ['--max-semi-space-size=16'] : [];
 }
 
 function runScript(node) {

@@ -33,7 +33,7 @@ async function runOne(config: Config, log: Log, overrides: Overrides = {}): Prom
   // A receiver has little in use and throws away much: V8 would let that pile up to several times what is in use. Whoever works has
   // batches in use, and would collect them again and again. See 040.
   if (config.role === 'receiver') {
-    setFlagsFromString('--heap-growing-percent=50');
+    setFlagsFromString('--heap-growing-percent=20');
     setFlagsFromString('--minor-gc-task-trigger=50');
   }
   const { createService } = await import('./service.ts');

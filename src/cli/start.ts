@@ -8,7 +8,7 @@ import { spawnInPlace } from './spawn-in-place.ts';
 const program = path.join(import.meta.dirname, '..', `main${path.extname(import.meta.filename)}`);
 
 // As every start of the service has it: without it Node takes much more memory. See 040.
-const flag = '--max-semi-space-size=32';
+const flag = '--max-semi-space-size=16';
 
 export const startService: Command = {
   name: 'start',

@@ -59,7 +59,7 @@ export async function startChildService({
     process.env[name] === undefined ? [] : [[name, process.env[name]]],
   );
   // As scripts/run.mjs starts it.
-  const program = ['--max-semi-space-size=32', path.join(root, 'src/main.ts')];
+  const program = ['--max-semi-space-size=16', path.join(root, 'src/main.ts')];
   const child = spawn(process.execPath, program, {
     cwd: root,
     // Nothing stands in front of it that would have to notice its end.

@@ -156,7 +156,7 @@ describe('deploy/Dockerfile', () => {
   test('runs as node, and starts the service without a shell in between', () => {
     expect(lastStage.findLast((line) => line.startsWith('USER '))).toBe('USER node');
     const command = JSON.parse(linesOf('CMD').at(-1)?.slice(4) ?? '[]') as string[];
-    expect(command).toEqual(['node', '--max-semi-space-size=32', 'src/main.ts']);
+    expect(command).toEqual(['node', '--max-semi-space-size=16', 'src/main.ts']);
     expect(existsSync(path.join(root, 'src/main.ts'))).toBe(true);
   });
 

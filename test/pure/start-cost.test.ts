@@ -21,7 +21,7 @@ test('guarantee 10: the whole service is loaded in less memory than a receiver m
 }, 60_000);
 
 test('every way to start the service gives Node the same limit', () => {
-  const flag = '--max-semi-space-size=32';
+  const flag = '--max-semi-space-size=16';
   const places = [
     'scripts/run.mjs',
     'src/cli/start.ts',
