@@ -1,4 +1,4 @@
-// What each connection of ours asks of its session, whatever the server's own settings say.
+// What each connection of ours asks of its session, whatever the server's own settings say, and when it is given up.
 import { expect, test } from 'vitest';
 import { type ConnectOptions, connect, pipelined, type Queries } from '../../src/db/connect.ts';
 import { silent } from '../support/service.ts';
