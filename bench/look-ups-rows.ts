@@ -37,7 +37,7 @@ const fillSessions = `
          case when state = 'disputed' then 'contradicted' when is_settled and ${dice('i', 8)} < 0.3 then 'confirmed' else 'unconfirmed' end,
          expected_at,
          case when is_settled then done_at end,
-         case when is_settled then ${idOf('done_at', 'i * 3')} end,
+         case when is_settled then ${idOf('expected_at', 'i * 3')} end,
          case when is_settled then case when ${dice('i', 9)} < 0.97 then 'webhook' else 'pull' end end,
          case state when 'expired' then 'never_finished'
            when 'unrecoverable' then case when is_bad_day then 'not_answered' else (array['token_refused', 'not_found', 'unreadable_answer', 'no_token', 'not_asked'])[1 + (i % 5)] end end,
@@ -49,7 +49,7 @@ const fillSessions = `
     from (
       select i, ${sessionOf('i')} as session_id, ${accountOf('i')} as account, case when ${dice('i', 2)} < 0.0005 then 'user-0'
                   when ${dice('i', 2)} < 0.95 then 'user-' || (1 + floor(${dice('i', 3)} * ($1::bigint / 3)))::bigint end as reference_id,
-             $2::timestamptz - interval '90 days' * (1 - i / $1::float8) as expected_at,
+             $2::timestamptz - interval '90 days' * (1 - i * 3 / ($1::float8 * 3)) as expected_at,
              ${isBadDay} as is_bad_day,
              case when i > $1::bigint * 0.998 then 'expected'
                   when ${dice('i', 4)} < 0.001 then 'disputed'

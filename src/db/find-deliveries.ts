@@ -12,6 +12,7 @@ import {
   deliveries,
   deliveryBodies,
   faceMatches,
+  observations,
   sessions,
 } from './schema.ts';
 import type { Admission } from './schema-operations.ts';
@@ -124,7 +125,7 @@ function conditionOf(filter: DeliveryFilter): SQL | undefined {
     source === undefined ? undefined : eq(deliveries.source, source),
     decision === undefined ? undefined : eq(deliveries.decision, decision),
     account === undefined ? undefined : eq(deliveries.account, account),
-    sessionId === undefined ? undefined : eq(deliveries.sessionId, sessionId),
+    sessionId === undefined ? undefined : isOf(sessionId),
     admission === undefined ? undefined : eq(deliveries.admission, admission),
     webhookId === undefined ? undefined : isUnder(webhookId),
     vendorKind === undefined ? undefined : eq(deliveries.vendorKind, vendorKind),
@@ -167,12 +168,25 @@ function isUnder(webhookId: string): SQL {
   ))`;
 }
 
+// One that settled a session has stated its verdict: the index of the others does not hold it.
+function isOf(sessionId: SessionId): SQL {
+  return sql`${deliveries.sessionId} = ${sessionId} and ${deliveries.id} = any(array(
+    select id from ${deliveries} where session_id = ${sessionId} and decision <> 'settle'
+    union all
+    select delivery_id from ${observations} where session_id = ${sessionId}
+  ))`;
+}
+
 // The ids are gathered first, each part by its index. As conditions of the list, even as subqueries, they would have the
 // planner read all deliveries and ask of each whether it is one of them.
 function isAbout(referenceId: string): SQL {
   return sql`${deliveries.id} = any(array(
     select d.id from ${sessions} s join ${deliveries} d on d.session_id = s.session_id and d.account = s.account
-    where s.reference_id = ${referenceId} and d.session_id is not null
+    where s.reference_id = ${referenceId} and d.session_id is not null and d.decision <> 'settle'
+    union all
+    select d.id from ${sessions} s join ${observations} o on o.session_id = s.session_id and o.account = s.account
+    join ${deliveries} d on d.id = o.delivery_id and d.session_id = o.session_id and d.decision = 'settle'
+    where s.reference_id = ${referenceId}
     union all
     select f.delivery_id from ${faceMatches} f where f.reference_id = ${referenceId}
     union all

@@ -6,6 +6,17 @@ import type { SQL } from 'drizzle-orm';
 import type { ExtraConfigColumn } from 'drizzle-orm/pg-core';
 import { index, sql } from './drizzle.ts';
 
+/** What iLive calls a verdict, and what else we take for that name: most of what comes in. */
+export const commonVendorKinds = [
+  'liveness.verdict',
+  'session.completed',
+  'liveness.session.completed',
+  'session_completed',
+  'liveness.completed',
+] as const;
+
+const isRareVendorKind = sql.raw(`vendor_kind not in ('${commonVendorKinds.join("', '")}')`);
+
 type Columns<Name extends string> = Readonly<Record<Name, ExtraConfigColumn>>;
 
 type DeliveryColumn =
@@ -23,12 +34,15 @@ type DeliveryColumn =
 export function deliveryLookUps(table: Columns<DeliveryColumn>) {
   const { id } = table;
   return [
-    // By equality alone: the few of a session are sorted when they are asked for. See 043.
-    index('deliveries_of_session').using('hash', table.sessionId).where(sql`session_id is not null`),
+    // By equality alone: the few of a session are sorted when they are asked for. Those that settled it, which are most, are
+    // found by way of `observations`. See 043.
+    index('deliveries_of_a_session')
+      .using('hash', table.sessionId)
+      .where(sql`session_id is not null and decision <> 'settle'`),
     partial('deliveries_ignored', sql`state = 'ignored'`, id),
     partial('deliveries_by_reason', sql`reason is not null`, table.reason, id),
     partial('deliveries_by_kind', sql`kind <> 'session_completed'`, table.kind, id),
-    partial('deliveries_by_vendor_kind', sql`vendor_kind is not null`, table.vendorKind, id),
+    partial('deliveries_by_rare_vendor_kind', isRareVendorKind, table.vendorKind, id),
     partial('deliveries_by_decision', sql`decision <> 'settle'`, table.decision, id),
     partial('deliveries_pulled', sql`source = 'pull'`, id),
     partial('deliveries_by_account', sql`account <> 'default'`, table.account, id),

@@ -3,6 +3,8 @@
 // more lives than this; a failure names its seed and path.
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { findDeliveryIds } from '../../src/db/find-deliveries.ts';
+import type { DeliveryId, SessionId } from '../../src/events/event.ts';
 import { type Act, acts, begin, live } from '../support/lives.ts';
 import { type Message, messageSets, outcomeOf, receivedAtOf } from '../support/messages.ts';
 import { useTestDatabase } from '../support/test-database.ts';
@@ -114,6 +116,19 @@ function expectOutcome(rows: Rows, messages: readonly Message[]): void {
   }
 }
 
+// By an index that does not hold all of them.
+async function expectFound(): Promise<void> {
+  const { db } = testDatabase;
+  const told = await db.query<{ sessionId: SessionId; ids: DeliveryId[] }>({
+    text: `select session_id as "sessionId", array_agg(id order by id) as ids from deliveries
+           where session_id is not null group by session_id`,
+  });
+  const stretch = { after: null, upTo: 'ffffffff-ffff-ffff-ffff-ffffffffffff' as DeliveryId, limit: 1_000 };
+  for (const { sessionId, ids } of told) {
+    expect(await findDeliveryIds(db, { sessionId }, stretch)).toEqual(ids);
+  }
+}
+
 test(`guarantee 6, guarantee 7, guarantee 11: ${runs} lives of the same things told end in the same rows`, async () => {
   const { db } = testDatabase;
   const life = fc.array(fc.record<Act>({ do: fc.constantFrom(...acts), pick: fc.nat(80) }), {
@@ -133,6 +148,7 @@ test(`guarantee 6, guarantee 7, guarantee 11: ${runs} lives of the same things t
       await begin(db);
       await live(db, messages, acted);
       expect(await rowsOf()).toEqual(expected);
+      await expectFound();
     }),
     { numRuns: runs, ...reproduced },
   );

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { commonVendorKinds } from '../../src/db/schema-look-ups.ts';
 import type { DeliveryId } from '../../src/events/event.ts';
 import { catalogueKinds, translate } from '../../src/ilive/translate.ts';
 
@@ -180,4 +181,9 @@ test('no bytes and no JSON make it throw', () => {
       (event, fields) => void read({ ...fields, event }),
     ),
   );
+});
+
+test('the names of a verdict are those that the index of rare names leaves out', () => {
+  const names = [...catalogueKinds({}, [])].filter(([, kind]) => kind === 'session_completed');
+  expect(names.map(([name]) => name).sort()).toEqual([...commonVendorKinds].sort());
 });

@@ -81,7 +81,7 @@ const filters: [string, (row: Row) => boolean][] = [
   ...words('/v1/deliveries', 'source', ['webhook', 'pull']),
   ...words('/v1/deliveries', 'decision', ['settle', 'confirm', 'park', 'dispute']),
   ...words('/v1/deliveries', 'account', ['default', 'acme']),
-  ...words('/v1/deliveries', 'session_id', ['s-5']),
+  ...words('/v1/deliveries', 'session_id', ['s-5', 's-6']),
   ...words('/v1/deliveries', 'admission', ['signature', 'pull']),
   ...words('/v1/deliveries', 'webhook_id', ['wh-2']),
   ...words('/v1/deliveries', 'trace_id', ['a'.repeat(32)]),

@@ -64,6 +64,19 @@ const deliveryRows = Array.from({ length: 9 }, (_, n) => ({
   is_proven: true,
 }));
 
+// Whatever settled a session has stated its verdict.
+const observationRows = deliveryRows
+  .filter(({ decision, session_id }) => decision === 'settle' && session_id !== null)
+  .map(({ id, account, source, session_id, received_at }) => ({
+    delivery_id: id,
+    account,
+    source,
+    session_id,
+    verdict: 'pass',
+    occurred_at: received_at,
+    known_at: received_at,
+  }));
+
 export const matchRows = Array.from({ length: 7 }, (_, n) => ({
   match_id: `m-${n}`,
   account: pick(['default', 'acme'], n),
@@ -99,6 +112,7 @@ export async function insertListedRows(db: Database): Promise<void> {
   for (const [table, rows] of [
     ['sessions', sessionRows],
     ['deliveries', deliveryRows],
+    ['observations', observationRows],
     ['face_matches', matchRows],
     ['compliance_alerts', alertRows],
   ] as const) {
