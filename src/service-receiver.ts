@@ -2,7 +2,8 @@
 // sessions into the ledger.
 import { defaultAccount } from './config.ts';
 import type { Database } from './db/connect.ts';
-import { type NewDelivery, recordDeliveries } from './db/deliveries.ts';
+import type { NewDelivery } from './db/deliveries.ts';
+import { createRecorder } from './db/record-deliveries.ts';
 import { ServiceError } from './errors.ts';
 import { type Admission, createAdmission, watchLoop } from './http/admission.ts';
 import type { ExpectDependencies } from './http/api.ts';
@@ -35,8 +36,9 @@ export async function createReceiver(
   announcer: Announcer,
 ): Promise<{ receive: ReceiveDependencies; lookAtOutage: () => OutageSight }> {
   const { config, log, metrics, now, undo } = running;
+  const recordGroup = createRecorder(db, now);
   const record = (deliveries: readonly NewDelivery[]) =>
-    within(config.receive.commitTimeoutMs, recordDeliveries(db, deliveries));
+    within(config.receive.commitTimeoutMs, recordGroup(deliveries));
   const announce = (ids: readonly string[]) => void announcer.announce(ids);
   const outage = await startOutage(running, async (deliveries) => {
     // All of them: one that turns out to be recorded already may never have been rung for.

@@ -36,6 +36,11 @@ export function isDataRefused(error: unknown): boolean {
   return error instanceof DatabaseError && ['22', '23', '54'].includes((error.code ?? '').slice(0, 2));
 }
 
+/** Whether a row is there already. */
+export function isUniqueViolation(error: unknown): boolean {
+  return error instanceof DatabaseError && error.code === '23505';
+}
+
 function isTrouble(error: unknown): boolean {
   if (error instanceof DatabaseError) {
     const code = error.code ?? '';

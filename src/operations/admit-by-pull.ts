@@ -3,9 +3,10 @@
 // delivery like every pull. What no pull can confirm, a face match or an alert, stays refused.
 import type { Cipher } from '../cipher.ts';
 import type { Database, Transaction } from '../db/connect.ts';
-import { type NewDelivery, recordDeliveries } from '../db/deliveries.ts';
+import type { NewDelivery } from '../db/deliveries.ts';
 import { loadRefusals, type RefusalRow } from '../db/find-refusals.ts';
 import { findObservations, findSessions, type SessionRow } from '../db/find-sessions.ts';
+import { recordDeliveries } from '../db/record-deliveries.ts';
 import { type SessionKey, sessionKeyText } from '../db/sessions.ts';
 import { ServiceError } from '../errors.ts';
 import type { SessionCompleted, Verdict } from '../events/event.ts';

@@ -5,8 +5,9 @@
 import { v7 as uuidV7 } from 'uuid';
 import type { Cipher } from '../cipher.ts';
 import type { Transaction } from '../db/connect.ts';
-import { type NewDelivery, recordDeliveries } from '../db/deliveries.ts';
+import type { NewDelivery } from '../db/deliveries.ts';
 import { loadRefusals, type RefusalFilter, type RefusalRow } from '../db/find-refusals.ts';
+import { recordDeliveries } from '../db/record-deliveries.ts';
 import { type AdmittedRefusal, markAdmitted, markDeliveriesAdmitted, takeRefusals } from '../db/refusals.ts';
 import type { Admission } from '../db/schema-operations.ts';
 import type { DeliveryId } from '../events/event.ts';

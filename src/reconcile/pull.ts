@@ -3,8 +3,8 @@
 // the reason. While iLive itself is away nothing is ended and nothing counts: the sessions are asked again when it is back.
 import type { Cipher } from '../cipher.ts';
 import type { Database } from '../db/connect.ts';
-import { recordDeliveries } from '../db/deliveries.ts';
 import { type DueSession, endSession, endUnaskable, releaseSession, takeDueSessions } from '../db/ledger.ts';
+import { recordDeliveries } from '../db/record-deliveries.ts';
 import type { EndedReason } from '../db/schema.ts';
 import { sessionKeyText } from '../db/sessions.ts';
 import type { IliveClient } from '../ilive/client.ts';

@@ -15,7 +15,7 @@ const seed = 7;
 const strikesPerRound = 6;
 const points = [
   'http/group-commit.ts makeDurable#1',
-  'db/deliveries.ts recordDeliveries#1',
+  'db/record-deliveries.ts recordOrdered#1',
   'db/deliveries.ts finishDeliveries#1',
   'workers/process-deliveries.ts processDeliveries#1',
   'queue/announce.ts ring#1',

@@ -11,9 +11,9 @@ import {
   loadOwedDeliveries,
   type NewDelivery,
   pulledSessionHeader,
-  recordDeliveries,
   takeDeliveries,
 } from '../../src/db/deliveries.ts';
+import { recordDeliveries } from '../../src/db/record-deliveries.ts';
 import type { DeliveryId, SessionId } from '../../src/events/event.ts';
 import { useTestDatabase } from '../support/test-database.ts';
 

@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { v7 as uuidV7 } from 'uuid';
 import { expect, test } from 'vitest';
 import { countCompleteness } from '../../src/db/completeness.ts';
-import { pulledSessionHeader, recordDeliveries } from '../../src/db/deliveries.ts';
+import { pulledSessionHeader } from '../../src/db/deliveries.ts';
 import {
   endSession,
   endUnaskable,
@@ -13,6 +13,7 @@ import {
   releaseSession,
   takeDueSessions,
 } from '../../src/db/ledger.ts';
+import { recordDeliveries } from '../../src/db/record-deliveries.ts';
 import type { DeliveryId, SessionId } from '../../src/events/event.ts';
 import { catalogueKinds } from '../../src/ilive/translate.ts';
 import { processDeliveries } from '../../src/workers/process-deliveries.ts';

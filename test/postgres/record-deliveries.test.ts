@@ -2,7 +2,9 @@
 import { createHash } from 'node:crypto';
 import { v7 as uuidV7 } from 'uuid';
 import { beforeEach, expect, test } from 'vitest';
-import { type NewDelivery, recordDeliveries } from '../../src/db/deliveries.ts';
+import type { Queries } from '../../src/db/connect.ts';
+import type { NewDelivery } from '../../src/db/deliveries.ts';
+import { createRecorder, recordDeliveries } from '../../src/db/record-deliveries.ts';
 import type { DeliveryId } from '../../src/events/event.ts';
 import { useTestDatabase } from '../support/test-database.ts';
 
@@ -98,4 +100,82 @@ test('what a version before this has recorded is found when it is recorded again
   await recordDeliveries(db, [one]);
   await db.query({ text: 'update deliveries set received_on = null' });
   expect(await recordDeliveries(db, [one])).toEqual([{ id: one.id, isRepeat: true }]);
+});
+
+const many = (from: number, to: number, changes: Partial<NewDelivery> = {}) =>
+  Array.from({ length: to - from }, (_, n) => make(`w-${from + n}`, `${from + n}`, changes));
+
+/** What it records goes to the database; `names` are those of its statements so far. */
+function watchRecorder(clock = { ms: Date.parse('2026-04-11T09:30:00Z') }) {
+  const names: string[] = [];
+  const db: Queries = {
+    orm: testDatabase.db.orm,
+    query: (statement) => {
+      names.push(statement.name ?? '');
+      return testDatabase.db.query(statement);
+    },
+  };
+  return { record: createRecorder(db, () => new Date(clock.ms)), names, clock };
+}
+
+const storedRows = () =>
+  testDatabase.db.query<{ id: string; webhookId: string; text: string }>({
+    text: `select d.id, d.webhook_id as "webhookId", convert_from(b.body, 'UTF8') as text
+           from deliveries d join delivery_bodies b on b.delivery_id = d.id and b.received_at = d.received_at order by convert_from(b.body, 'UTF8')::int`,
+  });
+
+test('guarantee 1: a large group without a repeat is stored by one statement, with its bytes', async () => {
+  const { record, names } = watchRecorder();
+  const group = many(0, 8);
+  expect(await record(group)).toEqual(group.map(({ id }) => ({ id, isRepeat: false })));
+  expect(names).toEqual(['insert-fresh-deliveries']);
+  expect(await storedRows()).toEqual(
+    group.map(({ id, webhookId, body }) => ({ id, webhookId, text: body.toString() })),
+  );
+});
+
+test('guarantee 11: of a large group with repeats the others are stored, and for a minute groups are asked about first', async () => {
+  const { record, names, clock } = watchRecorder();
+  const first = many(0, 16);
+  await record(first);
+  const again = [...many(16, 32), ...many(15, 16)];
+  const recorded = await record(again);
+  expect(recorded.slice(0, 16)).toEqual(again.slice(0, 16).map(({ id }) => ({ id, isRepeat: false })));
+  expect(recorded.at(-1)).toEqual({ id: first.at(-1)?.id, isRepeat: true });
+  expect((await storedRows()).map(({ text }) => Number(text))).toEqual([...Array(32).keys()]);
+  names.length = 0;
+  await record(many(32, 48));
+  clock.ms += 60_000;
+  await record(many(48, 64));
+  expect(names).toEqual(['record-deliveries', 'insert-fresh-deliveries']);
+});
+
+test.each([
+  ['is small', many(0, 7)],
+  ['repeats itself', [...many(0, 16), ...many(0, 1)]],
+  ['came near midnight', many(0, 16, at('2026-04-11T23:30:00Z'))],
+])('a group that %s is asked about first', async (_, group) => {
+  const { record, names } = watchRecorder();
+  await record(group);
+  expect(names[0]).toMatch(/^record-deliveries/);
+});
+
+test('guarantee 11: of what two receivers record at once each is stored once, and each of them is told', async () => {
+  const [one, other] = [watchRecorder(), watchRecorder()];
+  const [mine, theirs] = [many(0, 40), many(20, 60)];
+  const [told, toldThem] = await Promise.all([one.record(mine), other.record(theirs)]);
+  const idOf = new Map((await storedRows()).map(({ webhookId, id }) => [webhookId, id]));
+  expect(idOf.size).toBe(60);
+  expect(told.map(({ id }) => id)).toEqual(mine.map(({ webhookId }) => idOf.get(webhookId ?? '')));
+  expect(toldThem.map(({ id }) => id)).toEqual(theirs.map(({ webhookId }) => idOf.get(webhookId ?? '')));
+  expect([...told, ...toldThem].filter(({ isRepeat }) => isRepeat)).toHaveLength(20);
+});
+
+test('what keeps a large group from being stored is told', async () => {
+  const { record, names } = watchRecorder();
+  const [spoilt, ...others] = many(0, 16);
+  if (spoilt === undefined) throw new Error('there are sixteen');
+  await expect(record([{ ...spoilt, webhookId: 'a\0' }, ...others])).rejects.toMatchObject({ code: '22021' });
+  expect(names).toEqual(['insert-fresh-deliveries']);
+  expect(await storedRows()).toEqual([]);
 });

@@ -4,8 +4,9 @@
 import { createHash } from 'node:crypto';
 import { v7 as uuidV7 } from 'uuid';
 import type { Database } from '../../src/db/connect.ts';
-import { loadOwedDeliveries, type NewDelivery, recordDeliveries } from '../../src/db/deliveries.ts';
+import { loadOwedDeliveries, type NewDelivery } from '../../src/db/deliveries.ts';
 import { endSession, registerSession, releaseSession, takeDueSessions } from '../../src/db/ledger.ts';
+import { recordDeliveries } from '../../src/db/record-deliveries.ts';
 import { recordRefusals } from '../../src/db/refusals.ts';
 import type { DeliveryId } from '../../src/events/event.ts';
 import {

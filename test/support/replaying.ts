@@ -3,7 +3,8 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { v7 as uuidV7 } from 'uuid';
 import { connect, type Database } from '../../src/db/connect.ts';
-import { type NewDelivery, recordDeliveries } from '../../src/db/deliveries.ts';
+import type { NewDelivery } from '../../src/db/deliveries.ts';
+import { recordDeliveries } from '../../src/db/record-deliveries.ts';
 import { findReplay, type ReplayRow } from '../../src/db/replays.ts';
 import type { DeliveryId, SessionId } from '../../src/events/event.ts';
 import type { ConfirmPolicy } from '../../src/events/session.ts';

@@ -20,7 +20,7 @@ import { isWatchedFunction, type WatchedFile } from './watched-files.ts';
 export const instants = ['before', 'during', 'after'] as const;
 
 export interface Found {
-  /** Such as `db/deliveries.ts recordDeliveries#1`; the place in the list is the point's number. */
+  /** Such as `db/record-deliveries.ts recordOrdered#1`; the place in the list is the point's number. */
   readonly points: readonly string[];
   /** File name → its text with the points in it. */
   readonly codeOf: ReadonlyMap<string, string>;

@@ -36,7 +36,7 @@ export const help = `
   --per-round <n>    kills in one round, before everything is compared (default 25)
   --trouble <list>   only these, separated by commas:
 ${troubleNames.map((name) => `                       ${name.padEnd(14)} ${troubleTexts[name]}`).join('\n')}
-  --point <name>     only there, such as "db/deliveries.ts recordDeliveries#1 after"; without an instant at all three
+  --point <name>     only there, such as "db/record-deliveries.ts recordOrdered#1 after"; without an instant at all three
   --list             shows the points and ends
   --resume           goes on from what was done before, and adds to it
   --keep-going       does not stop at the first round that goes wrong
