@@ -94,7 +94,7 @@ describe('?fields=', () => {
     const list = await service.get('/v1/sessions?fields=verdict,session_id&limit=1');
     expect(Object.keys(list.body)).toEqual(['data', 'next_cursor']);
     expect(Object.keys(list.body.data[0]).sort()).toEqual(['session_id', 'verdict']);
-    expect((await service.get('/v1/sessions/s-9?fields=state,observations')).body).toEqual({
+    expect((await service.get('/v1/sessions/s-8?fields=state,observations')).body).toEqual({
       state: 'settled',
       observations: [],
     });
