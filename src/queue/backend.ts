@@ -202,10 +202,12 @@ interface OnPostgres {
 
 interface Heard {
   on(event: 'error', hear: (error: Error) => void): unknown;
+  removeAllListeners(event?: string): this;
 }
 
 // BullMQ listens for errors of its connections only between uses; one that breaks in its hands would end the process. So would
-// one that listens for jobs and breaks with the very bytes that opened it (bullmq 6.7.0): it is heard from its making on.
+// one that listens for jobs and breaks with the very bytes that opened it, or while it is being closed (bullmq 6.7.0): it is
+// heard from its making on, also after BullMQ has taken all listeners off it.
 function hearErrors(opened: OnPostgres, log: Log): void {
   const hear = (client: Heard) =>
     client.on('error', (error) => log.debug({ err: error }, 'queue connection'));
@@ -218,6 +220,12 @@ function hearErrors(opened: OnPostgres, log: Log): void {
       constructor(config: unknown) {
         super(config);
         hear(this);
+      }
+
+      override removeAllListeners(event?: string): this {
+        super.removeAllListeners(event);
+        hear(this);
+        return this;
       }
     },
   };

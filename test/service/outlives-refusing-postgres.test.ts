@@ -1,5 +1,6 @@
-// A Postgres that ends each connection in the moment in which it opens, as one does that shuts down: with the same bytes that
-// say that it is open. Whoever holds such a connection has had no turn yet to listen for its errors.
+// A Postgres that ends connections in the worst moments. As it opens, as one does that shuts down: with the same bytes that say
+// that it is open, when whoever holds the connection has had no turn yet to listen for its errors. And while it is being closed,
+// when nobody listens any more.
 
 import type { AddressInfo } from 'node:net';
 import { connect, createServer, type Server, type Socket } from 'node:net';
@@ -13,9 +14,12 @@ let service: TestService | undefined;
 let wire: Server;
 let isEnding = false;
 let endedCount = 0;
+let isCrossing = false;
+let crossedCount = 0;
 const sockets = new Set<Socket>();
 
 const readyForQuery = Buffer.from([0x5a, 0, 0, 0, 5, 0x49]);
+const terminate = Buffer.from([0x58, 0, 0, 0, 4]);
 const isGoingDown = messageOf(
   'SFATAL\0VFATAL\0C57P01\0Mterminating connection due to administrator command\0\0',
 );
@@ -40,7 +44,12 @@ beforeEach(async () => {
       endedCount += 1;
       incoming.end(Buffer.concat([piece, isGoingDown]));
     });
-    incoming.on('data', (piece) => outgoing.write(piece));
+    incoming.on('data', (piece) => {
+      if (!isCrossing || !piece.subarray(-terminate.length).equals(terminate))
+        return void outgoing.write(piece);
+      crossedCount += 1;
+      incoming.end(isGoingDown);
+    });
     for (const [socket, other] of [
       [incoming, outgoing],
       [outgoing, incoming],
@@ -58,18 +67,25 @@ beforeEach(async () => {
 
 afterEach(async () => {
   isEnding = false;
+  isCrossing = false;
   await service?.stop();
+  service = undefined;
   for (const socket of sockets) socket.destroy();
   wire.close();
   await database.drop();
 });
 
-test('guarantee 2: connections that end with the bytes that open them end no process, and it works on by itself', async () => {
+async function startBehindWire(): Promise<TestService> {
   const url = new URL(database.url);
   url.port = String((wire.address() as AddressInfo).port);
-  service = await startTestService({ databaseUrl: url.href });
-  await service.deliver(verdictPayload());
-  await service.settled();
+  const started = await startTestService({ databaseUrl: url.href });
+  await started.deliver(verdictPayload());
+  await started.settled();
+  return started;
+}
+
+test('guarantee 2: connections that end with the bytes that open them end no process, and it works on by itself', async () => {
+  service = await startBehindWire();
 
   isEnding = true;
   for (const socket of sockets) socket.destroy();
@@ -88,4 +104,12 @@ test('guarantee 2: connections that end with the bytes that open them end no pro
   );
   expect(answer).toBe(202);
   await service.settled(30_000);
+});
+
+test('guarantee 2: connections that the server ends while they are being closed end no process', async () => {
+  const started = await startBehindWire();
+  const openCount = sockets.size / 2;
+  isCrossing = true;
+  await started.stop();
+  expect(crossedCount).toBeGreaterThanOrEqual(openCount);
 });

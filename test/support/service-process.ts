@@ -5,6 +5,7 @@ import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { onTestFailed } from 'vitest';
 import { apiKey, secret } from './service.ts';
 
 export interface ServiceProcess {
@@ -16,7 +17,12 @@ export interface ServiceProcess {
   end(signal: 'SIGTERM' | 'SIGINT' | 'SIGKILL'): Promise<number | string | null>;
 }
 
-/** Starts `src/main.ts` with the given environment and nothing of ours; resolves once it listens. */
+const shownLines = 60;
+
+/**
+ * Starts `src/main.ts` with the given environment and nothing of ours; resolves once it listens. A test that fails shows what
+ * it wrote last, and how it ended.
+ */
 export async function startServiceProcess(env: Record<string, string>): Promise<ServiceProcess> {
   const dataDir = await mkdtemp(join(tmpdir(), 'ilive-process-'));
   const child = spawn(process.execPath, ['src/main.ts'], {
@@ -42,10 +48,14 @@ export async function startServiceProcess(env: Record<string, string>): Promise<
       resolve(code ?? signal);
     });
   });
-  const said: Record<string, unknown>[] = [];
+  const heard = listenTo(child);
+  onTestFailed(() => {
+    const how = child.exitCode ?? child.signalCode ?? 'it still runs';
+    console.error(`process ${child.pid} (${how}) wrote last:\n${heard.lines.slice(-shownLines).join('\n')}`);
+  });
   return {
-    url: await addressOf(child, ended, said),
-    said: (message) => said.filter(({ msg }) => msg === message),
+    url: await addressOf(heard, ended),
+    said: (message) => heard.said.filter(({ msg }) => msg === message),
     pid: child.pid ?? 0,
     end: (signal) => {
       child.kill(signal);
@@ -54,22 +64,30 @@ export async function startServiceProcess(env: Record<string, string>): Promise<
   };
 }
 
-async function addressOf(
-  child: ChildProcess,
-  ended: Promise<unknown>,
-  heard: Record<string, unknown>[],
-): Promise<string> {
+interface Heard {
+  readonly lines: string[];
+  readonly said: Record<string, unknown>[];
+  readonly address: Promise<string>;
+}
+
+function listenTo(child: ChildProcess): Heard {
+  const { stdout, stderr } = child;
+  if (stdout === null || stderr === null) throw new Error('the child has no output');
   const lines: string[] = [];
-  if (child.stdout === null || child.stderr === null) throw new Error('the child has no output');
-  child.stderr.on('data', (chunk) => lines.push(String(chunk)));
+  const said: Record<string, unknown>[] = [];
+  stderr.on('data', (chunk) => lines.push(String(chunk)));
   const address = new Promise<string>((resolve) => {
-    createInterface({ input: child.stdout as NodeJS.ReadableStream }).on('line', (line) => {
+    createInterface({ input: stdout }).on('line', (line) => {
       lines.push(line);
-      const said = line.startsWith('{') ? (JSON.parse(line) as { msg?: string; address?: string }) : {};
-      heard.push(said);
-      if (said.msg === 'listening' && said.address !== undefined) resolve(said.address);
+      const entry = line.startsWith('{') ? (JSON.parse(line) as { msg?: string; address?: string }) : {};
+      said.push(entry);
+      if (entry.msg === 'listening' && entry.address !== undefined) resolve(entry.address);
     });
   });
+  return { lines, said, address };
+}
+
+async function addressOf({ lines, address }: Heard, ended: Promise<unknown>): Promise<string> {
   const failed = ended.then((how) => {
     throw new Error(`the service ended (${how}) before it listened:\n${lines.slice(-10).join('\n')}`);
   });
