@@ -5,7 +5,7 @@ import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { onTestFailed } from 'vitest';
+import { onTestFailed, TestRunner } from 'vitest';
 import { apiKey, secret } from './service.ts';
 
 export interface ServiceProcess {
@@ -20,8 +20,8 @@ export interface ServiceProcess {
 const shownLines = 60;
 
 /**
- * Starts `src/main.ts` with the given environment and nothing of ours; resolves once it listens. A test that fails shows what
- * it wrote last, and how it ended.
+ * Starts `src/main.ts` with the given environment and nothing of ours; resolves once it listens. Where a test has started it and
+ * fails, it shows what the process wrote last and how it ended.
  */
 export async function startServiceProcess(env: Record<string, string>): Promise<ServiceProcess> {
   const dataDir = await mkdtemp(join(tmpdir(), 'ilive-process-'));
@@ -49,10 +49,7 @@ export async function startServiceProcess(env: Record<string, string>): Promise<
     });
   });
   const heard = listenTo(child);
-  onTestFailed(() => {
-    const how = child.exitCode ?? child.signalCode ?? 'it still runs';
-    console.error(`process ${child.pid} (${how}) wrote last:\n${heard.lines.slice(-shownLines).join('\n')}`);
-  });
+  if (TestRunner.getCurrentTest() !== undefined) onTestFailed(() => show(child, heard));
   return {
     url: await addressOf(heard, ended),
     said: (message) => heard.said.filter(({ msg }) => msg === message),
@@ -62,6 +59,11 @@ export async function startServiceProcess(env: Record<string, string>): Promise<
       return ended;
     },
   };
+}
+
+function show({ pid, exitCode, signalCode }: ChildProcess, { lines }: Heard): void {
+  const how = exitCode ?? signalCode ?? 'it still runs';
+  console.error(`process ${pid} (${how}) wrote last:\n${lines.slice(-shownLines).join('\n')}`);
 }
 
 interface Heard {
