@@ -1,5 +1,6 @@
 // The service's log: JSON lines on standard output, written by pino. Bodies, secrets, tokens and whole headers are
 // never passed to it (guarantee 9); the redaction below is the second lock on that door, not the first.
+import { write, writeSync } from 'node:fs';
 import { type Logger, pino } from 'pino';
 
 export type Log = Pick<Logger, 'debug' | 'info' | 'warn' | 'error'>;
@@ -23,7 +24,7 @@ const redactedPaths = [
  * is ours among several.
  */
 export function createLog(level: LogLevel, processNumber?: number): Log {
-  return pino({
+  const options = {
     level,
     base: {
       service: 'ilive-webhooks',
@@ -32,5 +33,111 @@ export function createLog(level: LogLevel, processNumber?: number): Log {
     },
     timestamp: pino.stdTimeFunctions.isoTime,
     redact: { paths: redactedPaths.flatMap((path) => [path, `*.${path}`]), censor: '[secret]' },
+  };
+  // Not pino's own output: an error of its file ends the process, and a file that takes nothing keeps it from ending (pino 10.4.0).
+  const output = createLogOutput({
+    fd: 1,
+    onLost: (lineCount) => log.warn({ lineCount }, 'lines of the log could not be written'),
   });
+  const log = pino(options, output);
+  return log;
+}
+
+export interface LogOutputOptions {
+  /** A file descriptor. */
+  readonly fd: number;
+  /** Characters that may wait to be written; lines past it are lost. */
+  readonly maxWaitingCharacters?: number;
+  /** Told once lines can be written again, of how many that could not. */
+  readonly onLost: (lineCount: number) => void;
+}
+
+export interface LogOutput {
+  write(line: string): void;
+}
+
+const defaultMaxWaitingCharacters = 4 * 1024 * 1024;
+const busyRetryMs = 50;
+/** At the end, for a reader that takes its time; then the rest is lost. */
+const lastWordsAttempts = 20;
+
+/**
+ * A descriptor as the log uses it: nothing waits for it, and nothing that happens to it ends the process or keeps it from
+ * ending. A disk that is full, or a reader that has gone, costs lines of the log and not a delivery. Lines leave in order, and
+ * what waits at the end of the process is written then.
+ */
+export function createLogOutput({
+  fd,
+  maxWaitingCharacters = defaultMaxWaitingCharacters,
+  onLost,
+}: LogOutputOptions): LogOutput {
+  let waiting: string[] = [];
+  let waitingLength = 0;
+  let isWriting = false;
+  let lostCount = 0;
+  /** What the reader had no room for just now. */
+  let held: Buffer | undefined;
+  let endsWithLastWords = false;
+
+  const takeWaiting = () => {
+    const lines = waiting;
+    waiting = [];
+    waitingLength = 0;
+    return lines;
+  };
+  const writeNext = () => {
+    isWriting = waiting.length > 0;
+    if (!isWriting) return;
+    const lines = takeWaiting();
+    writeOn(Buffer.from(lines.join('')), lines.length);
+  };
+  const writeOn = (bytes: Buffer, lineCount: number) => {
+    held = undefined;
+    write(fd, bytes, (error, writtenCount) => {
+      if (isBusy(error)) {
+        held = bytes;
+        setTimeout(() => writeOn(bytes, lineCount), busyRetryMs).unref();
+        return;
+      }
+      if (error !== null) lostCount += lineCount;
+      else if (writtenCount < bytes.length) return writeOn(bytes.subarray(writtenCount), lineCount);
+      else if (lostCount > 0) tellLost();
+      writeNext();
+    });
+  };
+  const tellLost = () => {
+    const count = lostCount;
+    lostCount = 0;
+    onLost(count);
+  };
+  const writeLastWords = () => {
+    let bytes = Buffer.concat([held ?? Buffer.alloc(0), Buffer.from(takeWaiting().join(''))]);
+    for (let attempt = 0; attempt < lastWordsAttempts && bytes.length > 0; ) {
+      try {
+        bytes = bytes.subarray(writeSync(fd, bytes));
+      } catch (error) {
+        if (!isBusy(error as NodeJS.ErrnoException)) return;
+        attempt += 1;
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, busyRetryMs);
+      }
+    }
+  };
+
+  return {
+    write: (line) => {
+      if (!endsWithLastWords) process.once('exit', writeLastWords);
+      endsWithLastWords = true;
+      if (waitingLength + line.length > maxWaitingCharacters) {
+        lostCount += 1;
+        return;
+      }
+      waiting.push(line);
+      waitingLength += line.length;
+      if (!isWriting) writeNext();
+    },
+  };
+}
+
+function isBusy(error: NodeJS.ErrnoException | null): boolean {
+  return error?.code === 'EAGAIN' || error?.code === 'EBUSY';
 }

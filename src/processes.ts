@@ -76,12 +76,9 @@ async function keepRunning(parent: Parent, number: number, env: Record<string, s
   let hasListened = false;
   for (let attempt = 0; !parent.isStopping(); attempt += 1) {
     const startedAt = performance.now();
-    const worker = cluster.fork({ ...env, [processNumberKey]: String(number) });
-    parent.running.set(number, worker);
-    worker.once('listening', () => {
+    const how = await runOne(parent, number, env, () => {
       hasListened = true;
     });
-    const how = await untilEnded(worker);
     parent.running.delete(number);
     if (parent.isStopping()) return;
     if (!hasListened) {
@@ -96,10 +93,30 @@ async function keepRunning(parent: Parent, number: number, env: Record<string, s
   }
 }
 
+// Answers how it ended: with an exit code, by a signal, or by the code of the error that kept it from being started.
+async function runOne(
+  { running }: Parent,
+  number: number,
+  env: Record<string, string>,
+  onListening: () => void,
+): Promise<number | string> {
+  try {
+    const worker = cluster.fork({ ...env, [processNumberKey]: String(number) });
+    running.set(number, worker);
+    worker.once('listening', onListening);
+    return await untilEnded(worker);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code ?? String(error);
+  }
+}
+
 function untilEnded(worker: Worker): Promise<number | string> {
   return new Promise((resolve) => {
     worker.once('exit', (code: number | null, signal: string | null) => resolve(signal ?? code ?? 1));
-    worker.on('error', () => {}); // a message to one that is ending
+    worker.on('error', (error: NodeJS.ErrnoException) => {
+      // What was never started never exits; else it is a message to one that is ending.
+      if (worker.process.pid === undefined) resolve(error.code ?? error.message);
+    });
   });
 }
 

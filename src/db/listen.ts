@@ -59,18 +59,19 @@ async function listenOnce(options: ListenOptions, stopping: AbortSignal): Promis
     query_timeout: connectTimeoutMs,
     keepAlive: true,
   });
-  const broken = new Promise<never>((_, reject) => {
-    client.on('error', reject);
-    client.on('end', () => reject(new Error('the connection ended')));
-  });
-  broken.catch(() => {});
+  // No promise that is raced with each heartbeat: it would keep all of them.
+  const broken = new AbortController();
+  client.on('error', (error) => broken.abort(error));
+  client.on('end', () => broken.abort(new Error('the connection ended')));
+  const signal = AbortSignal.any([stopping, broken.signal]);
   try {
     await client.connect();
     client.on('notification', ({ payload }) => onNotify(payload ?? ''));
     await client.query(`listen ${channel}`);
     onListening();
     while (!stopping.aborted) {
-      await Promise.race([broken, wait(heartbeatMs, undefined, { signal: stopping }).catch(() => {})]);
+      await wait(heartbeatMs, undefined, { signal }).catch(() => {});
+      broken.signal.throwIfAborted();
       if (!stopping.aborted) await client.query('select 1');
     }
   } finally {

@@ -22,6 +22,8 @@ export interface QueueBackendOptions {
   readonly databaseUrl: string;
   /** Sets this installation's queues apart from others on the same Redis. */
   readonly prefix: string;
+  /** A store that says nothing for so long is given up, and connected to anew. Longer than BullMQ has it wait for a job, 10 s. */
+  readonly silenceMs?: number;
   readonly log: Log;
 }
 
@@ -44,29 +46,37 @@ export interface QueueBackend {
 const reconnectDelayMaxMs = 2_000;
 const postgresMaxConnections = 4;
 const connectTimeoutMs = 5_000;
+const defaultSilenceMs = 30_000;
 
 /** Describes the backend; nothing connects before a queue or a worker is opened. */
 export function createQueueBackend(options: QueueBackendOptions): QueueBackend {
   return options.redisUrl === undefined
     ? createOnPostgres(options)
-    : createOnRedis(options.redisUrl, options.prefix, options.log);
+    : createOnRedis(options.redisUrl, options);
 }
 
-function createOnRedis(url: string, prefix: string, log: Log): QueueBackend {
-  const clients: (Redis | Cluster)[] = [];
+function createOnRedis(url: string, { prefix, silenceMs, log }: QueueBackendOptions): QueueBackend {
+  const clients = new Set<Redis | Cluster>();
   let isStopped = false;
   const connectClient = () => {
-    const client = openRedis(url);
+    const client = openRedis(url, silenceMs);
     // BullMQ reports what matters through its own `error` events; ioredis only needs somebody to listen.
     client.on('error', (error: Error) => log.debug({ err: error }, 'redis connection'));
-    clients.push(client);
+    clients.add(client);
     return client;
   };
   const shared = { prefix: `{${prefix}}` };
   const open = <T extends Openable>(create: (connection: Redis | Cluster) => T) => {
     const createWithClient = () => {
       const client = connectClient();
-      return { opened: create(client), release: () => client.disconnect() };
+      const release = () => {
+        client.disconnect();
+        clients.delete(client);
+      };
+      const opened = create(client);
+      // BullMQ ends no client that it was given.
+      (opened as Worker).once('closed', release);
+      return { opened, release };
     };
     return openReady(createWithClient, () => isStopped, log);
   };
@@ -78,7 +88,7 @@ function createOnRedis(url: string, prefix: string, log: Log): QueueBackend {
       open(
         (connection) => new Worker(name, processor, { ...options, ...shared, connection, autorun: false }),
       ),
-    readInfo: async () => (await clients[0]?.info()) ?? '',
+    readInfo: async () => (await [...clients][0]?.info()) ?? '',
     disconnect: async () => {
       isStopped = true;
       for (const client of clients) client.disconnect();
@@ -115,10 +125,11 @@ async function openReady<T extends Openable>(
 
 // Commands wait for the server as long as it takes, and `announce` is what gives up on them early: a client that fails
 // by itself would leave BullMQ's one-time handshake failed for ever.
-function openRedis(url: string): Redis | Cluster {
+function openRedis(url: string, silenceMs = defaultSilenceMs): Redis | Cluster {
   const options = {
     maxRetriesPerRequest: null,
     connectTimeout: connectTimeoutMs,
+    socketTimeout: silenceMs,
     keepAlive: 10_000,
     retryStrategy: reconnectDelayMs,
   };
@@ -134,6 +145,7 @@ function openRedis(url: string): Redis | Cluster {
     redisOptions: {
       maxRetriesPerRequest: options.maxRetriesPerRequest,
       connectTimeout: options.connectTimeout,
+      socketTimeout: options.socketTimeout,
       keepAlive: options.keepAlive,
       ...(username ? { username: decodeURIComponent(username) } : {}),
       ...(password ? { password: decodeURIComponent(password) } : {}),
@@ -146,12 +158,18 @@ function reconnectDelayMs(times: number): number {
   return Math.min(50 * 2 ** Math.min(times, 10), reconnectDelayMaxMs);
 }
 
-function createOnPostgres({ databaseUrl, prefix, log }: QueueBackendOptions): QueueBackend {
+function createOnPostgres({
+  databaseUrl,
+  prefix,
+  silenceMs = defaultSilenceMs,
+  log,
+}: QueueBackendOptions): QueueBackend {
   const connection = {
     connectionString: databaseUrl,
     application_name: 'ilive-webhooks queue',
     max: postgresMaxConnections,
     connectionTimeoutMillis: connectTimeoutMs,
+    query_timeout: silenceMs,
     keepAlive: true,
     // A ring that a crash loses is rung again by the sweep; waiting for the disk would buy nothing.
     options: '-c synchronous_commit=off -c jit=off',
@@ -202,7 +220,7 @@ interface OnPostgres {
 
 interface Heard {
   on(event: 'error', hear: (error: Error) => void): unknown;
-  removeAllListeners(event?: string): this;
+  removeAllListeners(...event: string[]): this;
 }
 
 // BullMQ listens for errors of its connections only between uses; one that breaks in its hands would end the process. So would
@@ -222,8 +240,8 @@ function hearErrors(opened: OnPostgres, log: Log): void {
         hear(this);
       }
 
-      override removeAllListeners(event?: string): this {
-        super.removeAllListeners(event);
+      override removeAllListeners(...event: string[]): this {
+        super.removeAllListeners(...event);
         hear(this);
         return this;
       }

@@ -50,8 +50,11 @@ export function consume(
       worker.on('failed', (job, error) =>
         log.warn({ err: error, job: job?.id }, 'a batch failed; the sweep will bring it back'),
       );
-      closeOnBurst(worker, log);
-      await worker.run().catch((error: unknown) => log.warn({ err: error }, 'the queue worker stopped'));
+      const stopped = worker
+        .run()
+        .catch((error: unknown) => log.warn({ err: error }, 'the queue worker stopped'));
+      // One that is closed while it waits for a job may wait for ever (bullmq 6.7.0 on Postgres).
+      await Promise.race([stopped, closedOnBurst(worker, log)]);
       await worker.close().catch(() => {});
       if (!isClosed) await wait(retryAfterErrorMs);
     }
@@ -68,14 +71,20 @@ export function consume(
   };
 }
 
-function closeOnBurst(worker: Worker, log: Log): void {
+// Resolves once a worker has been closed because of its errors.
+function closedOnBurst(worker: Worker, log: Log): Promise<void> {
   let errorsAt: number[] = [];
-  worker.on('error', (error) => {
-    const now = performance.now();
-    errorsAt = [...errorsAt.filter((at) => now - at < burstWindowMs), now];
-    if (errorsAt.length !== burstErrors) return;
-    log.warn({ err: error }, 'the queue answers with one error after another; connecting anew');
-    void worker.close(true).catch(() => {});
+  return new Promise((resolve) => {
+    worker.on('error', (error) => {
+      const now = performance.now();
+      errorsAt = [...errorsAt.filter((at) => now - at < burstWindowMs), now];
+      if (errorsAt.length !== burstErrors) return;
+      log.warn({ err: error }, 'the queue answers with one error after another; connecting anew');
+      void worker
+        .close(true)
+        .catch(() => {})
+        .then(resolve);
+    });
   });
 }
 

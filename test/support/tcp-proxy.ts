@@ -1,6 +1,7 @@
 // A wire between the service and a store that a test can cut: connections are passed on byte by byte until `cut`, which
 // ends all of them and refuses new ones until `mend`; `reset` does it the hard way. `freeze` lets nothing through and ends
-// nothing, as a host that has vanished would, until `thaw`. `delay` lets everything through later.
+// nothing, as a host that has vanished would, until `thaw`; `strand` does so to what is open now. `delay` lets everything
+// through later.
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 
 export interface TcpProxy {
@@ -12,6 +13,8 @@ export interface TcpProxy {
   mend(): Promise<void>;
   freeze(): void;
   thaw(): void;
+  /** The connections that are there fall silent for good, and new ones work: a host that has vanished behind its address. */
+  strand(): void;
   /** Every piece takes so much longer from now on; 0 for no delay. */
   delay(ms: number): void;
   close(): Promise<void>;
@@ -73,6 +76,9 @@ export async function startTcpProxy(target: { host: string; port: number }, ownP
     thaw: () => {
       isFrozen = false;
       for (const socket of sockets) socket.resume();
+    },
+    strand: () => {
+      for (const socket of sockets) socket.pause();
     },
     delay: (ms) => {
       delayMs = ms;

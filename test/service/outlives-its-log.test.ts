@@ -1,0 +1,45 @@
+// A log that cannot be written, since its disk is full: the service goes on, and it ends when it is told to.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
+import { afterEach, expect, inject, test } from 'vitest';
+import { createTestDatabase } from '../support/database.ts';
+import { findFreePort } from '../support/redis-server.ts';
+import { apiKey, deliver, get, secret, verdictPayload } from '../support/service.ts';
+import { until } from '../support/until.ts';
+
+const undo: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const step of undo.splice(0).reverse()) await step();
+});
+
+test('with a log that takes nothing it starts, accepts, and stops with exit code 0', async () => {
+  const database = await createTestDatabase(inject('postgresUrl'));
+  undo.push(database.drop);
+  const port = await findFreePort();
+  const full = openSync('/dev/full', 'w');
+  const child = spawn(process.execPath, ['src/main.ts'], {
+    env: {
+      PATH: process.env.PATH ?? '',
+      HOST: '127.0.0.1',
+      PORT: String(port),
+      DATABASE_URL: database.url,
+      ILIVE_WEBHOOK_SECRETS: secret,
+      BOOTSTRAP_API_KEY: apiKey,
+      SHUTDOWN_DELAY_SECONDS: '0',
+      LOG_LEVEL: 'debug',
+    },
+    stdio: ['ignore', full, 'inherit'],
+  });
+  closeSync(full);
+  const ended = once(child, 'exit');
+  undo.push(() => child.kill('SIGKILL'));
+  const url = `http://127.0.0.1:${port}`;
+  await until(async () => (await get(url, '/readyz', null)).status === 200, { deadlineMs: 30_000 });
+  for (let count = 0; count < 5; count += 1) {
+    expect((await deliver(url, verdictPayload())).status).toBe(202);
+    expect((await deliver(url, verdictPayload(), { secret: 'not-the-secret'.repeat(4) })).status).toBe(401);
+  }
+  child.kill('SIGTERM');
+  expect(await ended).toEqual([0, null]);
+});

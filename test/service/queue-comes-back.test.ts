@@ -1,0 +1,151 @@
+// A queue whose store refuses, falls silent or fails in the worst moment: jobs are heard again once the store is well, and
+// nothing is left behind at it.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Redis } from 'ioredis';
+import { afterEach, expect, inject, test } from 'vitest';
+import type { Database } from '../../src/db/connect.ts';
+import { createAnnouncer } from '../../src/queue/announce.ts';
+import { createQueueBackend, type QueueBackendOptions } from '../../src/queue/backend.ts';
+import { type Consumer, consume } from '../../src/queue/consume.ts';
+import { createTestDatabase, runAsAdmin } from '../support/database.ts';
+import { startRedis } from '../support/redis-server.ts';
+import { connectTo } from '../support/replaying.ts';
+import { silent } from '../support/service.ts';
+import { startTcpProxy } from '../support/tcp-proxy.ts';
+import { until } from '../support/until.ts';
+
+const undo: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const step of undo.splice(0).reverse()) await step();
+});
+
+const id = '00000000-0000-7000-8000-000000000000';
+
+interface Heard {
+  readonly consumer: Consumer;
+  count: number;
+  /** How often a worker was thrown away for its errors. */
+  thrownAway: number;
+  announce(): Promise<boolean>;
+}
+
+async function hear(
+  options: Partial<QueueBackendOptions>,
+  concurrency: number,
+  handle: () => Promise<void> = async () => {},
+): Promise<Heard> {
+  const warn = (_: object, message: string) => {
+    if (message.includes('connecting anew')) heard.thrownAway += 1;
+  };
+  const log = { ...silent, warn } as typeof silent;
+  const backend = createQueueBackend({
+    redisUrl: undefined,
+    databaseUrl: '',
+    prefix: `comes-back-${process.pid}`,
+    log,
+    ...options,
+  });
+  undo.push(() => backend.disconnect());
+  const consumer = consume(
+    backend,
+    async () => {
+      heard.count += 1;
+      await handle();
+    },
+    { lane: 'live', concurrency, log },
+  );
+  undo.push(() => consumer.close());
+  const announcer = createAnnouncer(backend, {
+    batchMaxIds: 1_000,
+    lateAfterMs: Number.MAX_SAFE_INTEGER,
+    timeoutMs: 2_000,
+    log,
+    onFailure: () => {},
+  });
+  undo.push(() => announcer.close());
+  await announcer.opened;
+  const heard: Heard = { consumer, count: 0, thrownAway: 0, announce: () => announcer.announce([id]) };
+  return heard;
+}
+
+/** Announces again and again until one more is heard. */
+const isHeardAgain = (heard: Heard) => {
+  const before = heard.count;
+  return until(async () => (await heard.announce()) && heard.count > before, {
+    deadlineMs: 30_000,
+    describe: 'a ring is heard',
+  });
+};
+
+async function isQuiet(db: Database): Promise<boolean | undefined> {
+  const [row] = await db.query<{ isQuiet: boolean }>({
+    text: `select max(query_start) < clock_timestamp() - interval '500 ms' as "isQuiet"
+           from pg_stat_activity where datname = current_database() and application_name = 'ilive-webhooks queue'`,
+  });
+  return row?.isQuiet;
+}
+
+async function makeDatabase(): Promise<string> {
+  const database = await createTestDatabase(inject('postgresUrl'));
+  undo.push(database.drop);
+  return database.url;
+}
+
+test('a Redis that refuses writes is left with no more connections each time a worker is thrown away', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'ilive-full-redis-'));
+  undo.push(() => rm(dir, { recursive: true, force: true }));
+  const redis = await startRedis({ dir });
+  undo.push(redis.stop);
+  const look = new Redis(redis.url);
+  undo.push(() => look.disconnect());
+  const countConnections = async () =>
+    String(await look.client('LIST'))
+      .trim()
+      .split('\n').length;
+
+  await look.config('SET', 'maxmemory', '1');
+  const heard = await hear({ redisUrl: redis.url }, 4);
+  await until(() => heard.thrownAway >= 4, { deadlineMs: 30_000 });
+  await look.config('SET', 'maxmemory', '0');
+  await isHeardAgain(heard);
+  // Ours, one for each lane's bell, and the worker's two.
+  await until(async () => (await countConnections()) <= 5, { describe: 'no connection is left behind' });
+});
+
+test('a worker that is thrown away while it waits for a job is opened anew', async () => {
+  const url = await makeDatabase();
+  const concurrency = 12;
+  let release = Promise.withResolvers<void>();
+  release.resolve();
+  const heard = await hear({ databaseUrl: url }, concurrency, () => release.promise);
+  undo.push(() => release.resolve());
+  await heard.announce();
+  await until(() => heard.count === 1);
+  release = Promise.withResolvers();
+  for (let count = 1; count < concurrency; count += 1) expect(await heard.announce()).toBe(true);
+  await until(() => heard.count === concurrency);
+  const db = connectTo(url);
+  undo.push(() => db.close());
+  await until(() => isQuiet(db), { describe: 'it waits for one more job' });
+
+  await runAsAdmin(url, 'alter schema bullmq rename to gone');
+  release.resolve(); // none of the jobs can be ended, which is more than ten errors at once
+  await until(() => heard.thrownAway > 0);
+  await runAsAdmin(url, 'alter schema gone rename to bullmq');
+  await isHeardAgain(heard);
+  await heard.consumer.close();
+});
+
+test('connections to Postgres that have fallen silent are given up, and rings and workers go on with new ones', async () => {
+  const url = new URL(await makeDatabase());
+  const wire = await startTcpProxy({ host: url.hostname, port: Number(url.port) });
+  undo.push(wire.close);
+  url.port = String(wire.port);
+  const heard = await hear({ databaseUrl: url.href, silenceMs: 1_000 }, 4);
+  await isHeardAgain(heard);
+  wire.strand();
+  await isHeardAgain(heard);
+  await wire.cut(); // or closing would wait for the silent ones too
+});
