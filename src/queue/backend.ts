@@ -49,13 +49,14 @@ const connectTimeoutMs = 5_000;
 const defaultSilenceMs = 30_000;
 
 /** Describes the backend; nothing connects before a queue or a worker is opened. */
-export function createQueueBackend(options: QueueBackendOptions): QueueBackend {
+export function createQueueBackend(given: QueueBackendOptions): QueueBackend {
+  const options = { silenceMs: defaultSilenceMs, ...given };
   return options.redisUrl === undefined
     ? createOnPostgres(options)
     : createOnRedis(options.redisUrl, options);
 }
 
-function createOnRedis(url: string, { prefix, silenceMs, log }: QueueBackendOptions): QueueBackend {
+function createOnRedis(url: string, { prefix, silenceMs, log }: Required<QueueBackendOptions>): QueueBackend {
   const clients = new Set<Redis | Cluster>();
   let isStopped = false;
   const connectClient = () => {
@@ -125,7 +126,7 @@ async function openReady<T extends Openable>(
 
 // Commands wait for the server as long as it takes, and `announce` is what gives up on them early: a client that fails
 // by itself would leave BullMQ's one-time handshake failed for ever.
-function openRedis(url: string, silenceMs = defaultSilenceMs): Redis | Cluster {
+function openRedis(url: string, silenceMs: number): Redis | Cluster {
   const options = {
     maxRetriesPerRequest: null,
     connectTimeout: connectTimeoutMs,
@@ -161,9 +162,9 @@ function reconnectDelayMs(times: number): number {
 function createOnPostgres({
   databaseUrl,
   prefix,
-  silenceMs = defaultSilenceMs,
+  silenceMs,
   log,
-}: QueueBackendOptions): QueueBackend {
+}: Required<QueueBackendOptions>): QueueBackend {
   const connection = {
     connectionString: databaseUrl,
     application_name: 'ilive-webhooks queue',

@@ -2,10 +2,14 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, expect, inject, test } from 'vitest';
 import { createTestDatabase } from '../support/database.ts';
 import { findFreePort } from '../support/redis-server.ts';
-import { apiKey, deliver, get, secret, verdictPayload } from '../support/service.ts';
+import { deliver, get, verdictPayload } from '../support/service.ts';
+import { ownEnvironment } from '../support/service-process.ts';
 import { until } from '../support/until.ts';
 
 const undo: (() => unknown)[] = [];
@@ -16,17 +20,15 @@ afterEach(async () => {
 test('with a log that takes nothing it starts, accepts, and stops with exit code 0', async () => {
   const database = await createTestDatabase(inject('postgresUrl'));
   undo.push(database.drop);
+  const dataDir = await mkdtemp(join(tmpdir(), 'ilive-log-'));
+  undo.push(() => rm(dataDir, { recursive: true, force: true }));
   const port = await findFreePort();
   const full = openSync('/dev/full', 'w');
   const child = spawn(process.execPath, ['src/main.ts'], {
     env: {
-      PATH: process.env.PATH ?? '',
-      HOST: '127.0.0.1',
-      PORT: String(port),
+      ...ownEnvironment(dataDir),
+      PORT: String(port), // where it listens cannot be read from its log
       DATABASE_URL: database.url,
-      ILIVE_WEBHOOK_SECRETS: secret,
-      BOOTSTRAP_API_KEY: apiKey,
-      SHUTDOWN_DELAY_SECONDS: '0',
       LOG_LEVEL: 'debug',
     },
     stdio: ['ignore', full, 'inherit'],

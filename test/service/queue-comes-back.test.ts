@@ -1,8 +1,5 @@
 // A queue whose store refuses, falls silent or fails in the worst moment: jobs are heard again once the store is well, and
 // nothing is left behind at it.
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { afterEach, expect, inject, test } from 'vitest';
 import type { Database } from '../../src/db/connect.ts';
@@ -94,9 +91,7 @@ async function makeDatabase(): Promise<string> {
 }
 
 test('a Redis that refuses writes is left with no more connections each time a worker is thrown away', async () => {
-  const dir = await mkdtemp(join(tmpdir(), 'ilive-full-redis-'));
-  undo.push(() => rm(dir, { recursive: true, force: true }));
-  const redis = await startRedis({ dir });
+  const redis = await startRedis();
   undo.push(redis.stop);
   const look = new Redis(redis.url);
   undo.push(() => look.disconnect());

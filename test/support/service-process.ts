@@ -19,6 +19,22 @@ export interface ServiceProcess {
 
 const shownLines = 60;
 
+/** What a service as a process of its own is started with, and nothing of ours. */
+export function ownEnvironment(dataDir: string): Record<string, string> {
+  return {
+    PATH: process.env.PATH ?? '',
+    HOST: '127.0.0.1',
+    PORT: '0',
+    // A folder of its own: what one service leaves in the outage store must not get into another's database.
+    DATA_DIR: dataDir,
+    ILIVE_WEBHOOK_SECRETS: secret,
+    BOOTSTRAP_API_KEY: apiKey,
+    SHUTDOWN_DELAY_SECONDS: '0',
+    SWEEP_INTERVAL_SECONDS: '1',
+    SWEEP_OVERDUE_SECONDS: '1',
+  };
+}
+
 /**
  * Starts `src/main.ts` with the given environment and nothing of ours; resolves once it listens. Where a test has started it and
  * fails, it shows what the process wrote last and how it ended.
@@ -27,19 +43,7 @@ export async function startServiceProcess(env: Record<string, string>): Promise<
   const dataDir = await mkdtemp(join(tmpdir(), 'ilive-process-'));
   const child = spawn(process.execPath, ['src/main.ts'], {
     cwd: new URL('../..', import.meta.url),
-    env: {
-      PATH: process.env.PATH ?? '',
-      HOST: '127.0.0.1',
-      PORT: '0',
-      // A folder of its own: what one service leaves in the outage store must not get into another's database.
-      DATA_DIR: dataDir,
-      ILIVE_WEBHOOK_SECRETS: secret,
-      BOOTSTRAP_API_KEY: apiKey,
-      SHUTDOWN_DELAY_SECONDS: '0',
-      SWEEP_INTERVAL_SECONDS: '1',
-      SWEEP_OVERDUE_SECONDS: '1',
-      ...env,
-    },
+    env: { ...ownEnvironment(dataDir), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const ended = new Promise<number | string | null>((resolve) => {
