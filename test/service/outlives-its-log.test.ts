@@ -1,4 +1,4 @@
-// A log that cannot be written, since its disk is full: the service goes on, and it ends when it is told to.
+// A log that cannot be written, as on a disk that is full: the service goes on, and it ends when it is told to.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
@@ -23,7 +23,7 @@ test('with a log that takes nothing it starts, accepts, and stops with exit code
   const dataDir = await mkdtemp(join(tmpdir(), 'ilive-log-'));
   undo.push(() => rm(dataDir, { recursive: true, force: true }));
   const port = await findFreePort();
-  const full = openSync('/dev/full', 'w');
+  const unwritable = openSync(import.meta.filename, 'r'); // no platform writes through it; only Linux has a /dev/full
   const child = spawn(process.execPath, ['src/main.ts'], {
     env: {
       ...ownEnvironment(dataDir),
@@ -31,9 +31,9 @@ test('with a log that takes nothing it starts, accepts, and stops with exit code
       DATABASE_URL: database.url,
       LOG_LEVEL: 'debug',
     },
-    stdio: ['ignore', full, 'inherit'],
+    stdio: ['ignore', unwritable, 'inherit'],
   });
-  closeSync(full);
+  closeSync(unwritable);
   const ended = once(child, 'exit');
   undo.push(() => child.kill('SIGKILL'));
   const url = `http://127.0.0.1:${port}`;
