@@ -170,7 +170,8 @@ async function drainLast(state: State): Promise<number> {
     const count = await drainStore(state.store, state, state.batchCount);
     // A commit that was under way when the outage began may have failed meanwhile, and its group been kept behind this.
     if (state.store.figures().heldCount > 0) return count;
-    if (count > 0) state.trouble = undefined;
+    // What is empty is not full; one that could not be written is believed again once something of it was recorded.
+    if (state.trouble === 'full' || count > 0) state.trouble = undefined;
     state.since = null;
     state.draining = undefined; // together with it: an outage that begins now needs a drain of its own
     return count;

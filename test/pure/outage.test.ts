@@ -101,6 +101,23 @@ test('guarantee 2: a database that is too slow for a whole batch gets smaller on
   expect(recorded).toEqual(told);
 });
 
+test('a store that was full is not any more once it is empty, however it was drained', async () => {
+  const maxBytes = 1_000;
+  const store = await open({ maxBytes });
+  outage = createOutage({
+    store,
+    maxBytes,
+    record: async () => {}, // the first batch takes all there is, and nothing is left for the last one
+    onKept: () => {},
+    onDrained: () => {},
+    log: createLog('silent'),
+  });
+  const told = Array.from({ length: 100 }, (_, index) => String(index));
+  expect(await outage.keepFailed(bytes(...told), away)).toBeLessThan(told.length);
+  await ended(outage);
+  expect(outage.look()).toMatchObject({ state: 'ready', heldCount: 0 });
+});
+
 test('an outage that begins as the last one ends is drained as well', async () => {
   let isAway = true;
   const { outage: line, recorded } = await setUp({
