@@ -50,7 +50,7 @@ export const keys = {
   DATABASE_POOL_MAX: key(
     wholeNumber(2, 500),
     '10',
-    'Connections to Postgres for each of receiving, reading and working in this process; raise it with WORKER_CONCURRENCY.',
+    'Connections to Postgres for each of receiving, reading, looking up, operating and working in this process; raise it with WORKER_CONCURRENCY.',
   ),
   REDIS_URL: key(
     url('redis', 'rediss', 'redis-cluster', 'rediss-cluster'),

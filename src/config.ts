@@ -1,5 +1,5 @@
 // The environment → a frozen configuration, or all of its problems at once. Pure: it is handed the environment, reads no
-// file and no clock. Only the composition root, the process and the command line see the whole of it; a room is handed
+// file and no clock. Only the composition root and the process see the whole of it; a room is handed
 // its slice as an argument.
 import type { z } from 'zod';
 import { keys } from './config-keys.ts';

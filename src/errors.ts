@@ -12,7 +12,7 @@ export const errorCodes = [
   'unauthorized', // no key, or not a key of ours
   'forbidden', // a key of ours, whose role does not reach this far
   'not_found', // no such thing
-  'conflict', // the request fits more than one thing; the message says how to choose
+  'conflict', // it cannot be done as things stand; the message says why, or how to choose
   'in_progress', // the very same request is under way; its answer can be had a little later
   'gone', // it was there, and is not kept any longer; the message says how to begin anew
   'rate_limited', // this key has asked too often; it may again after a while
@@ -40,4 +40,9 @@ export function asServiceError(error: unknown): ServiceError {
   return new ServiceError('internal', error instanceof Error ? error.message : String(error), {
     cause: error,
   });
+}
+
+/** Whether it says that something is away for now. */
+export function isUnavailable(error: unknown): error is ServiceError {
+  return error instanceof ServiceError && error.code === 'unavailable';
 }

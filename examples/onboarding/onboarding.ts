@@ -6,6 +6,7 @@
 // ILIVE_WEBHOOKS_URL and ILIVE_WEBHOOKS_API_KEY (a key of role reader) say which service is asked. The service may be restarted
 // at any time meanwhile: both go on. To try it: `npm pack` in the repository's root, then `npm install` here.
 
+import { randomUUID } from 'node:crypto';
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { type Change, createSdk } from 'ilive-webhooks/sdk';
 import { GoneError, KeyError, SdkError } from 'ilive-webhooks/sdk/errors';
@@ -18,18 +19,20 @@ const sdk = createSdk({
 const cursorFile = process.env.CURSOR_FILE ?? 'cursor.txt';
 
 async function verify(referenceId: string): Promise<void> {
-  // Under one key it is one session, however often the call is repeated: here, one a person and day.
-  const day = new Date().toISOString().slice(0, 10);
+  // One try of a person is one session, however often the call is repeated: a real service keeps the key with its record of the
+  // try, and makes another for the next one.
+  const idempotencyKey = randomUUID();
   const created = await sdk.call(
     'createSession',
     { body: { reference_id: referenceId, mode: 'passive' } },
-    { idempotencyKey: `onboarding:${referenceId}:${day}` },
+    { idempotencyKey },
   );
   console.log(`Send ${referenceId} to ${created.session_url ?? 'the session'}`);
   const verdict = await sdk.waitForVerdict(created.session_id, { timeoutMs: 30 * 60_000 });
-  // The verdict is there only once it is final. A dispute, or a session that ended without a verdict, lets nobody in.
-  const mayEnter = verdict.state === 'settled' && verdict.verdict === 'pass';
-  console.log(`${referenceId}: ${mayEnter ? 'welcome' : `no entry (${verdict.state}, ${verdict.verdict})`}`);
+  // The verdict is of this session. All that is known of the person decides: an open alert or a dispute keeps them out.
+  const { standing } = await sdk.call('getSubject', { path: { reference_id: referenceId } });
+  const why = [`${verdict.state}, ${verdict.verdict}`, ...standing.obstacles].join(', ');
+  console.log(`${referenceId}: ${standing.is_verified ? 'welcome' : `no entry (${why})`}`);
 }
 
 async function follow(): Promise<void> {

@@ -2,11 +2,10 @@
 // alert and into the audit.
 import { z } from 'zod';
 import { type Command, type Context, type Given, wrongUsage } from './command.ts';
+import { pathPart } from './id-operand.ts';
 import { listOptions, showList } from './list.ts';
-import { type Asked, createAsk, readAnswer, serviceOptions } from './service-api.ts';
+import { type Asked, createAsk, nullableText, readAnswer, serviceOptions } from './service-api.ts';
 import { printable, renderFields, renderTime } from './table.ts';
-
-const nullableText = z.string().nullish().default(null);
 
 const alert = z.object({
   alert_id: z.string(),
@@ -142,11 +141,8 @@ function handling(verb: 'acknowledge' | 'resolve', summary: string, details: str
   };
 }
 
-// An id of dots would climb in the path, to another question.
 function pathOf(given: Given, command: string): string {
-  const id = given.operands[0] ?? '';
-  if (/^\.+$/.test(id)) throw wrongUsage('ID cannot be an alert’s.', command);
-  return `/v1/compliance-alerts/${encodeURIComponent(id.toWellFormed())}`;
+  return `/v1/compliance-alerts/${pathPart(given.operands[0] ?? '', 'ID cannot be an alert’s', command)}`;
 }
 
 function accountQuery(given: Given): string {

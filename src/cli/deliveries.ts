@@ -1,14 +1,14 @@
 // `deliveries list` and `deliveries show`: what became of what we were told.
 import { z } from 'zod';
+import { decisions } from '../events/decide.ts';
+import { eventKinds, sources } from '../events/event.ts';
 import type { Command, Context, Given, Options } from './command.ts';
 import { readId } from './id-operand.ts';
 import { listOptions, orderOptions, readOrder, showList } from './list.ts';
 import { printBody, readBodyOptions, shownBody } from './print-body.ts';
-import { createAsk, readAnswer, serviceOptions } from './service-api.ts';
+import { createAsk, nullableText, readAnswer, serviceOptions } from './service-api.ts';
 import { renderFields, renderTime } from './table.ts';
 import { readTimes, timeOptions } from './time-option.ts';
-
-const nullableText = z.string().nullish().default(null);
 
 export const shownDelivery = z.object({
   delivery_id: z.string(),
@@ -39,14 +39,14 @@ export const deliveryFilterOptions: Options = {
   reason: { value: 'REASON', doc: 'only those parked for this, such as unknown_kind' },
   kind: {
     value: 'KIND',
-    choices: ['session_completed', 'face_matched', 'compliance_alert', 'unknown'],
+    choices: eventKinds,
     doc: 'only those that say this',
   },
   'vendor-kind': { value: 'NAME', doc: 'only those that iLive calls this' },
-  source: { value: 'SOURCE', choices: ['webhook', 'pull'], doc: 'only those that came this way' },
+  source: { value: 'SOURCE', choices: sources, doc: 'only those that came this way' },
   decision: {
     value: 'DECISION',
-    choices: ['settle', 'confirm', 'repeat', 'dispute', 'record', 'ignore', 'park'],
+    choices: decisions,
     doc: 'only those that we decided so about',
   },
   admission: {

@@ -10,6 +10,13 @@ export function readIds({ operands }: Given, what: string, command: string): rea
   throw wrongUsage(`ID must be the id of ${what} (a UUID), as its list shows it.`, command);
 }
 
+/** `id` as a part of a path; `what` says whose id it is to be, such as "ID cannot be a session’s". */
+export function pathPart(id: string, what: string, command: string): string {
+  // One of dots would climb in the path, to another question.
+  if (/^\.+$/.test(id)) throw wrongUsage(`${what}.`, command);
+  return encodeURIComponent(id.toWellFormed());
+}
+
 /** The one id that the command asks for. */
 export function readId(given: Given, what: string, command: string): string {
   return readIds(given, what, command)[0] ?? '';

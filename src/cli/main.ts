@@ -20,9 +20,4 @@ async function main(): Promise<number> {
   return 1;
 }
 
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  // The reader went away, as `head` does: nobody is left to tell anything.
-  if (error.code === 'EPIPE') process.exit(0);
-  throw error;
-});
 process.exitCode = await main();

@@ -1,5 +1,6 @@
 // `refusals list` and `refusals show`: what did not prove that it came from iLive, and what would have matched.
 import { z } from 'zod';
+import { signatureFailures } from '../ilive/signature.ts';
 import type { Command, Context } from './command.ts';
 import { readId } from './id-operand.ts';
 import { listOptions, showList } from './list.ts';
@@ -8,20 +9,8 @@ import { createAsk, readAnswer, serviceOptions } from './service-api.ts';
 import { renderFields, renderTime } from './table.ts';
 import { readTimes, timeOptions } from './time-option.ts';
 
-export const refusalReasons = [
-  'missing_signature',
-  'malformed_signature',
-  'missing_timestamp',
-  'malformed_timestamp',
-  'missing_webhook_id',
-  'unknown_account',
-  'signature_mismatch',
-  'timestamp_too_old',
-  'timestamp_too_new',
-];
-
 export const refusalFilterOptions = {
-  reason: { value: 'REASON', choices: refusalReasons, doc: 'only those refused for this' },
+  reason: { value: 'REASON', choices: signatureFailures, doc: 'only those refused for this' },
   account: { value: 'ACCOUNT', doc: 'only those of this account' },
   address: { value: 'ADDRESS', doc: 'only those that came from this address' },
   ...timeOptions,

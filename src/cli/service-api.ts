@@ -31,6 +31,9 @@ const urlName = 'ILIVE_WEBHOOKS_URL';
 const keyName = 'ILIVE_WEBHOOKS_API_KEY';
 const timeoutMs = 60_000;
 
+/** A field of an answer that may have nothing in it, or not be there at all. */
+export const nullableText = z.string().nullish().default(null);
+
 const problem = z.object({ code: z.string(), detail: z.string(), request_id: z.string() });
 
 /** Prepares to ask on behalf of `command`. Throws `config_invalid` where the address or the key cannot be used. */

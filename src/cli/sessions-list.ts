@@ -1,12 +1,12 @@
 // `sessions list`: sessions, of one person or in one state.
 import { z } from 'zod';
+import { sources, verdicts } from '../events/event.ts';
+import { confirmations, sessionStates } from '../events/session.ts';
 import type { Command } from './command.ts';
 import { listOptions, orderOptions, readOrder, showList } from './list.ts';
-import { createAsk, serviceOptions } from './service-api.ts';
+import { createAsk, nullableText, serviceOptions } from './service-api.ts';
 import { renderTime } from './table.ts';
 import { readTimes, timeOptions } from './time-option.ts';
-
-const nullableText = z.string().nullish().default(null);
 
 const listedSession = z.object({
   session_id: z.string(),
@@ -31,19 +31,19 @@ export const listSessions: Command = {
     reference: { value: 'ID', doc: 'only those of this person, by your own id' },
     state: {
       value: 'STATE',
-      choices: ['expected', 'settled', 'disputed', 'expired', 'unrecoverable'],
+      choices: sessionStates,
       doc: 'only those in this state',
     },
-    verdict: { value: 'VERDICT', choices: ['pass', 'retry', 'fail'], doc: 'only those with this verdict' },
+    verdict: { value: 'VERDICT', choices: verdicts, doc: 'only those with this verdict' },
     confirmation: {
       value: 'WORD',
-      choices: ['unconfirmed', 'confirmed', 'contradicted'],
+      choices: confirmations,
       doc: 'only those of which this is so',
     },
     reason: { value: 'REASON', doc: 'only those that ended for this, such as no_token' },
     'settled-source': {
       value: 'SOURCE',
-      choices: ['webhook', 'pull'],
+      choices: sources,
       doc: 'only those that were settled this way',
     },
     account: { value: 'ACCOUNT', doc: 'only those of this account' },

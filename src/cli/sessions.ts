@@ -3,13 +3,12 @@
 import { z } from 'zod';
 import { counted } from '../operations/counted.ts';
 import { type Command, type Context, type Given, wrongUsage } from './command.ts';
+import { pathPart } from './id-operand.ts';
 import { momentOptions, readMomentQuery } from './moment-option.ts';
 import { asSecret, readSecretFile } from './read-secret.ts';
-import { createAsk, readAnswer, serviceOptions } from './service-api.ts';
+import { createAsk, nullableText, readAnswer, serviceOptions } from './service-api.ts';
 import { renderDistance, renderFields, renderTable, renderTime } from './table.ts';
 import { readTime } from './time-option.ts';
-
-const nullableText = z.string().nullish().default(null);
 
 const expectedSession = z.object({
   session_id: z.string(),
@@ -165,11 +164,8 @@ async function readToken(given: Given, { readInput }: Context, command: string) 
   return given.has('token-stdin') ? asSecret('the standard input', await readInput(), command) : undefined;
 }
 
-// An id of dots would climb in the path, to another question.
 function pathOf(given: Given, command: string): string {
-  const id = given.operands[0] ?? '';
-  if (/^\.+$/.test(id)) throw wrongUsage('ID cannot be a session’s.', command);
-  return `/v1/sessions/${encodeURIComponent(id.toWellFormed())}`;
+  return `/v1/sessions/${pathPart(given.operands[0] ?? '', 'ID cannot be a session’s', command)}`;
 }
 
 function printExpected(session: z.infer<typeof expectedSession>, { print, now }: Context): void {

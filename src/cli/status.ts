@@ -1,7 +1,7 @@
 // `status`: one screen, and an exit code that alarms can go by. With `--watch` it is drawn again and again, and lives
 // through the service being away.
 import { setTimeout as wait } from 'node:timers/promises';
-import { ServiceError } from '../errors.ts';
+import { isUnavailable } from '../errors.ts';
 import { type Command, type Context, type ExitCode, type Given, wrongUsage } from './command.ts';
 import { type Ask, createAsk, readAnswer, serviceOptions } from './service-api.ts';
 import { renderLine, renderStatus, shownStatus } from './status-screen.ts';
@@ -57,7 +57,7 @@ async function watch(ask: Ask, given: Given, context: Context, everyMs: number):
       if (given.has('json')) context.print(asked.text);
       else draw(renderStatus(status, context.now(), context.paint), renderLine(status));
     } catch (error) {
-      if (!(error instanceof ServiceError) || error.code !== 'unavailable') throw error;
+      if (!isUnavailable(error)) throw error;
       const line = `${context.now().toISOString().slice(0, 19)}Z away: ${error.message}`;
       if (given.has('json')) context.tell(line);
       else draw(context.paint('red', line), line);

@@ -1,11 +1,11 @@
 // `subjects show`: all that is known of one person, now or by some time.
 import { z } from 'zod';
-import { type Command, type Context, wrongUsage } from './command.ts';
+import type { Command, Context } from './command.ts';
+import { pathPart } from './id-operand.ts';
 import { momentOptions, readMomentQuery } from './moment-option.ts';
-import { createAsk, readAnswer, serviceOptions } from './service-api.ts';
+import { createAsk, nullableText, readAnswer, serviceOptions } from './service-api.ts';
 import { renderFields, renderTable, renderTime } from './table.ts';
 
-const nullableText = z.string().nullish().default(null);
 const listOf = <Row extends z.ZodType>(row: Row) =>
   z.object({ data: z.array(row), is_complete: z.boolean() });
 
@@ -60,12 +60,10 @@ one that the service has never heard of.
     'ilive-webhooks subjects show user-12345 --json | jq .standing.is_verified',
   ],
   async run(given, context) {
-    const reference = given.operands[0] ?? '';
-    // An id of dots would climb in the path, to another question.
-    if (/^\.+$/.test(reference)) throw wrongUsage('REFERENCE cannot be a person’s.', this.name);
+    const reference = pathPart(given.operands[0] ?? '', 'REFERENCE cannot be a person’s', this.name);
     const query = readMomentQuery(given, this.name);
     const ask = await createAsk(given, context, this.name);
-    const path = `/v1/subjects/${encodeURIComponent(reference.toWellFormed())}${query}`;
+    const path = `/v1/subjects/${reference}${query}`;
     const asked = await ask('GET', path);
     if (given.has('json')) context.print(asked.text);
     else printSubject(readAnswer(asked, shownSubject), context);

@@ -2,7 +2,7 @@
 // has seen, so that one whose commit came late is not missed; what it remembers is bounded.
 import { setTimeout as wait } from 'node:timers/promises';
 import { z } from 'zod';
-import { ServiceError } from '../errors.ts';
+import { isUnavailable } from '../errors.ts';
 import type { Command, Context } from './command.ts';
 import { deliveryFilterOptions, readDeliveryFilter, shownDelivery } from './deliveries.ts';
 import { type Ask, createAsk, readAnswer, serviceOptions } from './service-api.ts';
@@ -52,7 +52,7 @@ export const tail: Command = {
         if (isAway) context.tell('The service answers again.');
         isAway = isFirst = false;
       } catch (error) {
-        if (!(error instanceof ServiceError) || error.code !== 'unavailable' || isFirst) throw error;
+        if (!isUnavailable(error) || isFirst) throw error;
         if (!isAway) context.tell(`${error.message} Waiting for it …`);
         isAway = true;
       }

@@ -44,7 +44,3 @@ export const {
 } = load('drizzle-orm/pg-core') as typeof import('drizzle-orm/pg-core');
 
 export const { drizzle } = load('drizzle-orm/node-postgres') as typeof import('drizzle-orm/node-postgres');
-
-export const { migrate } = load(
-  'drizzle-orm/node-postgres/migrator',
-) as typeof import('drizzle-orm/node-postgres/migrator');

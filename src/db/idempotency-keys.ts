@@ -5,7 +5,6 @@ import type { Queries } from './connect.ts';
 
 export interface KnownRequest {
   readonly requestSha256: Buffer;
-  readonly createdAt: string;
   /** Null while the request is under way. */
   readonly sessionId: SessionId | null;
   readonly account: string | null;
@@ -32,7 +31,7 @@ export async function recordIdempotencyKey(
   });
   if (made.length > 0) return undefined;
   const [known] = await db.query<KnownRequest>({
-    text: `select request_sha256 as "requestSha256", created_at as "createdAt", session_id as "sessionId", account,
+    text: `select request_sha256 as "requestSha256", session_id as "sessionId", account,
                   session_url as "sessionUrl"
            from idempotency_keys where id = $1`,
     values: [id],

@@ -2,7 +2,7 @@
 // after us, so a database that does not answer yet is waited for; a wrong schema is told at once.
 import { setTimeout as wait } from 'node:timers/promises';
 import { backoffMs } from '../backoff.ts';
-import { ServiceError } from '../errors.ts';
+import { isUnavailable } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { startEmbeddedPostgres } from './embedded.ts';
 import { migrate } from './migrate.ts';
@@ -49,8 +49,8 @@ async function migrateWhenThere(url: string, { log, isGivenUp }: OpenOptions): P
     try {
       return await migrate(url, { log, isGivenUp });
     } catch (error) {
-      const isAway = error instanceof ServiceError && error.code === 'unavailable';
-      if (!isAway || isGivenUp() || performance.now() - startedAt > startDeadlineMs) throw error;
+      if (!isUnavailable(error) || isGivenUp() || performance.now() - startedAt > startDeadlineMs)
+        throw error;
       log.warn({ err: error }, 'the database does not answer yet; trying again');
       await wait(backoffMs(attempt, { baseMs: 200, maxMs: 5_000 }));
     }

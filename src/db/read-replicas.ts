@@ -1,7 +1,7 @@
 // Reads that may lag, spread over streaming replicas: in turn over those that answer, are copies of this primary and lag
 // no more than is allowed. A read that a replica breaks off is made once more, by the primary, at once. Nothing can be
 // written through here: there are no transactions, and every session is read-only. What must be right never comes here.
-import { ServiceError } from '../errors.ts';
+import { isUnavailable, ServiceError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Database, Queries } from './connect.ts';
 import {
@@ -151,7 +151,7 @@ function setState(replica: Watched, state: ReplicaState, log: Log): void {
 
 /** The SQLSTATE of a server's trouble, or an empty text for trouble without one; undefined for an error that is the read's own. */
 function troubleOf(error: unknown): string | undefined {
-  if (!(error instanceof ServiceError) || error.code !== 'unavailable') return undefined;
+  if (!isUnavailable(error)) return undefined;
   return (error.cause as { code?: string } | undefined)?.code ?? '';
 }
 

@@ -18,7 +18,7 @@ export async function readPostgresFacts(db: Queries, now: Date): Promise<Postgre
   const [settings, [row]] = await Promise.all([
     db.query<{ name: string; setting: string }>({
       text: `select name, setting from pg_settings where name in
-             ('server_version_num', 'fsync', 'full_page_writes', 'synchronous_commit', 'max_connections', 'wal_compression')`,
+             ('server_version_num', 'fsync', 'full_page_writes', 'max_connections', 'wal_compression')`,
     }),
     db.query<{ migration: string; stray: string; days: string }>({
       text: `

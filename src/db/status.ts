@@ -4,7 +4,7 @@ import type { Instant } from '../events/instant.ts';
 import type { Queries } from './connect.ts';
 
 /** Where counts end. */
-export const countedMax = 100_000;
+const countedMax = 100_000;
 
 export interface DeliveryFigures {
   readonly owed: number;

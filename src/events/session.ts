@@ -33,9 +33,11 @@ export interface Standing {
   readonly confirmation: Confirmation;
 }
 
-// The least favourable verdict has the highest rank: where statements contradict each other, nobody is let in on the
-// kinder one.
-const severity: Readonly<Record<Verdict, number>> = { pass: 0, retry: 1, fail: 2 };
+/**
+ * The least favourable verdict has the highest rank: where statements contradict each other, nobody is let in on the
+ * kinder one.
+ */
+export const severity: Readonly<Record<Verdict, number>> = { pass: 0, retry: 1, fail: 2 };
 
 /** The standing that a session's observations amount to; `undefined` for no observations. */
 export function conclude(observations: readonly Observation[]): Standing | undefined {

@@ -2,7 +2,7 @@
 // nothing that is known speaks against it, and names all that does. It must never say yes for want of knowledge.
 import type { SessionId, Verdict } from './event.ts';
 import type { Instant } from './instant.ts';
-import type { Confirmation, SessionState } from './session.ts';
+import { type Confirmation, type SessionState, severity } from './session.ts';
 
 export const obstacles = [
   'no_verdict', // none of their sessions has one
@@ -32,8 +32,6 @@ export interface SubjectStanding<S extends OneSession> {
   readonly openAlertsCount: number;
   readonly acknowledgedAlertsCount: number;
 }
-
-const severity: Readonly<Record<Verdict, number>> = { pass: 0, retry: 1, fail: 2 };
 
 /** Where a person stands, by all of their sessions and alerts; `isComplete` says whether these are all. */
 export function standOf<S extends OneSession>(

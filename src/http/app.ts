@@ -42,7 +42,6 @@ export function createApp(deps: AppDependencies): RequestListener {
   app.use((req, res, next) => {
     res.setHeader('x-request-id', requestIdOf(req));
     setDefaultHeaders(res);
-    if (deps.health.isStopping()) res.setHeader('connection', 'close');
     next();
   });
   mount(app, '/healthz', showHealth);

@@ -3,7 +3,7 @@
 // durable, in the database or, while that cannot commit, in the outage store, and not a moment sooner: its result is our
 // promise to the vendor (guarantee 1).
 import type { NewDelivery, RecordedDelivery } from '../db/deliveries.ts';
-import { ServiceError } from '../errors.ts';
+import { isUnavailable, ServiceError } from '../errors.ts';
 
 /** Where groups go while the database cannot commit. Both answer how many were kept, from the first on; neither throws. */
 export interface OutageLine {
@@ -147,7 +147,7 @@ async function commitEach(options: GroupCommitOptions, group: readonly Waiting[]
     await commit(options, group);
     return undefined;
   } catch (cause) {
-    if (isAway(cause)) return { left: group, cause };
+    if (isUnavailable(cause)) return { left: group, cause };
   }
   // One delivery that the database will not take must not cost its neighbours their commit. A group of one is tried
   // again as well: a table that is changed under a statement refuses it once and takes it the next time.
@@ -155,7 +155,7 @@ async function commitEach(options: GroupCommitOptions, group: readonly Waiting[]
     try {
       await commit(options, [each]);
     } catch (cause) {
-      if (isAway(cause)) return { left: group.slice(index), cause };
+      if (isUnavailable(cause)) return { left: group.slice(index), cause };
       each.reject(cause);
     }
   }
@@ -178,10 +178,6 @@ async function commit(options: GroupCommitOptions, group: readonly Waiting[]): P
 
 function deliveriesOf(group: readonly Waiting[]): NewDelivery[] {
   return group.map((each) => each.delivery);
-}
-
-function isAway(error: unknown): boolean {
-  return error instanceof ServiceError && error.code === 'unavailable';
 }
 
 interface Turn {

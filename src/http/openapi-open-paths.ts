@@ -25,6 +25,11 @@ const refused = z
   })
   .meta({ id: 'WebhookProblem', description: 'RFC 9457.' });
 
+// What cannot be read as a request is refused before it is known what it is for.
+const unreadable = refused
+  .extend({ code: z.enum(['invalid_request', 'request_timeout']) })
+  .meta({ id: 'UnreadableRequest', description: 'RFC 9457.' });
+
 const alive = z.object({ status: z.literal('alive') }).meta({ id: 'Health' });
 const readiness = z
   .object({
@@ -94,15 +99,19 @@ function describeWebhook(
     description,
     schema: { type: 'string' },
   });
-  const problem = (description: string) => ({
+  const problem = (description: string, schema = refused as z.ZodType) => ({
     description,
-    content: { 'application/problem+json': { schema: schemas.write(refused, 'output') } },
+    content: { 'application/problem+json': { schema: schemas.write(schema, 'output') } },
   });
   return {
     ...open(name, 'webhook', 'Takes one delivery of iLive', {
-      202: json('The bytes are committed.', taken),
-      400: problem('The path cannot be decoded.'),
+      202: json(
+        'The bytes are durable: committed in Postgres, or in the outage store while Postgres is away.',
+        taken,
+      ),
+      400: problem('This is no request in HTTP/1.1, or its path cannot be decoded.', unreadable),
       401: problem('The request does not prove that it comes from iLive; the code says why.'),
+      408: problem('It did not arrive in time (REQUEST_TIMEOUT_SECONDS).', unreadable),
       413: problem('The body is larger than BODY_LIMIT_BYTES.'),
       503: problem('It could not be stored; iLive tries again.'),
     }),

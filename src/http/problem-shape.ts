@@ -20,6 +20,8 @@ export const problem = z
       .enum([...shownCodes, 'method_not_allowed'])
       .describe('What went wrong, for programs. The detail is for people and may change.'),
     detail: z.string(),
-    request_id: z.string().describe('Also in the header x-request-id; the log has it.'),
+    request_id: z
+      .string()
+      .describe('Also in the header x-request-id; the log has it where the fault is ours.'),
   })
   .meta({ id: 'Problem', description: 'RFC 9457.' });

@@ -57,8 +57,7 @@ const photoLimitBytes = 8 * 2 ** 20;
 
 /** Builds a client. What its calls throw is one of the errors of `errors.ts`, or was thrown by a function of `options`. */
 export function createClient(options: ClientOptions): IliveClient {
-  const dialectName = options.dialect ?? 'reference';
-  const dialect = dialects[dialectName];
+  const dialect = dialects[options.dialect ?? 'reference'];
   const send = createSender(options);
   return {
     async createSession(input, { signal, traceparent } = {}) {
@@ -68,7 +67,7 @@ export function createClient(options: ClientOptions): IliveClient {
     async fetchResult(session, { signal, traceparent } = {}) {
       const answer = await send('fetchResult', dialect.fetchResult(session), { signal, traceparent });
       return readAs('fetchResult', answer, () => {
-        const result = readResult(answer.body, dialectName, session.sessionId);
+        const result = readResult(answer.body, session.sessionId);
         return { ...result, body: answer.body };
       });
     },

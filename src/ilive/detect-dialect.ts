@@ -4,10 +4,8 @@
 import { type DialectName, dialectNames, dialects } from './dialects.ts';
 import { readObject } from './results.ts';
 
-export type DialectAnswer =
-  | { readonly answers: 'known'; readonly code: string }
-  | { readonly answers: 'unknown'; readonly status: number }
-  | { readonly answers: 'nothing'; readonly reason: string };
+/** The code with which iLive refused in its own envelope; undefined where anything else answered, or nothing. */
+export type DialectAnswer = string | undefined;
 
 export interface DetectOptions {
   readonly baseUrl: string;
@@ -36,11 +34,9 @@ async function ask(name: DialectName, { baseUrl, apiKey, timeoutMs }: DetectOpti
       redirect: 'manual',
       signal: AbortSignal.timeout(timeoutMs),
     });
-    const code = readCode(Buffer.from(await response.arrayBuffer()));
-    return code === undefined ? { answers: 'unknown', status: response.status } : { answers: 'known', code };
-  } catch (error) {
-    const { cause, name: kind } = error as Error & { cause?: { code?: string } };
-    return { answers: 'nothing', reason: cause?.code ?? kind };
+    return readCode(Buffer.from(await response.arrayBuffer()));
+  } catch {
+    return undefined;
   }
 }
 

@@ -7,7 +7,6 @@
 import { z } from 'zod';
 import { type Verdict, verdicts } from '../events/event.ts';
 import { type Instant, parseInstant } from '../events/instant.ts';
-import type { DialectName } from './dialects.ts';
 import { ResponseError } from './errors.ts';
 
 export interface ResultReading {
@@ -45,7 +44,7 @@ const sessionResult = z.object({
 });
 
 /** Reads an answer's bytes; throws a ResponseError when they are no JSON object, or tell of a session other than `asked`. */
-export function readResult(body: Buffer, _dialect: DialectName, asked?: string): ResultReading {
+export function readResult(body: Buffer, asked?: string): ResultReading {
   const said = sessionResult.parse(readObject(body));
   const about = said.session_id ?? asked;
   if (asked !== undefined && about?.toLowerCase() !== asked.toLowerCase()) {

@@ -99,7 +99,7 @@ export function translate(delivery: StoredDelivery, catalogue: KindCatalogue): T
 // What iLive answered when it was asked, in the shape of `results.ts`. Only answers that hold a verdict are stored.
 function translatePull(payload: object, text: string, delivery: StoredDelivery): Translation {
   const kind = 'session_completed';
-  const result = readResult(delivery.body, 'reference');
+  const result = readResult(delivery.body);
   if (text.includes('\\u') && !isStorable(payload)) return { ...unreadable('unstorable_text'), kind };
   if (result.verdict === null || delivery.pulledSessionId === null) {
     return { ...unreadable('unreadable_body', 'the answer holds no verdict'), kind };

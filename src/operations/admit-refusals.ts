@@ -1,6 +1,6 @@
-// Lets in what was refused wrongly, once it is proven after all. `reverifyRefusals` judges signatures anew with the
-// secrets and the template of now, and against the time at which each request was received. `admitRefusals` needs no
-// signature: it takes in what iLive's own answer about the session agrees with. What is let in goes the way of every
+// Lets in what was refused wrongly, once it is proven after all: `reverifyRefusals` judges signatures anew with the
+// secrets and the template of now, and against the time at which each request was received. What needs no signature, since
+// iLive's own answer about the session agrees with it, is `admit-by-pull.ts`. What is let in goes the way of every
 // delivery from here on, and says how it came in.
 import { v7 as uuidV7 } from 'uuid';
 import type { Cipher } from '../cipher.ts';

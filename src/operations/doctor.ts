@@ -116,18 +116,18 @@ function checkDialect(
 ): Finding {
   const other = configured === 'reference' ? 'managed' : 'reference';
   const own = answers[configured];
-  if (own.answers === 'known' && badKeyCodes.includes(own.code)) {
+  if (own !== undefined && badKeyCodes.includes(own)) {
     return finding(
       'dialect',
       'error',
-      `iLive refuses ILIVE_API_KEY (${own.code})`,
+      `iLive refuses ILIVE_API_KEY (${own})`,
       'set a key that is valid at iLive',
     );
   }
-  if (own.answers === 'known') {
-    return finding('dialect', 'ok', `iLive answers to the ${configured} dialect (${own.code})`, null);
+  if (own !== undefined) {
+    return finding('dialect', 'ok', `iLive answers to the ${configured} dialect (${own})`, null);
   }
-  if (answers[other].answers === 'known') {
+  if (answers[other] !== undefined) {
     const message = `iLive answers to the ${other} dialect and not to the ${configured} one`;
     return finding('dialect', 'error', message, `set ILIVE_DIALECT=${other}`);
   }

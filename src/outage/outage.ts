@@ -4,7 +4,7 @@
 // neither SQL nor deliveries: how payloads are recorded is handed in, and recording one twice must change nothing.
 import { setTimeout as wait } from 'node:timers/promises';
 import { backoffMs } from '../backoff.ts';
-import { ServiceError } from '../errors.ts';
+import { isUnavailable } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Batch, OutageStore, StoreFigures } from './store.ts';
 
@@ -149,7 +149,8 @@ async function drainAll(state: State): Promise<void> {
     } catch (error) {
       isBack = false;
       state.batchCount = Math.max(1, Math.floor(state.batchCount / 2));
-      if (!isAway(error)) log.error({ err: error }, 'the outage store could not be drained; trying again');
+      if (!isUnavailable(error))
+        log.error({ err: error }, 'the outage store could not be drained; trying again');
       await wait(backoffMs(failures, probe), undefined, { signal: stopping.signal }).catch(() => {});
       failures += 1;
     }
@@ -201,7 +202,7 @@ async function recordBatch({ record, onDrained, log }: Recording, batch: Batch):
   try {
     await record(batch.payloads);
   } catch (error) {
-    if (isAway(error)) throw error;
+    if (isUnavailable(error)) throw error;
     // One that the database will not take must not hold up its neighbours, and it was promised: it is set aside.
     for (const [index, payload] of batch.payloads.entries()) {
       const recordAlone = async () => record([payload]);
@@ -209,7 +210,7 @@ async function recordBatch({ record, onDrained, log }: Recording, batch: Batch):
         .catch(recordAlone) // a table that is changed under a statement refuses it once
         .then(() => undefined)
         .catch((refused: unknown) => refused);
-      if (isAway(refusal)) throw refusal;
+      if (isUnavailable(refusal)) throw refusal;
       if (refusal === undefined) continue;
       await batch.setAside(index);
       log.error({ err: refusal }, 'a delivery of the outage store cannot be recorded; it was set aside');
@@ -218,8 +219,4 @@ async function recordBatch({ record, onDrained, log }: Recording, batch: Batch):
   batch.done();
   onDrained(batch.payloads.length);
   return batch.payloads.length;
-}
-
-function isAway(error: unknown): boolean {
-  return error instanceof ServiceError && error.code === 'unavailable';
 }

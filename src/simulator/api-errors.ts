@@ -39,11 +39,6 @@ const assumedErrors = {
 const errors = { ...documentedErrors, ...assumedErrors };
 export type VendorErrorCode = keyof typeof errors;
 
-/** Whether a text is a code that this API answers with. */
-export function isVendorErrorCode(code: string): code is VendorErrorCode {
-  return Object.hasOwn(errors, code);
-}
-
 /** The answer that refuses with `code`. */
 export function refuse(
   code: VendorErrorCode,

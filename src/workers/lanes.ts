@@ -4,7 +4,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 
 export interface Lanes {
-  live(ids: readonly string[]): Promise<void>;
   late(ids: readonly string[]): Promise<void>;
   /**
    * What has come by the queue of the new ones. Those that are late by now are handed to `move`, which brings them to the end
@@ -38,7 +37,6 @@ export function createLanes(process: (ids: readonly string[]) => Promise<void>):
     return process(ids);
   };
   return {
-    live: passOn,
     mixed: async ({ live, late }, move) => {
       if (live.length === 0 && !isLive()) return process(late);
       if (late.length === 0 || !(await move(late))) return passOn([...late, ...live]);

@@ -10,7 +10,7 @@ import {
   takeDeliveries,
 } from '../db/deliveries.ts';
 import { isDataRefused } from '../db/trouble.ts';
-import { ServiceError } from '../errors.ts';
+import { isUnavailable } from '../errors.ts';
 import type { DeliveryId } from '../events/event.ts';
 import type { KindCatalogue } from '../ilive/translate.ts';
 import type { Log } from '../log.ts';
@@ -46,7 +46,7 @@ async function applyOrHalve(deps: ProcessDependencies, batch: readonly Translate
     );
     deps.onFinished(finished, (performance.now() - startedAt) / 1000);
   } catch (error) {
-    if (error instanceof ServiceError && error.code === 'unavailable') throw error;
+    if (isUnavailable(error)) throw error;
     if (batch.length === 1) return keepApart(deps, first, error);
     const middle = Math.ceil(batch.length / 2);
     await applyOrHalve(deps, batch.slice(0, middle));

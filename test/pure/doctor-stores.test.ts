@@ -5,7 +5,6 @@ import { checkPostgres } from '../../src/operations/doctor-stores.ts';
 const settings = {
   fsync: 'on',
   full_page_writes: 'on',
-  synchronous_commit: 'on',
   max_connections: '100',
   wal_compression: 'off',
 };

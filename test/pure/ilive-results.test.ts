@@ -1,16 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { dialectNames } from '../../src/ilive/dialects.ts';
 import { ResponseError } from '../../src/ilive/errors.ts';
 import { readResult } from '../../src/ilive/results.ts';
 import { readComparison, readDetection } from '../../src/ilive/results-faces.ts';
 import { readCreatedSession } from '../../src/ilive/results-session.ts';
 
 const bytes = (value: unknown) => Buffer.from(JSON.stringify(value));
-const read = (value: unknown) => readResult(bytes(value), 'managed');
+const read = (value: unknown) => readResult(bytes(value));
 
 describe('the result of a session', () => {
-  test.each(dialectNames)('is read in whole, in the %s dialect', (dialect) => {
+  test('is read in whole', () => {
     const body = bytes({
       session_id: 's-1',
       status: 'completed',
@@ -20,7 +19,7 @@ describe('the result of a session', () => {
       completed_at: '2026-04-11T09:30:12.456789+00:00',
       photo_sha256: 'unheard of',
     });
-    expect(readResult(body, dialect, 'S-1')).toEqual({
+    expect(readResult(body, 'S-1')).toEqual({
       status: 'completed',
       verdict: 'retry',
       confidence: 0.61,
@@ -78,23 +77,19 @@ describe('the result of a session', () => {
 
   test('is refused when it is about another session', () => {
     const body = bytes({ session_id: 's-2', verdict: 'pass' });
-    expect(() => readResult(body, 'managed', 's-1')).toThrow(
-      expect.objectContaining({ code: 'wrong_session' }),
-    );
-    expect(readResult(body, 'managed').verdict).toBe('pass');
+    expect(() => readResult(body, 's-1')).toThrow(expect.objectContaining({ code: 'wrong_session' }));
+    expect(readResult(body).verdict).toBe('pass');
   });
 
   test.each(['', 'null', '[]', '"pass"', '<html>', '{"verdict":'])('%j is no answer', (text) => {
-    expect(() => readResult(Buffer.from(text), 'reference')).toThrow(ResponseError);
+    expect(() => readResult(Buffer.from(text))).toThrow(ResponseError);
   });
 
   test('any bytes are read or refused, and a refusal repeats none of them', () => {
     fc.assert(
       fc.property(fc.oneof(fc.json(), fc.string({ minLength: 20 })), (text) => {
         try {
-          expect(['completed', 'pending', 'expired']).toContain(
-            readResult(Buffer.from(text), 'managed').status,
-          );
+          expect(['completed', 'pending', 'expired']).toContain(readResult(Buffer.from(text)).status);
         } catch (error) {
           expect(error).toBeInstanceOf(ResponseError);
           if (text.length >= 20) expect((error as Error).message).not.toContain(text);

@@ -33,7 +33,7 @@ test('while new ones come in, late ones go on in pieces, one at a time, and neve
     await new Promise((resolve) => setImmediate(resolve));
     running -= 1;
   });
-  await lanes.live(['new']);
+  await lanes.mixed({ live: ['new'], late: [] }, async () => true);
   await Promise.all([lanes.late(idsOf(240)), lanes.late(idsOf(120))]);
   expect(most).toBe(1);
   expect(pieces.map(({ length }) => length).sort((a, b) => a - b)).toEqual([20, 40, 100, 100, 100]);
@@ -47,7 +47,7 @@ test('a piece that fails is told to who brought it, and the next one goes on', a
     if (isBroken && !ids.includes('new')) throw new Error('broken');
     done.push(ids.length);
   });
-  await lanes.live(['new']);
+  await lanes.mixed({ live: ['new'], late: [] }, async () => true);
   await expect(lanes.late(idsOf(10))).rejects.toThrow('broken');
   isBroken = false;
   await lanes.late(idsOf(20));

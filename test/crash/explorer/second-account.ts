@@ -12,7 +12,6 @@ export const secondSecret = 'second-account-secret';
 export const kindOfTomorrow = 'verdict.of.tomorrow';
 /** Of webhook ids and references; see `refused-data.ts`. */
 export const fates = ['plain', 'unstorable', 'refused', 'failing'] as const;
-export type Fate = (typeof fates)[number];
 
 export interface Subject {
   readonly sessionId: string;
