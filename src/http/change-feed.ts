@@ -50,7 +50,6 @@ export function createChangeFeed(deps: ChangeFeedDependencies): ChangeFeed {
   let going: Promise<void> | undefined;
 
   const goAlong = async () => {
-    if (waiting === 0 && performance.now() - lastWaitedAt > idleMs) end.forget();
     end.place ?? end.begin(await deps.findEnd());
     let heldMs = heldBackMs.first;
     while (waiting > 0) {
@@ -88,6 +87,9 @@ export function createChangeFeed(deps: ChangeFeedDependencies): ChangeFeed {
     },
     news: async (after, signal) => {
       if (isReleased || signal.aborted || end.isBehind(after)) return;
+      // Nobody went along meanwhile: all that has come since would be read to get from there to the end.
+      const isIdle = waiting === 0 && going === undefined && performance.now() - lastWaitedAt > idleMs;
+      if (isIdle) end.forget();
       waiting += 1;
       try {
         const news = end.next(after, signal);
