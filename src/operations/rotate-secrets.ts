@@ -6,7 +6,7 @@ import { insertSecret, lockSecrets, markSecrets, type SecretRow } from '../db/we
 import { ServiceError } from '../errors.ts';
 import { isEncoded, type SecretEncoding } from '../ilive/signature.ts';
 import type { Secret } from '../secret.ts';
-import { fingerprintOf, type SecretRing, secretContext } from './signing-secrets.ts';
+import { fingerprintOf, type SecretRing, secretContext, type UsableSecret } from './signing-secrets.ts';
 
 export interface RotateDependencies {
   readonly ring: SecretRing;
@@ -62,7 +62,7 @@ export async function beginRotation(
 /** Retires the secrets that are to go; answers their names. Throws `conflict` while one of them still matches. */
 export async function finishRotation(
   tx: Transaction,
-  { now }: RotateDependencies,
+  { ring, now }: RotateDependencies,
   { account, quietMs }: { readonly account: string; readonly quietMs: number },
 ): Promise<string[]> {
   const rows = (await lockSecrets(tx, account)).filter((row) => row.retiredAt === null);
@@ -70,9 +70,9 @@ export async function finishRotation(
   if (going.length === 0) {
     throw new ServiceError('conflict', 'No rotation of this account is going on. Begin one first.');
   }
-  const staying = rows.filter((row) => row.retiringAt === null);
-  if (staying.every((row) => row.lastMatchedAt === null)) {
-    const names = staying.map(({ name }) => `"${name}"`).join(', ');
+  const begun = begunWith(rows, ring.secretsOf(account));
+  if (begun.every((row) => row.lastMatchedAt === null)) {
+    const names = begun.map(({ name }) => `"${name}"`).join(', ');
     const message = `The new secret ${names} has never matched a delivery of iLive's: is it set there?`;
     throw new ServiceError('conflict', message);
   }
@@ -84,6 +84,19 @@ export async function finishRotation(
     { retiredAt: now() },
   );
   return going.map(({ name }) => name);
+}
+
+// The newest of the database, where none can be put beside it meanwhile, and what the environment has got since, as long as it
+// lists it. One that was taken out of the environment before keeps its row: that it matched once says nothing of now.
+function begunWith(rows: readonly SecretRow[], usable: readonly UsableSecret[]): SecretRow[] {
+  const ofDatabase = rows.filter(({ origin }) => origin === 'database').map(({ addedAt }) => addedAt);
+  const begunAt = ofDatabase.sort().at(-1) ?? '';
+  return rows.filter(
+    ({ origin, fingerprint, addedAt, retiringAt }) =>
+      retiringAt === null &&
+      addedAt >= begunAt &&
+      (origin === 'database' || usable.some((held) => held.fingerprint === fingerprint)),
+  );
 }
 
 function refuseWhileMatching(

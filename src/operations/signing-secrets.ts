@@ -130,8 +130,11 @@ export function createSecretRing(options: SecretRingOptions): SecretRing {
       if (!isRecorded) await recordEnvironment(db, environment, cipher, now());
       isRecorded = true;
       const noted = [...matches.values()];
-      matches.clear();
       await noteMatches(db, noted);
+      // Only now, and none that came meanwhile: a match that is lost makes a secret look quiet that is not.
+      for (const match of noted) {
+        if (matches.get(match.fingerprint) === match) matches.delete(match.fingerprint);
+      }
       const rows = await listNow();
       const held = rows.flatMap((row) => {
         const own = environment.find(

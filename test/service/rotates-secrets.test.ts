@@ -138,6 +138,36 @@ test('what is admitted by the new secret counts as its match, and an old one tha
   expect(finished.body.retired).toEqual([expect.stringMatching(/^environment-/)]);
 });
 
+test('guarantee 17: that a secret matched before it was taken out of the environment does not retire the one in use', async () => {
+  const before = await start({ env: { ILIVE_WEBHOOK_SECRETS: 'whsec_of_last_year' } });
+  const { databaseUrl } = before;
+  expect((await before.deliver(verdictPayload(), { secret: 'whsec_of_last_year' })).status).toBe(202);
+  await until(async () => (await before.get('/v1/ops/secrets')).body.data[0].last_matched_at !== null);
+  const service = await start({ databaseUrl });
+  await service.ops('POST', '/secrets/begin-rotation', { name: 'mistyped', secret: newSecret, why });
+  expect(await statesOf(service)).toEqual(['environment retired', 'environment retiring', 'mistyped active']);
+  const finish = (with_: Started) => with_.ops('POST', '/secrets/finish-rotation', { why, quiet_seconds: 1 });
+  // Well after what another process has yet to write down: nothing but the new one's silence is in the way.
+  await service.db.query({
+    text: `update webhook_secrets set retiring_at = retiring_at - interval '1 minute' where retiring_at is not null`,
+  });
+  expect(await finish(service)).toMatchObject({
+    status: 409,
+    body: { detail: expect.stringMatching(/new secret "mistyped" has never matched/) },
+  });
+  expect((await service.deliver(verdictPayload())).status).toBe(202);
+
+  const mended = await start({ databaseUrl, env: { ILIVE_WEBHOOK_SECRETS: `${secret},whsec_right` } });
+  expect((await finish(mended)).body.detail).toMatch(/"mistyped", "environment-.*" has never matched/);
+  await takes(mended, 'whsec_right');
+  const finished = await until(async () => {
+    const answer = await finish(mended);
+    return answer.status === 200 ? answer : undefined;
+  });
+  expect(finished.body.retired).toEqual([expect.stringMatching(/^environment-/)]);
+  expect((await mended.deliver(verdictPayload(), { secret: 'whsec_right' })).status).toBe(202);
+});
+
 test('what cannot be begun or finished says why', async () => {
   const service = await start();
   const begin = (body: object) => service.ops('POST', '/secrets/begin-rotation', { why, ...body });

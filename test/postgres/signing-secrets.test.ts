@@ -1,0 +1,42 @@
+// The ring of signing secrets against the database: what it knows of their matches reaches their rows, whatever is in the way.
+import { expect, test } from 'vitest';
+import { createSecretRing } from '../../src/operations/signing-secrets.ts';
+import { Secret } from '../../src/secret.ts';
+import { silent } from '../support/service.ts';
+import { useTestDatabase } from '../support/test-database.ts';
+
+const testDatabase = useTestDatabase();
+const account = 'default';
+
+test('a match that cannot be written down is written down by the next turn, and the latest of both stands', async () => {
+  const { db } = testDatabase;
+  const secrets = ['whsec_one', 'whsec_two'].map((text) => new Secret(text));
+  const ring = createSecretRing({
+    db,
+    environment: [{ account, secrets }],
+    encoding: 'utf8',
+    cipher: undefined,
+    now: () => new Date('2026-11-01T00:00:00Z'),
+    log: silent,
+  });
+  await ring.refresh();
+  const matchedAt = async () => {
+    const rows = new Map((await ring.list()).map((row) => [row.fingerprint, row.lastMatchedAt]));
+    return ring.secretsOf(account).map(({ fingerprint }) => rows.get(fingerprint));
+  };
+  ring.noteMatch(account, 0, new Date('2026-11-01T10:00:00Z'));
+  ring.noteMatch(account, 1, new Date('2026-11-01T10:00:00Z'));
+  await db.query({
+    text: `create function refuse() returns trigger language plpgsql as $$ begin raise 'no room'; end $$`,
+  });
+  await db.query({
+    text: `create trigger refuse before update on webhook_secrets for each statement execute function refuse()`,
+  });
+  await expect(ring.refresh()).rejects.toThrow();
+  await db.query({ text: 'drop trigger refuse on webhook_secrets' });
+  expect(await matchedAt()).toEqual([null, null]);
+  ring.noteMatch(account, 0, new Date('2026-11-01T09:00:00Z'));
+  ring.noteMatch(account, 1, new Date('2026-11-01T11:00:00Z'));
+  await ring.refresh();
+  expect(await matchedAt()).toEqual(['2026-11-01T10:00:00.000000Z', '2026-11-01T11:00:00.000000Z']);
+});
