@@ -8,7 +8,7 @@ import { recordDeliveries } from '../db/record-deliveries.ts';
 import type { EndedReason } from '../db/schema.ts';
 import { sessionKeyText } from '../db/sessions.ts';
 import type { IliveClient } from '../ilive/client.ts';
-import { AuthenticationError, NotFoundError, ResponseError } from '../ilive/errors.ts';
+import { ApiError, AuthenticationError, NotFoundError, ResponseError } from '../ilive/errors.ts';
 import type { Log } from '../log.ts';
 import { lastChanceMs, nextPullAt } from './overdue.ts';
 import { describePulled } from './pulled-delivery.ts';
@@ -98,10 +98,10 @@ async function ask(deps: PullDependencies, session: DueSession, signal: AbortSig
     return await askAgain(deps, session, 'never_finished');
   } catch (error) {
     const refusal = refusalOf(error, dialect);
-    if (refusal !== undefined) return end(deps, session, 'unrecoverable', refusal);
-    if (error instanceof ResponseError) {
+    if (refusal !== undefined && isStated(error)) return endRefused(deps, session, refusal);
+    if (refusal !== undefined || error instanceof ResponseError) {
       deps.log.warn({ err: error }, "iLive's answer about a session could not be read");
-      return askAgain(deps, session, 'unreadable_answer');
+      return askAgain(deps, session, refusal ?? 'unreadable_answer');
     }
     if (!signal.aborted) deps.log.debug({ err: error }, 'iLive could not be asked');
     return waitForVendor(deps, session);
@@ -129,6 +129,12 @@ function refusalOf(error: unknown, dialect: 'reference' | 'managed'): EndedReaso
   if (error instanceof NotFoundError) return dialect === 'managed' ? 'token_refused' : 'not_found';
   if (!(error instanceof AuthenticationError) || dialect === 'reference') return undefined;
   return ['invalid_api_key', 'missing_api_key'].includes(error.code) ? undefined : 'token_refused';
+}
+
+// Every refusal that iLive documents has a code. One without may come from what stands before iLive during a deployment, or
+// from another host altogether, and says nothing about the session.
+function isStated(error: unknown): boolean {
+  return error instanceof ApiError && error.code !== `http_${error.status}`;
 }
 
 async function recordAnswer(deps: PullDependencies, session: DueSession, body: Buffer): Promise<PullOutcome> {
@@ -162,19 +168,20 @@ async function askAgain(
 }
 
 // A session whose last word before its end was "not finished" has expired, even if iLive has forgotten it by now.
+function endRefused(deps: PullDependencies, session: DueSession, reason: EndedReason): Promise<PullOutcome> {
+  const isOver = session.expiresAt !== null && new Date(session.expiresAt) <= deps.now();
+  const isForgotten = isOver && session.pullAttempts > 1;
+  return isForgotten
+    ? end(deps, session, 'expired', 'never_finished')
+    : end(deps, session, 'unrecoverable', reason);
+}
+
 async function end(
   deps: PullDependencies,
   session: DueSession,
   state: 'expired' | 'unrecoverable',
   reason: EndedReason,
 ): Promise<PullOutcome> {
-  const now = deps.now();
-  const isOver = session.expiresAt !== null && new Date(session.expiresAt) <= now;
-  const isForgotten =
-    isOver && session.pullAttempts > 1 && (reason === 'token_refused' || reason === 'not_found');
-  const ended = isForgotten
-    ? ({ state: 'expired', reason: 'never_finished' } as const)
-    : ({ state, reason } as const);
-  await endSession(deps.db, session, ended, now);
-  return ended.state;
+  await endSession(deps.db, session, { state, reason }, deps.now());
+  return state;
 }
