@@ -69,28 +69,30 @@ function createLimit({ perMinute, isTold, keyOf, refuse, detail }: Limit): Reque
   });
 }
 
-// Windows are all of one length, so the order in which they began is the order in which they end.
+// Windows are all of one length, so the order in which they began is the order in which they end. They are measured on a clock
+// that nobody sets: one that is set back would keep callers out until it has caught up. The time of day is for the headers.
 function createBoundedStore(): Store {
-  const windows = new Map<string, { totalHits: number; readonly resetTime: Date }>();
-  const makeRoom = (now: number) => {
-    for (const [key, { resetTime }] of windows) {
-      if (resetTime.getTime() > now && windows.size < countedMax) return;
+  const windows = new Map<string, { totalHits: number; readonly endsAtMs: number }>();
+  const makeRoom = (nowMs: number) => {
+    for (const [key, { endsAtMs }] of windows) {
+      if (endsAtMs > nowMs && windows.size < countedMax) return;
       windows.delete(key);
     }
   };
   return {
     localKeys: true,
     increment: (key) => {
-      const now = Date.now();
+      const nowMs = performance.now();
       let current = windows.get(key);
-      if (current === undefined || current.resetTime.getTime() <= now) {
+      if (current === undefined || current.endsAtMs <= nowMs) {
         windows.delete(key);
-        makeRoom(now);
-        current = { totalHits: 0, resetTime: new Date(now + windowMs) };
+        makeRoom(nowMs);
+        current = { totalHits: 0, endsAtMs: nowMs + windowMs };
         windows.set(key, current);
       }
       current.totalHits += 1;
-      return { ...current };
+      const { totalHits, endsAtMs } = current;
+      return { totalHits, resetTime: new Date(Date.now() + endsAtMs - nowMs) };
     },
     decrement: (key) => {
       const current = windows.get(key);

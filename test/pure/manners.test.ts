@@ -12,12 +12,17 @@ const unknownKeysPerMinute = 5;
 
 afterEach(() => vi.useRealTimers());
 
-/** Whether a request from `address` passes. */
-function passes(limit: RequestHandler, address: string): Promise<boolean> {
+/** What a request from `address` is refused with; undefined where it passes. */
+function refusalOf(limit: RequestHandler, address: string): Promise<unknown> {
   const req = { socket: { remoteAddress: address }, headers: {} } as unknown as Request;
   return new Promise((resolve) => {
-    void limit(req, {} as Response, (error?: unknown) => resolve(error === undefined));
+    void limit(req, {} as Response, (error?: unknown) => resolve(error));
   });
+}
+
+/** Whether a request from `address` passes. */
+async function passes(limit: RequestHandler, address: string): Promise<boolean> {
+  return (await refusalOf(limit, address)) === undefined;
 }
 
 async function guess(limit: RequestHandler, address: string, times: number): Promise<boolean[]> {
@@ -27,7 +32,7 @@ async function guess(limit: RequestHandler, address: string, times: number): Pro
 }
 
 test('guarantee 18: an address that guesses is let in again after a minute, and its neighbours the whole time', async () => {
-  vi.useFakeTimers({ toFake: ['Date'] });
+  vi.useFakeTimers({ toFake: ['Date', 'performance'] });
   const limit = createUnknownKeyLimit(unknownKeysPerMinute, () => {});
   const passed = await guess(limit, '192.0.2.1', unknownKeysPerMinute + 5);
   expect(passed.filter(Boolean)).toHaveLength(unknownKeysPerMinute);
@@ -35,6 +40,20 @@ test('guarantee 18: an address that guesses is let in again after a minute, and 
   vi.advanceTimersByTime(59_000);
   expect(await passes(limit, '192.0.2.1')).toBe(false);
   vi.advanceTimersByTime(1_001);
+  expect(await passes(limit, '192.0.2.1')).toBe(true);
+});
+
+test.each([
+  ['back', -3_600_000],
+  ['forward', 3_600_000],
+])('guarantee 18: a clock that is set %s makes nobody’s minute longer or shorter', async (_way, jumpMs) => {
+  vi.useFakeTimers({ toFake: ['Date', 'performance'] });
+  const limit = createUnknownKeyLimit(unknownKeysPerMinute, () => {});
+  await guess(limit, '192.0.2.1', unknownKeysPerMinute);
+  vi.advanceTimersByTime(20_000);
+  vi.setSystemTime(Date.now() + jumpMs);
+  expect(await refusalOf(limit, '192.0.2.1')).toMatchObject({ code: 'rate_limited', retryAfterMs: 40_000 });
+  vi.advanceTimersByTime(40_001);
   expect(await passes(limit, '192.0.2.1')).toBe(true);
 });
 

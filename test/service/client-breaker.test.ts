@@ -1,5 +1,5 @@
 // A vendor that keeps failing is left alone, and found again when it is back.
-import { describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { CancelledError } from '../../src/ilive/errors.ts';
 import { type Reply, startClient } from '../support/fake-ilive-http.ts';
 import { until } from '../support/until.ts';
@@ -8,6 +8,8 @@ const fine: Reply = { json: { verdict: 'pass', session_id: 's-1' } };
 const broken: Reply = { status: 503, json: { detail: { code: 'overloaded', message: 'Later.' } } };
 const stalled: Reply = () => {};
 const session = { sessionId: 's-1' };
+
+afterEach(() => vi.useRealTimers());
 
 describe('the breaker', () => {
   const breaker = { failures: 3, halfOpenAfterMs: 300 };
@@ -56,6 +58,27 @@ describe('the breaker', () => {
     await until(() => failTimes(1, it.client).then(() => it.vendor.asked.length === 4));
     await expect(it.client.fetchResult(session)).rejects.toMatchObject({ code: 'circuit_open' });
     expect(it.vendor.asked).toHaveLength(4);
+  });
+
+  test('leaves iLive alone for no longer when the clock is set back', async () => {
+    vi.useFakeTimers({ toFake: ['Date', 'performance'] });
+    await using it = await startClient([broken], alone);
+    await failTimes(3, it.client);
+    for (const asked of [3, 4]) {
+      vi.setSystemTime(Date.now() - 3_600_000);
+      await expect(it.client.fetchResult(session)).rejects.toMatchObject({
+        code: 'circuit_open',
+        retryAfterMs: 300,
+      });
+      expect(it.vendor.asked).toHaveLength(asked);
+      vi.advanceTimersByTime(300);
+      // One try: the first of the two fails as well.
+      await failTimes(1, it.client);
+      expect(it.vendor.asked).toHaveLength(asked + 1);
+      it.vendor.reply(fine);
+    }
+    await it.client.fetchResult(session);
+    expect(it.vendor.asked).toHaveLength(6);
   });
 
   test('is not opened by refusals, nor by callers who give up', async () => {
