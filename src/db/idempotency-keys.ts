@@ -15,13 +15,31 @@ export interface KnownRequest {
 const abandonedAfterMs = 10 * 60 * 1000;
 const keptMs = 24 * 60 * 60 * 1000;
 
-/** Claims the key for a request; undefined when it is new, else what is known of it. */
+// Each further try means that another request gave the key back between our two statements.
+const claimTries = 5;
+
+/** Claims the key for a request; undefined when it is this request's now, else what is known of it. */
 export async function recordIdempotencyKey(
   db: Queries,
   id: string,
   requestSha256: Buffer,
   now: Date,
 ): Promise<KnownRequest | undefined> {
+  for (let left = claimTries; left > 0; left -= 1) {
+    if (await claim(db, id, requestSha256, now)) return undefined;
+    const [known] = await db.query<KnownRequest>({
+      text: `select request_sha256 as "requestSha256", session_id as "sessionId", account,
+                    session_url as "sessionUrl"
+             from idempotency_keys where id = $1`,
+      values: [id],
+    });
+    if (known !== undefined) return known;
+  }
+  // Others have it by turns: whoever goes on without it makes a session that a repeat would not find.
+  return { requestSha256, sessionId: null, account: null, sessionUrl: null };
+}
+
+async function claim(db: Queries, id: string, requestSha256: Buffer, now: Date): Promise<boolean> {
   const made = await db.query({
     text: `insert into idempotency_keys as k (id, request_sha256, created_at) values ($1, $2, $3)
            on conflict (id) do update set request_sha256 = excluded.request_sha256, created_at = excluded.created_at
@@ -29,14 +47,7 @@ export async function recordIdempotencyKey(
            returning id`,
     values: [id, requestSha256, now.toISOString(), new Date(now.getTime() - abandonedAfterMs).toISOString()],
   });
-  if (made.length > 0) return undefined;
-  const [known] = await db.query<KnownRequest>({
-    text: `select request_sha256 as "requestSha256", session_id as "sessionId", account,
-                  session_url as "sessionUrl"
-           from idempotency_keys where id = $1`,
-    values: [id],
-  });
-  return known;
+  return made.length > 0;
 }
 
 /** Completes the key with what was made under it. */
