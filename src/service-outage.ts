@@ -2,6 +2,7 @@
 // after what a dead process has left. A folder that cannot be used costs the store and not the service.
 import path from 'node:path';
 import type { NewDelivery } from './db/deliveries.ts';
+import { ServiceError } from './errors.ts';
 import type { OutageLine } from './http/group-commit.ts';
 import { addOutage } from './metrics.ts';
 import { packDelivery, unpackDelivery } from './operations/kept-delivery.ts';
@@ -80,6 +81,11 @@ function createAbandonedVisit(
   recording: Parameters<typeof drainStore>[1],
 ): () => Promise<void> {
   let isFirst = true;
+  // A stop waits for the batch that is under way, and not for all of a store.
+  const record = async (payloads: readonly Buffer[]) => {
+    if (running.isStopping) throw new ServiceError('unavailable', 'the service is stopping');
+    await recording.record(payloads);
+  };
   return async () => {
     if (outage.look().since !== null) return; // they wait for the same database
     const isWorthwhile = (name: string) =>
@@ -87,7 +93,7 @@ function createAbandonedVisit(
     await visitAbandoned(root, isWorthwhile, async (slot) => {
       const store = await openIn(running, slot);
       try {
-        const count = await drainStore(store, recording);
+        const count = await drainStore(store, { ...recording, record });
         running.log.info({ count, slot: slot.number }, 'what a process that died had kept is recorded');
       } finally {
         await store.close();
@@ -113,6 +119,8 @@ function openIn(running: Running, slot: Slot): Promise<OutageStore> {
 const foundTexts = {
   damaged: 'the outage store has set aside bytes that are no records any more',
   unopened: 'the outage store has laid by records that no key of ENCRYPTION_KEYS opens',
+  unread: 'the outage store has laid by a segment that cannot be read; the next start tries it again',
+  gone: 'a segment of the outage store is gone, with the deliveries that were in it',
 };
 
 function lineOf(outage: Outage): OutageLine {

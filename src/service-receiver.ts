@@ -4,6 +4,7 @@ import { defaultAccount } from './config.ts';
 import type { Database } from './db/connect.ts';
 import type { NewDelivery } from './db/deliveries.ts';
 import { createRecorder } from './db/record-deliveries.ts';
+import { unlessRefused } from './db/trouble.ts';
 import { ServiceError } from './errors.ts';
 import { type Admission, createAdmission, watchLoop } from './http/admission.ts';
 import type { ExpectDependencies } from './http/api.ts';
@@ -38,7 +39,9 @@ export async function createReceiver(
   const { config, log, metrics, now, undo } = running;
   const recordGroup = createRecorder(db, now);
   const record = (deliveries: readonly NewDelivery[]) =>
-    within(config.receive.commitTimeoutMs, recordGroup(deliveries));
+    within(config.receive.commitTimeoutMs, recordGroup(deliveries)).catch((error: unknown) => {
+      throw unlessRefused(error);
+    });
   const announce = (ids: readonly string[]) => void announcer.announce(ids);
   const outage = await startOutage(running, async (deliveries) => {
     // All of them: one that turns out to be recorded already may never have been rung for.

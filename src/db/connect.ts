@@ -6,7 +6,7 @@ import type { Socket } from 'node:net';
 import type { NodePgDatabase } from 'drizzle-orm/node-postgres';
 import { type ClientBase, Pool, type PoolClient, type QueryConfig, types } from 'pg';
 import type { Log } from '../log.ts';
-import { drizzle } from './drizzle.ts';
+import { DrizzleQueryError, drizzle } from './drizzle.ts';
 import { readTimestamp } from './timestamp.ts';
 import { asDatabaseTrouble } from './trouble.ts';
 
@@ -173,7 +173,7 @@ function queriesOf(client: Pool | ClientBase): Queries {
       try {
         return await work(orm);
       } catch (error) {
-        throw asDatabaseTrouble(error);
+        throw error instanceof DrizzleQueryError ? asDatabaseTrouble(error) : error;
       }
     },
   };
@@ -185,16 +185,22 @@ async function runTransaction<T>(pool: Pool, work: (tx: Transaction) => Promise<
   });
   let isBroken = false;
   try {
-    await client.query('begin');
+    await send(client, 'begin');
     const result = await work({ ...queriesOf(client), isTransaction: true });
-    await client.query('commit');
+    await send(client, 'commit');
     return result;
   } catch (error) {
     isBroken = !(await rollBack(client));
-    throw asDatabaseTrouble(error);
+    throw error;
   } finally {
     client.release(isBroken);
   }
+}
+
+async function send(client: PoolClient, text: string): Promise<void> {
+  await client.query(text).catch((error: unknown) => {
+    throw asDatabaseTrouble(error);
+  });
 }
 
 async function rollBack(client: PoolClient): Promise<boolean> {

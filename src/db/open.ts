@@ -2,7 +2,7 @@
 // after us, so a database that does not answer yet is waited for; a wrong schema is told at once.
 import { setTimeout as wait } from 'node:timers/promises';
 import { backoffMs } from '../backoff.ts';
-import { isUnavailable } from '../errors.ts';
+import { isUnavailable, type ServiceError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { startEmbeddedPostgres } from './embedded.ts';
 import { migrate } from './migrate.ts';
@@ -49,10 +49,15 @@ async function migrateWhenThere(url: string, { log, isGivenUp }: OpenOptions): P
     try {
       return await migrate(url, { log, isGivenUp });
     } catch (error) {
-      if (!isUnavailable(error) || isGivenUp() || performance.now() - startedAt > startDeadlineMs)
-        throw error;
+      const isOver = isGivenUp() || performance.now() - startedAt > startDeadlineMs;
+      if (!isUnavailable(error) || isForPeople(error) || isOver) throw error;
       log.warn({ err: error }, 'the database does not answer yet; trying again');
       await wait(backoffMs(attempt, { baseMs: 200, maxMs: 5_000 }));
     }
   }
+}
+
+// A password that is wrong, or a role that may not come in: whoever starts the service is told at once.
+function isForPeople({ cause }: ServiceError): boolean {
+  return (cause as { code?: string } | undefined)?.code?.startsWith('28') ?? false;
 }

@@ -1,13 +1,14 @@
-// Which of Postgres' errors are the database's trouble and which are the row's. Trouble of the database is
+// Which of the errors of a statement are the database's trouble and which are the row's. Trouble of the database is
 // `unavailable`: retried for as long as it lasts, and no delivery pays an attempt for it. What is left is about the data
-// in hand and comes back on every try.
+// in hand, or the statement, and comes back on every try.
 
 import { DatabaseError } from 'pg';
 import { ServiceError } from '../errors.ts';
 import { DrizzleQueryError } from './drizzle.ts';
 
 // SQLSTATE classes and codes, from the Postgres manual's appendix A.
-const unavailableClasses = ['08', '53', '57', '58']; // connection, resources, operator intervention, system
+// Connection, who may connect, resources, operator intervention, system.
+const unavailableClasses = ['08', '28', '53', '57', '58'];
 const unavailableCodes = [
   '25006', // read only: a standby that has not been promoted yet
   '40001', // serialization failure
@@ -15,15 +16,29 @@ const unavailableCodes = [
   '55P03', // lock not available within lock_timeout
   '25P03', // idle in transaction for too long
   '3D000', // database does not exist (yet)
+  '55000', // database takes no connections now
 ];
 
 const retryAfterMs = 2_000;
 
-/** The error as `unavailable` when the database is in trouble; otherwise the error that Postgres or the code gave. */
+/** What the driver threw, as `unavailable` where the database is in trouble; otherwise as Postgres gave it. */
 export function asDatabaseTrouble(caught: unknown): unknown {
   // Drizzle's own error carries the statement's parameters, which may be a person's: it must not reach a log.
   const error = caught instanceof DrizzleQueryError ? caught.cause : caught;
-  if (error instanceof ServiceError || !isTrouble(error)) return error;
+  return error instanceof ServiceError || !isTrouble(error) ? error : asUnavailable(error);
+}
+
+/**
+ * The same for what was promised, or is about to be: whatever Postgres says of anything but the data is its trouble, and costs
+ * no more than a wait. No trouble are a table that was changed under a statement, which refuses it once (0A), and what somebody's
+ * trigger refuses (P0).
+ */
+export function unlessRefused(error: unknown): unknown {
+  const isRefused = isDataRefused(error) || ['0A', 'P0'].includes(classOf(error));
+  return error instanceof DatabaseError && !isRefused ? asUnavailable(error) : error;
+}
+
+function asUnavailable(error: unknown): ServiceError {
   const said = error instanceof Error ? error.message : String(error);
   return new ServiceError('unavailable', `Postgres is not available: ${said}`, {
     cause: error,
@@ -33,7 +48,7 @@ export function asDatabaseTrouble(caught: unknown): unknown {
 
 /** Whether Postgres refused the data itself (SQLSTATE class 22, 23 or 54), which no retry can change. */
 export function isDataRefused(error: unknown): boolean {
-  return error instanceof DatabaseError && ['22', '23', '54'].includes((error.code ?? '').slice(0, 2));
+  return ['22', '23', '54'].includes(classOf(error));
 }
 
 /** Whether a row is there already. */
@@ -41,13 +56,14 @@ export function isUniqueViolation(error: unknown): boolean {
   return error instanceof DatabaseError && error.code === '23505';
 }
 
+function classOf(error: unknown): string {
+  return error instanceof DatabaseError ? (error.code ?? '').slice(0, 2) : '';
+}
+
 function isTrouble(error: unknown): boolean {
   if (error instanceof DatabaseError) {
-    const code = error.code ?? '';
-    return unavailableCodes.includes(code) || unavailableClasses.includes(code.slice(0, 2));
+    return unavailableCodes.includes(error.code ?? '') || unavailableClasses.includes(classOf(error));
   }
-  if (error instanceof AggregateError) return error.errors.some(isTrouble); // connecting to ::1 and 127.0.0.1
-  if (!(error instanceof Error)) return false;
-  // The driver's own errors have no class: a system error has a syscall, the rest is told by its text.
-  return 'syscall' in error || /connect|terminat|timeout|ended|not queryable|hang up/i.test(error.message);
+  // What is no answer of the server's is about the connection: a socket, TLS, a password, a pool that is closed. But for a bug.
+  return error instanceof Error && !(error instanceof TypeError || error instanceof RangeError);
 }

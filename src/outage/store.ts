@@ -18,14 +18,16 @@ import {
   setAside,
 } from './segment.ts';
 
+export type Found = 'damaged' | 'unopened' | 'torn' | 'unread' | 'gone';
+
 export interface StoreOptions {
   readonly folder: string;
   /** All files of the folder together. */
   readonly maxBytes: number;
   /** Seals what is appended, and opens it; undefined for none. */
   readonly cipher: Cipher | undefined;
-  /** Told what had to be set aside or laid by. */
-  readonly onFound: (what: 'damaged' | 'unopened' | 'torn', facts: { file: string; count: number }) => void;
+  /** Told what had to be set aside or laid by, and what is not there any more. */
+  readonly onFound: (what: Found, facts: { file: string; count: number }) => void;
 }
 
 export interface Batch {
@@ -40,7 +42,7 @@ export interface StoreFigures {
   readonly heldCount: number;
   readonly heldBytes: number;
   readonly damagedCount: number;
-  /** Records that no key of ours opens. */
+  /** Records that no key of ours opens, or that could not be read. */
   readonly unopenedCount: number;
 }
 
@@ -69,6 +71,7 @@ interface Segment extends SegmentFile {
   /** Read, and not recorded yet. */
   readonly waiting: { readonly payload: Buffer; readonly offset: number }[];
   unopenedCount: number;
+  failedReads: number;
 }
 
 interface State extends StoreOptions {
@@ -85,13 +88,17 @@ interface State extends StoreOptions {
 export async function openStore(options: StoreOptions): Promise<OutageStore> {
   const { bytes: heldBytes, damagedCount, lastSequence } = await measure(options.folder);
   const segments = (await listSegments(options.folder)).map((file) => segmentOf(file));
-  for (const segment of segments) {
-    const { body } = await readSegment(segment);
-    segment.end = segmentHeadBytes + body.length;
-    segment.heldCount = scan(body, { segmentId: segment.id, offset: segmentHeadBytes }).frames.length;
-  }
   const first = { segments, heldBytes, damagedCount, lastSequence };
   const state: State = { ...options, ...first, unopenedCount: 0, appending: Promise.resolve() };
+  for (const segment of [...segments]) {
+    try {
+      const { body } = await readSegment(segment);
+      segment.end = segmentHeadBytes + body.length;
+      segment.heldCount = scan(body, { segmentId: segment.id, offset: segmentHeadBytes }).frames.length;
+    } catch (error) {
+      await passOver(state, segment, error);
+    }
+  }
   const endSegment = async () => {
     await state.appending;
     await endWriting(state);
@@ -116,7 +123,7 @@ export async function openStore(options: StoreOptions): Promise<OutageStore> {
 
 function segmentOf(file: SegmentFile): Segment {
   const empty = { open: undefined, end: segmentHeadBytes, readTo: segmentHeadBytes, heldCount: 0 };
-  return { ...file, ...empty, waiting: [], unopenedCount: 0 };
+  return { ...file, ...empty, waiting: [], unopenedCount: 0, failedReads: 0 };
 }
 
 async function append(state: State, payloads: readonly Buffer[]): Promise<number> {
@@ -172,13 +179,50 @@ async function endWriting({ segments }: State): Promise<void> {
 async function take(state: State, maxCount: number): Promise<Batch | undefined> {
   const { segments } = state;
   for (let segment = segments[0]; segment !== undefined; segment = segments[0]) {
-    if (segment.waiting.length === 0 && segment.readTo < segment.end) await read(state, segment);
+    if (segment.waiting.length === 0 && segment.readTo < segment.end) await tryToRead(state, segment);
+    if (segment !== segments[0]) continue; // it was passed over
     if (segment.waiting.length > 0) return batchOf(state, segment, maxCount);
     if (segment.readTo < segment.end) continue; // more was appended meanwhile
     if (segment.open !== undefined) return undefined;
     await retire(state, segment);
   }
   return undefined;
+}
+
+const readTries = 5;
+
+// Throws for the first few times: a disk may come to itself again. Then it is no longer in the way of what lies behind it.
+async function tryToRead(state: State, segment: Segment): Promise<void> {
+  try {
+    await read(state, segment);
+  } catch (error) {
+    segment.failedReads += 1;
+    if (!isGone(error) && segment.failedReads < readTries) throw error;
+    // Between two appends, or one would go on in a segment that is not in the line any more.
+    const passed = state.appending.then(() => passOver(state, segment, error));
+    state.appending = passed;
+    await passed;
+  }
+}
+
+// What cannot be read lies there for the next start, as what no key opens does.
+async function passOver(state: State, segment: Segment, error: unknown): Promise<void> {
+  const { segments } = state;
+  if (segment.open !== undefined) await endWriting(state);
+  segments.splice(segments.indexOf(segment), 1);
+  const facts = { file: segment.path, count: segment.heldCount };
+  if (isGone(error)) {
+    state.heldBytes = Math.max(0, state.heldBytes - segment.end);
+    state.onFound('gone', facts);
+    return;
+  }
+  await layBy(segment).catch(() => {}); // on such a disk that may fail too; it is out of the way all the same
+  state.unopenedCount += Math.max(1, segment.heldCount);
+  state.onFound('unread', facts);
+}
+
+function isGone(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).code === 'ENOENT';
 }
 
 // Reads what of a segment has not been read yet; what is no record is set aside on the way.

@@ -1,6 +1,6 @@
 // The outage store and bytes that are not what was written: torn, changed, moved, sealed with another key, of another
 // version. Whatever it is costs no more than itself, and nothing of what was promised goes without a trace.
-import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { bytes, cipherOf, drain, useOutageFolder } from '../support/outage-folder.ts';
@@ -135,4 +135,63 @@ test('a segment of another version is left as it is', async () => {
   expect(await drain(again)).toEqual([]);
   expect(again.figures()).toMatchObject({ damagedCount: 0, unopenedCount: 1 });
   expect((await filesOf('.unopened')).length).toBe(1);
+});
+
+describe('a segment that cannot be read', () => {
+  // A folder under its name stands for a disk that does not give it back.
+  const spoil = async (file: string) => {
+    await rm(file);
+    await mkdir(file);
+  };
+
+  test('guarantee 2: is laid by after some tries, and what came behind it is taken', async () => {
+    const store = await open();
+    await store.append(bytes('one', 'two'));
+    await store.endSegment();
+    await spoil(await onlySegment());
+    await store.append(bytes('three'));
+    await store.endSegment();
+    let failures = 0;
+    const takeNext = async (): Promise<string[]> => {
+      try {
+        return (await store.take(10))?.payloads.map(String) ?? [];
+      } catch {
+        failures += 1;
+        expect(failures).toBeLessThan(10);
+        return takeNext();
+      }
+    };
+    expect(await takeNext()).toEqual(['three']);
+    expect(failures).toBeGreaterThan(1);
+    expect(found).toEqual(['unread']);
+    expect(store.figures()).toMatchObject({ unopenedCount: 2, damagedCount: 0 });
+  });
+
+  test('guarantee 2: keeps no store from being opened, and is tried again at each start', async () => {
+    const store = await open();
+    await store.append(bytes('one'));
+    const file = await onlySegment();
+    const whole = await readFile(file);
+    await store.close();
+    await spoil(file);
+    const again = await open();
+    expect(found).toEqual(['unread']);
+    await again.append(bytes('two'));
+    expect(await drain(again)).toEqual(['two']);
+    const [name = ''] = await filesOf('.unopened');
+    await rm(path.join(folder(), name), { recursive: true });
+    await writeFile(path.join(folder(), name), whole);
+    expect(await drain(await open())).toEqual(['one']);
+  });
+
+  test('guarantee 2: and is not there any more holds nothing up, also while it is written', async () => {
+    const store = await open();
+    await store.append(bytes('one'));
+    await rm(await onlySegment());
+    expect(await store.take(10)).toBeUndefined();
+    expect(found).toEqual(['gone']);
+    await store.append(bytes('two'));
+    expect(await drain(store)).toEqual(['two']);
+    expect(store.figures()).toMatchObject({ heldCount: 0, heldBytes: 0 });
+  });
 });
