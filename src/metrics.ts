@@ -54,6 +54,19 @@ export function createMetrics() {
       labelNames: ['limit'] as const,
       registers,
     }),
+    requests: new Counter({
+      name: 'ilive_api_requests_total',
+      help: 'Requests under /v1 that came as far as their operation, by its name in the OpenAPI document and the HTTP status.',
+      labelNames: ['operation', 'status'] as const,
+      registers,
+    }),
+    requestSeconds: new Histogram({
+      name: 'ilive_api_request_seconds',
+      help: 'Time until one of them was answered, waiting included where the caller asked for it; streams are left out.',
+      labelNames: ['operation'] as const,
+      buckets: secondsBuckets,
+      registers,
+    }),
     readsMoved: new Counter({
       name: 'ilive_replica_reads_moved_total',
       help: 'Reads that a replica broke off and the primary answered.',

@@ -87,7 +87,7 @@ export interface ApiParts {
 /** What the routes under /v1 need. */
 export async function createApi(running: Running, parts: ApiParts): Promise<ApiDependencies> {
   const { db, operatorDb, expect } = parts;
-  const { config, log, now, undo } = running;
+  const { config, log, metrics, now, undo } = running;
   const { encryptionKeys } = config.ledger;
   const refusals = createRefusalDependencies(running, parts);
   const diagnosis = schedule('diagnosis', diagnosisIntervalMs, createDiagnoser(refusals), log);
@@ -96,7 +96,7 @@ export async function createApi(running: Running, parts: ApiParts): Promise<ApiD
   const keyRing = await startKeyRing(running, operatorDb);
   const secrets = createSecretDependencies(running, parts);
   const look = createLook(running, parts);
-  addFigures(running.metrics.registry, () => readFigures(operatorDb, now()));
+  addFigures(metrics.registry, () => readFigures(operatorDb, now()));
   return {
     db,
     readDb: parts.reads.readDb,
@@ -117,6 +117,10 @@ export async function createApi(running: Running, parts: ApiParts): Promise<ApiD
     replays: { ...config.replay, catalogue: refusals.catalogue, ledger: ledgerRulesOf(running), now },
     encryptionKeys,
     now,
+    onAnswered: (operation, status, seconds) => {
+      metrics.requests.inc({ operation, status });
+      if (seconds !== undefined) metrics.requestSeconds.observe({ operation }, seconds);
+    },
   };
 }
 

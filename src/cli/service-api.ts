@@ -29,7 +29,9 @@ export const serviceOptions: Options = {
 const defaultUrl = 'http://127.0.0.1:8080';
 const urlName = 'ILIVE_WEBHOOKS_URL';
 const keyName = 'ILIVE_WEBHOOKS_API_KEY';
-const timeoutMs = 60_000;
+const answerMs = 60_000;
+/** What operators do may take the service five minutes. */
+const actionMs = 330_000;
 
 /** A field of an answer that may have nothing in it, or not be there at all. */
 export const nullableText = z.string().nullish().default(null);
@@ -41,6 +43,8 @@ export async function createAsk(given: Given, { env }: Context, command: string)
   const base = readBase(given.text('url'), env[urlName], command);
   const { key, source } = await readKey(given.text('api-key-file'), env[keyName], command);
   return async (method, path, { body, headers } = {}) => {
+    const isAction = method !== 'GET' && path.startsWith('/v1/ops/');
+    const timeoutMs = isAction ? actionMs : answerMs;
     const init = {
       method,
       redirect: 'manual',
@@ -56,7 +60,7 @@ export async function createAsk(given: Given, { env }: Context, command: string)
     const answer = await fetch(`${base}${path}`, init)
       .then(async (response) => ({ response, text: await response.text() }))
       .catch((error: unknown) => {
-        throw noAnswer(base, error);
+        throw noAnswer(base, error, timeoutMs);
       });
     const { response, text } = answer;
     if (response.ok) return { status: response.status, text };
@@ -111,10 +115,13 @@ async function readKey(
   return { key, source };
 }
 
-function noAnswer(base: string, error: unknown): ServiceError {
+function noAnswer(base: string, error: unknown, timeoutMs: number): ServiceError {
   const { name, cause, message } = error as Error & { cause?: { code?: string; message?: string } };
-  const isLate = name === 'TimeoutError';
-  const reason = isLate ? `nothing for ${timeoutMs / 1000} s` : (cause?.code ?? cause?.message ?? message);
+  if (name === 'TimeoutError') {
+    const sentence = `${base} has said nothing for ${timeoutMs / 1000} s. What was asked may still come to pass there: look before you ask again.`;
+    return new ServiceError('unavailable', sentence, { cause: error });
+  }
+  const reason = cause?.code ?? cause?.message ?? message;
   const advice = `Start one with "ilive-webhooks start", or name another with --url or ${urlName}.`;
   return new ServiceError('unavailable', `No service answers at ${base} (${printable(reason)}). ${advice}`, {
     cause: error,

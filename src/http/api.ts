@@ -75,6 +75,8 @@ export interface ApiDependencies {
   readonly doctor: DoctorDependencies;
   /** What this process is. */
   readonly about: { readonly version: string; readonly schema: string; readonly role: string };
+  /** Told of each answer; `seconds` is undefined for a stream. */
+  readonly onAnswered: (operation: string, status: number, seconds: number | undefined) => void;
   /** All that are configured; the first one encrypts. */
   readonly encryptionKeys: readonly EncryptionKey[];
   readonly now: () => Date;

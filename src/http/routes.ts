@@ -11,6 +11,7 @@ import { createSession, registerKnownSession } from './expect-session.ts';
 import { showComplianceAlerts, showFaceMatches } from './facts.ts';
 import { requireRole } from './gate.ts';
 import { showSessionsById } from './lookup-sessions.ts';
+import { nameOperation } from './openapi-names.ts';
 import type { Operation } from './operation.ts';
 import { admitOnPull, purgeRefusals, reverify } from './ops/admit-refusals.ts';
 import { showAuditEntries, showAuditVerification } from './ops/audit.ts';
@@ -166,8 +167,14 @@ export const routes: readonly Route[] = [
 
 /** Mounts all routes; a path that is asked with another method says which it takes. */
 export function mountRoutes(app: Express, deps: ApiDependencies): void {
-  for (const { method, path, role, operation } of routes) {
+  for (const { method, path, role, operation, name = nameOperation(method, path) } of routes) {
+    const isStream = operation.contentType === 'text/event-stream';
     app[method.toLowerCase() as 'get' | 'post' | 'put'](path, (req, res) => {
+      const startedAt = performance.now();
+      res.once('finish', () => {
+        const seconds = (performance.now() - startedAt) / 1000;
+        deps.onAnswered(name, res.statusCode, isStream ? undefined : seconds);
+      });
       requireRole(req, role);
       return operation.run(deps, req, res);
     });

@@ -220,3 +220,21 @@ test('health, readiness and metrics need no key and name no person', async () =>
   expect(metrics).toMatch(/ilive_deliveries_processed_total\{decision="settle"\} \d+/);
   expect(metrics).not.toContain('anna');
 });
+
+test('what was asked is counted by operation and status, and how long it took', async () => {
+  const countOf = async (labels: string) => {
+    const metrics = (await service.get('/metrics', null)).body as string;
+    return Number(new RegExp(`^ilive_api_request${labels} (\\d+)`, 'm').exec(metrics)?.[1] ?? 0);
+  };
+  const figures = () =>
+    Promise.all([
+      countOf('s_total\\{operation="getSession",status="200"\\}'),
+      countOf('s_total\\{operation="getSession",status="404"\\}'),
+      countOf('_seconds_count\\{operation="getSession"\\}'),
+    ]);
+  const [found, missing, timed] = await figures();
+  await service.get('/v1/sessions/known-session');
+  await service.get('/v1/sessions/known-session');
+  await service.get('/v1/sessions/nobody-knows-it');
+  expect(await figures()).toEqual([found + 2, missing + 1, timed + 3]);
+});
