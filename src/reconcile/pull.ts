@@ -8,7 +8,13 @@ import { recordDeliveries } from '../db/record-deliveries.ts';
 import type { EndedReason } from '../db/schema.ts';
 import { sessionKeyText } from '../db/sessions.ts';
 import type { IliveClient } from '../ilive/client.ts';
-import { ApiError, AuthenticationError, NotFoundError, ResponseError } from '../ilive/errors.ts';
+import {
+  ApiError,
+  AuthenticationError,
+  InvalidRequestError,
+  NotFoundError,
+  ResponseError,
+} from '../ilive/errors.ts';
 import type { Log } from '../log.ts';
 import { lastChanceMs, nextPullAt } from './overdue.ts';
 import { describePulled } from './pulled-delivery.ts';
@@ -99,7 +105,9 @@ async function ask(deps: PullDependencies, session: DueSession, signal: AbortSig
   } catch (error) {
     const refusal = refusalOf(error, dialect);
     if (refusal !== undefined && isStated(error)) return endRefused(deps, session, refusal);
-    if (refusal !== undefined || error instanceof ResponseError) {
+    // A request that is found wrong, by iLive or by the client, is no sign that iLive is away: it concerns this session alone.
+    const isAboutSession = error instanceof InvalidRequestError || error instanceof ResponseError;
+    if (refusal !== undefined || isAboutSession) {
       deps.log.warn({ err: error }, "iLive's answer about a session could not be read");
       return askAgain(deps, session, refusal ?? 'unreadable_answer');
     }

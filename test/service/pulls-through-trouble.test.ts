@@ -1,5 +1,6 @@
 // What is answered for iLive, or of one session alone, costs no other session its turn and none its verdict.
 import { expect, test } from 'vitest';
+import { verdictPayload } from '../support/service.ts';
 import { until } from '../support/until.ts';
 import { startTogether, type Together } from '../support/vendor.ts';
 
@@ -48,3 +49,34 @@ test.each([
     }
   },
 );
+
+test('guarantee 8: a session that iLive’s API takes for a mistake is asked about by the schedule, and ends at its end', async () => {
+  const together = await startTogether({
+    speed: 120,
+    service: { env: { SESSION_TTL_SECONDS: '300', CONFIRM: 'unsigned' } },
+  });
+  const { vendor, service } = together;
+  const body = { detail: [{ loc: ['path', 'session_id'], msg: 'Input should be a valid UUID' }] };
+  try {
+    vendor.answerNext({ status: 422, body }, { operation: 'result', times: 1_000 });
+    // The second is one that is not even sent.
+    for (const sessionId of ['test', '...']) {
+      const hinted = await fetch(`${service.url}/webhooks/ilive`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(verdictPayload({ session_id: sessionId })),
+      });
+      expect(hinted.status).toBe(202);
+      const ended = await until(async () => {
+        const session = await sessionOf(together, sessionId);
+        return session.ended_at && session;
+      });
+      expect(ended).toMatchObject({ state: 'unrecoverable', ended_reason: 'unreadable_answer' });
+      expect(ended.pull_attempts).toBeGreaterThan(2);
+      expect(ended.pull_attempts).toBeLessThan(12);
+      expect(timesAsked(together, sessionId)).toBe(sessionId === 'test' ? ended.pull_attempts : 0);
+    }
+  } finally {
+    await together.stop();
+  }
+});
