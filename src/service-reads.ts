@@ -28,14 +28,12 @@ export async function startReads(running: Running, databaseUrl: string): Promise
     undo.push({ name: `${options.applicationName} pool`, run: () => db.close() });
     return db;
   };
-  const primary = open({
-    url: databaseUrl,
-    applicationName: 'ilive-webhooks lookup',
-    maxConnections: poolMax,
-    connectTimeoutMs,
-    statementTimeoutMs,
-  });
-  if (readUrls.length === 0) {
+  const openPrimary = (applicationName: string, maxConnections: number) =>
+    open({ url: databaseUrl, applicationName, maxConnections, connectTimeoutMs, statementTimeoutMs });
+  const hasReplicas = readUrls.length > 0;
+  // Of the look-ups' connections one is for looking at the primary, so that a process opens no more than it says.
+  const primary = openPrimary('ilive-webhooks lookup', hasReplicas ? poolMax - 1 : poolMax);
+  if (!hasReplicas) {
     return { readDb: { query: primary.query, orm: primary.orm }, lookAtReplicas: () => [] };
   }
   const replicas = createReadReplicas({
@@ -61,6 +59,7 @@ export async function startReads(running: Running, databaseUrl: string): Promise
       };
     }),
     primary,
+    primaryCheck: openPrimary('ilive-webhooks lookup check', 1),
     maxLagMs: readMaxLagMs,
     log,
     onMoved: () => metrics.readsMoved.inc(),

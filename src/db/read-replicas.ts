@@ -1,6 +1,7 @@
 // Reads that may lag, spread over streaming replicas: in turn over those that answer, are copies of this primary and lag
-// no more than is allowed. A read that a replica breaks off is made once more, by the primary, at once. Nothing can be
-// written through here: there are no transactions, and every session is read-only. What must be right never comes here.
+// no more than is allowed. A read that a replica breaks off, or is too busy for, is made once more, by the primary, at once.
+// Nothing can be written through here: there are no transactions, and every session is read-only. What must be right never
+// comes here.
 import { isUnavailable, ServiceError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Database, Queries } from './connect.ts';
@@ -43,9 +44,11 @@ export interface ReadReplicasOptions {
   readonly replicas: readonly Replica[];
   /** A pool of read-only sessions. */
   readonly primary: Queries;
+  /** For looking at it: while its pool is busy, it must still be known how far the replicas are behind it. */
+  readonly primaryCheck: Queries;
   readonly maxLagMs: number;
   readonly log: Log;
-  /** A replica broke a read off, and the primary has it now. */
+  /** A replica broke a read off or was too busy for it, and the primary has it now. */
   readonly onMoved: () => void;
 }
 
@@ -66,11 +69,14 @@ interface Watched extends Replica {
 
 const queryCanceled = '57014';
 const recoveryConflict = '40001';
+// What `pg` says where every connection of a pool stayed at work for too long: nothing is wrong with the server.
+const poolIsBusy = 'timeout exceeded when trying to connect';
 
 /** Asks no replica before the first `check`. */
 export function createReadReplicas({
   replicas,
   primary,
+  primaryCheck,
   maxLagMs,
   log,
   onMoved,
@@ -106,7 +112,7 @@ export function createReadReplicas({
     } catch (error) {
       const code = troubleOf(error);
       if (code === undefined || code === queryCanceled) throw error;
-      if (code !== recoveryConflict) setState(replica, 'unreachable', log);
+      if (code !== recoveryConflict && code !== poolIsBusy) setState(replica, 'unreachable', log);
       onMoved();
       return read(primary);
     }
@@ -124,7 +130,7 @@ export function createReadReplicas({
     },
     check: async () => {
       const atMs = performance.now();
-      const facts = await readPrimaryFacts(primary).catch(() => undefined);
+      const facts = await readPrimaryFacts(primaryCheck).catch(() => undefined);
       known = facts ?? known;
       if (facts !== undefined) positions.note(facts.position, atMs);
       await Promise.all(watched.map(checkReplica));
@@ -149,10 +155,11 @@ function setState(replica: Watched, state: ReplicaState, log: Log): void {
   if (state === 'unreachable') for (const leave of [...replica.abandon]) leave();
 }
 
-/** The SQLSTATE of a server's trouble, or an empty text for trouble without one; undefined for an error that is the read's own. */
+/** The SQLSTATE of a server's trouble, or the text of trouble without one; undefined for an error that is the read's own. */
 function troubleOf(error: unknown): string | undefined {
   if (!isUnavailable(error)) return undefined;
-  return (error.cause as { code?: string } | undefined)?.code ?? '';
+  const { code, message } = (error.cause ?? {}) as { code?: string; message?: string };
+  return code ?? message ?? '';
 }
 
 // A server that has vanished without a word would hold its reads until the statement's time is over.
