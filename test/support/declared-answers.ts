@@ -1,7 +1,7 @@
 // Holds an answer against the OpenAPI document: is its status declared, its content type, and is its body what the schema
 // says? Stricter than the published document: a field that is not declared is an error here, so that none is answered
 // that nobody was promised. Pure: it is handed the answer, and gives back what is wrong with it.
-import { Ajv2020 } from 'ajv/dist/2020.js';
+import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import addFormatsModule from 'ajv-formats';
 import type { OpenApiDocument } from '../../src/http/openapi.ts';
 
@@ -31,10 +31,12 @@ export interface AnswerChecker {
 const addFormats = addFormatsModule as unknown as (ajv: Ajv2020) => void;
 
 export function createAnswerChecker(document: OpenApiDocument): AnswerChecker {
-  const ajv = new Ajv2020({ strict: false, allErrors: true });
+  // Handed in is a document that has schemas in it and is none itself, so that there is nothing to hold it against.
+  const ajv = new Ajv2020({ strict: false, allErrors: true, validateSchema: false });
   addFormats(ajv);
   ajv.addSchema(closed(document) as object, 'whole');
   ajv.addSchema(closed(withoutRequired(document)) as object, 'part');
+  const complainOf = compileOnce(ajv);
   const templates = Object.keys(document.paths)
     .map((path) => ({ path, pattern: new RegExp(`^${path.replace(/\{\w+\}/g, '[^/]+')}/?$`) }))
     // A fixed word goes before a parameter in its place.
@@ -52,8 +54,22 @@ export function createAnswerChecker(document: OpenApiDocument): AnswerChecker {
       const operation = document.paths[path]?.[method];
       if (operation === undefined) return complainOfMethod(answer);
       const responses = operation.responses as Declared['responses'];
-      return complainOfAnswer(ajv, document, { path, method, responses }, answer);
+      return complainOfAnswer(complainOf, document, { path, method, responses }, answer);
     },
+  };
+}
+
+/** What is wrong with a value by the schema at an address; undefined where nothing is. */
+type ComplainOf = (ref: string, value: unknown) => string | undefined;
+
+// To compile a schema takes a thousand times as long as to hold an answer against it, and every answer of a test run is held.
+function compileOnce(ajv: Ajv2020): ComplainOf {
+  const compiled = new Map<string, ValidateFunction>();
+  return (ref, value) => {
+    const validate = compiled.get(ref) ?? ajv.compile({ $ref: ref });
+    compiled.set(ref, validate);
+    if (validate(value)) return undefined;
+    return ajv.errorsText(validate.errors, { dataVar: 'body' }) + unknownNames(validate.errors);
   };
 }
 
@@ -67,7 +83,7 @@ function complainOfMethod({ method, status, contentType }: Answer): string | und
 }
 
 function complainOfAnswer(
-  ajv: Ajv2020,
+  complainOf: ComplainOf,
   document: OpenApiDocument,
   { path, method, responses }: Declared,
   answer: Answer,
@@ -82,11 +98,8 @@ function complainOfAnswer(
   if (!Object.hasOwn(content, contentType)) return `the content type ${contentType} is not declared`;
   if (!/json$/.test(contentType)) return undefined;
   const isPart = new URL(answer.url, 'http://a').searchParams.has('fields');
-  const validate = ajv.compile({
-    $ref: `${isPart ? 'part' : 'whole'}${at}/content/${escapeStep(contentType)}/schema`,
-  });
-  if (validate(parse(answer.body))) return undefined;
-  return ajv.errorsText(validate.errors, { dataVar: 'body' }) + unknownNames(validate.errors);
+  const ref = `${isPart ? 'part' : 'whole'}${at}/content/${escapeStep(contentType)}/schema`;
+  return complainOf(ref, parse(answer.body));
 }
 
 function unknownNames(errors: readonly { params: Record<string, unknown> }[] | null | undefined): string {
