@@ -2,15 +2,35 @@
 // and keeps files from seeing each other's rows. Names are unique, so files may run side by side.
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
+import { connect } from '../../src/db/connect.ts';
 import { migrate } from '../../src/db/migrate.ts';
+import { createBodyPartitions } from '../../src/db/partitions.ts';
+import { createLog } from '../../src/log.ts';
 
 const template = 'ilive_template';
+const partitionDaysAhead = 7;
 
 /** Creates the migrated template database; `adminUrl` is a superuser's address on the run's own Postgres. */
 export async function prepareTemplate(adminUrl: string): Promise<void> {
   await runAsAdmin(adminUrl, `DROP DATABASE IF EXISTS ${template} WITH (FORCE)`); // of an earlier run on the same server
   await runAsAdmin(adminUrl, `CREATE DATABASE ${template}`);
-  await migrate(urlOf(adminUrl, template));
+  const url = urlOf(adminUrl, template);
+  await migrate(url);
+  await makePartitions(url);
+}
+
+// Those of the coming days, which else every service would make at its first start on a clone.
+async function makePartitions(url: string): Promise<void> {
+  const db = connect({
+    url,
+    applicationName: 'test',
+    maxConnections: 1,
+    connectTimeoutMs: 5_000,
+    statementTimeoutMs: 30_000,
+    log: createLog('error'),
+  });
+  await createBodyPartitions(db, new Date(), partitionDaysAhead);
+  await db.close(); // a database that somebody is connected to cannot be cloned
 }
 
 /** Clones the template; `drop` also ends the connections that a test left open. */

@@ -1,7 +1,7 @@
 // Starts one Postgres and one Redis for the whole run and hands their addresses to every test file. Both are private
-// to the run, live in temporary folders and end with it. Postgres runs without fsync here: tests of durability start
-// one of their own. `TEST_POSTGRES_URL`, a superuser's address, has them run on that Postgres in place of the bundled one.
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
+// to the run, live in a temporary folder and end with it. Postgres runs without fsync here, and in memory where there is
+// room: tests of durability start one of their own, on the disk. `TEST_POSTGRES_URL`, a superuser's address, has them run on that Postgres in place of the bundled one.
+import { access, chmod, constants, mkdtemp, rm, statfs } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import type { TestProject } from 'vitest/node';
@@ -18,10 +18,17 @@ declare module 'vitest' {
   }
 }
 
-const fastSettings = { fsync: 'off', full_page_writes: 'off', synchronous_commit: 'off' };
+const fastSettings = {
+  fsync: 'off',
+  full_page_writes: 'off',
+  synchronous_commit: 'off',
+  max_wal_size: '256MB',
+};
+const memoryFolder = '/dev/shm'; // where it is there, files in it are in memory
+const roomBytes = 4 * 1024 ** 3;
 
 export default async function startStores(project: TestProject): Promise<() => Promise<void>> {
-  const dir = await mkdtemp(path.join(os.tmpdir(), 'ilive-stores-'));
+  const dir = await mkdtemp(path.join(await pickPlace(), 'ilive-stores-'));
   await chmod(dir, 0o711); // as root, Postgres runs as another user and has to get through
   // Each process of a test, also one that a test starts, compiles what the first one has compiled already.
   process.env.NODE_COMPILE_CACHE ??= path.join(dir, 'compiled');
@@ -49,6 +56,18 @@ export default async function startStores(project: TestProject): Promise<() => P
     throw error;
   }
   return stopAll;
+}
+
+/** Hundreds of databases are made in a run, each of hundreds of files: a slow disk takes a second for that. */
+async function pickPlace(): Promise<string> {
+  try {
+    await access(memoryFolder, constants.W_OK);
+    const { bavail, bsize } = await statfs(memoryFolder);
+    const isRoomy = Math.min(bavail * bsize, process.availableMemory()) > roomBytes;
+    return isRoomy ? memoryFolder : os.tmpdir();
+  } catch {
+    return os.tmpdir(); // a system that has no such folder
+  }
 }
 
 async function startPostgres(dataDir: string): Promise<{ url: string; stop: () => Promise<void> }> {
