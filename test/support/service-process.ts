@@ -19,10 +19,11 @@ export interface ServiceProcess {
 
 const shownLines = 60;
 
-/** What a service as a process of its own is started with, and nothing of ours. */
+/** What a service as a process of its own is started with, and nothing of ours but where the run keeps what it has compiled. */
 export function ownEnvironment(dataDir: string): Record<string, string> {
   return {
     PATH: process.env.PATH ?? '',
+    NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? '',
     HOST: '127.0.0.1',
     PORT: '0',
     // A folder of its own: what one service leaves in the outage store must not get into another's database.
