@@ -10,128 +10,117 @@ const secondsBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5,
 export function createMetrics() {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
+  const make = makersOf(registry);
+  return { registry, ...receiverMetrics(make), ...workerMetrics(make), ...apiMetrics(make) };
+}
+
+type Makers = ReturnType<typeof makersOf>;
+
+function makersOf(registry: Registry) {
   const registers = [registry];
   return {
-    registry,
-    ...createReceiverMetrics(registers),
-    ringsFailed: new Counter({
-      name: 'ilive_rings_failed_total',
-      help: 'Announcements that the queue did not take in time.',
-      registers,
-    }),
-    processed: new Counter({
-      name: 'ilive_deliveries_processed_total',
-      help: 'Deliveries finished, by decision.',
-      labelNames: ['decision'] as const,
-      registers,
-    }),
-    replayed: new Counter({
-      name: 'ilive_deliveries_replayed_total',
-      help: 'Deliveries that replays have processed again.',
-      registers,
-    }),
-    batchSeconds: new Histogram({
-      name: 'ilive_batch_seconds',
-      help: 'Time that one batch took from load to commit.',
-      buckets: secondsBuckets,
-      registers,
-    }),
-    pulled: new Counter({
-      name: 'ilive_pulls_total',
-      help: 'Sessions that iLive was asked about, by what came of it.',
-      labelNames: ['outcome'] as const,
-      registers,
-    }),
-    vendorCalls: new Counter({
-      name: 'ilive_vendor_calls_total',
-      help: 'Calls to iLive, by operation and HTTP status; status 0 for no answer.',
-      labelNames: ['operation', 'status'] as const,
-      registers,
-    }),
-    limited: new Counter({
-      name: 'ilive_api_limited_total',
-      help: 'Requests under /v1 that were answered 429: key for a key past its rate, unknown_key for one who may be guessing.',
-      labelNames: ['limit'] as const,
-      registers,
-    }),
-    requests: new Counter({
-      name: 'ilive_api_requests_total',
-      help: 'Requests under /v1 that came as far as their operation, by its name in the OpenAPI document and the HTTP status.',
-      labelNames: ['operation', 'status'] as const,
-      registers,
-    }),
-    requestSeconds: new Histogram({
-      name: 'ilive_api_request_seconds',
-      help: 'Time until one of them was answered, waiting included where the caller asked for it; streams are left out.',
-      labelNames: ['operation'] as const,
-      buckets: secondsBuckets,
-      registers,
-    }),
-    readsMoved: new Counter({
-      name: 'ilive_replica_reads_moved_total',
-      help: 'Reads that a replica broke off and the primary answered.',
-      registers,
-    }),
-    daysDropped: new Counter({
-      name: 'ilive_body_days_dropped_total',
-      help: 'Days whose stored bytes were dropped because they were old.',
-      registers,
-    }),
-    swept: new Counter({
-      name: 'ilive_deliveries_swept_total',
-      help: 'Deliveries that the sweep found overdue.',
-      registers,
-    }),
+    counter: <Label extends string = never>(name: string, help: string, ...labelNames: Label[]) =>
+      new Counter<Label>({ name, help, labelNames, registers }),
+    histogram: <Label extends string = never>(
+      name: string,
+      help: string,
+      buckets: number[],
+      ...labelNames: Label[]
+    ) => new Histogram<Label>({ name, help, buckets, labelNames, registers }),
   };
 }
 
-function createReceiverMetrics(registers: Registry[]) {
+function receiverMetrics({ counter, histogram }: Makers) {
   return {
-    received: new Counter({
-      name: 'ilive_deliveries_received_total',
-      help: 'Deliveries answered with 202, by whether the same bytes were stored before.',
-      labelNames: ['result'] as const,
-      registers,
-    }),
-    refused: new Counter({
-      name: 'ilive_deliveries_refused_total',
-      help: 'Requests on the webhook route that were not accepted, by reason.',
-      labelNames: ['reason'] as const,
-      registers,
-    }),
-    refusalsDropped: new Counter({
-      name: 'ilive_refusals_dropped_total',
-      help: 'Refused requests that were not kept because the buffer was full.',
-      registers,
-    }),
-    shed: new Counter({
-      name: 'ilive_deliveries_shed_total',
-      help: 'Requests on the webhook route that were turned away before they were read, by what there was too much of.',
-      labelNames: ['reason'] as const,
-      registers,
-    }),
-    outageKept: new Counter({
-      name: 'ilive_outage_kept_total',
-      help: 'Deliveries that went into the outage store.',
-      registers,
-    }),
-    outageDrained: new Counter({
-      name: 'ilive_outage_drained_total',
-      help: 'Deliveries that were taken out of the outage store again, recorded or set aside.',
-      registers,
-    }),
-    groupDeliveries: new Histogram({
-      name: 'ilive_group_deliveries',
-      help: 'Deliveries in one group commit.',
-      buckets: [1, 2, 4, 8, 16, 32, 64, 128, 256, 512],
-      registers,
-    }),
-    commitSeconds: new Histogram({
-      name: 'ilive_group_commit_seconds',
-      help: 'Time that one group commit took.',
-      buckets: secondsBuckets,
-      registers,
-    }),
+    received: counter(
+      'ilive_deliveries_received_total',
+      'Deliveries answered with 202, by whether the same bytes were stored before.',
+      'result',
+    ),
+    refused: counter(
+      'ilive_deliveries_refused_total',
+      'Requests on the webhook route that were not accepted, by reason.',
+      'reason',
+    ),
+    refusalsDropped: counter(
+      'ilive_refusals_dropped_total',
+      'Refused requests that were not kept because the buffer was full.',
+    ),
+    shed: counter(
+      'ilive_deliveries_shed_total',
+      'Requests on the webhook route that were turned away before they were read, by what there was too much of.',
+      'reason',
+    ),
+    outageKept: counter('ilive_outage_kept_total', 'Deliveries that went into the outage store.'),
+    outageDrained: counter(
+      'ilive_outage_drained_total',
+      'Deliveries that were taken out of the outage store again, recorded or set aside.',
+    ),
+    groupDeliveries: histogram(
+      'ilive_group_deliveries',
+      'Deliveries in one group commit.',
+      [1, 2, 4, 8, 16, 32, 64, 128, 256, 512],
+    ),
+    commitSeconds: histogram(
+      'ilive_group_commit_seconds',
+      'Time that one group commit took.',
+      secondsBuckets,
+    ),
+    ringsFailed: counter('ilive_rings_failed_total', 'Announcements that the queue did not take in time.'),
+  };
+}
+
+function workerMetrics({ counter, histogram }: Makers) {
+  return {
+    processed: counter('ilive_deliveries_processed_total', 'Deliveries finished, by decision.', 'decision'),
+    replayed: counter('ilive_deliveries_replayed_total', 'Deliveries that replays have processed again.'),
+    batchSeconds: histogram(
+      'ilive_batch_seconds',
+      'Time that one batch took from load to commit.',
+      secondsBuckets,
+    ),
+    pulled: counter(
+      'ilive_pulls_total',
+      'Sessions that iLive was asked about, by what came of it.',
+      'outcome',
+    ),
+    vendorCalls: counter(
+      'ilive_vendor_calls_total',
+      'Calls to iLive, by operation and HTTP status; status 0 for no answer.',
+      'operation',
+      'status',
+    ),
+    daysDropped: counter(
+      'ilive_body_days_dropped_total',
+      'Days whose stored bytes were dropped because they were old.',
+    ),
+    swept: counter('ilive_deliveries_swept_total', 'Deliveries that the sweep found overdue.'),
+  };
+}
+
+function apiMetrics({ counter, histogram }: Makers) {
+  return {
+    requests: counter(
+      'ilive_api_requests_total',
+      'Requests under /v1 that came as far as their operation, by its name in the OpenAPI document and the HTTP status.',
+      'operation',
+      'status',
+    ),
+    requestSeconds: histogram(
+      'ilive_api_request_seconds',
+      'Time until one of them was answered, waiting included where the caller asked for it; streams are left out.',
+      secondsBuckets,
+      'operation',
+    ),
+    limited: counter(
+      'ilive_api_limited_total',
+      'Requests under /v1 that were answered 429: key for a key past its rate, unknown_key for one who may be guessing.',
+      'limit',
+    ),
+    readsMoved: counter(
+      'ilive_replica_reads_moved_total',
+      'Reads that a replica broke off and the primary answered.',
+    ),
   };
 }
 

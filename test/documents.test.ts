@@ -50,13 +50,28 @@ function scriptsNamedIn(text: string): string[] {
   return [...new Set(named)].filter((name) => !npmWords.has(name));
 }
 
-/** The relative targets of links and pictures, without what is inside code. */
-function linksIn(text: string): string[] {
+/** The relative targets of links and pictures with their anchors, without what is inside code. */
+function targetsIn(text: string): string[] {
   const prose = text.replaceAll(/```[\s\S]*?```|`[^`\n]*`/g, '');
   const targets = [...prose.matchAll(/\]\(<?([^)\s>]+)/g), ...prose.matchAll(/^\[[^\]]+\]:\s*(\S+)/gm)];
-  return targets
-    .map(([, target]) => (target ?? '').replace(/#.*$/, ''))
-    .filter((target) => target !== '' && !/^[a-z]+:/i.test(target));
+  return targets.map(([, target]) => target ?? '').filter((target) => !/^[a-z]+:/i.test(target));
+}
+
+function linksIn(text: string): string[] {
+  return targetsIn(text)
+    .map((target) => target.replace(/#.*$/, ''))
+    .filter((target) => target !== '');
+}
+
+/** What headings of a document can be linked to as, the way GitHub makes it of their words. */
+function anchorsOf(text: string): string[] {
+  const prose = text.replaceAll(/```[\s\S]*?```/g, '');
+  return [...prose.matchAll(/^#{1,6} (.+)$/gm)].map(([, heading = '']) =>
+    heading
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N} _-]/gu, '')
+      .replaceAll(' ', '-'),
+  );
 }
 
 interface Guarantee {
@@ -167,6 +182,15 @@ describe.each(documents)('%s', (file) => {
     expect(linksIn(read(file)).filter((target) => !existsSync(path.resolve(folder, target)))).toEqual([]);
   });
 
+  test('and to headings that are there', () => {
+    const lost = targetsIn(read(file)).filter((target) => {
+      const [to = '', anchor] = target.split('#');
+      const found = to === '' ? file : path.posix.join(path.posix.dirname(file), to);
+      return anchor !== undefined && found.endsWith('.md') && !anchorsOf(read(found)).includes(anchor);
+    });
+    expect(lost).toEqual([]);
+  });
+
   test('the npm scripts that it names exist', () => {
     const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
     expect(scriptsNamedIn(read(file)).filter((name) => !(name in scripts))).toEqual([]);
@@ -222,6 +246,10 @@ describe('what is read from a document', () => {
     const text =
       '[a](./a.md#part) ![b](b.png) `[c](c.md)` [d](https://d.example) [e](#e)\n[f]: f.md\n```\n[g](g.md)\n```';
     expect(linksIn(text)).toEqual(['./a.md', 'b.png', 'f.md']);
+  });
+
+  test('headings, as what they can be linked to as', () => {
+    expect(anchorsOf('# A `b` is 1.0\n```\n# c\n```\n## 503s, or “d”\n')).toEqual(['a-b-is-10', '503s-or-d']);
   });
 
   test('guarantees and their links; and a test of one is told from a comment and from another number', () => {

@@ -182,38 +182,6 @@ test('guarantee 2: a database that takes no writes, and one whose disk is full, 
   await expectRecorded(service, [...readOnly, ...full]);
 });
 
-test('guarantee 2: whatever else Postgres refuses than data is an outage: nothing is answered 503, and nothing is set aside', async () => {
-  const service = await start();
-  await asAdmin('create sequence public.tries');
-  await asAdmin(`create function public.corrupted() returns trigger language plpgsql as $$ begin
-    perform nextval('public.tries'); raise exception 'invalid page in block 7' using errcode = 'XX001'; end $$`);
-  await asAdmin('create trigger corrupted before insert on deliveries execute function corrupted()');
-  const during = await deliverMany(service, 10);
-  const tries = async () =>
-    Number(
-      (await service.db.query<{ last_value: string }>({ text: 'select last_value from tries' }))[0]
-        ?.last_value,
-    );
-  await until(async () => (await tries()) > 4, { describe: 'the drain has been refused several times' });
-  await asAdmin('drop trigger corrupted on deliveries');
-  await drained(service);
-
-  // No more logins, as while a password or pg_hba.conf is being changed.
-  const allow = (is: boolean) =>
-    runAsAdmin(inject('postgresUrl'), `alter database ${dbName()} allow_connections ${is}`);
-  await allow(false);
-  await runAsAdmin(
-    inject('postgresUrl'),
-    `select pg_terminate_backend(pid) from pg_stat_activity where datname = '${dbName()}'`,
-  );
-  const without = await deliverMany(service, 10);
-  await allow(true);
-  expect(statuses([...during, ...without].map(([, answer]) => answer))).toEqual([202]);
-  await drained(service);
-  await expectRecorded(service, [...during, ...without]);
-  expect((await service.get('/v1/ops/status')).body.outage_store.damaged).toBe(0);
-});
-
 const dbName = () => new URL(database.url).pathname.slice(1);
 const asAdmin = (statement: string) => runAsAdmin(database.url, statement);
 
