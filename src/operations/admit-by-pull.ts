@@ -16,7 +16,7 @@ import { timestampHeader } from '../ilive/signature.ts';
 import { type KindCatalogue, translate } from '../ilive/translate.ts';
 import { describePulled } from '../reconcile/pulled-delivery.ts';
 import { type AdmitRequest, type Admitted, admit, deliveryOf, type Judged } from './admit-refusals.ts';
-import { openRefusal } from './open-refusal.ts';
+import { openRefusal, unopened } from './open-refusal.ts';
 
 export const unprovenReasons = [
   'not_a_verdict', // it says something that no pull can confirm
@@ -25,6 +25,7 @@ export const unprovenReasons = [
   'reference_unproven', // it says whom the session is about, and neither iLive's answer nor our ledger does
   'no_answer', // iLive has no verdict for the session, or does not know it any more
   'vendor_away', // iLive could not be asked; try again
+  unopened, // it is sealed with a key that is not configured
 ] as const;
 type UnprovenReason = (typeof unprovenReasons)[number];
 
@@ -84,6 +85,7 @@ export async function admitJudged(
 
 async function judge(deps: AdmitDependencies, row: RefusalRow): Promise<JudgedByPull> {
   const opened = openRefusal(row, deps.cipher);
+  if (opened === undefined) return { row, reason: unopened };
   const delivery = deliveryOf(row, opened, new Date(row.receivedAt));
   const event = readEvent(deps, delivery);
   if (typeof event === 'string') return { row, reason: event };

@@ -20,7 +20,7 @@ import {
   verify,
   webhookIdHeader,
 } from '../ilive/signature.ts';
-import { type OpenedRefusal, openRefusal } from './open-refusal.ts';
+import { type OpenedRefusal, openRefusal, unopened } from './open-refusal.ts';
 import { describeDelivery } from './webhook-delivery.ts';
 
 export interface ReverifyDependencies {
@@ -74,6 +74,7 @@ export async function reverifyRefusals(
   let offsetSeconds: number | null = null;
   const judged = rows.map((row): Judged => {
     const opened = openRefusal(row, deps.cipher);
+    if (opened === undefined) return { row, reason: unopened };
     const receivedAt = new Date(new Date(row.receivedAt).getTime() - clockOffsetSeconds * 1_000);
     const verification = verify(signatureHeadersOf(opened), opened.body, {
       keys: deps.keysOf(row.account),

@@ -10,7 +10,7 @@ import { recordDiagnosis } from '../db/refusals.ts';
 import { type Diagnosis, diagnose } from '../ilive/diagnose.ts';
 import type { SecretEncoding, SignatureFailure, Template } from '../ilive/signature.ts';
 import { signatureHeadersOf } from './admit-refusals.ts';
-import { openRefusal } from './open-refusal.ts';
+import { openRefusal, unopened } from './open-refusal.ts';
 import type { RingSecret } from './signing-secrets.ts';
 
 export interface DiagnoseDependencies {
@@ -62,7 +62,9 @@ async function diagnoseAll(
 ): Promise<void> {
   for (const row of rows) {
     const diagnosis = diagnoseRefusal(deps, row);
-    await recordDiagnosis(deps.db, row.id, { diagnosis, made, now: deps.now() });
+    // Each walk tries it again: by the next start its key may be there.
+    const madeWith = diagnosis === unopenedDiagnosis ? unopened : made;
+    await recordDiagnosis(deps.db, row.id, { diagnosis, made: madeWith, now: deps.now() });
     await letGo();
   }
 }
@@ -82,9 +84,17 @@ function nameOf({ knownSecrets, template, encoding, toleranceSeconds }: Diagnose
   return createHash('sha256').update(all).digest('base64url').slice(0, madeChars);
 }
 
+const unopenedDiagnosis: Diagnosis = {
+  remedy: 'none',
+  offsetSeconds: null,
+  findings: ['it is sealed with a key that ENCRYPTION_KEYS does not list: put that key back'],
+  isComplete: false,
+};
+
 /** What would have made this refusal match, as far as we know now. */
 export function diagnoseRefusal(deps: DiagnoseDependencies, row: RefusalRow): Diagnosis {
   const opened = openRefusal(row, deps.cipher);
+  if (opened === undefined) return unopenedDiagnosis;
   return diagnose(
     {
       account: row.account,

@@ -1636,7 +1636,7 @@ export interface Refusal {
   diagnosis: {
     findings: string[];
     /**
-     * False when a limit ended the search before everything was tried.
+     * False when a limit, or a seal that no key opens, kept the search from trying everything.
      */
     is_complete: boolean;
   } | null;
@@ -1711,7 +1711,7 @@ export interface RefusalWithBody {
   diagnosis: {
     findings: string[];
     /**
-     * False when a limit ended the search before everything was tried.
+     * False when a limit, or a seal that no key opens, kept the search from trying everything.
      */
     is_complete: boolean;
   } | null;

@@ -2,9 +2,11 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { v7 as uuidV7 } from 'uuid';
 import { beforeEach, expect, test } from 'vitest';
-import { createCipher } from '../../src/cipher.ts';
-import { findRefusal } from '../../src/db/find-refusals.ts';
+import { type Cipher, createCipher } from '../../src/cipher.ts';
+import { findRefusal, listRefusals } from '../../src/db/find-refusals.ts';
 import { dropOldRefusals, type NewRefusal, recordRefusals } from '../../src/db/refusals.ts';
+import { defaultTemplate, parseTemplate } from '../../src/ilive/signature.ts';
+import { createDiagnoser } from '../../src/operations/diagnose-refusals.ts';
 import { createRefusalKeeper } from '../../src/operations/keep-refusals.ts';
 import { openRefusal } from '../../src/operations/open-refusal.ts';
 import { Secret } from '../../src/secret.ts';
@@ -115,9 +117,18 @@ test('what is older than its time goes', async () => {
   expect(await findRefusal(db, young.id)).toBeDefined();
 });
 
-const cipher = createCipher([{ id: 'k1', key: new Secret(randomBytes(32).toString('base64')) }]);
+const newKey = (id: string) => ({ id, key: new Secret(randomBytes(32).toString('base64')) });
+const key = newKey('k1');
+const cipher = createCipher([key]);
 
-function keeper(options: { maxPerSecond?: number; bufferBytes?: number; maxCount?: number } = {}) {
+interface KeeperChanges {
+  maxPerSecond?: number;
+  bufferBytes?: number;
+  maxCount?: number;
+  cipher?: Cipher | undefined;
+}
+
+function keeper(options: KeeperChanges = {}) {
   let dropped = 0;
   const kept = createRefusalKeeper({
     db: testDatabase.db,
@@ -158,11 +169,11 @@ test('it is sealed where there is a key, opens to the very bytes, and not in ano
   );
   const [one, two] = await Promise.all(rows.map(({ id }) => findRefusal(testDatabase.db, id)));
   if (one === undefined || two === undefined) throw new Error('two were stored');
-  const bodies = [one, two].map((row) => openRefusal(row, cipher).body.toString());
+  const bodies = [one, two].map((row) => openRefusal(row, cipher)?.body.toString());
   expect(bodies.sort()).toEqual(['{"session_id":"a-person"}', '{"session_id":"another"}']);
-  expect(openRefusal(one, cipher).headers).toEqual(refused('').headers);
-  expect(() => openRefusal({ ...one, body: two.body }, cipher)).toThrow('ENCRYPTION_KEYS');
-  expect(() => openRefusal(one, undefined)).toThrow('ENCRYPTION_KEYS');
+  expect(openRefusal(one, cipher)?.headers).toEqual(refused('').headers);
+  expect(openRefusal({ ...one, body: two.body }, cipher)).toBeUndefined();
+  expect(openRefusal(one, undefined)).toBeUndefined();
 });
 
 test('the very same request is one row that counts; in one group and in two', async () => {
@@ -200,4 +211,51 @@ test('what does not fit into the buffer is counted', () => {
   const { keep, dropped } = keeper({ bufferBytes: 10_000 });
   for (let index = 0; index < 20; index += 1) keep(refused('x'.repeat(1_000)));
   expect(dropped()).toBeGreaterThan(10);
+});
+
+test('one that is sealed with a key that is gone keeps no other from its diagnosis, and gets its own once the key is back', async () => {
+  const { db } = testDatabase;
+  const template = parseTemplate(defaultTemplate);
+  if (typeof template === 'string') throw new Error(template);
+  const otherKey = newKey('k2');
+  for (const [body, sealing] of [
+    ['older', createCipher([otherKey])],
+    ['newest', cipher],
+  ] as const) {
+    const { keep, store } = keeper({ cipher: sealing });
+    clock += 1;
+    keep(refused(body, new Date(clock)));
+    await store();
+  }
+  const diagnoseWith = async (diagnose: () => Promise<void>) => {
+    for (let turn = 0; turn < 4; turn += 1) await diagnose();
+    const rows = await listRefusals(db, {}, { before: undefined, limit: 10 });
+    return rows.map(({ diagnosis, diagnosedAt }) => ({
+      finding: (diagnosis as { findings: string[] } | null)?.findings[0],
+      diagnosedAt,
+    }));
+  };
+  const diagnoser = (has: Cipher | undefined) =>
+    createDiagnoser({
+      db,
+      cipher: has,
+      knownSecrets: () => [],
+      template,
+      encoding: 'utf8',
+      toleranceSeconds: 300,
+      now: () => {
+        clock += 1;
+        return new Date(clock);
+      },
+    });
+  const without = diagnoser(createCipher([otherKey]));
+  const told = await diagnoseWith(without);
+  expect(told.map(({ finding }) => finding)).toEqual([
+    expect.stringMatching(/^it is sealed with a key that ENCRYPTION_KEYS does not list/),
+    expect.stringMatching(/^the signature header/),
+  ]);
+  expect(await diagnoseWith(without)).toEqual(told);
+  const putBack = await diagnoseWith(diagnoser(createCipher([otherKey, key])));
+  expect(putBack[0]?.finding).toMatch(/^the signature header/);
+  expect(putBack[1]).toEqual(told[1]);
 });

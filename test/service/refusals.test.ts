@@ -1,4 +1,5 @@
 // What is refused can be seen, read, admitted and purged, each by whoever may.
+import { randomBytes } from 'node:crypto';
 import { afterEach, expect, test } from 'vitest';
 import { operatorOf } from '../support/operator.ts';
 import { secret, startTestService, type TestServiceOptions, verdictPayload } from '../support/service.ts';
@@ -181,6 +182,39 @@ test('purging takes an admin and a filter, and leaves what was admitted', async 
   expect(await right.kept(1)).toMatchObject([{ admission: 'signature' }]);
   expect((await right.ops('POST', '/refusals/purge', { all: true, why })).body).toMatchObject({ purged: 1 });
   expect((await right.get('/v1/deliveries')).body.data).toHaveLength(1);
+});
+
+test('one that is sealed with a key that is gone says so, stays refused, and holds up no other', async () => {
+  const keyed = (id: string) => ({ ENCRYPTION_KEYS: `${id}:${randomBytes(32).toString('base64')}` });
+  const before = await start({ env: keyed('k1') });
+  await before.deliver(verdictPayload(), { secret: wrongSecret });
+  const [{ refusal_id: id }] = await before.kept(1);
+  const service = await start({ databaseUrl: before.databaseUrl, env: keyed('k2') });
+  await service.deliver(verdictPayload(), { signedAt: new Date(Date.now() - 3_600_000) });
+  await service.kept(2);
+  const shown = await service.get(`/v1/ops/refusals/${id}`);
+  expect(shown).toMatchObject({
+    status: 200,
+    body: { diagnosis: { findings: [expect.stringContaining('ENCRYPTION_KEYS')], is_complete: false } },
+  });
+  const body = await service.get(`/v1/ops/refusals/${id}/body?why=look`);
+  expect(body).toMatchObject({
+    status: 409,
+    body: { code: 'conflict', detail: expect.stringContaining('ENCRYPTION_KEYS') },
+  });
+  const { data } = (await service.get('/v1/ops/audit?action=refusals.read_body')).body;
+  expect(data).toMatchObject([{ outcome: 'conflict', rows: 0 }]);
+  const why = 'our clock was an hour ahead';
+  const reverified = await service.ops('POST', '/refusals/reverify', { why, clock_offset_seconds: 3_600 });
+  expect(reverified).toMatchObject({
+    status: 200,
+    body: { checked: 2, admitted: 1, refused_by_reason: { unopened: 1 } },
+  });
+  const admitted = await service.ops('POST', '/refusals/admit', { why, account: 'default' });
+  expect(admitted).toMatchObject({
+    status: 200,
+    body: { checked: 1, admitted: 0, not_proven_by_reason: { unopened: 1 } },
+  });
 });
 
 test('what cannot be admitted by a pull says why, and is not', async () => {

@@ -26,7 +26,9 @@ const refusalFields = {
   diagnosis: z
     .object({
       findings: z.array(z.string()),
-      is_complete: z.boolean().describe('False when a limit ended the search before everything was tried.'),
+      is_complete: z
+        .boolean()
+        .describe('False when a limit, or a seal that no key opens, kept the search from trying everything.'),
     })
     .nullable()
     .describe('What would have matched.'),
@@ -83,14 +85,19 @@ export const showRefusalBody = operation({
   path: refusalPath,
   query: { why: whyText },
   answers: { 200: refusalWithBody },
-  errors: ['not_found'],
+  errors: ['conflict', 'not_found'],
   answer: async (deps, { path, query: { why }, req }) => {
     const action = { actor: actorOf(req), name: 'refusals.read_body', why, details: path };
-    const row = await operate(deps.operate, action, async (tx) => ({
-      rows: 1,
-      result: await readRefusal(tx, path.refusal_id),
-    }));
-    const { headers, body } = openRefusal(row, deps.refusals.cipher);
+    const { row, headers, body } = await operate(deps.operate, action, async (tx) => {
+      const found = await readRefusal(tx, path.refusal_id);
+      const opened = openRefusal(found, deps.refusals.cipher);
+      if (opened === undefined) {
+        const message =
+          'This refusal is sealed with a key that ENCRYPTION_KEYS does not list: put that key back.';
+        throw new ServiceError('conflict', message);
+      }
+      return { rows: 1, result: { row: found, ...opened } };
+    });
     const diagnosis = diagnoseRefusal(deps.refusals, row);
     return reply(200, { ...show(row, diagnosis), headers, body_base64: body.toString('base64') });
   },
