@@ -33,6 +33,8 @@ export const streamChanges = streamOperation({
         // Proxies such as nginx would else gather the events.
         'x-accel-buffering': 'no',
       });
+      // Node sends nothing before the end of what has no body, and nothing else would ever end it.
+      if (req.method === 'HEAD') return void res.end();
       // The place at once: who is cut off before anything has come goes on from here all the same.
       res.write(`retry: ${reconnectMs}\nid: ${writePosition(after)}\n\n`);
       await pour(follow, res, { after, types: query.types, isWelcome: () => isStillKnown(keyRing, req) });

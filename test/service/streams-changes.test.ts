@@ -116,6 +116,17 @@ test('a stream says at once where it is, so that a break before the first event 
   again.leave();
 });
 
+test('a HEAD is answered with the head alone, and takes nobody’s place', async () => {
+  await until(async () => (await streams()) === 0);
+  const { status, headers } = await fetch(`${service.url}/v1/stream?after=latest`, {
+    method: 'HEAD',
+    headers: { authorization: `Bearer ${apiKey}` },
+    signal: AbortSignal.timeout(5_000),
+  });
+  expect([status, headers.get('content-type')]).toEqual([200, 'text/event-stream; charset=utf-8']);
+  expect(await streams()).toBe(0);
+});
+
 test('stopping ends every stream', async () => {
   const own = await startTestService();
   const response = await fetch(`${own.url}/v1/stream`, { headers: { authorization: `Bearer ${apiKey}` } });
