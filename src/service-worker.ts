@@ -120,6 +120,8 @@ function createPullTask(
     announce,
     concurrency: config.ledger.pullConcurrency,
     leaseMs: config.ledger.pullLeaseMs,
+    intervalMs: config.ledger.pullIntervalMs,
+    wait: (ms, signal) => wait(ms, undefined, { signal }),
     isPaused,
     log,
     now,

@@ -29,6 +29,9 @@ export interface PullDependencies {
   readonly concurrency: number;
   /** How long a worker may take over one session before another may ask about it. */
   readonly leaseMs: number;
+  /** How often to look for sessions that have become due while others are being asked about. */
+  readonly intervalMs: number;
+  readonly wait: (ms: number, signal: AbortSignal) => Promise<void>;
   /** True while pulling is paused: then nothing is asked and nothing is ended. */
   readonly isPaused: () => boolean;
   readonly log: Log;
@@ -50,27 +53,46 @@ const endGraceMs = 60_000;
 /** A turn of pulling: asks about every session that is due, most urgent first, until none is or `signal` is aborted. */
 export function createPull(deps: PullDependencies): (signal: AbortSignal) => Promise<void> {
   return async (signal) => {
-    if (deps.isPaused()) return;
-    const now = deps.now();
-    const expiredBefore = new Date(now.getTime() - endGraceMs);
-    await endUnaskable(deps.db, { expiredBefore, canPull: true, now });
     const asking = new Set<Promise<void>>();
-    while (!signal.aborted && !deps.isPaused()) {
-      const limit = deps.concurrency - asking.size;
-      const due =
-        limit > 0
-          ? await takeDueSessions(deps.db, { now: deps.now(), leaseMs: deps.leaseMs, lastChanceMs, limit })
-          : [];
-      for (const session of due) {
-        const asked: Promise<void> = askAndRelease(deps, session, signal).finally(() => asking.delete(asked));
-        asking.add(asked);
+    const over = new AbortController();
+    let tick: Promise<void> | undefined;
+    try {
+      while (!signal.aborted && !deps.isPaused()) {
+        // Where the budget is too small a turn never ends, so these cannot wait for the next one.
+        if (tick === undefined) await endTokenless(deps);
+        const limit = deps.concurrency - asking.size;
+        const due =
+          limit > 0
+            ? await takeDueSessions(deps.db, { now: deps.now(), leaseMs: deps.leaseMs, lastChanceMs, limit })
+            : [];
+        for (const session of due) {
+          const asked: Promise<void> = askAndRelease(deps, session, signal).finally(() =>
+            asking.delete(asked),
+          );
+          asking.add(asked);
+        }
+        if (asking.size === 0) return;
+        tick ??= deps
+          .wait(deps.intervalMs, AbortSignal.any([signal, over.signal]))
+          .catch(() => {})
+          .finally(() => {
+            tick = undefined;
+          });
+        // A place that becomes free is filled at once, and one that is free as soon as there is something for it: one slow
+        // answer holds up nobody else.
+        await Promise.race([...asking, tick]);
       }
-      if (asking.size === 0) return;
-      // A place that becomes free is filled at once: one slow answer holds up nobody else.
-      await Promise.race(asking);
+      await Promise.all(asking);
+    } finally {
+      over.abort();
     }
-    await Promise.all(asking);
   };
+}
+
+async function endTokenless({ db, now }: PullDependencies): Promise<void> {
+  const at = now();
+  const expiredBefore = new Date(at.getTime() - endGraceMs);
+  await endUnaskable(db, { expiredBefore, canPull: true, now: at });
 }
 
 /** Ends the sessions whose time is over where nobody can ask: no API key is configured. */
