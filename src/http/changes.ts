@@ -4,6 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { z } from 'zod';
 import { type Change, comparePositions, type FeedPosition } from '../db/changes.ts';
 import type { ChangeType } from '../db/schema-changes.ts';
+import { ServiceError } from '../errors.ts';
 import type { FollowDependencies } from './api.ts';
 import { afterText, change, readPosition, showChange, typesText, writePosition } from './change-shape.ts';
 import { requireStillKnown } from './gate.ts';
@@ -16,6 +17,8 @@ const limitMax = 1_000;
 // So many changes are looked through for one answer; a page of a rare type may be short, and the next one goes on.
 const lookedThroughMax = 20_000;
 const gatherMs = 100;
+// Ids of transactions have 64 bits; the other numbers of a cursor are written with too few digits to be too large.
+const xidMax = 2n ** 64n - 1n;
 
 const page = z.object({
   data: z.array(change),
@@ -98,7 +101,15 @@ export async function startOf(
   after: string | undefined,
 ): Promise<FeedPosition> {
   if (after === 'latest') return findEnd();
-  return after === undefined ? (await readBounds()).droppedThrough : readPosition(after);
+  if (after === undefined) return (await readBounds()).droppedThrough;
+  const place = readPosition(after);
+  if (BigInt(place.xid) > xidMax) {
+    throw new ServiceError(
+      'invalid_request',
+      'The cursor ("after" or "last-event-id") is not one that the feed gave out.',
+    );
+  }
+  return place;
 }
 
 /** At most `limit` changes of the types behind `after`, and the place up to which was looked. */

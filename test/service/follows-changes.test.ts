@@ -96,6 +96,18 @@ test.each([
   expect(body.detail).toMatch(message);
 });
 
+test('a cursor with a number that no transaction can have is refused, and the greatest that one can is another database’s', async () => {
+  const beyond = `1.${2n ** 64n}.1`;
+  for (const path of ['changes', 'stream']) {
+    const { status, body } = await service.get(`/v1/${path}?after=${beyond}`);
+    expect({ status, detail: body.detail }).toEqual({
+      status: 400,
+      detail: expect.stringContaining('"after"'),
+    });
+    expect((await service.get(`/v1/${path}?after=1.${2n ** 64n - 1n}.999999999999999`)).status).toBe(410);
+  }
+});
+
 test('a cursor behind which changes were dropped is gone, and so is one of another database', async () => {
   const own = await startTestService();
   try {
