@@ -12,6 +12,7 @@ import { createDeliveryIds } from './http/delivery-id.ts';
 import { createGroupCommit, type GroupCommit } from './http/group-commit.ts';
 import type { ReceiveDependencies } from './http/receive-webhook.ts';
 import type { IliveClient } from './ilive/client.ts';
+import { signatureFailures } from './ilive/signature.ts';
 import { addLoopDelay } from './metrics.ts';
 import { createRefusalKeeper } from './operations/keep-refusals.ts';
 import type { SecretRing } from './operations/signing-secrets.ts';
@@ -24,6 +25,14 @@ import { startOutage } from './service-outage.ts';
 import { createTokenCipher, ledgerRulesOf } from './service-vendor.ts';
 
 const refusalsIntervalMs = 1_000;
+const refusedReasons = [
+  ...signatureFailures,
+  'connection_aborted',
+  'body_too_large',
+  'overloaded',
+  'unavailable',
+  'internal',
+];
 
 interface ReceiverParts {
   readonly db: Database;
@@ -43,6 +52,7 @@ export async function createReceiver(
       throw unlessRefused(error);
     });
   const announce = (ids: readonly string[]) => void announcer.announce(ids);
+  for (const reason of refusedReasons) metrics.refused.inc({ reason }, 0); // an alert sees only what grows from there
   const outage = await startOutage(running, async (deliveries) => {
     // All of them: one that turns out to be recorded already may never have been rung for.
     announce((await record(deliveries)).map(({ id }) => id));

@@ -17,6 +17,7 @@ import { configKeys } from '../src/config.ts';
 import { buildOpenApi } from '../src/http/openapi.ts';
 import { routes } from '../src/http/routes.ts';
 import { readVersion } from '../src/version.ts';
+import { anchorsOf, linksIn, targetsIn } from './support/markdown.ts';
 import { root } from './support/source-tree.ts';
 
 const read = (file: string) => readFileSync(path.join(root, file), 'utf8');
@@ -48,30 +49,6 @@ function scriptsNamedIn(text: string): string[] {
     ([, name]) => name ?? '',
   );
   return [...new Set(named)].filter((name) => !npmWords.has(name));
-}
-
-/** The relative targets of links and pictures with their anchors, without what is inside code. */
-function targetsIn(text: string): string[] {
-  const prose = text.replaceAll(/```[\s\S]*?```|`[^`\n]*`/g, '');
-  const targets = [...prose.matchAll(/\]\(<?([^)\s>]+)/g), ...prose.matchAll(/^\[[^\]]+\]:\s*(\S+)/gm)];
-  return targets.map(([, target]) => target ?? '').filter((target) => !/^[a-z]+:/i.test(target));
-}
-
-function linksIn(text: string): string[] {
-  return targetsIn(text)
-    .map((target) => target.replace(/#.*$/, ''))
-    .filter((target) => target !== '');
-}
-
-/** What headings of a document can be linked to as, the way GitHub makes it of their words. */
-function anchorsOf(text: string): string[] {
-  const prose = text.replaceAll(/```[\s\S]*?```/g, '');
-  return [...prose.matchAll(/^#{1,6} (.+)$/gm)].map(([, heading = '']) =>
-    heading
-      .toLowerCase()
-      .replaceAll(/[^\p{L}\p{N} _-]/gu, '')
-      .replaceAll(' ', '-'),
-  );
 }
 
 interface Guarantee {

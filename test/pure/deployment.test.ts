@@ -6,6 +6,7 @@ import { Script } from 'node:vm';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { configKeys, parseConfig } from '../../src/config.ts';
+import { anchorsOf } from '../support/markdown.ts';
 
 const root = path.resolve(import.meta.dirname, '../..');
 const read = (file: string) => readFileSync(path.join(root, file), 'utf8');
@@ -174,5 +175,26 @@ describe('deploy/Dockerfile', () => {
     const allowed = read('.dockerignore').split('\n');
     expect(allowed).toContain('*');
     expect(sources.filter((source) => !allowed.includes(`!${source}`))).toEqual([]);
+  });
+});
+
+describe('deploy/alerts.yaml', () => {
+  interface Rule {
+    readonly alert: string;
+    readonly expr: string;
+    readonly labels: { readonly severity: string };
+    readonly annotations: { readonly summary: string; readonly runbook: string };
+  }
+  const { groups } = parse(read('deploy/alerts.yaml')) as { groups: { rules: Rule[] }[] };
+  const rules = groups.flatMap((group) => group.rules.map((rule): [string, Rule] => [rule.alert, rule]));
+  const known = new Set(read('src/metrics.ts').match(/\bilive_\w+/g));
+
+  test.each(rules)('%s is about metrics that exist, and leads to a heading of the runbook', (_, rule) => {
+    const named = rule.expr.match(/\bilive_\w+/g) ?? [];
+    expect(named).not.toEqual([]);
+    expect(named.filter((name) => !known.has(name))).toEqual([]);
+    expect(['page', 'ticket']).toContain(rule.labels.severity);
+    const [file = '', anchor = ''] = rule.annotations.runbook.split('#');
+    expect(anchorsOf(read(file))).toContain(anchor);
   });
 });
