@@ -25,6 +25,9 @@ import { traceOf } from './request-trace.ts';
 import { instant } from './shapes.ts';
 
 const inProgressRetryAfterMs = 1_000;
+// A session lives for half an hour (documented), and SESSION_TTL_SECONDS takes a day at most: what lies further ahead is a
+// slip of the hand, and would have iLive asked for as long.
+const expiresWithinMs = 24 * 60 * 60 * 1000;
 
 const text = searchText;
 const token = z.string().min(1, 'must not be empty').max(4_096, 'must be at most 4096 characters');
@@ -39,7 +42,11 @@ const creation = z.strictObject({
 const registration = z.strictObject({
   reference_id: text.optional(),
   token: token.optional(),
-  expires_at: timeText.optional(),
+  expires_at: timeText
+    .optional()
+    .describe(
+      'When iLive forgets the session: ahead, and within 24 hours from now. Default: SESSION_TTL_SECONDS from now.',
+    ),
   account: text.optional(),
 });
 
@@ -103,6 +110,8 @@ export const registerKnownSession = operation({
     // Nothing could be asked of it any more, and it would count as lost.
     if (expiresAt <= startedAt)
       throw new ServiceError('invalid_request', 'field "expires_at" must lie ahead.');
+    if (expiresAt.getTime() - startedAt.getTime() > expiresWithinMs)
+      throw new ServiceError('invalid_request', 'field "expires_at" must lie within 24 hours from now.');
     const { account = deps.defaultAccount } = given;
     if (!deps.accounts().includes(account)) throw noSecrets(deps.accounts());
     const key = { sessionId: path.session_id as SessionId, account };

@@ -267,6 +267,9 @@ export interface Operations {
     body: {
       reference_id?: string;
       token?: string;
+      /**
+       * When iLive forgets the session: ahead, and within 24 hours from now. Default: SESSION_TTL_SECONDS from now.
+       */
       expires_at?: string;
       account?: string;
     };

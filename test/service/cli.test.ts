@@ -75,7 +75,8 @@ describe('sessions', () => {
     const canary = `canary-${randomUUID()}`;
     const file = path.join(folder, 'token');
     await writeFile(file, `${canary}\n`);
-    const args = ['sessions', 'register', `s-${randomUUID()}`, '--expires-at', '2100-01-01T00:00:00Z'];
+    const inTwelveHours = new Date(Date.now() + 12 * 3_600_000).toISOString();
+    const args = ['sessions', 'register', `s-${randomUUID()}`, '--expires-at', inTwelveHours];
     const first = await cli([...args, '--reference', 'user-3', '--token-stdin'], {}, `${canary}\n`);
     expect(first).toMatchObject(ok);
     expect(first.out).toMatch(/^Registered\.\nsession +s-\S+\naccount +default\nreference +user-3\n/);
@@ -85,6 +86,8 @@ describe('sessions', () => {
     expect(other).toMatchObject({ code: 1, err: expect.stringContaining('another reference_id') });
     const past = await cli(['sessions', 'register', 's-1', '--expires-at', '2026-01-01']);
     expect(past).toMatchObject({ code: 1, err: expect.stringContaining('"expires_at" must lie ahead') });
+    const far = await cli(['sessions', 'register', 's-1', '--expires-at', '9999-12-31T23:59:59Z']);
+    expect(far).toMatchObject({ code: 1, err: expect.stringContaining('must lie within 24 hours from now') });
     const typo = await cli(['sessions', 'register', 's-1', '--account', 'defualt']);
     expect(typo).toMatchObject({ code: 1, err: expect.stringContaining('knows: "default".') });
     expect(JSON.stringify([first, second])).not.toContain(canary);
