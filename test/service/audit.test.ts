@@ -115,6 +115,30 @@ describe.each(both)('%s', (_what, env) => {
   });
 });
 
+test('however wide a gap is made, no more of it is walked than is told', async () => {
+  const service = await start();
+  await act(service, 5);
+  const startedAt = performance.now();
+  const flaws = await service.tamper('update audit_entries set seq = 200000000 where seq = 3');
+  expect(flaws[0]).toEqual({ seq: 3, flaw: 'missing' });
+  const head = await service.tamper(
+    'update audit_entries set seq = 3 where seq = 200000000',
+    'update audit_head set seq = 200000000',
+  );
+  expect([head.length, head[0]]).toEqual([100, { seq: 6, flaw: 'missing' }]);
+  expect(performance.now() - startedAt).toBeLessThan(5_000);
+});
+
+test('the largest number that an entry can be given is named', async () => {
+  const service = await start();
+  await act(service, 3);
+  const largest = 2n ** 63n - 1n;
+  expect(await service.tamper(`update audit_entries set seq = ${largest} where seq = 2`)).toEqual([
+    { seq: 2, flaw: 'missing' },
+    { seq: Number(largest), flaw: 'changed' },
+  ]);
+});
+
 test('a chain that was made anew without the key is found', async () => {
   const service = await start(encryption);
   await act(service, 3);
