@@ -33,6 +33,8 @@ export interface RefusalLimits {
 const keptShare = 0.95;
 // What a row takes beside its bytes, when sources are compared: many small requests fill the store as well.
 const rowBytes = 1_024;
+// A statement has room for 65,535 parameters, and a row takes 13.
+const insertedAtOnce = 1_000;
 
 /** Keeps the group, and lets go of what is past the limits: of the source with the most its oldest, one after another. */
 export async function recordRefusals(
@@ -42,7 +44,9 @@ export async function recordRefusals(
 ): Promise<void> {
   await db.transaction(async (tx) => {
     await tx.query({ text: `select pg_advisory_xact_lock(hashtext('refusals'))` });
-    await insertRefusals(tx, group);
+    for (let from = 0; from < group.length; from += insertedAtOnce) {
+      await insertRefusals(tx, group.slice(from, from + insertedAtOnce));
+    }
     const [held] = await tx.query<{ count: string; bytes: string | null }>({
       name: 'measure-refusals',
       text: `select count(*), sum(stored_bytes) as bytes from refusals`,
