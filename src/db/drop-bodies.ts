@@ -5,7 +5,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { backoffMs } from '../backoff.ts';
 import type { Database, Queries, Transaction } from './connect.ts';
-import { isLockTimeout } from './replay-deliveries.ts';
+import { isLockTimeout } from './trouble.ts';
 
 /** A day's partition whose time is over. */
 interface OldDay {

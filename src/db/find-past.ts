@@ -10,7 +10,7 @@ import { and, desc, eq, getTableColumns, sql } from './drizzle.ts';
 import type { ComplianceAlertRow, FaceMatchRow } from './find-facts.ts';
 import type { SessionRow } from './find-sessions.ts';
 import { complianceAlerts, type EndedReason, faceMatches, sessions as sessionTable } from './schema.ts';
-import { type SessionKey, sessionKeyText } from './sessions.ts';
+import { placesOf, type SessionKey, sessionKeyText } from './sessions.ts';
 
 export interface WhoseSubject {
   readonly referenceId: string;
@@ -189,8 +189,4 @@ function readRow<Table extends PgTable>(table: Table, row: Record<string, unknow
 
 function byKey<Row extends SessionKey>(rows: readonly Row[]): Map<string, Row[]> {
   return Map.groupBy(rows, sessionKeyText);
-}
-
-function placesOf(keys: readonly SessionKey[]): [string[], string[]] {
-  return [keys.map(({ sessionId }) => sessionId), keys.map(({ account }) => account)];
 }

@@ -1,7 +1,7 @@
 // The days of `delivery_bodies`. Each day has a partition of its own, made ahead of time, so that retention can drop a
 // whole day at once. Where none was made in time the default partition takes the rows: late upkeep costs tidiness only.
 import type { Database } from './connect.ts';
-import { isLockTimeout } from './replay-deliveries.ts';
+import { isLockTimeout } from './trouble.ts';
 
 const dayMs = 24 * 60 * 60 * 1000;
 // Written once and never again: frozen on autovacuum's first visit. No partition inherits this from its parent.

@@ -1,12 +1,11 @@
 // What a replay needs of stored deliveries and of the rows that they have led to: holding deliveries in whatever state
 // they are, and what the rows say before and after.
-import { ServiceError } from '../errors.ts';
 import type { DeliveryId } from '../events/event.ts';
 import type { Standing } from '../events/session.ts';
 import type { Transaction } from './connect.ts';
 import type { OwedDelivery } from './deliveries.ts';
 import type { DeliveryState } from './schema.ts';
-import { type SessionKey, sessionKeyText } from './sessions.ts';
+import { placesOf, type SessionKey, sessionKeyText } from './sessions.ts';
 
 export interface StoredDelivery extends OwedDelivery {
   readonly state: DeliveryState;
@@ -82,10 +81,6 @@ export async function holdSessionRows(tx: Transaction, keys: readonly SessionKey
   });
 }
 
-function placesOf(keys: readonly SessionKey[]): [string[], string[]] {
-  return [keys.map(({ sessionId }) => sessionId), keys.map(({ account }) => account)];
-}
-
 /** The rows that a replay may change. */
 export interface AffectedRows {
   readonly deliveryIds: readonly DeliveryId[];
@@ -136,14 +131,7 @@ export function readRows(
   });
 }
 
-const lockNotAvailable = '55P03';
-
 /** Gives up waiting for anything that is held elsewhere after `ms`, until the savepoint or the transaction ends. */
 export async function limitLockWaits(tx: Transaction, ms: number): Promise<void> {
   await tx.query({ text: `select set_config('lock_timeout', $1, true)`, values: [String(ms)] });
-}
-
-/** Whether a wait was given up because of `limitLockWaits`. */
-export function isLockTimeout(error: unknown): boolean {
-  return error instanceof ServiceError && (error.cause as { code?: unknown })?.code === lockNotAvailable;
 }

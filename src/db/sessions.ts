@@ -16,6 +16,11 @@ export function sessionKeyText({ sessionId, account }: SessionKey): string {
   return JSON.stringify([account, sessionId]);
 }
 
+/** The keys as two arrays, for `unnest`. */
+export function placesOf(keys: readonly SessionKey[]): [string[], string[]] {
+  return [keys.map(({ sessionId }) => sessionId), keys.map(({ account }) => account)];
+}
+
 /**
  * Holds the sessions, whether their rows exist or not, until the transaction ends. Advisory locks, because a row lock
  * needs a row: inserting one first only to lock it would write every new session twice.
@@ -42,7 +47,7 @@ export async function loadObservations(
              o.reference_id as "referenceId", o.occurred_at as "occurredAt"
       from unnest($1::text[], $2::text[]) as k (session_id, account)
       join observations o on o.session_id = k.session_id and o.account = k.account`,
-    values: [keys.map((key) => key.sessionId), keys.map((key) => key.account)],
+    values: placesOf(keys),
   });
   const byKey = new Map<string, Observation[]>();
   for (const { sessionId, account, ...observation } of rows) {

@@ -6,6 +6,8 @@ import { DatabaseError } from 'pg';
 import { ServiceError } from '../errors.ts';
 import { DrizzleQueryError } from './drizzle.ts';
 
+const lockNotAvailable = '55P03'; // within lock_timeout
+
 // SQLSTATE classes and codes, from the Postgres manual's appendix A.
 // Connection, who may connect, resources, operator intervention, system.
 const unavailableClasses = ['08', '28', '53', '57', '58'];
@@ -13,7 +15,7 @@ const unavailableCodes = [
   '25006', // read only: a standby that has not been promoted yet
   '40001', // serialization failure
   '40P01', // deadlock: one of the two is asked to try again
-  '55P03', // lock not available within lock_timeout
+  lockNotAvailable,
   '25P03', // idle in transaction for too long
   '3D000', // database does not exist (yet)
   '55000', // database takes no connections now
@@ -49,6 +51,11 @@ function asUnavailable(error: unknown): ServiceError {
 /** Whether Postgres refused the data itself (SQLSTATE class 22, 23 or 54), which no retry can change. */
 export function isDataRefused(error: unknown): boolean {
   return ['22', '23', '54'].includes(classOf(error));
+}
+
+/** Whether a wait for a lock was given up, because of `lock_timeout` or of `nowait`. */
+export function isLockTimeout(error: unknown): boolean {
+  return error instanceof ServiceError && (error.cause as { code?: unknown })?.code === lockNotAvailable;
 }
 
 /** Whether a row is there already. */

@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { PageBy, Range } from '../db/order.ts';
 import { ServiceError } from '../errors.ts';
-import { timeText, writeCursor } from './query.ts';
+import { pageOf, readCursor, timeText } from './query.ts';
 
 /** `?sort=`: a time's name for the oldest first, with a minus for the newest first. */
 export function sortParameter<const Time extends string>(times: readonly Time[]) {
@@ -81,39 +81,25 @@ export function showPage<Row, Shown>(
   show: (row: Row) => Shown,
   placeOf: (row: Row) => readonly string[],
 ): { data: Shown[]; next_cursor: string | null } {
-  const data = rows.slice(0, limit);
-  const last = data.at(-1);
-  const hasNext = rows.length > limit && last !== undefined;
-  return {
-    data: data.map(show),
-    next_cursor: hasNext ? writeCursor([purposeOf(asked), ...placeOf(last)]) : null,
-  };
+  return pageOf(rows, limit, show, (row) => [purposeOf(asked), ...placeOf(row)]);
 }
 
-const purpose = /^[\w-]{16}$/;
+const marked = z.tuple([z.string().regex(/^[\w-]{16}$/)], z.string());
 
 function readPlace(
   asked: Asked,
   cursor: string | undefined,
   place: z.ZodType<readonly string[]>,
 ): readonly string[] | undefined {
-  if (cursor === undefined) return undefined;
-  const [madeFor, ...rest] = decode(cursor) ?? [];
-  if (madeFor === undefined || !purpose.test(madeFor)) throw noCursor('is not one that this list gave out');
+  const given = readCursor(cursor, marked);
+  if (given === undefined) return undefined;
+  const [madeFor, ...rest] = given;
   if (madeFor !== purposeOf(asked)) {
     throw noCursor('was given out for other filters or another order: begin again without it');
   }
   const read = place.safeParse(rest);
   if (!read.success) throw noCursor('is not one that this list gave out');
   return read.data;
-}
-
-function decode(cursor: string): string[] | undefined {
-  try {
-    return z.array(z.string()).parse(JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8')));
-  } catch {
-    return undefined;
-  }
 }
 
 function noCursor(why: string): ServiceError {

@@ -3,9 +3,10 @@
 import { v7 as uuidV7 } from 'uuid';
 import type { Transaction } from '../db/connect.ts';
 import { type DeliveryFilter, findDeliveryIds, measureDeliveries } from '../db/find-deliveries.ts';
-import { isLockTimeout, limitLockWaits } from '../db/replay-deliveries.ts';
+import { limitLockWaits } from '../db/replay-deliveries.ts';
 import { changeReplay, lockReplay, type ReplayRow, recordReplay } from '../db/replays.ts';
 import type { ReplayState } from '../db/schema-operations.ts';
+import { isLockTimeout } from '../db/trouble.ts';
 import { ServiceError } from '../errors.ts';
 import {
   addCounts,
