@@ -1,23 +1,13 @@
 // The doctor says before traffic comes what would go wrong, and how to mend it.
 import { randomBytes, randomUUID } from 'node:crypto';
-import { afterEach, expect, test } from 'vitest';
-import { operatorOf } from '../support/operator.ts';
+import { expect, test } from 'vitest';
+import { operatorOf, useServices } from '../support/operator.ts';
 import { startRedis } from '../support/redis-server.ts';
-import { startTestService, type TestServiceOptions, verdictPayload } from '../support/service.ts';
+import { verdictPayload } from '../support/service.ts';
 import { until } from '../support/until.ts';
 import { startTogether } from '../support/vendor.ts';
 
-const started: { stop(): Promise<void> }[] = [];
-afterEach(async () => {
-  for (const each of started.splice(0).reverse()) await each.stop();
-});
-
-async function start(options: TestServiceOptions = {}) {
-  const service = await startTestService(options);
-  started.push(service);
-  const status = async () => (await service.get('/v1/ops/status')).body;
-  return { ...service, ...operatorOf(service.url), status };
-}
+const { start, stopAfterTest } = useServices();
 const why = 'a test';
 type Problem = { level: string; message: string; advice: string | null };
 
@@ -30,7 +20,7 @@ const findingsOf = (body: {
 
 test('finds nothing to mend in a service that is well, and its probe goes all the way', async () => {
   const together = await startTogether();
-  started.push(together);
+  stopAfterTest(together);
   const operator = operatorOf(together.service.url);
   await operator.ops('POST', '/keys', { name: 'a', role: 'reader', why });
   const { body } = await operator.ops('POST', '/doctor', { why: 'before go-live', probe: false });
@@ -61,7 +51,7 @@ test('finds nothing to mend in a service that is well, and its probe goes all th
 
 test('names what is wrong with an address, a key, a Redis, and how to mend it', async () => {
   const redis = await startRedis();
-  started.push(redis);
+  stopAfterTest(redis);
   const { Redis } = await import('ioredis');
   const client = new Redis(redis.url);
   await client.config('SET', 'maxmemory-policy', 'allkeys-lru');
@@ -106,7 +96,7 @@ test.each([
   'tells that %s is configured where iLive answers to %s',
   async (configured, served, level, message) => {
     const together = await startTogether({ dialect: configured, vendor: { served: [served] } });
-    started.push(together);
+    stopAfterTest(together);
     const { body } = await operatorOf(together.service.url).ops('POST', '/doctor', { why, probe: false });
     const dialect = body.findings.find(({ check }: { check: string }) => check === 'dialect');
     expect(dialect).toMatchObject({ level, message, advice: `set ILIVE_DIALECT=${served}` });

@@ -1,24 +1,20 @@
 // What is refused can be seen, read, admitted and purged, each by whoever may.
 import { randomBytes } from 'node:crypto';
-import { afterEach, expect, test } from 'vitest';
-import { operatorOf } from '../support/operator.ts';
-import { secret, startTestService, type TestServiceOptions, verdictPayload } from '../support/service.ts';
+import { expect, test } from 'vitest';
+import { useServices } from '../support/operator.ts';
+import { secret, type TestServiceOptions, verdictPayload } from '../support/service.ts';
 import { until } from '../support/until.ts';
-
-const started: { stop(): Promise<void> }[] = [];
-afterEach(async () => {
-  for (const each of started.splice(0).reverse()) await each.stop();
-});
 
 const byAccount = JSON.stringify({ acme: ['whsec_acme_secret'] });
 const wrongSecret = 'whsec_wrong';
 
+const services = useServices();
+
 async function start(options: TestServiceOptions = {}) {
-  const service = await startTestService({
+  const service = await services.start({
     ...options,
     env: { ILIVE_WEBHOOK_SECRETS_BY_ACCOUNT: byAccount, ...options.env },
   });
-  started.push(service);
   const kept = async (count: number) =>
     until(
       async () => {
@@ -27,7 +23,7 @@ async function start(options: TestServiceOptions = {}) {
       },
       { describe: `${count} refusals are kept` },
     );
-  return { ...service, ...operatorOf(service.url), kept };
+  return { ...service, kept };
 }
 
 test('each is listed with its reason, and found by every filter', async () => {

@@ -1,21 +1,12 @@
 // What is replayed is chosen by ids or by the very filter that lists take, and much of it only after a confirmation.
 import { randomUUID } from 'node:crypto';
-import { afterEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { deliverAllKinds } from '../support/all-kinds.ts';
-import { operatorOf } from '../support/operator.ts';
+import { useServices } from '../support/operator.ts';
 import { ignoring, replay, why } from '../support/replay.ts';
-import { startTestService, type TestServiceOptions, verdictPayload } from '../support/service.ts';
+import { verdictPayload } from '../support/service.ts';
 
-const started: { stop(): Promise<void> }[] = [];
-afterEach(async () => {
-  for (const each of started.splice(0).reverse()) await each.stop();
-});
-
-async function start(options: TestServiceOptions = {}) {
-  const service = await startTestService(options);
-  started.push(service);
-  return { ...service, ...operatorOf(service.url) };
-}
+const { start } = useServices();
 
 test('what is replayed is found by every field of the filter, and by ids', async () => {
   const service = await start({ env: ignoring });

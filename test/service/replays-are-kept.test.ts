@@ -1,21 +1,12 @@
 // A replay is there for whoever asks later: as it was asked for, with what came of it, whether or not a worker was there,
 // and what an operator looked at or tried is in the audit.
-import { afterEach, expect, test } from 'vitest';
-import { operatorOf } from '../support/operator.ts';
+import { expect, test } from 'vitest';
+import { useServices } from '../support/operator.ts';
 import { over, why } from '../support/replay.ts';
-import { startTestService, type TestServiceOptions, verdictPayload } from '../support/service.ts';
+import { verdictPayload } from '../support/service.ts';
 import { until } from '../support/until.ts';
 
-const started: { stop(): Promise<void> }[] = [];
-afterEach(async () => {
-  for (const each of started.splice(0).reverse()) await each.stop();
-});
-
-async function start(options: TestServiceOptions = {}) {
-  const service = await startTestService(options);
-  started.push(service);
-  return { ...service, ...operatorOf(service.url) };
-}
+const { start } = useServices();
 
 test('one that is begun while no worker is there is gone on with once one is, and shown as it was asked for', async () => {
   const service = await start();

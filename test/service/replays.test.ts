@@ -1,23 +1,14 @@
 // Stored deliveries are processed again: what is right stays as it is, what is missing is made, and an operator sees
 // beforehand exactly what would change.
 import { randomUUID } from 'node:crypto';
-import { afterEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { deliverAllKinds, dump } from '../support/all-kinds.ts';
-import { operatorOf } from '../support/operator.ts';
-import { ignoring, over, replay, why } from '../support/replay.ts';
-import { startTestService, type TestServiceOptions, verdictPayload } from '../support/service.ts';
+import { useServices } from '../support/operator.ts';
+import { ignoring, replay, why } from '../support/replay.ts';
+import { verdictPayload } from '../support/service.ts';
 import { until } from '../support/until.ts';
 
-const started: { stop(): Promise<void> }[] = [];
-afterEach(async () => {
-  for (const each of started.splice(0).reverse()) await each.stop();
-});
-
-async function start(options: TestServiceOptions = {}) {
-  const service = await startTestService(options);
-  started.push(service);
-  return { ...service, ...operatorOf(service.url) };
-}
+const { start } = useServices();
 
 test('replaying everything that is finished changes no row', async () => {
   const service = await start({ env: ignoring });
@@ -37,45 +28,6 @@ test('replaying everything that is finished changes no row', async () => {
   expect(await dump(service.db)).toEqual(before);
   await replay(service, { filter: {} });
   expect(await dump(service.db)).toEqual(before);
-});
-
-test('a hint is not asked about again, and a confirmation not asked for again', async () => {
-  const service = await start({
-    env: {
-      CONFIRM: 'always',
-      ILIVE_API_KEY: 'iksk_none',
-      ILIVE_API_URL: 'http://127.0.0.1:1',
-      PULL_INTERVAL_MS: '60000',
-    },
-  });
-  await service.deliver(verdictPayload());
-  await service.settled();
-  await service.db.query({ text: 'update sessions set next_pull_at = null' });
-  const before = await dump(service.db);
-  await replay(service, { filter: {} });
-  expect(await dump(service.db)).toEqual(before);
-});
-
-test('rows that were lost are made again', async () => {
-  const service = await start({ env: ignoring });
-  await deliverAllKinds(service);
-  const kept = await dump(service.db);
-  for (const table of ['observations', 'sessions', 'face_matches']) {
-    await service.db.query({ text: `delete from ${table}` });
-  }
-  const done = await replay(service, { filter: {} });
-  expect(done.changes.sessions.created).toBe(kept.sessions?.length);
-  const after = await dump(service.db);
-  expect(after.deliveries).toEqual(kept.deliveries);
-  expect(after.compliance_alerts).toEqual(kept.compliance_alerts);
-  const states = async () =>
-    service.db.query({ text: 'select state, verdict, count(*) from sessions group by 1, 2 order by 1, 2' });
-  expect(await states()).toEqual([
-    { state: 'disputed', verdict: 'fail', count: '1' },
-    { state: 'expected', verdict: null, count: '2' },
-    { state: 'settled', verdict: 'pass', count: '1' },
-  ]);
-  expect(after.observations).toHaveLength(kept.observations?.length ?? 0);
 });
 
 test('guarantee 14: a dry run on parked deliveries of a kind that is learnt lists exactly what the real run then creates', async () => {
@@ -172,19 +124,4 @@ test('a replay is paused, resumed and cancelled, and the audit has it', async ()
       'replays.resume conflict',
     ]),
   );
-});
-
-test('a replay whose worker is gone is taken over once the lease is over, and counts each delivery once', async () => {
-  const service = await start({ env: { REPLAY_MAX_PER_SECOND: '5000' } });
-  for (let count = 0; count < 30; count += 1) await service.deliver(verdictPayload());
-  await service.settled();
-  const ids = await service.db.query<{ id: string }>({ text: 'select id from deliveries order by id' });
-  // As a worker leaves it that dies behind the tenth delivery.
-  const id = '01990000-0000-7000-8000-00000000abcd';
-  await service.db.query({
-    text: `insert into replays (id, state, filter, created_at, created_by, why, matching, up_to, after, replayed, lease_until)
-           values ($1, 'running', '{}', now(), 'night', 'x', 30, $2, $3, 10, now() + interval '2 seconds')`,
-    values: [id, ids.at(-1)?.id, ids[9]?.id],
-  });
-  expect(await over(service, id)).toMatchObject({ state: 'done', replayed: 30, matching: 30 });
 });

@@ -4,33 +4,25 @@
 import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { Log } from '../../src/log.ts';
-import { operatorOf } from '../support/operator.ts';
-import { secret, startTestService, type TestServiceOptions, verdictPayload } from '../support/service.ts';
+import { type OperatedService, useServices } from '../support/operator.ts';
+import { secret, type TestServiceOptions, verdictPayload } from '../support/service.ts';
 import { until } from '../support/until.ts';
-
-const started: { stop(): Promise<void> }[] = [];
-afterEach(async () => {
-  for (const each of started.splice(0).reverse()) await each.stop();
-});
 
 const encryption = { ENCRYPTION_KEYS: `k1:${randomBytes(32).toString('base64')}` };
 const newSecret = 'whsec_the_next_one';
 const why = 'yearly';
 
-async function start(options: TestServiceOptions = {}) {
-  const service = await startTestService({ ...options, env: { ...encryption, ...options.env } });
-  started.push(service);
-  return { ...service, ...operatorOf(service.url) };
-}
-type Started = Awaited<ReturnType<typeof start>>;
+const services = useServices();
+const start = (options: TestServiceOptions = {}) =>
+  services.start({ ...options, env: { ...encryption, ...options.env } });
 
-const statesOf = async (service: Started) => {
+const statesOf = async (service: OperatedService) => {
   const { data } = (await service.get('/v1/ops/secrets')).body;
   return data.map(({ name, state }: { name: string; state: string }) => `${name.slice(0, 11)} ${state}`);
 };
-const takes = (service: Started, with_: string) =>
+const takes = (service: OperatedService, with_: string) =>
   until(async () => (await service.deliver(verdictPayload(), { secret: with_ })).status === 202, {
     deadlineMs: 5_000,
     describe: 'the secret is taken',
@@ -146,7 +138,8 @@ test('guarantee 17: that a secret matched before it was taken out of the environ
   const service = await start({ databaseUrl });
   await service.ops('POST', '/secrets/begin-rotation', { name: 'mistyped', secret: newSecret, why });
   expect(await statesOf(service)).toEqual(['environment retired', 'environment retiring', 'mistyped active']);
-  const finish = (with_: Started) => with_.ops('POST', '/secrets/finish-rotation', { why, quiet_seconds: 1 });
+  const finish = (with_: OperatedService) =>
+    with_.ops('POST', '/secrets/finish-rotation', { why, quiet_seconds: 1 });
   // Well after what another process has yet to write down: nothing but the new one's silence is in the way.
   await service.db.query({
     text: `update webhook_secrets set retiring_at = retiring_at - interval '1 minute' where retiring_at is not null`,

@@ -1,28 +1,13 @@
 // One look says what is wrong and what to do about it; a pause holds and is resumed.
 import { randomUUID } from 'node:crypto';
-import { afterEach, describe, expect, test } from 'vitest';
-import { operatorOf } from '../support/operator.ts';
+import { describe, expect, test } from 'vitest';
+import { type OperatedService, operatorOf, useServices } from '../support/operator.ts';
 import { startRedis } from '../support/redis-server.ts';
-import {
-  queueBackends,
-  startTestService,
-  type TestServiceOptions,
-  verdictPayload,
-} from '../support/service.ts';
+import { queueBackends, verdictPayload } from '../support/service.ts';
 import { until } from '../support/until.ts';
 import { startTogether } from '../support/vendor.ts';
 
-const started: { stop(): Promise<void> }[] = [];
-afterEach(async () => {
-  for (const each of started.splice(0).reverse()) await each.stop();
-});
-
-async function start(options: TestServiceOptions = {}) {
-  const service = await startTestService(options);
-  started.push(service);
-  const status = async () => (await service.get('/v1/ops/status')).body;
-  return { ...service, ...operatorOf(service.url), status };
-}
+const { start, stopAfterTest } = useServices();
 const why = 'a test';
 /** Resolves once the process at `url` holds still what was paused. */
 const holds = (url: string, what: string) =>
@@ -132,12 +117,12 @@ test('what was refused is told until it is admitted or let go, with the next ste
   const wrong = await start({ env: { ILIVE_WEBHOOK_SECRETS: 'whsec_mistyped' } });
   for (let count = 0; count < 3; count += 1) await wrong.deliver(verdictPayload());
   await wrong.deliver(verdictPayload(), { secret: 'a stranger' });
-  const problemOf = async (service: { status: typeof wrong.status }) => {
+  const problemOf = async (service: Pick<OperatedService, 'status'>) => {
     const { problems, refusals } = await service.status();
     expect(refusals.undiagnosed).toBe(refusals.refused - sum(refusals.diagnoses));
     return (problems as Problem[]).find(({ message }) => /undecided/.test(message));
   };
-  const told = (service: typeof wrong, wanted: Partial<Problem>) =>
+  const told = (service: OperatedService, wanted: Partial<Problem>) =>
     until(
       async () => {
         const seen = await problemOf(service);
@@ -177,7 +162,7 @@ test('what was refused is told until it is admitted or let go, with the next ste
 
 test('a Redis that is gone is a warning: the sweep does its work', async () => {
   const redis = await startRedis();
-  started.push(redis);
+  stopAfterTest(redis);
   const queue = { REDIS_URL: redis.url, QUEUE_PREFIX: `t-${randomUUID()}` };
   // Nothing is in flight, so at the end there is nothing to wait for with a queue that is gone.
   const service = await start({ env: { ...queue, SHUTDOWN_GRACE_SECONDS: '1' } });
@@ -210,7 +195,7 @@ test('a pause of pulling asks nothing of iLive until it is resumed', async () =>
   const together = await startTogether({
     vendor: { webhooks: { drop: 1 }, sessions: { medianSeconds: 25, spread: 0.1, abandonedShare: 0 } },
   });
-  started.push(together);
+  stopAfterTest(together);
   const operator = operatorOf(together.service.url);
   await operator.ops('POST', '/pause', { what: 'pulling', why });
   await holds(together.service.url, 'pulling');

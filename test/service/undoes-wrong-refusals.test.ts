@@ -1,24 +1,15 @@
 // A wrong refusal can be undone: what was refused for a reason of ours is kept, explained, and let in once it is proven.
 // The vendor is the simulator where its answers matter; elsewhere deliveries are signed by the code that verifies them.
 import { randomUUID } from 'node:crypto';
-import { afterEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { parseTemplate, sign, signingKey } from '../../src/ilive/signature.ts';
 import { startNewlineProxy } from '../support/newline-proxy.ts';
-import { type Operator, operatorOf } from '../support/operator.ts';
-import { secret, startTestService, type TestService, verdictPayload } from '../support/service.ts';
+import { type Operator, operatorOf, useServices } from '../support/operator.ts';
+import { secret, type TestService, verdictPayload } from '../support/service.ts';
 import { until } from '../support/until.ts';
 import { startTogether } from '../support/vendor.ts';
 
-const started: { stop(): Promise<void> }[] = [];
-afterEach(async () => {
-  for (const each of started.splice(0).reverse()) await each.stop();
-});
-
-async function start(options: Parameters<typeof startTestService>[0] = {}): Promise<TestService & Operator> {
-  const service = await startTestService(options);
-  started.push(service);
-  return { ...service, ...operatorOf(service.url) };
-}
+const { start, stopAfterTest } = useServices();
 
 const count = 300;
 const payloads = () => Array.from({ length: count }, () => verdictPayload());
@@ -154,11 +145,11 @@ test('guarantee 13: 300 deliveries to which a proxy appended a newline are admit
     vendor: { sessions: { medianSeconds: 25, spread: 0.5, abandonedShare: 0 } },
     between: async (route) => {
       const proxy = await startNewlineProxy(route);
-      started.push(proxy);
+      stopAfterTest(proxy);
       return proxy.url;
     },
   });
-  started.push(together);
+  stopAfterTest(together);
   const service = { ...together.service, ...operatorOf(together.service.url) };
   const sessions = await together.create(count);
   await refusedBecomes(service, count);

@@ -1,9 +1,45 @@
 // Asking `/v1/ops` as an operator would.
-import { apiKey, type Sent } from './service.ts';
+import { afterEach } from 'vitest';
+import { apiKey, type Sent, startTestService, type TestService, type TestServiceOptions } from './service.ts';
 
 export interface Operator {
   /** Sends `body` to `/v1/ops<path>` with the key given, else one of role admin. */
   ops(method: 'GET' | 'POST', path: string, body?: object, key?: string): Promise<Sent>;
+}
+
+export interface OperatedService extends TestService, Operator {
+  /** What `/v1/ops/status` says. */
+  status(): Promise<Sent['body']>;
+}
+
+export interface Services {
+  /** Starts one, which is stopped after the test. */
+  start(options?: TestServiceOptions): Promise<OperatedService>;
+  /** What else is to be stopped after the test: what was started last, first. */
+  stopAfterTest(started: { stop(): Promise<void> }): void;
+}
+
+/** To be called once, at the top of a test file whose tests start services of their own. */
+export function useServices(): Services {
+  const started: { stop(): Promise<void> }[] = [];
+  afterEach(async () => {
+    for (const each of started.splice(0).reverse()) await each.stop();
+  });
+  return {
+    start: async (options) => {
+      const service = await startOperated(options);
+      started.push(service);
+      return service;
+    },
+    stopAfterTest: (other) => void started.push(other),
+  };
+}
+
+/** Starts one that the caller must `stop`. */
+export async function startOperated(options: TestServiceOptions = {}): Promise<OperatedService> {
+  const service = await startTestService(options);
+  const status = async () => (await service.get('/v1/ops/status')).body;
+  return { ...service, ...operatorOf(service.url), status };
 }
 
 export function operatorOf(url: string): Operator {
