@@ -1,32 +1,26 @@
 // What operators did is kept so that nobody can change it unseen.
 import { randomBytes } from 'node:crypto';
-import { afterEach, describe, expect, test } from 'vitest';
-import { operatorOf } from '../support/operator.ts';
-import { startTestService } from '../support/service.ts';
-
-const started: { stop(): Promise<void> }[] = [];
-afterEach(async () => {
-  for (const each of started.splice(0).reverse()) await each.stop();
-});
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { type OperatedService, startOperated, useServices } from '../support/operator.ts';
 
 const encryption = { ENCRYPTION_KEYS: `k1:${randomBytes(32).toString('base64')}` };
 
-async function start(env: Record<string, string> = {}) {
-  const service = await startTestService({ env });
-  started.push(service);
-  const { ops } = operatorOf(service.url);
-  const verify = async () => (await ops('GET', '/audit/verification')).body;
+const services = useServices();
+const start = async (env: Record<string, string> = {}) => examine(await services.start({ env }));
+
+function examine(service: OperatedService) {
+  const verify = async () => (await service.ops('GET', '/audit/verification')).body;
   // As somebody does who owns the database.
   const tamper = async (...statements: string[]) => {
     await service.db.query({ text: 'alter table audit_entries disable trigger all' });
     for (const text of statements) await service.db.query({ text });
     return (await verify()).flaws as { seq: number; flaw: string }[];
   };
-  return { ...service, ops, verify, tamper };
+  return { ...service, verify, tamper };
 }
-type Started = Awaited<ReturnType<typeof start>>;
+type Examined = ReturnType<typeof examine>;
 
-async function act(service: Started, count: number): Promise<void> {
+async function act(service: OperatedService, count: number): Promise<void> {
   for (let index = 0; index < count; index += 1) {
     await service.ops('POST', '/pause', { what: 'pulling', why: `entry ${index + 1}` });
   }
@@ -37,10 +31,33 @@ const both = [
   ['with an encryption key', encryption],
 ] as const;
 
+const chain = ['audit_entries', 'audit_head'];
+
+async function keep({ db }: OperatedService): Promise<void> {
+  for (const table of chain) await db.query({ text: `create table kept_${table} as table ${table}` });
+}
+
+async function putBack({ db }: OperatedService): Promise<void> {
+  for (const table of chain) {
+    await db.query({ text: `alter table ${table} disable trigger all` });
+    await db.query({ text: `truncate ${table}` });
+    await db.query({ text: `insert into ${table} table kept_${table}` });
+    await db.query({ text: `alter table ${table} enable trigger all` });
+  }
+}
+
 describe.each(both)('%s', (_what, env) => {
-  test('guarantee 16: each column of any entry, changed, names that entry', async () => {
-    const service = await start(env);
+  // Five entries are written once, and each test begins with them as they were.
+  let service: Examined;
+  beforeAll(async () => {
+    service = examine(await startOperated({ env }));
     await act(service, 5);
+    await keep(service);
+  });
+  afterAll(() => service?.stop());
+  beforeEach(() => putBack(service));
+
+  test('guarantee 16: each column of any entry, changed, names that entry', async () => {
     expect(await service.verify()).toMatchObject({ is_whole: true, entries: 5, flaws: [], head: { seq: 5 } });
     const columns: Record<string, string> = {
       at: `at + interval '1 second'`,
@@ -56,16 +73,13 @@ describe.each(both)('%s', (_what, env) => {
       hash: `'\\x00'`,
     };
     for (const [column, value] of Object.entries(columns)) {
-      await service.db.query({ text: 'drop table if exists kept' });
-      await service.db.query({ text: 'create table kept as table audit_entries' });
       const flaws = await service.tamper(`update audit_entries set ${column} = ${value} where seq = 3`);
       expect({ column, named: flaws.map(({ seq }) => seq) }).toEqual({
         column,
         named: expect.arrayContaining([3]),
       });
       expect(flaws.every(({ seq }) => seq === 3 || seq === 4)).toBe(true);
-      await service.db.query({ text: 'truncate audit_entries' });
-      await service.db.query({ text: 'insert into audit_entries table kept' });
+      await putBack(service);
     }
     expect((await service.verify()).is_whole).toBe(true);
   });
@@ -77,40 +91,33 @@ describe.each(both)('%s', (_what, env) => {
     ['two', 'seq in (2, 3)', [2, 3]],
     ['all', 'true', [1, 2, 3, 4, 5]],
   ])('%s, deleted, is named as missing', async (_which, where, missing) => {
-    const service = await start(env);
-    await act(service, 5);
     const flaws = await service.tamper(`delete from audit_entries where ${where}`);
     expect(flaws).toEqual(missing.map((seq) => ({ seq, flaw: 'missing' })));
   });
 
   test('two that are swapped are both named, by number and by content', async () => {
-    const numbers = await start(env);
-    await act(numbers, 5);
-    const swapped = await numbers.tamper(
+    const swapped = await service.tamper(
       'update audit_entries set seq = 99 where seq = 2',
       'update audit_entries set seq = 2 where seq = 4',
       'update audit_entries set seq = 4 where seq = 99',
     );
     expect(swapped.map(({ seq }) => seq)).toEqual(expect.arrayContaining([2, 4]));
-    const contents = await start(env);
-    await act(contents, 5);
-    const flaws = await contents.tamper(`
+    await putBack(service);
+    const flaws = await service.tamper(`
       update audit_entries a set why = b.why, at = b.at, hash = b.hash, previous_hash = b.previous_hash
       from audit_entries b where (a.seq, b.seq) in ((2, 4), (4, 2))`);
     expect(flaws.map(({ seq }) => seq)).toEqual(expect.arrayContaining([2, 4]));
   });
 
   test('one that was put in, and a head that was changed or taken away, show', async () => {
-    const service = await start(env);
-    await act(service, 3);
-    const insertion = `insert into audit_entries select 4, at, actor, role, address, action, 'forged', details, rows, outcome,
-      key_id, hash, previous_hash from audit_entries where seq = 3`;
-    expect((await service.tamper(insertion)).map(({ seq }) => seq)).toContain(4);
-    expect(await service.tamper('delete from audit_entries where seq = 4')).toEqual([]);
+    const insertion = `insert into audit_entries select 6, at, actor, role, address, action, 'forged', details, rows, outcome,
+      key_id, hash, previous_hash from audit_entries where seq = 5`;
+    expect((await service.tamper(insertion)).map(({ seq }) => seq)).toContain(6);
+    expect(await service.tamper('delete from audit_entries where seq = 6')).toEqual([]);
     const moved = await service.tamper(
-      'update audit_head set seq = 2, hash = (select hash from audit_entries where seq = 2)',
+      'update audit_head set seq = 4, hash = (select hash from audit_entries where seq = 4)',
     );
-    expect(moved).toEqual([{ seq: 3, flaw: 'changed' }]);
+    expect(moved).toEqual([{ seq: 5, flaw: 'changed' }]);
     expect(await service.tamper('delete from audit_head')).toContainEqual({ seq: 0, flaw: 'missing' });
   });
 });
@@ -163,10 +170,8 @@ test('a key that is configured later has the audit hang on it from the next star
   const before = await start();
   await act(before, 2);
   expect(await before.verify()).toMatchObject({ is_whole: true, keyed_from: null });
-  const after = await startTestService({ env: encryption, databaseUrl: before.databaseUrl });
-  started.push(after);
-  const { body } = await operatorOf(after.url).ops('GET', '/audit/verification');
-  expect(body).toMatchObject({ is_whole: true, entries: 3, keyed_from: 3 });
+  const after = examine(await services.start({ env: encryption, databaseUrl: before.databaseUrl }));
+  expect(await after.verify()).toMatchObject({ is_whole: true, entries: 3, keyed_from: 3 });
 });
 
 test('the database itself refuses to change or delete an entry', async () => {
