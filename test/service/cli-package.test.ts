@@ -6,13 +6,12 @@ import { createRequire } from 'node:module';
 import os from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startVendorApi } from '../../src/simulator/api.ts';
-import { createTestDatabase } from '../support/database.ts';
-import { apiKey, secret, startTestService, verdictPayload } from '../support/service.ts';
+import { apiKey, startTestService, verdictPayload } from '../support/service.ts';
 import { root } from '../support/source-tree.ts';
 import { until } from '../support/until.ts';
-import { runCli, startCli } from './cli-process.ts';
+import { startAskAndStop } from './cli-process.ts';
 
 const run = promisify(execFile);
 const compiler = path.join(
@@ -109,30 +108,8 @@ test('the example onboarding follows what changes across a restart of the servic
 });
 
 test('the command starts the service, which finds its migrations, and asks it', async () => {
-  const database = await createTestDatabase(inject('postgresUrl'));
-  const env = {
-    DATABASE_URL: database.url,
-    HOST: '127.0.0.1',
-    PORT: '0',
-    ILIVE_WEBHOOK_SECRETS: secret,
-    BOOTSTRAP_API_KEY: apiKey,
-  };
-  const child = startCli(['start'], env, folder, command);
-  const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
-  try {
-    let log = '';
-    child.stdout?.on('data', (chunk) => {
-      log += chunk;
-    });
-    const url = await until(() => /"address":"([^"]+)"/.exec(log)?.[1], { deadlineMs: 30_000 });
-    const asking = { ILIVE_WEBHOOKS_URL: url, ILIVE_WEBHOOKS_API_KEY: apiKey };
-    const counted = await runCli(['completeness'], { env: asking, program: command });
-    expect(counted).toMatchObject({ code: 0, err: '', out: expect.stringContaining('It adds up.') });
-    child.kill('SIGTERM');
-    expect(await ended).toBe(0);
-  } finally {
-    child.kill('SIGTERM'); // not harder: it would leave the service behind
-    await ended;
-    await database.drop();
-  }
+  expect(await startAskAndStop(folder, command)).toMatchObject({
+    counted: { code: 0, err: '', out: expect.stringContaining('It adds up.') },
+    exitCode: 0,
+  });
 });

@@ -3,7 +3,11 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import os from 'node:os';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
+import { inject } from 'vitest';
+import { createTestDatabase } from '../support/database.ts';
+import { apiKey, secret } from '../support/service.ts';
 import { root } from '../support/source-tree.ts';
+import { until } from '../support/until.ts';
 
 export interface Ran {
   readonly code: number | null;
@@ -40,4 +44,37 @@ export async function runCli(
   child.stdin.end(input);
   const [out, err, code] = await Promise.all([text(child.stdout), text(child.stderr), ended]);
   return { code, out, err };
+}
+
+/** Has `start` run a service on a database of its own, asks that once, and stops it with SIGTERM: what came of both. */
+export async function startAskAndStop(
+  cwd: string,
+  program?: string,
+): Promise<{ counted: Ran; exitCode: number | null }> {
+  const database = await createTestDatabase(inject('postgresUrl'));
+  const env = {
+    DATABASE_URL: database.url,
+    HOST: '127.0.0.1',
+    PORT: '0',
+    ILIVE_WEBHOOK_SECRETS: secret,
+    BOOTSTRAP_API_KEY: apiKey,
+    SHUTDOWN_DELAY_SECONDS: '0', // nothing stands in front of it
+  };
+  const child = startCli(['start'], env, cwd, program);
+  const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
+  try {
+    let log = '';
+    child.stdout?.on('data', (chunk) => {
+      log += chunk;
+    });
+    const url = await until(() => /"address":"([^"]+)"/.exec(log)?.[1], { deadlineMs: 30_000 });
+    const asking = { ILIVE_WEBHOOKS_URL: url, ILIVE_WEBHOOKS_API_KEY: apiKey };
+    const counted = await runCli(['completeness'], { env: asking, ...(program && { program }) });
+    child.kill('SIGTERM');
+    return { counted, exitCode: await ended };
+  } finally {
+    child.kill('SIGTERM'); // not harder: it would leave the service behind
+    await ended;
+    await database.drop();
+  }
 }

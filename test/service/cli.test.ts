@@ -4,12 +4,10 @@ import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
-import { createTestDatabase } from '../support/database.ts';
-import { apiKey, secret, verdictPayload } from '../support/service.ts';
-import { until } from '../support/until.ts';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { apiKey, verdictPayload } from '../support/service.ts';
 import { startTogether, type Together } from '../support/vendor.ts';
-import { type Ran, runCli, startCli } from './cli-process.ts';
+import { type Ran, runCli, startAskAndStop } from './cli-process.ts';
 
 let together: Together;
 let folder: string;
@@ -196,31 +194,7 @@ test('--version and --help need neither key nor service', async () => {
 
 describe('start', () => {
   test('runs the service until SIGTERM, and ends with its exit code', async () => {
-    const database = await createTestDatabase(inject('postgresUrl'));
-    const env = {
-      DATABASE_URL: database.url,
-      HOST: '127.0.0.1',
-      PORT: '0',
-      ILIVE_WEBHOOK_SECRETS: secret,
-      BOOTSTRAP_API_KEY: apiKey,
-    };
-    const child = startCli(['start'], env, folder);
-    const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
-    try {
-      let log = '';
-      child.stdout?.on('data', (chunk) => {
-        log += chunk;
-      });
-      const address = await until(() => /"address":"([^"]+)"/.exec(log)?.[1], { deadlineMs: 30_000 });
-      const counted = await cli(['completeness', '--url', address]);
-      expect(counted).toMatchObject(ok);
-      child.kill('SIGTERM');
-      expect(await ended).toBe(0);
-    } finally {
-      child.kill('SIGTERM'); // not harder: it would leave the service behind
-      await ended;
-      await database.drop();
-    }
+    expect(await startAskAndStop(folder)).toMatchObject({ counted: ok, exitCode: 0 });
   });
 
   test('tells what is wrong with the configuration, and exits as the service does', async () => {
