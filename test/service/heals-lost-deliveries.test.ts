@@ -120,7 +120,7 @@ test('guarantee 10: three workers at once ask about no session twice at a time a
   const together = await startTogether({
     speed: 15,
     vendor: {
-      sessions: { ...quick, spread: 1 },
+      sessions: quick,
       webhooks: { drop: 1 },
       limits,
       latency: { share: 1, ms: 1_000 },
