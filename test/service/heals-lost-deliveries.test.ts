@@ -36,7 +36,8 @@ async function expectTheVendorsVerdicts({ vendor, service }: Together): Promise<
   }
 }
 
-describe.each(dialects)('in the %s dialect', (dialect) => {
+// Mostly they wait for sessions to end, so they run side by side.
+describe.each(dialects)('in the %s dialect', { concurrent: true }, (dialect) => {
   test.each(queueBackends)(
     'guarantee 8: what its webhook did not bring, a pull brings; queue on %s',
     async (queue) => {
