@@ -78,8 +78,6 @@ export interface DueSession {
   readonly expiresAt: string | null;
   /** Counting the one that is now begun. */
   readonly pullAttempts: number;
-  /** Until when somebody waits for its verdict. */
-  readonly waitedUntil: string | null;
 }
 
 export interface TakeDueOptions {
@@ -112,7 +110,7 @@ export function takeDueSessions(db: Queries, options: TakeDueOptions): Promise<D
       update sessions s set pull_lease_until = $2, pulled_at = $1, pull_attempts = least(s.pull_attempts + 1, 30000)
       from due where s.session_id = due.session_id and s.account = due.account
       returning s.session_id as "sessionId", s.account, s.state, s.dialect, s.token, s.expires_at as "expiresAt",
-                s.pull_attempts as "pullAttempts", s.waited_until as "waitedUntil"`,
+                s.pull_attempts as "pullAttempts"`,
     values: [
       now.toISOString(),
       new Date(now.getTime() + leaseMs).toISOString(),
@@ -122,19 +120,37 @@ export function takeDueSessions(db: Queries, options: TakeDueOptions): Promise<D
   });
 }
 
-/** Gives a taken session back, to be asked about at `nextPullAt`, or no more. */
+export interface Release {
+  /** When to ask about it again; null for no more. */
+  readonly nextPullAt: Date | null;
+  /** The same where somebody has come to wait for it meanwhile. */
+  readonly waitedPullAt?: Date;
+  readonly isCounted: boolean;
+  readonly now: Date;
+}
+
+/** Gives a taken session back. Whoever had it asked about sooner while it was taken has his way. */
 export async function releaseSession(
   db: Queries,
   key: SessionKey,
-  { nextPullAt, isCounted }: { nextPullAt: Date | null; isCounted: boolean },
+  { nextPullAt, waitedPullAt, isCounted, now }: Release,
 ): Promise<void> {
   await db.query({
     name: 'release-session',
     text: `
-      update sessions set pull_lease_until = null, next_pull_at = $3,
+      update sessions set pull_lease_until = null,
+        next_pull_at = case when $3::timestamptz is not null then
+          least($3, case when next_pull_at > pulled_at then next_pull_at end, case when waited_until > $5 then $6::timestamptz end) end,
         pull_attempts = case when $4 then pull_attempts else greatest(pull_attempts - 1, 0) end
       where session_id = $1 and account = $2`,
-    values: [key.sessionId, key.account, nextPullAt?.toISOString() ?? null, isCounted],
+    values: [
+      key.sessionId,
+      key.account,
+      nextPullAt?.toISOString() ?? null,
+      isCounted,
+      now.toISOString(),
+      waitedPullAt?.toISOString() ?? null,
+    ],
   });
 }
 

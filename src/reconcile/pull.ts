@@ -149,7 +149,7 @@ async function waitForVendor(deps: PullDependencies, session: DueSession): Promi
   const endedAtMs = session.expiresAt === null ? now.getTime() : new Date(session.expiresAt).getTime();
   if (now.getTime() - endedAtMs > giveUpAfterMs) return end(deps, session, 'unrecoverable', 'not_answered');
   const nextPullAt = new Date(now.getTime() + vendorAwayRetryMs);
-  await releaseSession(deps.db, session, { nextPullAt, isCounted: false });
+  await releaseSession(deps.db, session, { nextPullAt, isCounted: false, now });
   return 'vendor_away';
 }
 
@@ -174,7 +174,7 @@ async function recordAnswer(deps: PullDependencies, session: DueSession, body: B
   // Released before the ring: processing ends the schedule, and must not be overtaken by us.
   const isKnown = (recorded?.isRepeat ?? false) && session.state !== 'expected';
   const recheckAt = isKnown ? null : new Date(receivedAt.getTime() + recheckMs);
-  await releaseSession(db, session, { nextPullAt: recheckAt, isCounted: true });
+  await releaseSession(db, session, { nextPullAt: recheckAt, isCounted: true, now: receivedAt });
   if (recorded !== undefined) await announce([recorded.id]);
   return 'verdict';
 }
@@ -185,15 +185,16 @@ async function askAgain(
   reason: EndedReason,
 ): Promise<PullOutcome> {
   const now = deps.now();
-  const isWaitedFor = session.waitedUntil !== null && new Date(session.waitedUntil) > now;
-  const next =
+  const nextIf = (isWaitedFor: boolean) =>
     session.expiresAt === null
       ? null
       : nextPullAt(now, session.pullAttempts, new Date(session.expiresAt), isWaitedFor);
-  if (next === null) {
+  const [next, waited] = [nextIf(false), nextIf(true)];
+  if (next === null || waited === null) {
     return end(deps, session, reason === 'never_finished' ? 'expired' : 'unrecoverable', reason);
   }
-  await releaseSession(deps.db, session, { nextPullAt: next, isCounted: true });
+  const release = { nextPullAt: next, waitedPullAt: waited, isCounted: true, now };
+  await releaseSession(deps.db, session, release);
   return 'pending';
 }
 

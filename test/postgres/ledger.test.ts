@@ -105,7 +105,11 @@ async function play(step: Step, owed: DeliveryId[]): Promise<void> {
         limit: 2,
       });
       for (const session of due)
-        await releaseSession(testDatabase.db, session, { nextPullAt: after(3), isCounted: true });
+        await releaseSession(testDatabase.db, session, {
+          nextPullAt: after(3),
+          isCounted: true,
+          now: after(2),
+        });
       return;
     }
     case 'expire':

@@ -239,7 +239,7 @@ async function rolledBack(
 async function ask(db: Database): Promise<void> {
   const now = new Date();
   const due = await takeDueSessions(db, { now, leaseMs: 1, lastChanceMs: 1, limit: 2 });
-  for (const session of due) await releaseSession(db, session, { nextPullAt: now, isCounted: true });
+  for (const session of due) await releaseSession(db, session, { nextPullAt: now, isCounted: true, now });
 }
 
 /** A session whose verdict is still on its way is given up; the verdict wins all the same. */

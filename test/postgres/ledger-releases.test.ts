@@ -1,0 +1,58 @@
+// A session that somebody asks for while iLive is being asked about it: what that one wanted is not forgotten with the answer.
+import { expect, test } from 'vitest';
+import { registerSession, releaseSession, takeDueSessions } from '../../src/db/ledger.ts';
+import { noteWaiting } from '../../src/db/waits.ts';
+import type { SessionId } from '../../src/events/event.ts';
+import { useTestDatabase } from '../support/test-database.ts';
+
+const database = useTestDatabase();
+const at = (seconds: number) => new Date(Date.UTC(2026, 3, 11, 9, 30, seconds));
+const later = { nextPullAt: at(60), waitedPullAt: at(15), isCounted: true, now: at(10) };
+
+/** Taken at second 0; tells, once it was given back, at which second it is asked about next. */
+async function take(sessionId: string) {
+  const { db } = database;
+  const key = { sessionId: sessionId as SessionId, account: 'default' };
+  const expected = { key, referenceId: null, dialect: 'reference', token: null } as const;
+  await registerSession(db, { ...expected, expiresAt: at(1_800), nextPullAt: at(0) }, at(-20));
+  const due = { now: at(0), leaseMs: 60_000, lastChanceMs: 0, limit: 100 };
+  expect((await takeDueSessions(db, due)).map((row) => row.sessionId)).toContain(sessionId);
+  const next = async () => {
+    const [row] = await db.query<{ next: string | null }>({
+      text: 'select next_pull_at as next from sessions where session_id = $1',
+      values: [sessionId],
+    });
+    const text = row?.next ?? null;
+    return text === null ? null : (new Date(text).getTime() - at(0).getTime()) / 1000;
+  };
+  return { db, key, expected, next };
+}
+
+test('nobody came meanwhile: by the schedule', async () => {
+  const { db, key, next } = await take('alone');
+  await releaseSession(db, key, later);
+  expect(await next()).toBe(60);
+});
+
+test('somebody came to wait for it: as soon as for one that was waited for before', async () => {
+  const { db, key, next } = await take('waited-for');
+  const waiting = { ...key, until: at(40), wantsConfirmation: false };
+  await noteWaiting(db, [waiting], { now: at(5), gapMs: 5_000 });
+  await releaseSession(db, key, later);
+  expect(await next()).toBe(15);
+});
+
+test('its registration came meanwhile, or a hint: when that wanted it', async () => {
+  const { db, key, expected, next } = await take('registered-again');
+  await registerSession(db, { ...expected, expiresAt: at(1_800), nextPullAt: at(12) }, at(5));
+  await releaseSession(db, key, later);
+  expect(await next()).toBe(12);
+});
+
+test('there is nothing more to ask about: no more, whoever waits', async () => {
+  const { db, key, next } = await take('known');
+  const waiting = { ...key, until: at(40), wantsConfirmation: false };
+  await noteWaiting(db, [waiting], { now: at(5), gapMs: 5_000 });
+  await releaseSession(db, key, { nextPullAt: null, isCounted: true, now: at(10) });
+  expect(await next()).toBeNull();
+});
