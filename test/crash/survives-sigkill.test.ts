@@ -2,25 +2,36 @@
 // real process with a Postgres of its own, and traffic goes on while it is killed.
 
 import { randomUUID } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest';
 import { deliver, queueBackends, verdictPayload } from '../support/service.ts';
 import { type ServiceProcess, startServiceProcess } from '../support/service-process.ts';
 import { expectAllSettled, startTraffic } from '../support/settled-traffic.ts';
 import { until } from '../support/until.ts';
 
+let madeDir: string;
 let dataDir: string;
 let running: ServiceProcess | undefined;
 
+const removeDir = (dir: string) => rm(dir, { recursive: true, force: true, maxRetries: 20, retryDelay: 200 });
+
+// One data folder is made, and each test begins with a copy, which takes a tenth of the time.
+beforeAll(async () => {
+  madeDir = await mkdtemp(join(tmpdir(), 'ilive-crash-made-'));
+  expect(await (await startServiceProcess({ DATA_DIR: madeDir })).end('SIGTERM')).toBe(0);
+});
+afterAll(() => removeDir(madeDir));
+
 beforeEach(async () => {
   dataDir = await mkdtemp(join(tmpdir(), 'ilive-crash-'));
+  await cp(madeDir, dataDir, { recursive: true, preserveTimestamps: true });
 });
 
 afterEach(async () => {
   await running?.end('SIGKILL');
-  await rm(dataDir, { recursive: true, force: true, maxRetries: 20, retryDelay: 200 });
+  await removeDir(dataDir);
 });
 
 describe.each(queueBackends)('with the queue on %s', (queue) => {
