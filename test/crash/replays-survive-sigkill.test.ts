@@ -53,11 +53,11 @@ test('guarantee 14: killed with SIGKILL in the middle, twice: each delivery is r
       const { replayed } = await seen();
       await until(async () => (await seen()).replayed > replayed + 300, limits);
       await running?.end('SIGKILL');
+      // The lease of the first runs out by itself, and what goes on then is killed in its turn; that lease need not be waited for.
+      if (kill > 1) await db.query({ text: 'update replays set lease_until = now()' });
       service = await start();
       expect((await seen()).state).toBe('running');
     }
-    const { replayed } = await seen();
-    await until(async () => (await seen()).replayed > replayed, limits);
     const done = await until(async () => {
       const replay = await seen();
       return replay.state === 'done' ? replay : undefined;
