@@ -119,7 +119,7 @@ function apiMetrics({ counter, histogram }: Makers) {
     ),
     readsMoved: counter(
       'ilive_replica_reads_moved_total',
-      'Reads that a replica broke off and the primary answered.',
+      'Reads that a replica broke off or was too busy for, and the primary answered.',
     ),
   };
 }
