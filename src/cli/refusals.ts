@@ -6,7 +6,7 @@ import { readId } from './id-operand.ts';
 import { listOptions, showList } from './list.ts';
 import { printBody, readBodyOptions, shownBody } from './print-body.ts';
 import { createAsk, readAnswer, serviceOptions } from './service-api.ts';
-import { renderFields, renderTime } from './table.ts';
+import { printable, renderFields, renderTime } from './table.ts';
 import { readTimes, timeOptions } from './time-option.ts';
 
 export const refusalFilterOptions = {
@@ -134,5 +134,5 @@ function printRefusal(row: z.infer<typeof refusal>, context: Context): void {
   // What was found out before it was admitted would read like something to do.
   if (row.delivery_id !== null) return;
   context.print(`\n${context.paint('dim', 'what would have matched')}`);
-  for (const finding of row.diagnosis?.findings ?? []) context.print(`  ${finding}`);
+  for (const finding of row.diagnosis?.findings ?? []) context.print(`  ${printable(finding)}`);
 }

@@ -9,7 +9,7 @@ import { deliveryFilterOptions, readDeliveryFilter } from './deliveries.ts';
 import { readIds } from './id-operand.ts';
 import { printReplay, shownReplay } from './replays.ts';
 import { type Ask, type Asked, createAsk, readAnswer, serviceOptions } from './service-api.ts';
-import { renderTable } from './table.ts';
+import { printable, renderTable } from './table.ts';
 import { readWhy, whyOption } from './why.ts';
 
 const rehearsal = z.object({
@@ -140,8 +140,9 @@ function printRehearsal(read: z.infer<typeof rehearsal>, context: Context): void
   print(`${counted(read.matching, 'delivery', 'matches', 'match')}; ${tried}, and nothing was changed.`);
   if (!read.is_complete) print(paint('yellow', 'More match than a dry run tries (REPLAY_DRY_RUN_MAX).'));
   if (outcomes.length > 0) print(`Afterwards they would be: ${outcomes.join(', ')}.`);
-  if (read.failed > 0) print(paint('red', `${read.failed} would fail; the last: ${read.detail}`));
-  else if (read.detail !== null) print(paint('yellow', read.detail));
+  if (read.failed > 0)
+    print(paint('red', `${read.failed} would fail; the last: ${printable(read.detail ?? '')}`));
+  else if (read.detail !== null) print(paint('yellow', printable(read.detail)));
   if (read.changes_count === 0) {
     print('No row would change.');
     return;
