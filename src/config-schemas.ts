@@ -40,6 +40,10 @@ export const url = (...schemes: string[]) =>
     .refine((text) => schemes.some((scheme) => text.startsWith(`${scheme}://`)), {
       message: `must start with ${schemes.map((scheme) => `${scheme}://`).join(' or ')}`,
     })
+    // The client would quote one that it cannot read, with its password.
+    .refine((text) => !/^rediss?:/.test(text) || URL.canParse(text), {
+      message: 'is no address; in a password #, / and @ are written as %23, %2F and %40',
+    })
     .transform((text) => new Secret(text));
 
 export const urlList = (...schemes: string[]) =>
