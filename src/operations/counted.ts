@@ -8,7 +8,7 @@ export function counted(
   ...verbs: readonly [] | readonly [string, string]
 ): string {
   const isOne = count === 1;
-  const named = isOne ? noun : noun.endsWith('y') ? `${noun.slice(0, -1)}ies` : `${noun}s`;
+  const named = isOne ? noun : /[^aeiou]y$/.test(noun) ? `${noun.slice(0, -1)}ies` : `${noun}s`;
   const verb = verbs.length === 0 ? '' : ` ${isOne ? verbs[0] : verbs[1]}`;
   return `${count} ${named}${verb}`;
 }
