@@ -3,8 +3,7 @@
 // those bring Node 24 along. It is plain JavaScript that Node 20 understands and imports nothing but Node itself,
 // because it is what runs before anything is installed. It depends on no install script: newer npm versions block them.
 import { spawn, spawnSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { existsSync, linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -12,7 +11,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 const root = path.resolve(import.meta.dirname ?? path.dirname(new URL(import.meta.url).pathname), '..');
 const modules = path.join(root, 'node_modules');
 const wantedMajor = 24;
+const lockFile = path.join(root, '.installing'); // outside node_modules, which npm removes
 const lockPollMs = 250;
+const lockTouchMs = 1_000;
+const lockStaleMs = 15_000;
+const terminalSignals = ['SIGINT', 'SIGHUP']; // npm gets them too
 const noticeMs = 30_000;
 const keptOutputChars = 20_000;
 
@@ -36,11 +39,11 @@ function fail(message, code = 1) {
 
 async function ensureInstalled() {
   if (isInstalled()) return;
-  const lockFile = await takeLock();
+  const release = await takeLock();
   try {
     if (!isInstalled()) await install(); // another run may have installed while we waited
   } finally {
-    rmSync(lockFile, { force: true });
+    release();
   }
 }
 
@@ -67,56 +70,45 @@ function readPackages(file) {
   }
 }
 
-/** One install at a time; the file stands outside node_modules, which npm removes, and in no place that git sees. */
+/**
+ * One install at a time. Who installs touches the file every second; a file that stays untouched was left by a run that was
+ * killed, whatever process ids say, here or in a container that shares the folder.
+ */
 async function takeLock() {
-  const place = createHash('sha256').update(root).digest('hex').slice(0, 16);
-  const file = path.join(os.tmpdir(), `ilive-install-${place}-${process.getuid?.() ?? 0}`);
-  let hasSpoken = false;
+  let seen;
+  let seenAt = 0;
   for (;;) {
     try {
-      writeFileSync(file, String(process.pid), { flag: 'wx' });
-      return file;
+      writeFileSync(lockFile, '', { flag: 'wx' });
+      return holdLock();
     } catch (error) {
       if (error.code !== 'EEXIST') throw error;
     }
-    const holder = readHolder(file);
-    if (holder !== undefined && !isAlive(holder)) {
-      removeStale(file, holder);
-      continue;
-    }
-    if (!hasSpoken) process.stderr.write('waiting for another run that installs the dependencies…\n');
-    hasSpoken = true;
+    if (seen === undefined)
+      process.stderr.write(`waiting for another run that installs the dependencies (${lockFile})…\n`);
+    const touched = statSync(lockFile, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+    if (touched !== seen) [seen, seenAt] = [touched, performance.now()];
+    if (performance.now() - seenAt > lockStaleMs) rmSync(lockFile, { force: true });
     await delay(lockPollMs);
   }
 }
 
-function readHolder(file) {
-  try {
-    return Number(readFileSync(file, 'utf8')) || undefined; // empty for the instant in which it is written
-  } catch {
-    return undefined;
-  }
-}
-
-function removeStale(file, holder) {
-  const aside = `${file}.${process.pid}`;
-  try {
-    renameSync(file, aside);
-    // Somebody else may have taken the lock between our look and our hand: then it goes back.
-    if (readHolder(aside) !== holder) linkSync(aside, file);
-  } catch {
-    // gone already, or taken anew: the caller looks again
-  }
-  rmSync(aside, { force: true });
-}
-
-function isAlive(pid) {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return error.code === 'EPERM';
-  }
+function holdLock() {
+  const touching = setInterval(() => {
+    const now = new Date();
+    if (existsSync(lockFile)) utimesSync(lockFile, now, now);
+  }, lockTouchMs);
+  const release = () => {
+    clearInterval(touching);
+    rmSync(lockFile, { force: true });
+    for (const signal of terminalSignals) process.off(signal, stop);
+  };
+  const stop = (signal) => {
+    release();
+    process.kill(process.pid, signal);
+  };
+  for (const signal of terminalSignals) process.on(signal, stop);
+  return release;
 }
 
 async function install() {

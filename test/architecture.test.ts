@@ -134,8 +134,19 @@ const house: House = {
     'trace-context': { mayImport: [], reason: groundReason },
     version: { mayImport: [], reason: groundReason },
     'steady-clock': { mayImport: [], reason: groundReason },
+    'file-lock': { mayImport: [], reason: groundReason },
   },
-  ground: ['errors', 'log', 'secret', 'cipher', 'backoff', 'metrics', 'trace-context', 'version'],
+  ground: [
+    'errors',
+    'log',
+    'secret',
+    'cipher',
+    'backoff',
+    'metrics',
+    'trace-context',
+    'version',
+    'file-lock',
+  ],
   owners: [
     {
       packages: ['pg', 'drizzle-orm'],

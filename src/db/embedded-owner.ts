@@ -1,20 +1,17 @@
-// Answers "who is using this data folder?" before anybody starts a Postgres on it. Live owners are refused, dead ones
-// forgotten, and a postmaster that outlived its owner is stopped. Process ids are reused, so a pid is believed only
-// together with the time its process started or with the command line it runs.
+// Answers "who is using this data folder?" before anybody starts a Postgres on it. A live owner is refused, and a postmaster
+// that outlived its owner is stopped. Process ids are reused, so a postmaster's is believed only together with the time its
+// process started or with the command line it runs.
 import { execFile } from 'node:child_process';
-import { link, readdir, readFile, readlink, rename, rm, writeFile } from 'node:fs/promises';
+import { readFile, readlink, rm, writeFile } from 'node:fs/promises';
+import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { type FileLock, tryLock } from '../file-lock.ts';
 import type { Log } from '../log.ts';
 import { embeddedFailure } from './embedded-binaries.ts';
 
-export interface Ownership {
-  release(): Promise<void>;
-}
-
-const claimPrefix = 'pg18.owner.';
-/** An owner on its way out, or a starter that claimed in the same instant, is gone within this; longer means it stays. */
+/** An owner on its way out is gone within this; longer means it stays. */
 const claimPatienceMs = 1_500;
 const pollMs = 20;
 const fastStopMs = 30_000;
@@ -22,64 +19,40 @@ const immediateStopMs = 5_000;
 const killMs = 5_000;
 const unknownStart = 'unknown';
 
-/**
- * Claims `dataDir` for this process. Each claimant writes a file of its own and then looks for others, so there is no
- * shared file to fight over: two that claim at once see each other, and both step back for a random moment.
- */
-export async function claimDataFolder(dataDir: string): Promise<Ownership> {
+/** Makes `dataDir` this process's own until it is released or the process ends. */
+export async function claimDataFolder(dataDir: string): Promise<FileLock> {
+  const ownerPath = path.join(dataDir, 'pg18.owner'); // for people: the lock alone decides
   const deadline = Date.now() + claimPatienceMs;
-  const ownPath = path.join(dataDir, `${claimPrefix}${process.pid}`);
-  await writeClaim(dataDir, ownPath);
   for (;;) {
-    const other = await findLiveOwner(dataDir);
-    if (other === undefined) return { release: () => rm(ownPath, { force: true }) };
-    await rm(ownPath, { force: true });
-    if (Date.now() > deadline) throw alreadyUsed(dataDir, other);
-    await delay(pollMs + Math.random() * 100);
-    await writeClaim(dataDir, ownPath);
+    const lock = lockFolder(dataDir);
+    if (lock !== undefined) {
+      await writeFile(ownerPath, `pid ${process.pid} on ${os.hostname()}\n`);
+      return lock;
+    }
+    if (Date.now() > deadline) break;
+    await delay(pollMs);
   }
-}
-
-function alreadyUsed(dataDir: string, pid: number): Error {
-  const who =
-    pid === process.pid ? `this process (pid ${pid})` : `another ilive-webhooks process (pid ${pid})`;
-  return embeddedFailure(
-    `The data folder ${dataDir} is in use by ${who}. Stop that one first, or give this one another data folder.`,
+  const owner = (await readIfThere(ownerPath))?.trim() || 'unknown';
+  throw embeddedFailure(
+    `The data folder ${dataDir} is in use by an ilive-webhooks process (${owner}). ` +
+      'Stop that one first, or give this one another data folder.',
   );
 }
 
-async function writeClaim(dataDir: string, ownPath: string): Promise<void> {
-  const own = (await startOf(process.pid)) ?? unknownStart;
-  const draft = path.join(dataDir, `pg18.claim.${process.pid}.${Math.random().toString(36).slice(2)}`);
-  await writeFile(draft, own, { flag: 'wx' });
+function lockFolder(dataDir: string): FileLock | undefined {
+  const file = path.join(dataDir, 'pg18.lock');
   try {
-    // A link appears complete or not at all, so nobody reads half a claim.
-    await link(draft, ownPath);
+    return tryLock(file);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    if ((await readClaim(ownPath)) === own) throw alreadyUsed(dataDir, process.pid);
-    await rename(draft, ownPath); // left by a dead process that had our pid
-  } finally {
-    await rm(draft, { force: true });
+    throw embeddedFailure(
+      `${file} cannot be locked (${(error as Error).message}). If another user made the data folder, start as that user ` +
+        `or as root, run \`chown -R ${process.getuid?.() ?? '<uid>'} ${dataDir}\`, or choose another folder.`,
+      error,
+    );
   }
 }
 
-async function findLiveOwner(dataDir: string): Promise<number | undefined> {
-  for (const name of await readdir(dataDir)) {
-    if (!name.startsWith(claimPrefix)) continue;
-    const pid = Number(name.slice(claimPrefix.length));
-    if (pid === process.pid) continue;
-    const claimed = await readClaim(path.join(dataDir, name));
-    if (claimed === undefined) continue;
-    const running = await startOf(pid);
-    if (running === claimed || (running !== undefined && [running, claimed].includes(unknownStart)))
-      return pid;
-    await rm(path.join(dataDir, name), { force: true });
-  }
-  return undefined;
-}
-
-async function readClaim(file: string): Promise<string | undefined> {
+async function readIfThere(file: string): Promise<string | undefined> {
   return readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined;
     throw error;
@@ -88,7 +61,7 @@ async function readClaim(file: string): Promise<string | undefined> {
 
 /** Pid, port and start in `postmaster.pid`, and whether Postgres wrote there that it takes connections. */
 export async function readPostmasterFile(pgData: string) {
-  const text = await readClaim(path.join(pgData, 'postmaster.pid'));
+  const text = await readIfThere(path.join(pgData, 'postmaster.pid'));
   const lines = text?.split('\n') ?? [];
   const pid = Math.abs(Number(lines[0])); // a single-user backend writes its pid as a negative number
   if (!Number.isInteger(pid) || pid === 0) return undefined;

@@ -7,6 +7,7 @@ import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import { ServiceError } from '../errors.ts';
+import type { FileLock } from '../file-lock.ts';
 import type { Log } from '../log.ts';
 import {
   embeddedFailure,
@@ -67,9 +68,9 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
       await stopLeftoverPostmaster(pgData, log);
       const password = await prepareCluster(dataDir, binaries, runAs, settings);
       const cluster = { binaries, runAs, pgData, logPath, password, settings, log, onLost };
-      return await runCluster(cluster, ownership.release);
+      return await runCluster(cluster, ownership);
     } catch (error) {
-      await ownership.release();
+      ownership.release();
       throw error;
     }
   } catch (error) {
@@ -83,11 +84,13 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   }
 }
 
-async function runCluster(cluster: Cluster, release: () => Promise<void>): Promise<EmbeddedPostgres> {
+async function runCluster(cluster: Cluster, ownership: FileLock): Promise<EmbeddedPostgres> {
   const { log, password, pgData } = cluster;
   const started = await startOnFreePort(cluster);
   const { port } = started;
-  const address = (name: string) => `postgres://${postgresRole}:${password}@127.0.0.1:${port}/${name}`;
+  // Without `sslmode` the caller's PGSSLMODE would count, and this Postgres speaks no TLS: nothing leaves the machine.
+  const address = (name: string) =>
+    `postgres://${postgresRole}:${password}@127.0.0.1:${port}/${name}?sslmode=disable`;
   const state = { postmaster: started.postmaster, isStopping: false };
   try {
     await createDatabase(address('postgres'));
@@ -101,7 +104,7 @@ async function runCluster(cluster: Cluster, release: () => Promise<void>): Promi
     state.isStopping = true;
     await state.postmaster.stop();
     await watching; // a restart may have been under way
-    await release();
+    ownership.release();
   };
   let stopped: Promise<void> | undefined;
   return {

@@ -1,10 +1,8 @@
 // Which process owns which part of the folder. Each takes a numbered slot: a lock file that is never removed, and a folder
-// beside it. The lock is the kernel's and goes with the process, however that ends: a dead process's slot is free at once, a
-// frozen one's is not, and no process id that was given away again can deceive anybody, in another container neither.
-// Node has no file locks of its own but those of SQLite, so the lock is an exclusive transaction on an empty database.
+// beside it.
 import { mkdir, readdir } from 'node:fs/promises';
 import path from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
+import { tryLock } from '../file-lock.ts';
 
 export interface Slot {
   readonly number: number;
@@ -49,17 +47,9 @@ export async function visitAbandoned(
 }
 
 async function tryClaim(root: string, number: number): Promise<Slot | undefined> {
-  const lock = new DatabaseSync(path.join(root, `${number}.lock`), { timeout: 0 });
-  try {
-    lock.exec('pragma journal_mode = memory; begin exclusive');
-  } catch (error) {
-    lock.close();
-    if ((error as { errcode?: number }).errcode === sqliteBusy) return undefined;
-    throw error;
-  }
+  const lock = tryLock(path.join(root, `${number}.lock`));
+  if (lock === undefined) return undefined;
   const folder = path.join(root, String(number));
   await mkdir(folder, { recursive: true, mode: folderMode });
-  return { number, folder, release: () => lock.close() };
+  return { number, folder, release: () => lock.release() };
 }
-
-const sqliteBusy = 5; // SQLITE_BUSY: another connection, here or in another process, holds the lock
