@@ -30,7 +30,9 @@ const sessionFields = {
   next_pull_at: instant
     .nullable()
     .describe('When iLive is asked next; null of the past, which nobody can tell.'),
-  pull_attempts: count.nullable().describe('How often iLive was asked; null of the past.'),
+  pull_attempts: count
+    .nullable()
+    .describe('How often iLive was asked and answered about it; null of the past.'),
 };
 
 export const session = z.object(sessionFields).meta({ id: 'Session' });

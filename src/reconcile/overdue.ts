@@ -20,6 +20,8 @@ const wideGapMs = 180_000;
 export const waitedGapMs = 5_000;
 // A user who has not come back after a minute may never do so.
 const waitedUntilWide = 12;
+/** As which attempt one counts that told nothing about the session: every minute, and every quarter of one for who waits. */
+export const attemptInVain = waitedUntilWide;
 const waitedWideGapMs = 15_000;
 
 /** The last time before the end. */

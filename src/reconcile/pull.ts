@@ -16,7 +16,7 @@ import {
   ResponseError,
 } from '../ilive/errors.ts';
 import type { Log } from '../log.ts';
-import { lastChanceMs, nextPullAt } from './overdue.ts';
+import { attemptInVain, lastChanceMs, nextPullAt } from './overdue.ts';
 import { describePulled } from './pulled-delivery.ts';
 
 export interface PullDependencies {
@@ -131,7 +131,7 @@ async function ask(deps: PullDependencies, session: DueSession, signal: AbortSig
     const isAboutSession = error instanceof InvalidRequestError || error instanceof ResponseError;
     if (refusal !== undefined || isAboutSession) {
       deps.log.warn({ err: error }, "iLive's answer about a session could not be read");
-      return askAgain(deps, session, refusal ?? 'unreadable_answer');
+      return askAgain(deps, session, refusal ?? 'unreadable_answer', false);
     }
     if (!signal.aborted) deps.log.debug({ err: error }, 'iLive could not be asked');
     return waitForVendor(deps, session);
@@ -183,22 +183,22 @@ async function askAgain(
   deps: PullDependencies,
   session: DueSession,
   reason: EndedReason,
+  wasAnswered = true,
 ): Promise<PullOutcome> {
   const now = deps.now();
+  const attempts = wasAnswered ? session.pullAttempts : attemptInVain;
   const nextIf = (isWaitedFor: boolean) =>
-    session.expiresAt === null
-      ? null
-      : nextPullAt(now, session.pullAttempts, new Date(session.expiresAt), isWaitedFor);
+    session.expiresAt === null ? null : nextPullAt(now, attempts, new Date(session.expiresAt), isWaitedFor);
   const [next, waited] = [nextIf(false), nextIf(true)];
   if (next === null || waited === null) {
     return end(deps, session, reason === 'never_finished' ? 'expired' : 'unrecoverable', reason);
   }
-  const release = { nextPullAt: next, waitedPullAt: waited, isCounted: true, now };
+  const release = { nextPullAt: next, waitedPullAt: waited, isCounted: wasAnswered, now };
   await releaseSession(deps.db, session, release);
   return 'pending';
 }
 
-// A session whose last word before its end was "not finished" has expired, even if iLive has forgotten it by now.
+// A session of which iLive said before its end that it is not finished has expired, even if it is forgotten by now.
 function endRefused(deps: PullDependencies, session: DueSession, reason: EndedReason): Promise<PullOutcome> {
   const isOver = session.expiresAt !== null && new Date(session.expiresAt) <= deps.now();
   const isForgotten = isOver && session.pullAttempts > 1;

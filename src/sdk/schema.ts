@@ -1014,7 +1014,7 @@ export interface Session {
    */
   next_pull_at: string | null;
   /**
-   * How often iLive was asked; null of the past.
+   * How often iLive was asked and answered about it; null of the past.
    */
   pull_attempts: number | null;
 }
@@ -1087,7 +1087,7 @@ export interface DetailedSession {
    */
   next_pull_at: string | null;
   /**
-   * How often iLive was asked; null of the past.
+   * How often iLive was asked and answered about it; null of the past.
    */
   pull_attempts: number | null;
   observations: Observation[];
