@@ -10,6 +10,18 @@ import { readSourceTree } from './support/source-tree.ts';
 
 const workRooms = ['events', 'ilive', 'db', 'queue', 'reconcile', 'outage', 'operations', 'http', 'workers'];
 const groundReason = 'a ground file is under every room, so it can stand on none';
+const ground = [
+  'errors',
+  'log',
+  'secret',
+  'cipher',
+  'backoff',
+  'metrics',
+  'printable',
+  'trace-context',
+  'version',
+  'file-lock',
+];
 const bundledPostgres =
   'the bundled Postgres of a platform; found by the name of the platform, absent elsewhere';
 const bundledNode =
@@ -125,28 +137,11 @@ const house: House = {
       reason: 'the keys of the API; config-keys takes them in',
     },
     'config-schemas': { mayImport: ['ilive'], reason: 'it reads texts, and knows no key' },
-    errors: { mayImport: [], reason: groundReason },
-    log: { mayImport: [], reason: groundReason },
-    secret: { mayImport: [], reason: groundReason },
-    cipher: { mayImport: [], reason: groundReason },
-    backoff: { mayImport: [], reason: groundReason },
-    metrics: { mayImport: [], reason: groundReason },
-    'trace-context': { mayImport: [], reason: groundReason },
-    version: { mayImport: [], reason: groundReason },
-    'steady-clock': { mayImport: [], reason: groundReason },
-    'file-lock': { mayImport: [], reason: groundReason },
+    ...Object.fromEntries(
+      [...ground, 'steady-clock'].map((name) => [name, { mayImport: [], reason: groundReason }]),
+    ),
   },
-  ground: [
-    'errors',
-    'log',
-    'secret',
-    'cipher',
-    'backoff',
-    'metrics',
-    'trace-context',
-    'version',
-    'file-lock',
-  ],
+  ground,
   owners: [
     {
       packages: ['pg', 'drizzle-orm'],

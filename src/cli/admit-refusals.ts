@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import { clockCommand, describeClockOff } from '../ilive/clock-off.ts';
 import { counted } from '../operations/counted.ts';
+import { printableJson } from '../printable.ts';
 import { type Command, type Context, type ExitCode, type Given, wrongUsage } from './command.ts';
 import { readIds } from './id-operand.ts';
 import { refusalFilterOptions } from './refusals.ts';
@@ -149,7 +150,7 @@ async function admitAll(
   const ask = await createAsk(given, context, command);
   const body = { ...filter, ...more, dry_run: given.has('dry-run'), why };
   const total = await admitPieces(ask, { path, body }, context);
-  if (given.has('json')) context.print(JSON.stringify(total));
+  if (given.has('json')) context.print(printableJson(JSON.stringify(total)));
   else printTotal(total, context);
   return total.admitted > 0 || total.checked === total.admitted ? 0 : 1;
 }

@@ -1,11 +1,12 @@
 // `alerts list|show|acknowledge|resolve`: compliance alerts, and what somebody here does about them. The note goes to the
 // alert and into the audit.
 import { z } from 'zod';
+import { printable } from '../printable.ts';
 import { type Command, type Context, type Given, wrongUsage } from './command.ts';
 import { pathPart } from './id-operand.ts';
 import { listOptions, showList } from './list.ts';
 import { type Asked, createAsk, nullableText, readAnswer, serviceOptions } from './service-api.ts';
-import { printable, renderFields, renderTime } from './table.ts';
+import { renderFields, renderTime } from './table.ts';
 
 const alert = z.object({
   alert_id: z.string(),

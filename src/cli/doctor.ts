@@ -1,8 +1,8 @@
 // `doctor`: whether configuration and surroundings are fit for traffic, and how to mend what is not.
 import { z } from 'zod';
+import { printable } from '../printable.ts';
 import type { Command } from './command.ts';
 import { createAsk, readAnswer, serviceOptions } from './service-api.ts';
-import { printable } from './table.ts';
 import { readWhy, whyOption } from './why.ts';
 
 const examination = z.object({

@@ -7,8 +7,9 @@ import { type DialectName, dialectNames } from '../ilive/dialects.ts';
 import { ApiError, AuthenticationError, VendorUnavailableError } from '../ilive/errors.ts';
 import { typeOf } from '../ilive/images.ts';
 import type { Box, DetectedFace } from '../ilive/results-faces.ts';
+import { printable, printableJson } from '../printable.ts';
 import { type Command, type Context, wrongUsage } from './command.ts';
-import { printable, renderFields, renderTable } from './table.ts';
+import { renderFields, renderTable } from './table.ts';
 
 const vendorNote = `Asks iLive directly, with the key in ILIVE_API_KEY; ILIVE_API_URL and ILIVE_DIALECT say
 where and how, as they do for the service.`;
@@ -34,7 +35,7 @@ export const compareFaces: Command = {
     await refuseOther({ REFERENCE: reference, PROBE: probe }, this.name);
     const asked = { reference, probe, ...(threshold === undefined ? {} : { threshold }) };
     const read = await withClient(context, this.name, (client) => client.compareFaces(asked));
-    if (given.has('json')) context.print(JSON.stringify(read, null, 2));
+    if (given.has('json')) context.print(printableJson(JSON.stringify(read, null, 2)));
     else {
       const match = read.isMatch ? context.paint('green', 'a match') : context.paint('red', 'no match');
       context.print(
@@ -74,7 +75,7 @@ export const detectFaces: Command = {
     await refuseOther({ IMAGE: image }, this.name);
     const asked = { image, ...(attributes !== undefined && isAttributes(attributes) ? { attributes } : {}) };
     const read = await withClient(context, this.name, (client) => client.detectFaces(asked));
-    if (given.has('json')) context.print(JSON.stringify(read, null, 2));
+    if (given.has('json')) context.print(printableJson(JSON.stringify(read, null, 2)));
     else if (read.faces.length === 0) context.print('no face');
     else printFaces(read.faces, context);
     return read.faces.length > 0 ? 0 : 1;

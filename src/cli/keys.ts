@@ -1,9 +1,10 @@
 // `keys create|list|revoke`: the keys to our own API. A new one is shown once; into a file or a pipe it goes alone.
 import { z } from 'zod';
+import { printable } from '../printable.ts';
 import { type Command, wrongUsage } from './command.ts';
 import { listOptions, showList } from './list.ts';
 import { createAsk, readAnswer, serviceOptions } from './service-api.ts';
-import { printable, renderFields, renderTime } from './table.ts';
+import { renderFields, renderTime } from './table.ts';
 import { readDuration, readTime } from './time-option.ts';
 import { readWhy, whyOption } from './why.ts';
 

@@ -1,6 +1,7 @@
 // Lists: as many pages as were asked for, printed as they come, so that a huge list starts at once and holds nothing. The
 // columns are as wide as the first page needs. `--json` is one document, whatever number of pages it took.
 import { z } from 'zod';
+import { printableJson } from '../printable.ts';
 import { type Context, type Given, type Options, wrongUsage } from './command.ts';
 import { type Ask, readAnswer } from './service-api.ts';
 import { type Column, createTablePrinter } from './table.ts';
@@ -64,14 +65,14 @@ export async function showList<Row extends z.ZodType>(
     shown += rows.length;
     cursor = page.next_cursor;
   } while (cursor !== null && shown < wanted);
-  if (isJson) context.print(`],"next_cursor":${JSON.stringify(cursor)}}`);
+  if (isJson) context.print(`],"next_cursor":${printableJson(JSON.stringify(cursor))}}`);
   else if (shown === 0) context.tell(list.empty);
   else if (cursor !== null) context.tell(`There are more than these ${shown}: use --all, or --limit.`);
 }
 
 // Piece by piece: the document of a huge list is never held as a whole.
 function printJson(data: readonly unknown[], isFirst: boolean, { print }: Context): void {
-  const text = data.map((row) => JSON.stringify(row)).join(',\n');
+  const text = data.map((row) => printableJson(JSON.stringify(row))).join(',\n');
   if (isFirst) print(`{"data":[${text}`);
   else if (text !== '') print(`,${text}`);
 }

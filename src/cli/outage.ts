@@ -6,8 +6,9 @@ import { encryptionKeys } from '../config-schemas.ts';
 import { ServiceError } from '../errors.ts';
 import { unpackDelivery } from '../operations/kept-delivery.ts';
 import { readSetAside } from '../outage/set-aside.ts';
+import { printable, printableJson } from '../printable.ts';
 import type { Command, Context } from './command.ts';
-import { printable, renderFields } from './table.ts';
+import { renderFields } from './table.ts';
 
 const reasons = {
   not_ours: 'is no file that the outage store has set aside; such a one is named ….damaged',
@@ -36,7 +37,7 @@ opens with the ENCRYPTION_KEYS of the service, set for this command too.`,
       headers,
     };
     if (given.has('json')) {
-      context.print(JSON.stringify({ ...shown, body_base64: body.toString('base64') }));
+      context.print(printableJson(JSON.stringify({ ...shown, body_base64: body.toString('base64') })));
       return 0;
     }
     const { headers: _, ...fields } = shown;

@@ -4,9 +4,10 @@ import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { ServiceError } from '../errors.ts';
+import { printable } from '../printable.ts';
 import { type Context, type Given, type Options, wrongUsage } from './command.ts';
 import { type Asked, readAnswer } from './service-api.ts';
-import { printable, renderFields } from './table.ts';
+import { renderFields } from './table.ts';
 import { readWhy } from './why.ts';
 
 export const shownBody: Options = {

@@ -1,8 +1,8 @@
 // Reads a secret from a file or the standard input, never from the command line, where every list of processes shows it.
 import { readFile } from 'node:fs/promises';
+import { printable } from '../printable.ts';
 import { Secret } from '../secret.ts';
 import { wrongUsage } from './command.ts';
-import { printable } from './table.ts';
 
 /** The file's text without the line's end that editors leave; `option` is what the errors name. */
 export async function readSecretFile(option: string, path: string, command: string): Promise<Secret> {

@@ -1,12 +1,13 @@
 // `refusals list` and `refusals show`: what did not prove that it came from iLive, and what would have matched.
 import { z } from 'zod';
 import { signatureFailures } from '../ilive/signature.ts';
+import { printable } from '../printable.ts';
 import type { Command, Context } from './command.ts';
 import { readId } from './id-operand.ts';
 import { listOptions, showList } from './list.ts';
 import { printBody, readBodyOptions, shownBody } from './print-body.ts';
 import { createAsk, readAnswer, serviceOptions } from './service-api.ts';
-import { printable, renderFields, renderTime } from './table.ts';
+import { renderFields, renderTime } from './table.ts';
 import { readTimes, timeOptions } from './time-option.ts';
 
 export const refusalFilterOptions = {

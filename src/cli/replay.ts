@@ -4,12 +4,13 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { z } from 'zod';
 import { ServiceError } from '../errors.ts';
 import { counted } from '../operations/counted.ts';
+import { printable } from '../printable.ts';
 import { type Command, type Context, type ExitCode, type Given, wrongUsage } from './command.ts';
 import { deliveryFilterOptions, readDeliveryFilter } from './deliveries.ts';
 import { readIds } from './id-operand.ts';
 import { printReplay, shownReplay } from './replays.ts';
 import { type Ask, type Asked, createAsk, readAnswer, serviceOptions } from './service-api.ts';
-import { printable, renderTable } from './table.ts';
+import { renderTable } from './table.ts';
 import { readWhy, whyOption } from './why.ts';
 
 const rehearsal = z.object({

@@ -1,11 +1,12 @@
 // `secrets list|begin-rotation|finish-rotation|test`: exchanging a signing secret with evidence. The secret itself is read
 // from a file or the standard input, sent on, and never shown.
 import { z } from 'zod';
+import { printable } from '../printable.ts';
 import type { Secret } from '../secret.ts';
 import { type Command, type Context, type Given, type Options, wrongUsage } from './command.ts';
 import { asSecret, readSecretFile } from './read-secret.ts';
 import { createAsk, readAnswer, serviceOptions } from './service-api.ts';
-import { printable, renderDistance, renderFields, renderTable, renderTime } from './table.ts';
+import { renderDistance, renderFields, renderTable, renderTime } from './table.ts';
 import { readDuration } from './time-option.ts';
 import { readWhy, whyOption } from './why.ts';
 

@@ -2,14 +2,14 @@
 // The key goes to that one address only: a redirect is an error, never followed. No error shows the key.
 import { z } from 'zod';
 import { ServiceError } from '../errors.ts';
+import { printable, printableJson } from '../printable.ts';
 import type { Secret } from '../secret.ts';
 import { type Context, type Given, type Options, wrongUsage } from './command.ts';
 import { asSecret, readSecretFile } from './read-secret.ts';
-import { printable } from './table.ts';
 
 export interface Asked {
   readonly status: number;
-  /** As it came. */
+  /** JSON as it came, with what could steer a terminal escaped. */
   readonly text: string;
 }
 
@@ -23,7 +23,7 @@ export type Ask = (method: 'GET' | 'POST' | 'PUT', path: string, asking?: Asking
 export const serviceOptions: Options = {
   url: { value: 'URL', doc: 'where the service is (also ILIVE_WEBHOOKS_URL; default http://127.0.0.1:8080)' },
   'api-key-file': { value: 'FILE', doc: 'holds a key for its API (else ILIVE_WEBHOOKS_API_KEY)' },
-  json: { doc: 'print the API’s answer as it came' },
+  json: { doc: 'print the API’s answer as JSON' },
 };
 
 const defaultUrl = 'http://127.0.0.1:8080';
@@ -63,7 +63,7 @@ export async function createAsk(given: Given, { env }: Context, command: string)
         throw noAnswer(base, error, timeoutMs);
       });
     const { response, text } = answer;
-    if (response.ok) return { status: response.status, text };
+    if (response.ok) return { status: response.status, text: printableJson(text) };
     throw refused(base, source, response, text);
   };
 }

@@ -1,5 +1,6 @@
 // Aligned text for people: fields one below the other, and tables. What comes from elsewhere is made printable first,
 // since an id that somebody chose may hold the codes by which terminals are steered.
+import { printable } from '../printable.ts';
 
 export interface Column {
   readonly title: string;
@@ -7,14 +8,6 @@ export interface Column {
 }
 
 const absent = '–';
-
-/** Control and formatting characters, lone surrogates included, as their code points. */
-export function printable(text: string): string {
-  return text.replaceAll(
-    /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu,
-    (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`,
-  );
-}
 
 /** Label and value, a line each; null prints as a dash. */
 export function renderFields(fields: readonly (readonly [string, string | null])[]): string {

@@ -3,6 +3,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { z } from 'zod';
 import { isUnavailable } from '../errors.ts';
+import { printableJson } from '../printable.ts';
 import type { Command, Context } from './command.ts';
 import { deliveryFilterOptions, readDeliveryFilter, shownDelivery } from './deliveries.ts';
 import { type Ask, createAsk, readAnswer, serviceOptions } from './service-api.ts';
@@ -39,7 +40,7 @@ export const tail: Command = {
     const ask = await createAsk(given, context, this.name);
     const signal = context.interrupted();
     const show = given.has('json')
-      ? (rows: Delivery[]) => context.print(rows.map((row) => JSON.stringify(row)).join('\n'))
+      ? (rows: Delivery[]) => context.print(rows.map((row) => printableJson(JSON.stringify(row))).join('\n'))
       : createLines(context);
     const seen = new Set<string>();
     let isAway = false;

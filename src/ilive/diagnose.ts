@@ -3,6 +3,7 @@
 // configured, and says in a sentence what it found. It only explains: nothing is let in because of it. No sentence holds
 // a secret, and the work is bounded, since whoever sends junk decides how often it is done.
 import { timingSafeEqual } from 'node:crypto';
+import { printable } from '../printable.ts';
 import type { Secret } from '../secret.ts';
 import { bodyVariantsOf } from './body-variants.ts';
 import { clockCommand, describeClockOff, roundOffset } from './clock-off.ts';
@@ -267,5 +268,5 @@ function only(finding: string): Diagnosis {
 const shownChars = 40;
 
 function shown(account: string): string {
-  return account.length > shownChars ? `${account.slice(0, shownChars)}…` : account;
+  return account.length > shownChars ? `${printable(account.slice(0, shownChars))}…` : printable(account);
 }

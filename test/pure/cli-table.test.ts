@@ -1,13 +1,7 @@
 // What people read in a terminal is aligned, and cannot steer it.
 import { expect, test } from 'vitest';
-import {
-  printable,
-  renderDistance,
-  renderFields,
-  renderSpan,
-  renderTable,
-  renderTime,
-} from '../../src/cli/table.ts';
+import { renderDistance, renderFields, renderSpan, renderTable, renderTime } from '../../src/cli/table.ts';
+import { printable, printableJson } from '../../src/printable.ts';
 
 test('columns are aligned, numbers to the right, and nothing trails', () => {
   const columns = [{ title: 'name' }, { title: 'count', isNumber: true }, { title: '' }];
@@ -36,6 +30,14 @@ test('what steers a terminal, or hides, is shown as its code', () => {
   expect(printable('a\u001b[31mb\n\u202ec')).toBe('a\\u{1b}[31mb\\u{a}\\u{202e}c');
   expect(printable('Zoë 😀 東')).toBe('Zoë 😀 東');
   expect(renderFields([['x', '\u001b]0;owned\u0007']])).not.toContain('\u001b');
+});
+
+test('in JSON the same is an escape of JSON’s own, and means what it meant', () => {
+  const value = { a: '\u009b31m\u202e\u{e0041}\u2028\ud800 Zoë 😀', b: ['\u0007\n'] };
+  const json = printableJson(JSON.stringify(value, null, 2));
+  expect(json).toContain('"\\u009b31m\\u202e\\udb40\\udc41\\u2028\\ud800 Zoë 😀"');
+  expect(JSON.parse(json)).toEqual(value);
+  expect(printableJson('no JSON \u001b[31m')).toBe('no JSON \\u001b[31m');
 });
 
 test('times are told to the second and as a distance', () => {

@@ -241,6 +241,7 @@ test('junk matches nothing, and says so; an account without secrets is named', (
   expect(findingsOf({ secret: 'a stranger' })).toEqual([
     expect.stringMatching(/^nothing that we know matches/),
   ]);
+  expect(findingsOf({ secret: 'junk', account: '\u009b\u202e' })[0]).toContain('"\\u{9b}\\u{202e}"');
   expect(findingsOf({ secret: 'a stranger', account: 'x'.repeat(100) })[0]).toMatch(
     /^the path names the account "x{40}…", which has no secrets here/,
   );

@@ -231,12 +231,18 @@ describe('what is typed wrongly is told before anything is asked', () => {
 });
 
 test('refusals: what a stranger called an account reaches no terminal as it came', async () => {
-  await service.deliver(verdictPayload(), { account: '%1b%5d52;c;eA==%07', secret: 'junk' });
+  const account = '\u001b]52;c;eA==\u0007\u009b31m\u202e';
+  await service.deliver(verdictPayload(), { account: encodeURIComponent(account), secret: 'junk' });
   const id = await until(async () => {
     const { data } = (await service.get('/v1/ops/refusals')).body;
     return data.find(({ account }: { account: string }) => account.includes('52;c'))?.refusal_id;
   });
   const { out } = await cli('refusals', 'show', id);
-  expect(out).toContain('the path names the account "\\u{1b}]52;c;eA==\\u{7}"');
-  expect(out).not.toContain('\x1b');
+  expect(out).toContain('the path names the account "\\u{1b}]52;c;eA==\\u{7}\\u{9b}31m\\u{202e}"');
+  const listed = (await cli('refusals', 'list', '--json')).out;
+  const shown = (await cli('refusals', 'show', id, '--json')).out;
+  expect(JSON.parse(shown)).toMatchObject({ account });
+  for (const printed of [out, listed, shown]) {
+    expect(printed).not.toMatch(/(?!\n)[\p{Cc}\p{Cf}]/u);
+  }
 });
