@@ -9,7 +9,7 @@ import { type RunDependencies, runReplays } from './operations/run-replays.ts';
 import type { Announcer, Lane } from './queue/announce.ts';
 import { splitByAge } from './queue/lateness.ts';
 import { schedule } from './queue/schedule.ts';
-import { createPull, endUnasked } from './reconcile/pull.ts';
+import { createPull, endUnasked, type PullOutcome } from './reconcile/pull.ts';
 import { createSweep } from './reconcile/sweep.ts';
 import type { Running } from './running.ts';
 import { createTokenCipher, ledgerRulesOf } from './service-vendor.ts';
@@ -112,6 +112,15 @@ function createPullTask(
 ): (signal: AbortSignal) => Promise<void> {
   const { config, log, metrics, now } = running;
   if (client === undefined) return async () => (isPaused() ? undefined : endUnasked(db, now()));
+  let isKeyMissed = false;
+  const onPulled = (outcome: PullOutcome) => {
+    metrics.pulled.inc({ outcome });
+    if (outcome !== 'token_unopened' || isKeyMissed) return;
+    isKeyMissed = true; // told once: it may concern thousands, each four times a minute
+    log.error(
+      "sessions' tokens do not open with ENCRYPTION_KEYS, so iLive is not asked about these sessions",
+    );
+  };
   return createPull({
     db,
     client,
@@ -125,7 +134,7 @@ function createPullTask(
     isPaused,
     log,
     now,
-    onPulled: (outcome) => metrics.pulled.inc({ outcome }),
+    onPulled,
   });
 }
 

@@ -7,7 +7,7 @@ import type { NewDelivery } from '../db/deliveries.ts';
 import { loadRefusals, type RefusalRow } from '../db/find-refusals.ts';
 import { findObservations, findSessions, type SessionRow } from '../db/find-sessions.ts';
 import { recordDeliveries } from '../db/record-deliveries.ts';
-import { type SessionKey, sessionKeyText } from '../db/sessions.ts';
+import type { SessionKey } from '../db/sessions.ts';
 import { ServiceError } from '../errors.ts';
 import type { SessionCompleted, Verdict } from '../events/event.ts';
 import type { IliveClient } from '../ilive/client.ts';
@@ -15,6 +15,7 @@ import { ApiError, AuthenticationError, NotFoundError } from '../ilive/errors.ts
 import { timestampHeader } from '../ilive/signature.ts';
 import { type KindCatalogue, translate } from '../ilive/translate.ts';
 import { describePulled } from '../reconcile/pulled-delivery.ts';
+import { openSessionAccess } from '../reconcile/session-token.ts';
 import { type AdmitRequest, type Admitted, admit, deliveryOf, type Judged } from './admit-refusals.ts';
 import { openRefusal, unopened } from './open-refusal.ts';
 
@@ -25,7 +26,7 @@ export const unprovenReasons = [
   'reference_unproven', // it says whom the session is about, and neither iLive's answer nor our ledger does
   'no_answer', // iLive has no verdict for the session, or does not know it any more
   'vendor_away', // iLive could not be asked; try again
-  unopened, // it is sealed with a key that is not configured
+  unopened, // it, or its session's token, is sealed with a key that is not configured
 ] as const;
 type UnprovenReason = (typeof unprovenReasons)[number];
 
@@ -133,11 +134,11 @@ async function ask(
   }
   const sealed = session?.token ?? null;
   if (sealed === null && (session?.dialect ?? dialect) === 'managed') return { reason: 'no_answer' };
+  const access = openSessionAccess({ ...key, token: sealed }, cipher);
+  if (access === undefined) return { reason: unopened };
   try {
-    const token = sealed === null ? undefined : cipher?.open(sealed, sessionKeyText(key)).toString();
-    const { sessionId } = key;
     const { verdict, confidence, referenceId, body } = await client.fetchResult(
-      token === undefined ? { sessionId } : { sessionId, token },
+      access,
       traceparent === undefined ? {} : { traceparent },
     );
     if (verdict === null) return { reason: 'no_answer' };

@@ -6,7 +6,6 @@ import type { Database } from '../db/connect.ts';
 import { type DueSession, endSession, endUnaskable, releaseSession, takeDueSessions } from '../db/ledger.ts';
 import { recordDeliveries } from '../db/record-deliveries.ts';
 import type { EndedReason } from '../db/schema.ts';
-import { sessionKeyText } from '../db/sessions.ts';
 import type { IliveClient } from '../ilive/client.ts';
 import {
   ApiError,
@@ -18,6 +17,7 @@ import {
 import type { Log } from '../log.ts';
 import { attemptInVain, lastChanceMs, nextPullAt } from './overdue.ts';
 import { describePulled } from './pulled-delivery.ts';
+import { openSessionAccess } from './session-token.ts';
 
 export interface PullDependencies {
   readonly db: Database;
@@ -39,12 +39,19 @@ export interface PullDependencies {
   readonly onPulled: (outcome: PullOutcome) => void;
 }
 
-export const pullOutcomes = ['verdict', 'pending', 'expired', 'unrecoverable', 'vendor_away'] as const;
+export const pullOutcomes = [
+  'verdict',
+  'pending',
+  'expired',
+  'unrecoverable',
+  'vendor_away',
+  'token_unopened',
+] as const;
 export type PullOutcome = (typeof pullOutcomes)[number];
 
 // A pull that found a verdict is asked again only if its delivery has not been processed by then.
 const recheckMs = 60_000;
-const vendorAwayRetryMs = 15_000;
+const unaskedRetryMs = 15_000;
 // Past a session's end; iLive has forgotten its token long before.
 const giveUpAfterMs = 24 * 60 * 60 * 1000;
 // Pulls that wait for an expired session's turn still come first; what nobody can ask about is ended after this time.
@@ -117,10 +124,10 @@ async function ask(deps: PullDependencies, session: DueSession, signal: AbortSig
   const { client, cipher } = deps;
   const dialect = session.dialect ?? deps.dialect;
   if (session.token === null && dialect === 'managed') return end(deps, session, 'unrecoverable', 'no_token');
+  const access = openSessionAccess(session, cipher);
+  if (access === undefined) return waitUnasked(deps, session, 'token_unopened');
   try {
-    const token = session.token === null ? undefined : openToken(cipher, session.token, session);
-    const request = { sessionId: session.sessionId, ...(token === undefined ? {} : { token }) };
-    const result = await client.fetchResult(request, { signal });
+    const result = await client.fetchResult(access, { signal });
     if (result.status === 'completed') return await recordAnswer(deps, session, result.body);
     if (result.status === 'expired') return await end(deps, session, 'expired', 'never_finished');
     return await askAgain(deps, session, 'never_finished');
@@ -134,23 +141,22 @@ async function ask(deps: PullDependencies, session: DueSession, signal: AbortSig
       return askAgain(deps, session, refusal ?? 'unreadable_answer', false);
     }
     if (!signal.aborted) deps.log.debug({ err: error }, 'iLive could not be asked');
-    return waitForVendor(deps, session);
+    return waitUnasked(deps, session, 'vendor_away');
   }
 }
 
-function openToken(cipher: Cipher | undefined, token: Buffer, session: DueSession): string {
-  if (cipher === undefined) throw new Error('ENCRYPTION_KEYS is not set, and the session has a token');
-  return cipher.open(token, sessionKeyText(session)).toString();
-}
-
 // Whatever keeps us from asking may be mended, so the session stays open; but not for ever.
-async function waitForVendor(deps: PullDependencies, session: DueSession): Promise<PullOutcome> {
+async function waitUnasked(
+  deps: PullDependencies,
+  session: DueSession,
+  outcome: 'vendor_away' | 'token_unopened',
+): Promise<PullOutcome> {
   const now = deps.now();
   const endedAtMs = session.expiresAt === null ? now.getTime() : new Date(session.expiresAt).getTime();
   if (now.getTime() - endedAtMs > giveUpAfterMs) return end(deps, session, 'unrecoverable', 'not_answered');
-  const nextPullAt = new Date(now.getTime() + vendorAwayRetryMs);
+  const nextPullAt = new Date(now.getTime() + unaskedRetryMs);
   await releaseSession(deps.db, session, { nextPullAt, isCounted: false, now });
-  return 'vendor_away';
+  return outcome;
 }
 
 // ASSUMPTION 20: a refused token is answered with 401 or 404 and none of the codes that speak of the API key; in the

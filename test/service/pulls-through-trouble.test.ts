@@ -1,6 +1,7 @@
 // What is answered for iLive, or of one session alone, costs no other session its turn and none its verdict.
+import { randomBytes } from 'node:crypto';
 import { expect, test } from 'vitest';
-import { verdictPayload } from '../support/service.ts';
+import { startTestService, verdictPayload } from '../support/service.ts';
 import { until } from '../support/until.ts';
 import { startTogether, type Together } from '../support/vendor.ts';
 
@@ -103,6 +104,39 @@ test('a session whose end iLive puts where it cannot lie is asked about for a da
       expect(Date.parse(session.expires_at) - Date.parse(session.expected_at)).toBe(lives);
     }
   } finally {
+    await together.stop();
+  }
+});
+
+test('guarantee 8: a session whose token does not open stays open until its key is back, and is told of as such', async () => {
+  const together = await startTogether({
+    dialect: 'managed',
+    vendor: { sessions: { ...quick, medianSeconds: 1 }, webhooks: { drop: 1 } },
+    service: { env: { PULL_INTERVAL_MS: '60000' } },
+  });
+  const { joining, service } = together;
+  const [silenced = ''] = await together.create(1);
+  const pulling = { ...joining.env, PULL_INTERVAL_MS: '20' };
+  const otherKeys = `k2:${randomBytes(32).toString('base64')}`;
+  const without = await startTestService({ ...joining, env: { ...pulling, ENCRYPTION_KEYS: otherKeys } });
+  try {
+    await until(async () => {
+      const { body } = await without.get('/metrics', null);
+      return /ilive_pulls_total\{outcome="token_unopened"\} [1-9]/.test(body as string);
+    });
+    expect(await sessionOf(together, silenced)).toMatchObject({ state: 'expected', pull_attempts: 0 });
+    expect(timesAsked(together, silenced)).toBe(0);
+  } finally {
+    await without.stop();
+  }
+  const back = await startTestService({
+    ...joining,
+    env: { ...pulling, ENCRYPTION_KEYS: `${otherKeys},${joining.env?.ENCRYPTION_KEYS}` },
+  });
+  try {
+    await until(async () => (await service.get(`/v1/sessions/${silenced}`)).body.state === 'settled');
+  } finally {
+    await back.stop();
     await together.stop();
   }
 });
