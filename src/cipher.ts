@@ -12,6 +12,8 @@ export interface EncryptionKey {
 }
 
 export interface Cipher {
+  /** The id of the key that seals. */
+  readonly keyId: string;
   /** Text is sealed as its UTF-8 bytes. */
   seal(plain: string | Buffer, context: string): Buffer;
   /** Throws when no key of ours opens it, or when it was changed or moved. */
@@ -28,6 +30,7 @@ export function createCipher(keys: readonly EncryptionKey[]): Cipher | undefined
   if (first === undefined) return undefined;
   const bytesOf = (key: EncryptionKey) => Buffer.from(key.key.reveal(), 'base64');
   return {
+    keyId: first.id,
     seal: (plain, context) => {
       const iv = randomBytes(ivBytes);
       const cipher = createCipheriv('aes-256-gcm', bytesOf(first), iv).setAAD(Buffer.from(context));
@@ -50,4 +53,10 @@ export function createCipher(keys: readonly EncryptionKey[]): Cipher | undefined
       return Buffer.concat([decipher.update(sealed.subarray(tagEnd)), decipher.final()]);
     },
   };
+}
+
+/** The id of the key that sealed this, which stands in clear before it; its first bytes are enough. */
+export function sealKeyId(sealed: Buffer): string {
+  const id = sealed.subarray(1, 1 + (sealed[0] ?? 0)).toString();
+  return /^[\w-]{1,32}$/.test(id) ? id : 'unreadable';
 }

@@ -16,11 +16,12 @@ import { createKeyRing, type KeyRing } from './operations/api-keys.ts';
 import { keyAudit } from './operations/audit.ts';
 import { createDiagnoser } from './operations/diagnose-refusals.ts';
 import type { DoctorDependencies } from './operations/doctor.ts';
+import { readFigures } from './operations/figures.ts';
 import { createVendorLook } from './operations/look-at-vendor.ts';
 import { createPauses, type Pauses } from './operations/pauses.ts';
 import { sendProbe } from './operations/send-probe.ts';
 import { createSecretRing, type SecretRing } from './operations/signing-secrets.ts';
-import { readFigures, type StatusDependencies } from './operations/status.ts';
+import type { StatusDependencies } from './operations/status.ts';
 import { lookAtFolder } from './outage/look-at-folder.ts';
 import type { OutageSight } from './outage/outage.ts';
 import type { Announcer } from './queue/announce.ts';
@@ -92,7 +93,7 @@ export async function createApi(running: Running, parts: ApiParts): Promise<ApiD
   const refusals = createRefusalDependencies(running, parts);
   const diagnosis = schedule('diagnosis', diagnosisIntervalMs, createDiagnoser(refusals), log);
   undo.push({ name: 'diagnosis', run: () => diagnosis.stop() });
-  await keyAudit(operatorDb, encryptionKeys[0], now());
+  await keyAudit(operatorDb, encryptionKeys, now());
   const keyRing = await startKeyRing(running, operatorDb);
   const secrets = createSecretDependencies(running, parts);
   const look = createLook(running, parts);
@@ -108,7 +109,6 @@ export async function createApi(running: Running, parts: ApiParts): Promise<ApiD
     secrets,
     status: {
       ...look,
-      listSecrets: parts.ring.list,
       refusalLimits: config.refusals,
       lookAtOutage: parts.lookAtOutage,
     },
@@ -136,6 +136,7 @@ function createRefusalDependencies(
     keysOf: ring.keysOf,
     noteMatch: ring.noteMatch,
     knownSecrets: ring.knownSecrets,
+    missingKeysOf: ring.missingKeysOf,
     template,
     encoding: config.receive.secretEncoding,
     toleranceSeconds,
@@ -172,14 +173,19 @@ function reachable(address: string): string {
 
 type Look = Pick<
   StatusDependencies & DoctorDependencies,
-  'db' | 'lookAtQueue' | 'lookAtReplicas' | 'lookAtVendor' | 'now'
+  'db' | 'encryptionKeyIds' | 'listSecrets' | 'lookAtQueue' | 'lookAtReplicas' | 'lookAtVendor' | 'now'
 >;
 
 // By the machine's own clock: whether that is right is part of what is looked at.
-function createLook({ config, clock }: Running, { operatorDb, reads, expect, announcer }: ApiParts): Look {
+function createLook(
+  { config, clock }: Running,
+  { operatorDb, reads, expect, announcer, ring }: ApiParts,
+): Look {
   const { apiUrl } = config.vendor;
   return {
     db: operatorDb,
+    encryptionKeyIds: config.ledger.encryptionKeys.map(({ id }) => id),
+    listSecrets: ring.list,
     lookAtQueue: announcer.inspect,
     lookAtReplicas: reads.lookAtReplicas,
     lookAtVendor: expect.client === undefined ? undefined : createVendorLook(apiUrl, clock.wall),
@@ -207,7 +213,6 @@ function createDoctorDependencies(
     bodiesKeepMs: config.bodiesKeepMs,
     sendProbe: () => sendProbe(secrets, { account: defaultAccount }),
     vendor: { apiUrl, dialect, webhookUrl, apiKey: apiKey && (() => apiKey.reveal()) },
-    hasEncryptionKeys: config.ledger.encryptionKeys.length > 0,
     hasBootstrapKey: config.http.apiKeys.length > 0,
     hasMadeKeys: keyRing.hasKeys,
     maxOwnConnections: (fullPools * config.database.poolMax + furtherConnections) * config.processes,

@@ -15,7 +15,7 @@ import type { IliveClient } from './ilive/client.ts';
 import { signatureFailures } from './ilive/signature.ts';
 import { addLoopDelay } from './metrics.ts';
 import { createRefusalKeeper } from './operations/keep-refusals.ts';
-import type { SecretRing } from './operations/signing-secrets.ts';
+import { type SecretRing, secretUnopened } from './operations/signing-secrets.ts';
 import type { OutageSight } from './outage/outage.ts';
 import type { Announcer } from './queue/announce.ts';
 import { schedule } from './queue/schedule.ts';
@@ -27,6 +27,7 @@ import { createTokenCipher, ledgerRulesOf } from './service-vendor.ts';
 const refusalsIntervalMs = 1_000;
 const refusedReasons = [
   ...signatureFailures,
+  secretUnopened,
   'connection_aborted',
   'body_too_large',
   'overloaded',
@@ -87,6 +88,7 @@ export async function createReceiver(
 function signingOf({ config }: Running, ring: SecretRing) {
   return {
     keysOf: ring.keysOf,
+    hasUnopened: (account: string) => ring.missingKeysOf(account).length > 0,
     onMatched: ring.noteMatch,
     defaultAccount,
     takesUnsigned: config.ledger.confirm === 'unsigned',

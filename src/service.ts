@@ -193,6 +193,7 @@ interface Front {
   readonly receive: ReceiveDependencies;
   readonly api: ApiDependencies;
   readonly lookAtOutage: () => OutageSight;
+  readonly canVerify: () => boolean;
 }
 
 // What takes deliveries and answers questions.
@@ -220,7 +221,7 @@ async function createFront(
     announcer,
     lookAtOutage,
   });
-  return { receive, api, lookAtOutage };
+  return { receive, api, lookAtOutage, canVerify: ring.canVerify };
 }
 
 async function openDoor(
@@ -246,6 +247,7 @@ async function openDoor(
       role: config.role,
       queue,
       lookAtOutage: front?.lookAtOutage,
+      canVerify: front?.canVerify,
     },
     registry: {
       contentType: metrics.registry.contentType,

@@ -1,5 +1,6 @@
 // `audit list` and `audit verify`: what operators did, and whether that record is whole.
 import { z } from 'zod';
+import { counted } from '../operations/counted.ts';
 import type { Command } from './command.ts';
 import { listOptions, showList } from './list.ts';
 import { createAsk, readAnswer, serviceOptions } from './service-api.ts';
@@ -78,6 +79,7 @@ const verification = z.object({
   is_whole: z.boolean(),
   entries: z.number(),
   flaws: z.array(z.object({ seq: z.number(), flaw: z.string() })),
+  missing_keys: z.array(z.object({ key: z.string(), entries: z.number() })).default([]),
   keyed_from: z.number().nullable(),
   head: z.object({ seq: z.number(), hash: z.string() }),
 });
@@ -86,7 +88,7 @@ const meanings: Readonly<Record<string, string>> = {
   missing: 'is missing',
   changed: 'was changed, or put in by somebody else',
   out_of_order: 'does not follow the one before it',
-  unknown_key: 'hangs on an encryption key that is not configured',
+  unknown_key: 'hangs on an encryption key that is missing, and cannot be verified',
 };
 
 export const verifyAudit: Command = {
@@ -109,6 +111,10 @@ hash: noted elsewhere, they prove later that nothing before was made anew.`,
       for (const { seq, flaw } of read.flaws) {
         const which = seq === 0 ? 'The row that names the newest entry' : `Entry ${seq}`;
         context.print(context.paint('red', `${which} ${meanings[flaw] ?? flaw}.`));
+      }
+      for (const { key, entries } of read.missing_keys) {
+        const what = `The encryption key "${key}", on which ${counted(entries, 'entry', 'hangs', 'hang')}, is missing:`;
+        context.print(`${what} put it back into ENCRYPTION_KEYS, behind the others, to verify them.`);
       }
       if (read.is_whole)
         context.print(`${context.paint('green', 'The audit is whole')}: ${read.entries} entries.`);

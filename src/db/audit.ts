@@ -56,6 +56,25 @@ export function listAuditPage(
   });
 }
 
+/** Of each encryption key that entries hang on the newest of these. */
+export async function findNewestByKey(
+  db: Queries,
+): Promise<{ readonly keyId: string; readonly seq: number }[]> {
+  const rows = await db.query<{ keyId: string; seq: string }>({
+    text: `select key_id as "keyId", max(seq) as seq from audit_entries where key_id is not null group by 1`,
+  });
+  return rows.map(({ keyId, seq }) => ({ keyId, seq: Number(seq) }));
+}
+
+/** The details of the entries of this action, oldest first. */
+export async function findDetails(db: Queries, action: string): Promise<string[]> {
+  const rows = await db.query<{ details: string }>({
+    text: `select details from audit_entries where action = $1 order by seq`,
+    values: [action],
+  });
+  return rows.map(({ details }) => details);
+}
+
 export interface AuditFilter {
   readonly actor?: string | undefined;
   readonly action?: string | undefined;

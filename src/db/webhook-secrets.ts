@@ -44,6 +44,18 @@ export async function recordSecrets(db: Queries, secrets: readonly NewSecret[], 
   });
 }
 
+/** Puts another seal on a secret; where its row was sealed anew meanwhile, that stays. */
+export async function resealSecret(
+  db: Queries,
+  { account, fingerprint, sealed }: SecretRow,
+  resealed: Buffer,
+): Promise<void> {
+  await db.query({
+    text: `update webhook_secrets set sealed = $4 where account = $1 and fingerprint = $2 and sealed = $3`,
+    values: [account, fingerprint, sealed, resealed],
+  });
+}
+
 export async function insertSecret(tx: Transaction, secret: NewSecret, now: Date): Promise<SecretRow> {
   const [row] = await tx.orm((orm) =>
     orm

@@ -1,6 +1,8 @@
 // `GET /healthz`: the process answers. `GET /readyz`: it should be sent traffic. A queue that is away does not make it
 // unready, since deliveries are accepted without one; nor does a database, as long as the outage store takes them: a proxy
-// that sent no more of them would lose what the store is there to keep.
+// that sent no more of them would lose what the store is there to keep. Where not one signing secret opens it is unready: what
+// goes on sending to a process that knows the key, such as an update in turns, then does so. One of several that does not open
+// takes nothing away from the others.
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Request, Response } from 'express';
 import type { Database } from '../db/connect.ts';
@@ -12,6 +14,8 @@ export interface HealthDependencies {
   readonly queue: 'redis' | 'postgres';
   /** Undefined for a process that takes no deliveries, a worker. */
   readonly lookAtOutage: (() => { readonly state: string; readonly since: Date | null }) | undefined;
+  /** False where there are signing secrets and not one opens; undefined for a worker. */
+  readonly canVerify: (() => boolean) | undefined;
 }
 
 // A database that has not answered by then is away.
@@ -30,11 +34,14 @@ export function createReadiness(deps: HealthDependencies): (req: Request, res: R
     const isDatabaseUp = await isUp();
     const isStopping = deps.isStopping();
     const outage = deps.lookAtOutage?.().state;
-    const isReady = !isStopping && (isDatabaseUp || outage === 'ready' || outage === 'taking');
+    const canVerify = deps.canVerify?.();
+    const isTaking = isDatabaseUp || outage === 'ready' || outage === 'taking';
+    const isReady = !isStopping && canVerify !== false && isTaking;
     res.status(isReady ? 200 : 503).json({
       status: isReady ? 'ready' : isStopping ? 'stopping' : 'unready',
       database: isDatabaseUp ? 'up' : 'down',
       ...(outage === undefined ? {} : { outage_store: outage }),
+      ...(canVerify === undefined ? {} : { signing_secrets: canVerify ? 'usable' : 'unopened' }),
       role: deps.role,
       queue: deps.queue,
     });

@@ -39,6 +39,10 @@ const readiness = z
       .enum(outageStates)
       .describe('Where deliveries go while the database is down. A worker takes none and has none.')
       .optional(),
+    signing_secrets: z
+      .enum(['usable', 'unopened'])
+      .describe('unopened: there are some, and not one opens. A worker has none.')
+      .optional(),
     role: z.string(),
     queue: z.enum(['redis', 'postgres']),
   })
@@ -113,7 +117,7 @@ function describeWebhook(
       401: problem('The request does not prove that it comes from iLive; the code says why.'),
       408: problem('It did not arrive in time (REQUEST_TIMEOUT_SECONDS).', unreadable),
       413: problem('The body is larger than BODY_LIMIT_BYTES.'),
-      503: problem('It could not be stored; iLive tries again.'),
+      503: problem('It could not be stored, or its secret does not open; iLive tries again.'),
     }),
     parameters: [
       ...parameters,

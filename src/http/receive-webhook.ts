@@ -7,6 +7,7 @@ import { ServiceError } from '../errors.ts';
 import type { DeliveryId } from '../events/event.ts';
 import { probeUserAgent } from '../ilive/payload.ts';
 import {
+  type SignatureFailure,
   type SigningKey,
   signatureHeader,
   type Template,
@@ -17,6 +18,7 @@ import {
 } from '../ilive/signature.ts';
 import type { Log } from '../log.ts';
 import type { RefusedRequest } from '../operations/refusal-buffer.ts';
+import { secretUnopened } from '../operations/signing-secrets.ts';
 import { describeDelivery, storedHeaders } from '../operations/webhook-delivery.ts';
 import { readTraceId } from '../trace-context.ts';
 import type { Admission } from './admission.ts';
@@ -26,6 +28,8 @@ import { type Held, readBody } from './read-body.ts';
 export interface ReceiveDependencies {
   /** The signing keys of an account; none for one that has no secrets. */
   readonly keysOf: (account: string) => readonly SigningKey[];
+  /** Whether a secret of the account does not open for want of its encryption key. */
+  readonly hasUnopened: (account: string) => boolean;
   /** Told which of them a delivery of iLive's matched. */
   readonly onMatched: (account: string, keyIndex: number) => void;
   /** The account of a request whose path names none. */
@@ -59,6 +63,14 @@ const refusedHeaders = [
 ];
 
 const overloadedRetryAfterSeconds = 1;
+// Somebody has to put a key back and restart.
+const unopenedRetryAfterSeconds = 60;
+const unopenedProblem = {
+  status: 503,
+  code: 'unavailable',
+  detail: 'A signing secret of this account does not open, so the signature cannot be judged; try again.',
+  headers: { 'retry-after': String(unopenedRetryAfterSeconds) },
+};
 
 /** Answers one request. `account` is the one that the path names. Never rejects. */
 export async function receiveWebhook(
@@ -99,17 +111,10 @@ async function receiveAdmitted(
   const receivedAt = deps.now();
   const verification = verifyRequest(deps, account, req, body, receivedAt);
   const isUnsigned = !verification.ok && verification.reason === 'missing_signature';
-  const isHint = isUnsigned && deps.takesUnsigned && deps.keysOf(account).length > 0;
+  const isKnown = deps.keysOf(account).length > 0 || deps.hasUnopened(account);
+  const isHint = isUnsigned && deps.takesUnsigned && isKnown;
   if (!verification.ok && !isHint) {
-    deps.onRefused(verification.reason);
-    const address = req.socket.remoteAddress ?? 'unknown';
-    const headers = headersOf(req, refusedHeaders);
-    deps.keepRefusal({ account, reason: verification.reason, address, receivedAt, headers, body });
-    return sendProblem(req, res, {
-      status: 401,
-      code: verification.reason,
-      detail: explain(verification.reason),
-    });
+    return answerRefused(deps, { account, receivedAt, body, reason: verification.reason }, req, res);
   }
   const isProbe = req.headers['user-agent'] === probeUserAgent;
   if (verification.ok && !isProbe) deps.onMatched(account, verification.keyIndex);
@@ -152,6 +157,24 @@ function verifyRequest(
     toleranceSeconds,
     now,
   });
+}
+
+// What would be judged by a secret that does not open is not judged: it may be iLive's, which tries again after a 503 alone.
+// It is kept either way, and `reverify` lets it in once the secret opens.
+function answerRefused(
+  deps: ReceiveDependencies,
+  refused: Pick<RefusedRequest, 'account' | 'receivedAt' | 'body'> & { readonly reason: SignatureFailure },
+  req: IncomingMessage,
+  res: ServerResponse,
+): void {
+  const isBySecret = refused.reason === 'unknown_account' || refused.reason === 'signature_mismatch';
+  const isUndecided = isBySecret && deps.hasUnopened(refused.account);
+  const reason = isUndecided ? secretUnopened : refused.reason;
+  deps.onRefused(reason);
+  const address = req.socket.remoteAddress ?? 'unknown';
+  deps.keepRefusal({ ...refused, reason, address, headers: headersOf(req, refusedHeaders) });
+  const unproven = { status: 401, code: refused.reason, detail: explain(refused.reason) };
+  sendProblem(req, res, isUndecided ? unopenedProblem : unproven);
 }
 
 // Nothing is known of the request yet, and no line is written for it: there may be thousands a second.

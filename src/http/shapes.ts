@@ -15,6 +15,12 @@ export const uuid = z.string().meta({ format: 'uuid' });
 
 export const count = z.number().meta({ type: 'integer', minimum: 0 });
 
+/** Of a signing secret. */
+export const missingKey = z
+  .string()
+  .nullable()
+  .describe('The id of the encryption key for want of which it does not open; null where it does.');
+
 /** Numbers by name. */
 export const counts = z.record(z.string(), count);
 

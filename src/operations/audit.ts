@@ -1,7 +1,7 @@
 // The audit: what operators did, each entry chained to the one before by its hash, so that one that was changed, taken
 // out or moved shows. Where an encryption key is configured the hashes hang on it, and who can write to the database
 // alone cannot make them anew.
-import { createHash, createHmac, hkdfSync } from 'node:crypto';
+import { createHash, createHmac } from 'node:crypto';
 import type { EncryptionKey } from '../cipher.ts';
 import {
   type AuditEntry,
@@ -14,6 +14,14 @@ import {
 import type { Database, Queries, Transaction } from '../db/connect.ts';
 import { instantOf } from '../events/instant.ts';
 import type { Action } from './action.ts';
+import {
+  type AuditKey,
+  deriveAuditKey,
+  findKeysToCarry,
+  keyedAction,
+  readAuditKeys,
+  sealAuditKeys,
+} from './audit-keys.ts';
 
 export interface NewEntry extends Action {
   readonly rows: number;
@@ -44,22 +52,34 @@ export async function appendAudit(
     keyId: key?.id ?? null,
     previousHash: head.hash,
   };
-  await insertAuditEntry(tx, { ...entry, hash: hashOf(entry, key) });
+  await insertAuditEntry(tx, { ...entry, hash: hashOf(entry, key && deriveAuditKey(key)) });
 }
 
 /**
- * Where an encryption key is configured and the newest entry hangs on none, appends one that does: from then on a newest
- * entry without a key was made by somebody who has none.
+ * Where the newest entry hangs on no encryption key though there is one, appends an entry that does: from then on a newest
+ * entry without a key was made by somebody who has none. The same where entries hang on another key than the first: it
+ * carries that key on, so that it can be taken away and what hangs on it stays proven.
  */
-export async function keyAudit(db: Database, key: EncryptionKey | undefined, at: Date): Promise<void> {
-  if (key === undefined) return;
+export async function keyAudit(db: Database, keys: readonly EncryptionKey[], at: Date): Promise<void> {
+  const [first] = keys;
+  if (first === undefined || !(await isToBeKeyed(db, keys))) return;
+  await db.transaction(async (tx) => {
+    await lockAuditHead(tx);
+    if (!(await isToBeKeyed(tx, keys))) return; // another process was quicker
+    const carried = sealAuditKeys(await findKeysToCarry(tx, keys), first);
+    const actor = { name: 'service', role: 'admin', address: 'local' } as const;
+    const why = 'from here on the hashes hang on this encryption key';
+    const details = { key: first.id, carried };
+    const entry = { actor, name: keyedAction, why, details, rows: 0, outcome: 'done', at };
+    await appendAudit(tx, entry, first);
+  });
+}
+
+async function isToBeKeyed(db: Queries, keys: readonly EncryptionKey[]): Promise<boolean> {
   const { newestSeq } = await readAuditHead(db);
   const [newest] = await listAuditPage(db, { after: newestSeq - 1, upTo: newestSeq, limit: 1 });
-  if (newest === undefined || newest.keyId !== null) return;
-  const actor = { name: 'service', role: 'admin', address: 'local' } as const;
-  const why = 'from here on the hashes hang on an encryption key';
-  const entry = { actor, name: 'audit.keyed', why, details: {}, rows: 0, outcome: 'done', at };
-  await db.transaction((tx) => appendAudit(tx, entry, key));
+  if (newest === undefined) return false;
+  return newest.keyId === null || (await findKeysToCarry(db, keys)).length > 0;
 }
 
 export const auditFlaws = [
@@ -78,6 +98,8 @@ export interface AuditVerification {
   readonly entries: number;
   /** The first of them, in order. */
   readonly flaws: readonly AuditFlaw[];
+  /** The encryption keys without which entries cannot be verified, and how many entries each. */
+  readonly missingKeys: ReadonlyMap<string, number>;
   /** The first entry whose hash hangs on an encryption key; undefined where none does. */
   readonly keyedFrom: number | undefined;
   /** The newest entry: noted elsewhere, it later proves that nothing before it was rewritten. */
@@ -92,7 +114,9 @@ export async function verifyAudit(db: Queries, keys: readonly EncryptionKey[]): 
   const { head, newestSeq } = await readAuditHead(db);
   // No entry of ours has a number that cannot be counted on from; the database's own largest cannot even be asked for.
   const upTo = Math.min(newestSeq, Number.MAX_SAFE_INTEGER - 1);
+  const auditKeys = await readAuditKeys(db, keys);
   const flaws: AuditFlaw[] = [];
+  const missingKeys = new Map<string, number>();
   let before: AuditHead = { seq: 0, hash: Buffer.alloc(0) };
   let entries = 0;
   let keyedFrom: number | undefined;
@@ -101,8 +125,10 @@ export async function verifyAudit(db: Queries, keys: readonly EncryptionKey[]): 
     const page = await listAuditPage(db, { after: before.seq, upTo, limit: pageEntries });
     for (const entry of page) {
       noteMissing(flaws, before.seq + 1, entry.seq);
-      const flaw = flawOf(entry, before, keys, keyedFrom !== undefined);
+      const flaw = flawOf(entry, before, auditKeys, keyedFrom !== undefined);
       if (flaw !== undefined) note(flaws, entry.seq, flaw);
+      if (flaw === 'unknown_key')
+        missingKeys.set(keyNameOf(entry), (missingKeys.get(keyNameOf(entry)) ?? 0) + 1);
       if (entry.keyId !== null) keyedFrom ??= entry.seq;
       isLastKeyed = entry.keyId !== null;
       before = entry;
@@ -118,7 +144,12 @@ export async function verifyAudit(db: Queries, keys: readonly EncryptionKey[]): 
   if (isHeadBehind) note(flaws, before.seq, 'changed');
   if (newestSeq > upTo) note(flaws, newestSeq, 'changed');
   const { seq, hash } = head ?? before;
-  return { entries, flaws, keyedFrom, head: { seq, hash: hash.toString('hex') } };
+  return { entries, flaws, missingKeys, keyedFrom, head: { seq, hash: hash.toString('hex') } };
+}
+
+// Whoever can write to the database can have it say anything.
+function keyNameOf({ keyId }: AuditEntry): string {
+  return /^[\w-]{1,32}$/.test(keyId ?? '') ? (keyId ?? '') : 'unreadable';
 }
 
 function endsAt(last: AuditHead, head: AuditHead): boolean {
@@ -130,10 +161,10 @@ type Unhashed = Omit<AuditEntry, 'hash'>;
 function flawOf(
   entry: AuditEntry,
   before: AuditHead,
-  keys: readonly EncryptionKey[],
+  keys: readonly AuditKey[],
   isKeyed: boolean,
 ): AuditFlaw['flaw'] | undefined {
-  const key = keys.find(({ id }) => id === entry.keyId);
+  const key = keys.find(({ id, upTo }) => id === entry.keyId && entry.seq <= upTo)?.bytes;
   if (entry.keyId !== null && key === undefined) return 'unknown_key';
   // Once the hashes hang on a key, one that hangs on none was made by somebody who has no key.
   if (entry.keyId === null && isKeyed) return 'changed';
@@ -142,7 +173,7 @@ function flawOf(
   return undefined;
 }
 
-function hashOf(entry: Unhashed, key: EncryptionKey | undefined): Buffer {
+function hashOf(entry: Unhashed, key: Buffer | undefined): Buffer {
   const { seq, at, actor, role, address, action, why, details, rows, outcome, keyId, previousHash } = entry;
   const covered = [
     seq,
@@ -160,9 +191,7 @@ function hashOf(entry: Unhashed, key: EncryptionKey | undefined): Buffer {
   ];
   const text = JSON.stringify(covered);
   if (key === undefined) return createHash('sha256').update(text).digest();
-  const bytes = Buffer.from(key.key.reveal(), 'base64');
-  const derived = Buffer.from(hkdfSync('sha256', bytes, '', 'ilive-webhooks audit', 32));
-  return createHmac('sha256', derived).update(text).digest();
+  return createHmac('sha256', key).update(text).digest();
 }
 
 // Whoever writes to the database can make the gap as wide as they like: no more of it is walked than is shown.

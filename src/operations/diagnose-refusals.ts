@@ -11,12 +11,15 @@ import { type Diagnosis, diagnose } from '../ilive/diagnose.ts';
 import type { SecretEncoding, SignatureFailure, Template } from '../ilive/signature.ts';
 import { signatureHeadersOf } from './admit-refusals.ts';
 import { openRefusal, unopened } from './open-refusal.ts';
+import { adviceOnMissing } from './sealed.ts';
 import type { RingSecret } from './signing-secrets.ts';
 
 export interface DiagnoseDependencies {
   readonly db: Database;
   readonly cipher: Cipher | undefined;
   readonly knownSecrets: () => readonly RingSecret[];
+  /** The encryption keys for want of which secrets of the account do not open. */
+  readonly missingKeysOf: (account: string) => readonly string[];
   readonly template: Template;
   readonly encoding: SecretEncoding;
   readonly toleranceSeconds: number;
@@ -95,7 +98,7 @@ const unopenedDiagnosis: Diagnosis = {
 export function diagnoseRefusal(deps: DiagnoseDependencies, row: RefusalRow): Diagnosis {
   const opened = openRefusal(row, deps.cipher);
   if (opened === undefined) return unopenedDiagnosis;
-  return diagnose(
+  const diagnosis = diagnose(
     {
       account: row.account,
       reason: row.reason as SignatureFailure,
@@ -111,4 +114,8 @@ export function diagnoseRefusal(deps: DiagnoseDependencies, row: RefusalRow): Di
       maxHashedBytes,
     },
   );
+  const missing = deps.missingKeysOf(row.account);
+  if (diagnosis.remedy !== 'none' || missing.length === 0) return diagnosis;
+  const finding = `a signing secret of its account does not open: ${adviceOnMissing(missing)}`;
+  return { ...diagnosis, findings: [finding], isComplete: false };
 }

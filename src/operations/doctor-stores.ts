@@ -181,36 +181,23 @@ export function checkClock(check: string, aheadMs: number): Finding {
 }
 
 /** What was refused and nobody has decided about. */
-export function checkRefusals(figures: RefusalFigures, now: Date): Finding {
+export function checkRefusals(figures: RefusalFigures, missingKeys: readonly string[], now: Date): Finding {
   const { refused, newestAt } = figures;
   if (refused === 0) return finding('refusals', 'ok', 'no refused request is undecided', null);
-  const { finding: found, advice, isOurs } = weighUndecided(figures);
+  const { finding: found, advice, isOurs } = weighUndecided(figures, missingKeys);
   const message = `${counted(refused, 'refused request', 'is', 'are')} undecided, the newest ${ageOf(newestAt, now)} old${found}`;
   return finding('refusals', isOurs ? 'error' : 'warning', message, advice);
 }
 
-export function checkKeys(facts: {
-  readonly hasEncryptionKeys: boolean;
+export function checkApiKeys(facts: {
   readonly hasBootstrapKey: boolean;
   readonly hasMadeKeys: boolean;
-}): Finding[] {
-  const encryption = facts.hasEncryptionKeys
-    ? finding('encryption', 'ok', 'ENCRYPTION_KEYS is set', null)
-    : finding(
-        'encryption',
-        'warning',
-        'ENCRYPTION_KEYS is not set: tokens and secrets cannot be kept, and refusals are stored in clear',
-        'set it to id:key, the key from: openssl rand -base64 32',
-      );
-  const keys = facts.hasMadeKeys
-    ? finding('API keys', 'ok', 'named keys are in use', null)
-    : finding(
-        'API keys',
-        'warning',
-        facts.hasBootstrapKey
-          ? 'everybody uses BOOTSTRAP_API_KEY'
-          : 'there is no key: the API answers nobody',
-        'ilive-webhooks keys create --name … --role … --why …, one for each who asks',
-      );
-  return [encryption, keys];
+}): Finding {
+  if (facts.hasMadeKeys) return finding('API keys', 'ok', 'named keys are in use', null);
+  return finding(
+    'API keys',
+    'warning',
+    facts.hasBootstrapKey ? 'everybody uses BOOTSTRAP_API_KEY' : 'there is no key: the API answers nobody',
+    'ilive-webhooks keys create --name … --role … --why …, one for each who asks',
+  );
 }

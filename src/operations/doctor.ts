@@ -1,7 +1,6 @@
 // Whether the configuration and what surrounds the service are fit for traffic, before any comes. Each check is a plain
 // function of what was looked at, and each finding says how to mend it. A check that cannot be made is a finding, never an
 // error of the whole.
-import type { Queries } from '../db/connect.ts';
 import { findOldestDayEnd } from '../db/drop-bodies.ts';
 import type { ReplicaSight } from '../db/read-replicas.ts';
 import { readOwnSchema, readPostgresFacts } from '../db/server-facts.ts';
@@ -12,7 +11,7 @@ import type { FolderSight } from '../outage/look-at-folder.ts';
 import { checkBodies } from './doctor-bodies.ts';
 import { checkOutageStore } from './doctor-outage.ts';
 import {
-  checkKeys,
+  checkApiKeys,
   checkPostgres,
   checkQueue,
   checkRefusals,
@@ -24,10 +23,10 @@ import {
 import { checkVendorClock, checkWebhookAnswer, checkWebhookUrl } from './doctor-way-in.ts';
 import { type Finding, finding } from './finding.ts';
 import { explainTrouble, type VendorSight } from './look-at-vendor.ts';
+import { checkSeals, lookAtSeals, missingKeysIn, type SealDependencies } from './sealed.ts';
 import type { Probe } from './send-probe.ts';
 
-export interface DoctorDependencies {
-  readonly db: Queries;
+export interface DoctorDependencies extends SealDependencies {
   readonly lookAtQueue: () => Promise<QueueStore>;
   readonly lookAtReplicas: () => readonly ReplicaSight[];
   readonly lookAtVendor: (() => Promise<VendorSight>) | undefined;
@@ -44,7 +43,6 @@ export interface DoctorDependencies {
     readonly dialect: DialectName;
     readonly webhookUrl: string | undefined;
   };
-  readonly hasEncryptionKeys: boolean;
   readonly hasBootstrapKey: boolean;
   readonly hasMadeKeys: () => boolean;
   /** Connections that all processes of this start may open, all pools together. */
@@ -67,8 +65,9 @@ export async function examine(
     ['replicas', async () => checkReplicas(deps.lookAtReplicas())],
     ['queue', async () => checkQueue(await deps.lookAtQueue())],
     ['clock', async () => [checkServerClock(now().getTime(), (await readServerFigures(db)).clock)]],
-    ['refusals', async () => [checkRefusals(await readRefusalFigures(db, now()), now())]],
-    ['keys', async () => checkKeys({ ...deps, hasMadeKeys: deps.hasMadeKeys() })],
+    ['refusals', async () => [await examineRefusals(deps)]],
+    ['encryption', async () => checkSeals(await lookAtSeals(deps))],
+    ['API keys', async () => [checkApiKeys({ ...deps, hasMadeKeys: deps.hasMadeKeys() })]],
     ['outage store', async () => checkOutageStore(await deps.lookAtDataDir?.(), deps.outageMaxBytes)],
     ['ilive', () => examineVendor(deps)],
     ['webhook address', () => examineAddress(vendor.webhookUrl)],
@@ -87,6 +86,12 @@ export async function examine(
     ),
   );
   return found.flat();
+}
+
+async function examineRefusals(deps: DoctorDependencies): Promise<Finding> {
+  const now = deps.now();
+  const [figures, seals] = await Promise.all([readRefusalFigures(deps.db, now), lookAtSeals(deps)]);
+  return checkRefusals(figures, missingKeysIn(seals), now);
 }
 
 async function examineVendor({ vendor, lookAtVendor }: DoctorDependencies): Promise<Finding[]> {

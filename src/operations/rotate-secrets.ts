@@ -53,7 +53,10 @@ export async function beginRotation(
   }
   const sealed = cipher.seal(secret.reveal(), secretContext(account, fingerprint));
   const row = await insertSecret(tx, { account, fingerprint, name, origin: 'database', sealed }, now());
-  const old = rows.filter((each) => each.retiredAt === null && usable.has(each.fingerprint));
+  // One of the database counts everywhere, also while the encryption key that opens it is missing.
+  const old = rows.filter(
+    (each) => each.retiredAt === null && (each.origin === 'database' || usable.has(each.fingerprint)),
+  );
   const oldOnes = old.map((each) => each.fingerprint);
   if (oldOnes.length > 0) await markSecrets(tx, account, oldOnes, { retiringAt: now() });
   return row;

@@ -1,15 +1,18 @@
 // The signing secrets that count now, by account: those of this process' environment and those of the database, but for
 // the retired ones. They are held in memory for the request path, which never waits for the database, and are read anew
 // every second, so that a rotation reaches every receiver without a restart. When a secret last matched is written down
-// with the same turn. No secret leaves this file but into a signature or a diagnosis.
+// with the same turn. One that was sealed with another key than the first is sealed anew, so that an encryption key can be
+// taken away; one that does not open is told of once, and its account is not taken for unknown. No secret leaves this file
+// but into a signature or a diagnosis.
 import { scryptSync } from 'node:crypto';
-import type { Cipher } from '../cipher.ts';
+import { type Cipher, sealKeyId } from '../cipher.ts';
 import type { Queries } from '../db/connect.ts';
 import {
   listSecrets,
   type Match,
   noteMatches,
   recordSecrets,
+  resealSecret,
   type SecretRow,
 } from '../db/webhook-secrets.ts';
 import type { KnownSecret } from '../ilive/diagnose.ts';
@@ -46,6 +49,8 @@ export interface RingSecret extends KnownSecret {
 
 export interface ListedSecret extends SecretRow {
   readonly state: KnownSecret['state'];
+  /** The id of the encryption key that sealed it, where it does not open here; null where its text is known. */
+  readonly missingKey: string | null;
 }
 
 export interface SecretRing {
@@ -55,8 +60,12 @@ export interface SecretRing {
   secretsOf(account: string): readonly UsableSecret[];
   /** Notes that the key at `keyIndex` of `keysOf` has matched what was received at `at`; now, when it is left out. */
   noteMatch(account: string, keyIndex: number, at?: Date): void;
-  /** The accounts that have secrets which count. */
+  /** The accounts that have secrets which count, also where none of them opens. */
   accounts(): readonly string[];
+  /** The ids of the encryption keys for want of which secrets of the account, that count, do not open. Never waits. */
+  missingKeysOf(account: string): readonly string[];
+  /** False where there are secrets that count, and none of any account opens. */
+  canVerify(): boolean;
   /** All whose text is known here, also those that no longer count. */
   knownSecrets(): readonly RingSecret[];
   /** What the database knows, as this process sees it. */
@@ -68,6 +77,9 @@ export interface SecretRing {
 interface Held extends UsableSecret {
   readonly account: string;
 }
+
+/** Why a request is refused that a secret which does not open may have signed. */
+export const secretUnopened = 'secret_unopened';
 
 const fingerprintBytes = 9;
 // Of its fingerprint in a secret's name: its place in the list would name another one after the next change.
@@ -88,35 +100,24 @@ export function secretContext(account: string, fingerprint: string): string {
 
 /** Holds the environment's secrets at once, and the database's after the first `refresh`. */
 export function createSecretRing(options: SecretRingOptions): SecretRing {
-  const { db, cipher, encoding, now, log } = options;
+  const { db, cipher, now } = options;
   const environment = readEnvironment(options);
+  const look = createLook(options, environment);
+  const tell = createTeller(options.log);
+  const reseal = createResealer(options);
   let usable = byAccount(environment);
   let keys = keysByAccount(usable);
+  let missing = new Map<string, string[]>();
   let known = environment.map((held) => ({ ...held, state: 'active' as KnownSecret['state'] }));
   let isRecorded = false;
   const matches = new Map<string, Match>();
-  const opened = new Map<string, Secret>();
-  const warned = new Set<string>();
-
-  const isHere = (row: SecretRow) =>
-    row.origin === 'database' ||
-    environment.some(
-      ({ account, fingerprint }) => account === row.account && fingerprint === row.fingerprint,
-    );
-  const open = (row: SecretRow): Held | undefined => {
-    const secret = opened.get(row.fingerprint) ?? openSecret(row, options);
-    if (secret === undefined) return undefined;
-    opened.set(row.fingerprint, secret);
-    const { account, fingerprint, name } = row;
-    return { account, fingerprint, name, secret, key: signingKey(secret.reveal(), encoding) };
-  };
-  const listNow = async () =>
-    (await listSecrets(db)).map((row): ListedSecret => ({ ...row, state: stateOf(row, isHere(row)) }));
 
   return {
     keysOf: (account) => keys.get(account) ?? [],
     secretsOf: (account) => usable.get(account) ?? [],
-    accounts: () => [...usable.keys()],
+    accounts: () => [...new Set([...usable.keys(), ...missing.keys()])],
+    missingKeysOf: (account) => missing.get(account) ?? [],
+    canVerify: () => usable.size > 0 || missing.size === 0,
     noteMatch: (account, keyIndex, at = now()) => {
       const held = usable.get(account)?.[keyIndex];
       if (held === undefined) return;
@@ -125,7 +126,7 @@ export function createSecretRing(options: SecretRingOptions): SecretRing {
       if (before === undefined || before.at < at) matches.set(fingerprint, { account, fingerprint, at });
     },
     knownSecrets: () => known,
-    list: listNow,
+    list: async () => (await listSecrets(db)).map((row) => look(row).listed),
     refresh: async () => {
       if (!isRecorded) await recordEnvironment(db, environment, cipher, now());
       isRecorded = true;
@@ -135,25 +136,85 @@ export function createSecretRing(options: SecretRingOptions): SecretRing {
       for (const match of noted) {
         if (matches.get(match.fingerprint) === match) matches.delete(match.fingerprint);
       }
-      const rows = await listNow();
-      const held = rows.flatMap((row) => {
-        const own = environment.find(
-          ({ account, fingerprint }) => account === row.account && fingerprint === row.fingerprint,
-        );
-        const found = own ?? open(row);
-        return found === undefined
-          ? []
-          : [{ ...found, name: row.name, state: row.state, isOwn: own !== undefined }];
-      });
-      for (const { isOwn, state, account, name } of held) {
-        if (!isOwn || state !== 'retired' || warned.has(name)) continue;
-        warned.add(name);
-        log.warn({ account, name }, 'a signing secret of the environment is retired; take it out there');
-      }
-      known = held;
-      usable = byAccount(held.filter(({ state }) => state !== 'retired'));
+      const seen = (await listSecrets(db)).map(look);
+      for (const each of seen) tell(each);
+      known = seen.flatMap(({ held, listed: { name, state } }) =>
+        held === undefined ? [] : [{ ...held, name, state }],
+      );
+      usable = byAccount(known.filter(({ state }) => state !== 'retired'));
       keys = keysByAccount(usable);
+      missing = missingByAccount(seen);
+      // Last, so that a database that takes no writes keeps no secret from counting.
+      await reseal(seen);
     },
+  };
+}
+
+/** One row, as this process sees it. */
+interface Seen {
+  readonly listed: ListedSecret;
+  /** Undefined where the text is not known here. */
+  readonly held: Held | undefined;
+  /** Whether the environment of this process has it. */
+  readonly isOwn: boolean;
+}
+
+function createLook(options: SecretRingOptions, environment: readonly Held[]): (row: SecretRow) => Seen {
+  const opened = new Map<string, Secret>();
+  const open = (row: SecretRow): Held | undefined => {
+    const secret = opened.get(row.fingerprint) ?? openSecret(row, options.cipher);
+    if (secret === undefined) return undefined;
+    opened.set(row.fingerprint, secret);
+    const { account, fingerprint, name } = row;
+    return { account, fingerprint, name, secret, key: signingKey(secret.reveal(), options.encoding) };
+  };
+  return (row) => {
+    const own = environment.find(
+      ({ account, fingerprint }) => account === row.account && fingerprint === row.fingerprint,
+    );
+    const held = own ?? open(row);
+    const missingKey = held !== undefined || row.sealed === null ? null : sealKeyId(row.sealed);
+    const state = stateOf(row, own !== undefined || row.origin === 'database');
+    return { listed: { ...row, state, missingKey }, held, isOwn: own !== undefined };
+  };
+}
+
+// Once for each secret, since it is looked at every second.
+function createTeller(log: Log): (seen: Seen) => void {
+  const told = new Set<string>();
+  return ({ listed: { account, name, fingerprint, state, missingKey }, isOwn }) => {
+    const isToldOf = state === 'retired' ? isOwn : missingKey !== null;
+    if (!isToldOf || told.has(fingerprint)) return;
+    told.add(fingerprint);
+    if (state === 'retired') {
+      log.warn({ account, name }, 'a signing secret of the environment is retired; take it out there');
+      return;
+    }
+    const what = 'a signing secret does not open; put the key that sealed it back into ENCRYPTION_KEYS';
+    log.error({ account, name, key: missingKey }, what);
+  };
+}
+
+// Each row when it is first seen and never again: two processes that put another key in front would else undo each other's
+// seals for ever. Whatever a process leaves that goes by the old order, the next one that starts seals anew.
+function createResealer({ db, cipher, log }: SecretRingOptions): (seen: readonly Seen[]) => Promise<void> {
+  const looked = new Set<string>();
+  return async (seen) => {
+    for (const { listed, held } of seen) {
+      const { account, fingerprint, name, sealed } = listed;
+      if (cipher === undefined || held === undefined || sealed === null || looked.has(fingerprint)) continue;
+      const from = sealKeyId(sealed);
+      const isOfFirst = from === cipher.keyId && openSecret(listed, cipher) !== undefined;
+      if (!isOfFirst) {
+        await resealSecret(
+          db,
+          listed,
+          cipher.seal(held.secret.reveal(), secretContext(account, fingerprint)),
+        );
+        log.info({ account, name, from, to: cipher.keyId }, 'a signing secret was sealed anew');
+      }
+      looked.add(fingerprint);
+    }
   };
 }
 
@@ -184,13 +245,14 @@ function recordEnvironment(
   return recordSecrets(db, [...once.values()], now);
 }
 
-// One that is sealed with a key that is not configured cannot be used; the log says so, and the others go on.
-function openSecret(row: SecretRow, { cipher, log }: SecretRingOptions): Secret | undefined {
-  if (row.sealed === null || cipher === undefined) return undefined;
+function openSecret(
+  { account, fingerprint, sealed }: SecretRow,
+  cipher: Cipher | undefined,
+): Secret | undefined {
+  if (sealed === null || cipher === undefined) return undefined;
   try {
-    return new Secret(cipher.open(row.sealed, secretContext(row.account, row.fingerprint)).toString());
-  } catch (error) {
-    log.warn({ err: error, account: row.account, name: row.name }, 'a signing secret could not be opened');
+    return new Secret(cipher.open(sealed, secretContext(account, fingerprint)).toString());
+  } catch {
     return undefined;
   }
 }
@@ -203,6 +265,17 @@ function stateOf(row: SecretRow, isHere: boolean): KnownSecret['state'] {
 
 function byAccount(held: readonly Held[]): Map<string, Held[]> {
   return Map.groupBy(held, ({ account }) => account);
+}
+
+function missingByAccount(seen: readonly Seen[]): Map<string, string[]> {
+  const missing = new Map<string, string[]>();
+  for (const { listed } of seen) {
+    const { account, missingKey, state } = listed;
+    if (missingKey !== null && state !== 'retired') {
+      missing.set(account, [...(missing.get(account) ?? []), missingKey]);
+    }
+  }
+  return missing;
 }
 
 function keysByAccount(usable: ReadonlyMap<string, readonly Held[]>): Map<string, SigningKey[]> {

@@ -1,7 +1,5 @@
 // One look at everything, and what of it is wrong: each problem with what to do about it. The thresholds stand here by
 // name; what is counted is counted by `db/status`.
-import { readHeldBackSeconds } from '../db/changes.ts';
-import type { Queries } from '../db/connect.ts';
 import { listPauses, type PauseRow } from '../db/pauses.ts';
 import type { ReplicaSight } from '../db/read-replicas.ts';
 import {
@@ -20,6 +18,7 @@ import { counted } from './counted.ts';
 import { explainTrouble, type VendorSight } from './look-at-vendor.ts';
 import { damageProblem, keepingProblem, sealProblem, waitingProblem } from './outage-problems.ts';
 import { type Level, type Problem, problem } from './problem.ts';
+import { lookAtSeals, missingKeysIn, type SealDependencies, type SealSight, sealProblems } from './sealed.ts';
 import type { ListedSecret } from './signing-secrets.ts';
 import { ageOf, weighUndecided } from './undecided.ts';
 
@@ -31,8 +30,7 @@ export interface QueueSight {
   readonly delayed: number | null;
 }
 
-export interface StatusDependencies {
-  readonly db: Queries;
+export interface StatusDependencies extends SealDependencies {
   readonly lookAtQueue: () => Promise<QueueSight>;
   /** None where no replica is configured. */
   readonly lookAtReplicas: () => readonly ReplicaSight[];
@@ -40,7 +38,6 @@ export interface StatusDependencies {
   readonly lookAtOutage: () => OutageSight;
   /** Undefined where no API key is configured. */
   readonly lookAtVendor: (() => Promise<VendorSight>) | undefined;
-  readonly listSecrets: () => Promise<ListedSecret[]>;
   readonly refusalLimits: { readonly maxCount: number; readonly maxBytes: number };
   readonly now: () => Date;
 }
@@ -60,6 +57,7 @@ export interface Status {
   readonly clock: { readonly ofDatabaseMs: number; readonly ofVendorMs: number | null };
   readonly vendor: VendorSight | undefined;
   readonly secrets: readonly ListedSecret[];
+  readonly seals: SealSight;
   readonly replays: { readonly running: number; readonly paused: number };
   readonly pauses: readonly PauseRow[];
 }
@@ -86,7 +84,7 @@ export async function readStatus(deps: StatusDependencies): Promise<Status> {
   const server = await readServerFigures(db);
   const ms = Math.round(performance.now() - startedAt);
   const ofDatabaseMs = deps.now().getTime() - new Date(server.clock).getTime();
-  const [deliveries, refusals, sessions, queue, vendor, secrets, replays, pauses] = await Promise.all([
+  const [deliveries, refusals, sessions, queue, vendor, seals, replays, pauses] = await Promise.all([
     readDeliveryFigures(db),
     readRefusalFigures(db, new Date(now.getTime() - thresholds.refusedRecentMs)),
     readSessionFigures(db, now, {
@@ -95,7 +93,7 @@ export async function readStatus(deps: StatusDependencies): Promise<Status> {
     }),
     deps.lookAtQueue(),
     deps.lookAtVendor?.(),
-    deps.listSecrets(),
+    lookAtSeals(deps),
     countReplays(db),
     listPauses(db),
   ]);
@@ -113,7 +111,8 @@ export async function readStatus(deps: StatusDependencies): Promise<Status> {
     outage: deps.lookAtOutage(),
     clock: { ofDatabaseMs, ofVendorMs: vendor?.aheadMs ?? null },
     vendor,
-    secrets,
+    secrets: seals.secrets,
+    seals,
     replays,
     pauses,
   };
@@ -140,10 +139,10 @@ const checks: readonly Check[] = [
     const message = `The oldest of ${counted(deliveries.owed, 'owed delivery')} has waited for ${Math.round(ageMs / 1000)} s.`;
     return problem(level, message, `Is a worker running? ${runbook('The oldest owed is old')}`);
   },
-  ({ refusals }) => {
+  ({ refusals, seals }) => {
     const { recent, refused } = refusals;
     if (recent === 0) return undefined;
-    const { finding, advice, isOurs } = weighUndecided(refusals);
+    const { finding, advice, isOurs } = weighUndecided(refusals, missingKeysIn(seals));
     const level = recent >= thresholds.refusedErrorCount || isOurs ? 'error' : 'warning';
     const message = `${counted(recent, 'request', 'was', 'were')} refused in the last 15 minutes`;
     // With older ones beside them, what is known is told of all together.
@@ -151,21 +150,21 @@ const checks: readonly Check[] = [
       ? problem(level, `${message}${finding}.`, advice)
       : problem(level, `${message}.`, 'ilive-webhooks refusals list --state refused --since 15m');
   },
-  ({ refusals, now }) => {
+  ({ refusals, seals, now }) => {
     const { recent, refused, newestAt } = refusals;
     if (refused === recent) return undefined;
-    const { finding, advice, isOurs } = weighUndecided(refusals);
+    const { finding, advice, isOurs } = weighUndecided(refusals, missingKeysIn(seals));
     const message = `${counted(refused, 'refused request', 'is', 'are')} undecided, the newest ${ageOf(newestAt, now)} old`;
     return problem(isOurs ? 'error' : 'warning', `${message}${finding}.`, advice);
   },
-  ({ refusals }, { maxBytes, maxCount }) => {
+  ({ refusals, seals }, { maxBytes, maxCount }) => {
     const share = Math.max(refusals.storedBytes / maxBytes, maxCount === 0 ? 0 : refusals.kept / maxCount);
     if (share < thresholds.refusalsFullShare) return undefined;
     const message = `The store of refusals is ${Math.round(share * 100)} % full, and lets go of its oldest.`;
-    const advice =
-      'raise REFUSALS_MAX_COUNT and REFUSALS_MAX_BYTES, or let some go: ' +
-      "ilive-webhooks refusals purge --all --dry-run --why '…'";
-    return problem('warning', message, advice);
+    const advice = 'raise REFUSALS_MAX_COUNT and REFUSALS_MAX_BYTES';
+    const purge = "ilive-webhooks refusals purge --all --dry-run --why '…'";
+    const mayPurge = missingKeysIn(seals).length === 0;
+    return problem('warning', message, mayPurge ? `${advice}, or let some go: ${purge}` : advice);
   },
   ({ deliveries: { parked } }) =>
     parked === 0
@@ -225,6 +224,7 @@ const checks: readonly Check[] = [
 function findProblems(seen: Seen, limits: StatusDependencies['refusalLimits']): Problem[] {
   const found = [
     ...checks.flatMap((check) => check(seen, limits) ?? []),
+    ...sealProblems(seen.seals),
     ...seen.pauses.map(pauseProblem(seen)),
   ];
   return found.sort((a, b) => (a.level === b.level ? 0 : a.level === 'error' ? -1 : 1));
@@ -247,26 +247,4 @@ function clockProblem(whose: string, aheadMs: number): Problem | undefined {
   const side = aheadMs > 0 ? 'ahead of' : 'behind';
   const message = `Our clock is ${Math.round(offMs / 1000)} s ${side} ${whose}.`;
   return problem(level, message, 'Mend the clock (NTP): signatures are refused by their time.');
-}
-
-/** The figures that monitoring asks for again and again. */
-export async function readFigures(db: Queries, now: Date) {
-  const spans = { nearMs: thresholds.nearDeadlineMs, graceMs: thresholds.overdueGraceMs };
-  const [deliveries, refusals, sessions, heldBackSeconds] = await Promise.all([
-    readDeliveryFigures(db),
-    readRefusalFigures(db, now),
-    readSessionFigures(db, now, spans),
-    readHeldBackSeconds(db),
-  ]);
-  const oldest = deliveries.oldestOwedAt;
-  return {
-    ilive_deliveries_owed: deliveries.owed,
-    ilive_deliveries_oldest_owed_age_seconds:
-      oldest === null ? 0 : Math.max(0, (now.getTime() - new Date(oldest).getTime()) / 1000),
-    ilive_deliveries_parked: deliveries.parked,
-    ilive_refusals_refused: refusals.refused,
-    ilive_sessions_open: sessions.open,
-    ilive_sessions_overdue: sessions.overdue,
-    ilive_changes_held_back_seconds: heldBackSeconds,
-  };
 }

@@ -2,6 +2,7 @@
 // until it is admitted, purged or gone by age, and for as long somebody has to hear of it: it may be a lost verdict.
 import type { RefusalFigures, RefusalRemedy } from '../db/status.ts';
 import { clockCommand } from '../ilive/clock-off.ts';
+import { adviceOnMissing } from './sealed.ts';
 
 export interface Undecided {
   /** How many it is about and what was found, to stand behind a sentence; empty where nothing is known yet. */
@@ -14,8 +15,11 @@ export interface Undecided {
 
 const why = "--why '…'";
 
-/** What stands out among the undecided: what can be put right, and else the commonest. */
-export function weighUndecided({ refused, remedies, byReason }: RefusalFigures): Undecided {
+/** What stands out among the undecided: what can be put right, and else the commonest. `missingKeys`: encryption keys that are missing. */
+export function weighUndecided(
+  { refused, remedies, byReason }: RefusalFigures,
+  missingKeys: readonly string[],
+): Undecided {
   const ours = remedies.find(({ remedy }) => remedy !== 'none');
   const chosen = ours ?? remedies[0];
   if (chosen === undefined) {
@@ -23,11 +27,13 @@ export function weighUndecided({ refused, remedies, byReason }: RefusalFigures):
     return { finding: '', advice, isOurs: false };
   }
   const { count, finding } = chosen;
+  // While something does not open nobody can say that they are not iLive's, and nothing is let go.
+  const reopening = ours === undefined ? adviceOnMissing(missingKeys) : undefined;
   const share = count === refused ? '' : count * 2 > refused ? 'mostly ' : `${count} of them `;
   return {
     finding: `: ${share}${quoted(finding, share)}`,
-    advice: adviceOn(chosen, Object.keys(byReason)[0] ?? 'signature_mismatch'),
-    isOurs: ours !== undefined,
+    advice: reopening ?? adviceOn(chosen, Object.keys(byReason)[0] ?? 'signature_mismatch'),
+    isOurs: ours !== undefined || reopening !== undefined,
   };
 }
 

@@ -1474,6 +1474,10 @@ export interface Status {
     account: string;
     name: string;
     state: string;
+    /**
+     * The id of the encryption key for want of which it does not open; null where it does.
+     */
+    missing_key: string | null;
     last_matched_at: string | null;
   }[];
   replays: {
@@ -1735,6 +1739,10 @@ export interface SigningSecret {
   fingerprint: string;
   origin: string;
   state: string;
+  /**
+   * The id of the encryption key for want of which it does not open; null where it does.
+   */
+  missing_key: string | null;
   added_at: string;
   retiring_at: string | null;
   retired_at: string | null;
@@ -1775,6 +1783,13 @@ export interface AuditVerification {
   flaws: {
     seq: number;
     flaw: 'missing' | 'changed' | 'out_of_order' | 'unknown_key';
+  }[];
+  /**
+   * Encryption keys that are not configured, and how many entries cannot be verified without each.
+   */
+  missing_keys: {
+    key: string;
+    entries: number;
   }[];
   /**
    * The first entry whose hash hangs on an encryption key.

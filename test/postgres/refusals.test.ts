@@ -240,6 +240,7 @@ test('one that is sealed with a key that is gone keeps no other from its diagnos
       db,
       cipher: has,
       knownSecrets: () => [],
+      missingKeysOf: () => [],
       template,
       encoding: 'utf8',
       toleranceSeconds: 300,

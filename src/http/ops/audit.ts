@@ -28,6 +28,11 @@ const auditVerification = z
     is_whole: z.boolean(),
     entries: count,
     flaws: z.array(z.object({ seq: count, flaw: z.enum(auditFlaws) })),
+    missing_keys: z
+      .array(z.object({ key: z.string(), entries: count }))
+      .describe(
+        'Encryption keys that are not configured, and how many entries cannot be verified without each.',
+      ),
     keyed_from: count.nullable().describe('The first entry whose hash hangs on an encryption key.'),
     head: z.object({ seq: count, hash: z.string() }),
   })
@@ -62,11 +67,12 @@ export const showAuditEntries = operation({
 export const showAuditVerification = operation({
   answers: { 200: auditVerification },
   answer: async ({ db, encryptionKeys }) => {
-    const { entries, flaws, keyedFrom, head } = await verifyAudit(db, encryptionKeys);
+    const { entries, flaws, missingKeys, keyedFrom, head } = await verifyAudit(db, encryptionKeys);
     return reply(200, {
       is_whole: flaws.length === 0,
       entries,
       flaws: [...flaws],
+      missing_keys: [...missingKeys].map(([key, entries]) => ({ key, entries })),
       keyed_from: keyedFrom ?? null,
       head,
     });

@@ -1,16 +1,15 @@
 // `/v1/ops/secrets`: the signing secrets by name, when each last matched, and how one is exchanged for another. No answer
 // holds a secret.
 import { z } from 'zod';
-import type { SecretRow } from '../../db/webhook-secrets.ts';
 import { operate, operateAfter } from '../../operations/operate.ts';
 import { beginRotation, finishRotation } from '../../operations/rotate-secrets.ts';
 import { sendProbe } from '../../operations/send-probe.ts';
-import { fingerprintOf } from '../../operations/signing-secrets.ts';
+import { fingerprintOf, type ListedSecret } from '../../operations/signing-secrets.ts';
 import { Secret } from '../../secret.ts';
 import { actorOf } from '../gate.ts';
 import { operation, reply } from '../operation.ts';
 import { whyText } from '../query.ts';
-import { instant, pageShape, uuid } from '../shapes.ts';
+import { instant, missingKey, pageShape, uuid } from '../shapes.ts';
 
 const quietMaxSeconds = 2_592_000;
 const quietRange = `must be a whole number from 1 to ${quietMaxSeconds}`;
@@ -36,6 +35,7 @@ const secretShape = z
     fingerprint: z.string(),
     origin: z.string(),
     state: z.string(),
+    missing_key: missingKey,
     added_at: instant,
     retiring_at: instant.nullable(),
     retired_at: instant.nullable(),
@@ -61,7 +61,7 @@ export const showSecrets = operation({
   answers: { 200: pageShape(secretShape) },
   answer: async ({ secrets }) => {
     const listed = await secrets.ring.list();
-    return reply(200, { data: listed.map((row) => show(row, row.state)), next_cursor: null });
+    return reply(200, { data: listed.map(show), next_cursor: null });
   },
 });
 
@@ -81,7 +81,7 @@ export const beginSecretRotation = operation({
       result: await beginRotation(tx, secrets, { account, name, secret }),
     }));
     await secrets.ring.refresh();
-    return reply(201, show(row, 'active'));
+    return reply(201, show({ ...row, state: 'active', missingKey: null }));
   },
 });
 
@@ -125,13 +125,14 @@ export const testSecret = operation({
   },
 });
 
-function show(row: SecretRow, state: string) {
+function show(row: ListedSecret) {
   return {
     account: row.account,
     name: row.name,
     fingerprint: row.fingerprint,
     origin: row.origin,
-    state,
+    state: row.state,
+    missing_key: row.missingKey,
     added_at: row.addedAt,
     retiring_at: row.retiringAt,
     retired_at: row.retiredAt,

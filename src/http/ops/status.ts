@@ -5,7 +5,7 @@ import { instantOf } from '../../events/instant.ts';
 import { readStatus, type Status } from '../../operations/status.ts';
 import { outageStates } from '../../outage/outage.ts';
 import { operation, reply } from '../operation.ts';
-import { count, counts, instant } from '../shapes.ts';
+import { count, counts, instant, missingKey } from '../shapes.ts';
 import { pauseShape } from './pauses.ts';
 
 const level = z.enum(['ok', 'warning', 'error']);
@@ -87,6 +87,7 @@ const statusShape = z
         account: z.string(),
         name: z.string(),
         state: z.string(),
+        missing_key: missingKey,
         last_matched_at: instant.nullable(),
       }),
     ),
@@ -160,10 +161,11 @@ function show(status: Status, { maxBytes, maxCount }: { maxBytes: number; maxCou
       is_reachable: vendor?.isReachable ?? null,
       ms: vendor?.ms ?? null,
     },
-    secrets: status.secrets.map(({ account, name, state, lastMatchedAt }) => ({
+    secrets: status.secrets.map(({ account, name, state, missingKey, lastMatchedAt }) => ({
       account,
       name,
       state,
+      missing_key: missingKey,
       last_matched_at: lastMatchedAt,
     })),
     replays: status.replays,

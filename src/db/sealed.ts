@@ -1,0 +1,37 @@
+// What in the tables is sealed with which encryption key: the refused requests that may still be admitted, and the tokens of
+// sessions that are still asked about. The signing secrets are few and are looked at one by one.
+import { sealKeyId } from '../cipher.ts';
+import type { Queries } from './connect.ts';
+
+export interface SealedCount {
+  readonly what: 'refusals' | 'tokens';
+  readonly key: string;
+  readonly count: number;
+  /** Whether these were tried and did not open. */
+  readonly isUnopened: boolean;
+}
+
+const countedMax = 100_000;
+
+/** `unopened` is what a diagnosis of a refusal that did not open was made with. */
+export async function countSealed(db: Queries, unopened: string): Promise<SealedCount[]> {
+  // The key's id stands in clear in front, behind a byte that says how long it is.
+  const rows = await db.query<Omit<SealedCount, 'key' | 'count'> & { head: Buffer; count: string }>({
+    name: 'count-sealed',
+    text: `
+      select 'refusals' as what, substring(headers for get_byte(headers, 0) + 1) as head,
+             coalesce(diagnosed_with = $1, false) as "isUnopened", count(*)
+      from refusals where delivery_id is null and is_sealed group by 2, 3
+      union all
+      select 'tokens', substring(token for get_byte(token, 0) + 1), false, count(*)
+      from (select token from sessions where state = 'expected' and token is not null limit ${countedMax}) t
+      group by 2`,
+    values: [unopened],
+  });
+  return rows.map(({ what, head, isUnopened, count }) => ({
+    what,
+    key: sealKeyId(head),
+    isUnopened,
+    count: Number(count),
+  }));
+}
