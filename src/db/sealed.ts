@@ -7,7 +7,7 @@ export interface SealedCount {
   readonly what: 'refusals' | 'tokens';
   readonly key: string;
   readonly count: number;
-  /** Whether these were tried and did not open. */
+  /** Whether a process tried these and they did not open there. */
   readonly isUnopened: boolean;
 }
 

@@ -111,8 +111,7 @@ async function receiveAdmitted(
   const receivedAt = deps.now();
   const verification = verifyRequest(deps, account, req, body, receivedAt);
   const isUnsigned = !verification.ok && verification.reason === 'missing_signature';
-  const isKnown = deps.keysOf(account).length > 0 || deps.hasUnopened(account);
-  const isHint = isUnsigned && deps.takesUnsigned && isKnown;
+  const isHint = isUnsigned && deps.takesUnsigned && hasSecrets(deps, account);
   if (!verification.ok && !isHint) {
     return answerRefused(deps, { account, receivedAt, body, reason: verification.reason }, req, res);
   }
@@ -157,6 +156,10 @@ function verifyRequest(
     toleranceSeconds,
     now,
   });
+}
+
+function hasSecrets({ keysOf, hasUnopened }: ReceiveDependencies, account: string): boolean {
+  return keysOf(account).length > 0 || hasUnopened(account);
 }
 
 // What would be judged by a secret that does not open is not judged: it may be iLive's, which tries again after a 503 alone.

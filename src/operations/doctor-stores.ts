@@ -4,6 +4,7 @@ import type { PostgresFacts, SchemaVersion } from '../db/server-facts.ts';
 import type { RefusalFigures } from '../db/status.ts';
 import { counted } from './counted.ts';
 import { type Finding, finding } from './finding.ts';
+import type { JudgingSight } from './sealed.ts';
 import { thresholds } from './status.ts';
 import { ageOf, weighUndecided } from './undecided.ts';
 
@@ -181,10 +182,10 @@ export function checkClock(check: string, aheadMs: number): Finding {
 }
 
 /** What was refused and nobody has decided about. */
-export function checkRefusals(figures: RefusalFigures, missingKeys: readonly string[], now: Date): Finding {
+export function checkRefusals(figures: RefusalFigures, judging: JudgingSight, now: Date): Finding {
   const { refused, newestAt } = figures;
   if (refused === 0) return finding('refusals', 'ok', 'no refused request is undecided', null);
-  const { finding: found, advice, isOurs } = weighUndecided(figures, missingKeys);
+  const { finding: found, advice, isOurs } = weighUndecided(figures, judging);
   const message = `${counted(refused, 'refused request', 'is', 'are')} undecided, the newest ${ageOf(newestAt, now)} old${found}`;
   return finding('refusals', isOurs ? 'error' : 'warning', message, advice);
 }

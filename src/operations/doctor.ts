@@ -23,7 +23,7 @@ import {
 import { checkVendorClock, checkWebhookAnswer, checkWebhookUrl } from './doctor-way-in.ts';
 import { type Finding, finding } from './finding.ts';
 import { explainTrouble, type VendorSight } from './look-at-vendor.ts';
-import { checkSeals, lookAtSeals, missingKeysIn, type SealDependencies } from './sealed.ts';
+import { checkSeals, judgingOf, lookAtSeals, type SealDependencies } from './sealed.ts';
 import type { Probe } from './send-probe.ts';
 
 export interface DoctorDependencies extends SealDependencies {
@@ -91,7 +91,7 @@ export async function examine(
 async function examineRefusals(deps: DoctorDependencies): Promise<Finding> {
   const now = deps.now();
   const [figures, seals] = await Promise.all([readRefusalFigures(deps.db, now), lookAtSeals(deps)]);
-  return checkRefusals(figures, missingKeysIn(seals), now);
+  return checkRefusals(figures, judgingOf(seals), now);
 }
 
 async function examineVendor({ vendor, lookAtVendor }: DoctorDependencies): Promise<Finding[]> {

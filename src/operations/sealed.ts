@@ -32,13 +32,28 @@ export async function lookAtSeals({
   return { keyIds: encryptionKeyIds, secrets, counts };
 }
 
-/** The ids of the keys for want of which something does not open, also what only explains. */
-export function missingKeysIn({ keyIds, secrets, counts }: SealSight): string[] {
-  const missing = [
-    ...secrets.flatMap(({ missingKey }) => missingKey ?? []),
-    ...counts.filter((each) => each.isUnopened || !keyIds.includes(each.key)).map(({ key }) => key),
+/** What is missing to judge the refused requests that are kept. */
+export interface JudgingSight {
+  /** The ids of the keys for want of which one of them does not open, or a secret that counts. */
+  readonly missingKeys: readonly string[];
+  /**
+   * False also where a retired secret does not open, which may be what explains one of them, and where another process could
+   * not open one.
+   */
+  readonly isComplete: boolean;
+}
+
+export function judgingOf(sight: SealSight): JudgingSight {
+  const unopenedOnes = sight.secrets.filter(({ missingKey }) => missingKey !== null);
+  const missingKeys = [
+    ...unopenedOnes.filter(({ state }) => state !== 'retired').flatMap(({ missingKey }) => missingKey ?? []),
+    ...missingCounts(sight).flatMap(({ what, key }) => (what === 'refusals' ? key : [])),
   ];
-  return [...new Set(missing)];
+  const isComplete =
+    missingKeys.length === 0 &&
+    unopenedOnes.length === 0 &&
+    !sight.counts.some(({ isUnopened }) => isUnopened);
+  return { missingKeys: [...new Set(missingKeys)], isComplete };
 }
 
 /** What to do about keys that are missing; undefined where none is. */
@@ -50,13 +65,17 @@ export function adviceOnMissing(keys: readonly string[]): string | undefined {
 
 /** A problem for each missing key that something waits for; an error where deliveries are turned away for it. */
 export function sealProblems(sight: SealSight): Problem[] {
-  return missingKeysIn(sight).flatMap((key) => {
+  const keys = [
+    ...sight.secrets.flatMap(({ missingKey }) => missingKey ?? []),
+    ...missingCounts(sight).map(({ key }) => key),
+  ];
+  return [...new Set(keys)].flatMap((key) => {
     const { names, things } = hangingOn(sight, key, 'missing');
     if (things.length === 0) return [];
     const away = names.length === 0 ? '' : ', and deliveries signed with it are answered 503';
     const message = `The encryption key "${key}" is missing: ${listed(things)} cannot be opened${away}.`;
     const isUrgent =
-      names.length > 0 || sight.counts.some((each) => each.what === 'tokens' && each.key === key);
+      names.length > 0 || missingCounts(sight).some((each) => each.what === 'tokens' && each.key === key);
     return problem(isUrgent ? 'error' : 'warning', message, adviceOnMissing([key]) ?? '');
   });
 }
@@ -84,20 +103,27 @@ export function checkSeals(sight: SealSight): Finding[] {
 
 const runbook = 'see "Rotate an encryption key" in the runbook';
 
+function missingCounts({ keyIds, counts }: SealSight): SealedCount[] {
+  return counts.filter(({ key }) => !keyIds.includes(key));
+}
+
 // What waits for this key: a retired secret only explains, and waits for nothing.
-function hangingOn({ secrets, counts, keyIds }: SealSight, key: string, as: 'missing' | 'there') {
-  const names = secrets
+function hangingOn(sight: SealSight, key: string, as: 'missing' | 'there') {
+  const names = sight.secrets
     .filter(({ state, missingKey, sealed }) =>
       as === 'missing'
         ? state !== 'retired' && missingKey === key
         : sealed !== null && sealKeyId(sealed) === key,
     )
     .map(({ account, name }) => `"${name}" of ${account}`);
-  const isMissing = ({ isUnopened }: SealedCount) => isUnopened || !keyIds.includes(key);
+  const isMissing = !sight.keyIds.includes(key);
   const countOf = (what: SealedCount['what']) =>
-    counts
-      .filter((each) => each.what === what && each.key === key && isMissing(each) === (as === 'missing'))
-      .reduce((sum, { count }) => sum + count, 0);
+    isMissing !== (as === 'missing')
+      ? 0
+      : sight.counts.reduce(
+          (sum, each) => sum + (each.what === what && each.key === key ? each.count : 0),
+          0,
+        );
   const [refusals, tokens] = [countOf('refusals'), countOf('tokens')];
   const things = [
     ...(names.length === 0 ? [] : [`${counted(names.length, 'signing secret')} (${names.join(', ')})`]),

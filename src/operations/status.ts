@@ -18,7 +18,7 @@ import { counted } from './counted.ts';
 import { explainTrouble, type VendorSight } from './look-at-vendor.ts';
 import { damageProblem, keepingProblem, sealProblem, waitingProblem } from './outage-problems.ts';
 import { type Level, type Problem, problem } from './problem.ts';
-import { lookAtSeals, missingKeysIn, type SealDependencies, type SealSight, sealProblems } from './sealed.ts';
+import { judgingOf, lookAtSeals, type SealDependencies, type SealSight, sealProblems } from './sealed.ts';
 import type { ListedSecret } from './signing-secrets.ts';
 import { ageOf, weighUndecided } from './undecided.ts';
 
@@ -142,7 +142,7 @@ const checks: readonly Check[] = [
   ({ refusals, seals }) => {
     const { recent, refused } = refusals;
     if (recent === 0) return undefined;
-    const { finding, advice, isOurs } = weighUndecided(refusals, missingKeysIn(seals));
+    const { finding, advice, isOurs } = weighUndecided(refusals, judgingOf(seals));
     const level = recent >= thresholds.refusedErrorCount || isOurs ? 'error' : 'warning';
     const message = `${counted(recent, 'request', 'was', 'were')} refused in the last 15 minutes`;
     // With older ones beside them, what is known is told of all together.
@@ -153,7 +153,7 @@ const checks: readonly Check[] = [
   ({ refusals, seals, now }) => {
     const { recent, refused, newestAt } = refusals;
     if (refused === recent) return undefined;
-    const { finding, advice, isOurs } = weighUndecided(refusals, missingKeysIn(seals));
+    const { finding, advice, isOurs } = weighUndecided(refusals, judgingOf(seals));
     const message = `${counted(refused, 'refused request', 'is', 'are')} undecided, the newest ${ageOf(newestAt, now)} old`;
     return problem(isOurs ? 'error' : 'warning', `${message}${finding}.`, advice);
   },
@@ -163,7 +163,7 @@ const checks: readonly Check[] = [
     const message = `The store of refusals is ${Math.round(share * 100)} % full, and lets go of its oldest.`;
     const advice = 'raise REFUSALS_MAX_COUNT and REFUSALS_MAX_BYTES';
     const purge = "ilive-webhooks refusals purge --all --dry-run --why '…'";
-    const mayPurge = missingKeysIn(seals).length === 0;
+    const mayPurge = judgingOf(seals).isComplete;
     return problem('warning', message, mayPurge ? `${advice}, or let some go: ${purge}` : advice);
   },
   ({ deliveries: { parked } }) =>

@@ -2,7 +2,7 @@
 // until it is admitted, purged or gone by age, and for as long somebody has to hear of it: it may be a lost verdict.
 import type { RefusalFigures, RefusalRemedy } from '../db/status.ts';
 import { clockCommand } from '../ilive/clock-off.ts';
-import { adviceOnMissing } from './sealed.ts';
+import { adviceOnMissing, type JudgingSight } from './sealed.ts';
 
 export interface Undecided {
   /** How many it is about and what was found, to stand behind a sentence; empty where nothing is known yet. */
@@ -15,10 +15,10 @@ export interface Undecided {
 
 const why = "--why '…'";
 
-/** What stands out among the undecided: what can be put right, and else the commonest. `missingKeys`: encryption keys that are missing. */
+/** What stands out among the undecided: what can be put right, and else the commonest. */
 export function weighUndecided(
   { refused, remedies, byReason }: RefusalFigures,
-  missingKeys: readonly string[],
+  { missingKeys, isComplete }: JudgingSight,
 ): Undecided {
   const ours = remedies.find(({ remedy }) => remedy !== 'none');
   const chosen = ours ?? remedies[0];
@@ -32,7 +32,7 @@ export function weighUndecided(
   const share = count === refused ? '' : count * 2 > refused ? 'mostly ' : `${count} of them `;
   return {
     finding: `: ${share}${quoted(finding, share)}`,
-    advice: reopening ?? adviceOn(chosen, Object.keys(byReason)[0] ?? 'signature_mismatch'),
+    advice: reopening ?? adviceOn(chosen, Object.keys(byReason)[0] ?? 'signature_mismatch', isComplete),
     isOurs: ours !== undefined || reopening !== undefined,
   };
 }
@@ -52,12 +52,13 @@ function quoted(finding: string, share: string): string {
   return share === '' ? sentence : `"${sentence}"`;
 }
 
-function adviceOn({ remedy, offsetSeconds }: RefusalRemedy, reason: string): string {
+function adviceOn({ remedy, offsetSeconds }: RefusalRemedy, reason: string, mayPurge: boolean): string {
   if (remedy === 'reverify') return `ilive-webhooks refusals reverify ${why}`;
   if (remedy === 'clock') return `${clockCommand(offsetSeconds ?? 0)} ${why}`;
   if (remedy === 'setting') return `put right what it names, then: ilive-webhooks refusals reverify ${why}`;
   if (remedy === 'admit')
     return `stop what changes the bytes, then: ilive-webhooks refusals admit --reason ${reason} ${why}`;
+  if (!mayPurge) return `if a secret is mistyped, mend it, then: ilive-webhooks refusals reverify ${why}`;
   return (
     'if a secret is mistyped, mend it and reverify; if they are not from iLive, let them go: ' +
     `ilive-webhooks refusals purge --reason ${reason} ${why}`

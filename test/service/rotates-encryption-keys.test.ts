@@ -160,6 +160,32 @@ test('beside a secret that does not open a signature that does not match is unde
   expect((await after.deliver(verdictPayload(), toAcme)).status).toBe(202);
 });
 
+test('a secret whose key is lost can be exchanged for another, and hides no refusal once it is retired', async () => {
+  const before = await startWithSecret(k1);
+  const { databaseUrl } = before;
+  await before.service.stop();
+  const service = await start(k2, { databaseUrl });
+  const next = { account: 'acme', secret: 'whsec_the_next_one' };
+  await service.ops('POST', '/secrets/begin-rotation', { ...next, name: 'next', why });
+  expect((await service.deliver(verdictPayload(), next)).status).toBe(202);
+  await until(
+    async () =>
+      (await service.ops('POST', '/secrets/finish-rotation', { account: 'acme', why, quiet_seconds: 1 }))
+        .status === 200,
+  );
+  await until(async () => (await service.deliver(verdictPayload(), toAcme)).status === 401);
+  await until(async () => (await service.status()).refusals.diagnoses.length > 0);
+  // It no longer counts, and may be what the refused one was signed with.
+  const { problems } = await service.status();
+  expect(problems).toEqual([
+    {
+      level: 'warning',
+      message: expect.stringMatching(/refused in the last 15 minutes: /),
+      advice: "if a secret is mistyped, mend it, then: ilive-webhooks refusals reverify --why '…'",
+    },
+  ]);
+});
+
 test('a receiver that can open no secret at all is unready', async () => {
   const before = await start(k1);
   const { databaseUrl } = before;
