@@ -1,8 +1,7 @@
 // The keys of the environment that bear on operating the service: what it refused, replays, who may ask, how it stops.
 import { z } from 'zod';
-import { key, wholeNumber } from './config-schemas.ts';
+import { headerSecret, key, wholeNumber } from './config-schemas.ts';
 import { logLevels } from './log.ts';
-import { Secret } from './secret.ts';
 
 export const operationKeys = {
   REFUSALS_MAX_COUNT: key(
@@ -81,10 +80,7 @@ export const operationKeys = {
     'Time for work in flight when the service stops; keep it and SHUTDOWN_DELAY_SECONDS together below what your platform waits before it kills.',
   ),
   BOOTSTRAP_API_KEY: key(
-    z
-      .string()
-      .min(16, 'must be at least 16 characters')
-      .transform((text) => new Secret(text)),
+    headerSecret(16),
     null,
     'A key of role admin that always works, for machines to set and for making the first keys. Unset: only the keys in the database work.',
     { example: 'a-long-random-text', isSecret: true },

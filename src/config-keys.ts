@@ -7,12 +7,12 @@ import { operationKeys } from './config-keys-operations.ts';
 import { receiveKeys } from './config-keys-receive.ts';
 import {
   encryptionKeys,
+  headerSecret,
   jsonObject,
   key,
   list,
   plainUrl,
   secretList,
-  secretText,
   template,
   url,
   wholeNumber,
@@ -56,7 +56,7 @@ export const keys = {
     url('redis', 'rediss', 'redis-cluster', 'rediss-cluster'),
     null,
     'Redis 6.2 or newer for the queue, with noeviction; redis-cluster://host:port,host:port for a cluster. Unset: the queue lives in Postgres, which is enough for most.',
-    { example: 'redis://localhost:6379', isSecret: true },
+    { example: 'redis://:password@localhost:6379', isSecret: true },
   ),
   QUEUE_PREFIX: key(
     z.string().regex(/^[\w-]{1,64}$/, 'must be 1 to 64 letters, digits, - or _'),
@@ -70,7 +70,12 @@ export const keys = {
     { example: 'first-secret,second-secret', isSecret: true },
   ),
   ILIVE_WEBHOOK_SECRETS_BY_ACCOUNT: key(
-    jsonObject(z.array(z.string().min(1)).transform((items) => items.map((item) => new Secret(item)))),
+    jsonObject(
+      z
+        .array(z.string().min(1))
+        .min(1)
+        .transform((items) => items.map((item) => new Secret(item))),
+    ),
     null,
     'Signing secrets of further iLive accounts, whose deliveries come to /webhooks/ilive/<account>.',
     { example: '{"acme":["secret-one","secret-two"]}', isSecret: true },
@@ -78,7 +83,7 @@ export const keys = {
   ILIVE_SECRET_ENCODING: key(
     z.enum(secretEncodings, `must be one of ${secretEncodings.join(', ')}`),
     'utf8',
-    'How a secret becomes the HMAC key; change it when signatures do not match although the secret is right (ASSUMPTION 02).',
+    'How a secret becomes the HMAC key; change it when signatures do not match although the secret is right (ASSUMPTION 02). In hex or base64 a secret has to hold 16 bytes.',
   ),
   ILIVE_SIGNATURE_TEMPLATE: key(
     template,
@@ -103,7 +108,7 @@ export const keys = {
     { example: 'session.started' },
   ),
   ILIVE_API_KEY: key(
-    secretText,
+    headerSecret(1),
     null,
     'API key for iLive’s REST API. Unset: sessions cannot be created through the service, and a verdict whose webhook is lost cannot be pulled.',
     { example: 'iksk_live_…', isSecret: true },

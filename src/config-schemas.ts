@@ -12,12 +12,16 @@ export const wholeNumber = (min: number, max: number) =>
     .transform(Number)
     .refine((value) => value >= min && value <= max, `must be a whole number from ${min} to ${max}`);
 
-export const list = z.string().transform((text) =>
-  text
+export const list = z.string().transform((text, context) => {
+  const items = text
     .split(',')
     .map((item) => item.trim())
-    .filter((item) => item !== ''),
-);
+    .filter((item) => item !== '');
+  // Only an empty text is an empty list: whoever wrote commas meant to put something between them.
+  if (items.length > 0 || text === '') return items;
+  context.addIssue({ code: 'custom', message: 'has nothing between its commas; unset it, or fill it in' });
+  return z.NEVER;
+});
 
 export const secretList = list.transform((items) => items.map((item) => new Secret(item)));
 
@@ -71,8 +75,16 @@ export const origins = list.transform((items, context) => {
   return items;
 });
 
-/** A text that must not be shown. */
-export const secretText = z.string().transform((text) => new Secret(text));
+/** A secret that is sent in a header, which takes neither spaces nor letters beyond ASCII. */
+export const headerSecret = (minChars: number) =>
+  z
+    .string()
+    .regex(
+      /^[\x21-\x7e]+$/,
+      'holds what cannot be sent in a header: only letters, digits and signs of ASCII can, and no space',
+    )
+    .min(minChars, `must be at least ${minChars} characters`)
+    .transform((text) => new Secret(text));
 
 /** An address that is no secret; without a slash at its end. */
 export const plainUrl = (...schemes: string[]) =>
@@ -111,9 +123,24 @@ export const key = <T extends z.ZodType>(
   ...more,
 });
 
+/** Whether a text holds a secret of the key's own example, which everybody can read. */
+export function holdsExample(text: string, { schema, example, isSecret }: Key): boolean {
+  if (isSecret !== true || example === undefined) return false;
+  const shown = secretsIn(schema.safeParse(example).data);
+  return (
+    text === example ||
+    secretsIn(schema.safeParse(text).data).some((own) => shown.some((each) => each.isEqualTo(own.reveal())))
+  );
+}
+
+function secretsIn(value: unknown): Secret[] {
+  if (value instanceof Secret) return [value];
+  return typeof value === 'object' && value !== null ? Object.values(value).flatMap(secretsIn) : [];
+}
+
 /** `id:base64,id:base64`, the first of which encrypts. */
-export const encryptionKeys = list.transform((items, context) =>
-  items.map((item) => {
+export const encryptionKeys = list.transform((items, context) => {
+  const keys = items.map((item) => {
     const [, id = '', key = ''] = /^([\w-]{1,32}):(.+)$/.exec(item) ?? [];
     if (id === '' || Buffer.from(key, 'base64').length !== keyBytes) {
       context.addIssue({
@@ -123,5 +150,9 @@ export const encryptionKeys = list.transform((items, context) =>
       return z.NEVER;
     }
     return { id, key: new Secret(key) };
-  }),
-);
+  });
+  if (new Set(keys.map(({ id }) => id)).size < keys.length) {
+    context.addIssue({ code: 'custom', message: 'has two keys with the same id; give each its own' });
+  }
+  return keys;
+});

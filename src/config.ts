@@ -3,10 +3,10 @@
 // its slice as an argument.
 import type { z } from 'zod';
 import { keys } from './config-keys.ts';
-import type { Key } from './config-schemas.ts';
+import { holdsExample, type Key } from './config-schemas.ts';
 import { ServiceError } from './errors.ts';
 import { documentedKinds } from './ilive/payload.ts';
-import { isEncoded, type SecretEncoding } from './ilive/signature.ts';
+import { type SecretEncoding, secretFlaw } from './ilive/signature.ts';
 import type { Secret } from './secret.ts';
 
 type Keys = typeof keys;
@@ -30,16 +30,21 @@ export const configKeys = Object.entries<Key>(keys).map(([env, { defaultText, do
 
 export type Config = ReturnType<typeof nest>;
 
+const exampleProblem =
+  'holds the example of .env.example, which everybody can read; put your own there, or comment the line out';
+
 /** Reads the environment. Throws `config_invalid` with every problem, one a line; unset and empty are the same. */
 export function parseConfig(env: Readonly<Record<string, string | undefined>>): Config {
   const problems: string[] = [];
   const values: Record<string, unknown> = {};
-  for (const [name, { schema, defaultText }] of Object.entries<Key>(keys)) {
+  for (const [name, key] of Object.entries<Key>(keys)) {
+    const { schema, defaultText } = key;
     const text = env[name]?.trim() || defaultText;
     if (text === null || text === undefined) continue;
     const read = schema.safeParse(text);
     if (read.success) values[name] = read.data;
-    else {
+    if (holdsExample(text, key)) problems.push(`${name}: ${exampleProblem}`);
+    else if (!read.success) {
       problems.push(`${name}: ${read.error.issues.map((issue) => issue.message).join('; ')}`);
       // The default stands in, so that what contradicts what is still found in the same round.
       if (defaultText !== null) values[name] = schema.parse(defaultText);
@@ -231,8 +236,8 @@ function contradictions({ role, database, receive, admission, work, vendor, ledg
     problems.push(`ILIVE_API_KEY: CONFIRM=${ledger.confirm} needs one, since confirming means asking iLive`);
   }
   for (const { account, secrets, encoding } of receive.signingKeys) {
-    if (secrets.some((secret) => !isEncoded(secret.reveal(), encoding))) {
-      problems.push(`ILIVE_SECRET_ENCODING: a secret of the account "${account}" is not ${encoding}`);
+    for (const flaw of new Set(secrets.flatMap((secret) => secretFlaw(secret.reveal(), encoding) ?? []))) {
+      problems.push(`ILIVE_SECRET_ENCODING: a secret of the account "${account}" ${flaw}`);
     }
   }
   for (const [alias, name] of Object.entries(work.kindAliases)) {

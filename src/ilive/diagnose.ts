@@ -9,13 +9,13 @@ import { bodyVariantsOf } from './body-variants.ts';
 import { clockCommand, describeClockOff, roundOffset } from './clock-off.ts';
 import {
   digestOf,
-  isEncoded,
   parseTemplate,
   type SecretEncoding,
   type SignatureFailure,
   type SignatureHeaders,
   type SigningKey,
   secretEncodings,
+  secretFlaw,
   signingKey,
   type Template,
 } from './signature.ts';
@@ -197,7 +197,7 @@ function keysOf(
     encodings.flatMap((each) => {
       const text = secret.secret.reveal();
       // Any word is base64; only a text that is long enough to be a key is read in another encoding.
-      if (each !== encoding && (text.length < keyMinChars || !isEncoded(text, each))) return [];
+      if (each !== encoding && (text.length < keyMinChars || secretFlaw(text, each) !== undefined)) return [];
       const whose = whoseText(secret, account);
       const how =
         each === encoding ? undefined : `with the secret read as ${each}: set ILIVE_SECRET_ENCODING=${each}`;

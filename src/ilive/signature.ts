@@ -106,6 +106,16 @@ export function signingKey(secret: string, encoding: SecretEncoding): KeyObject 
   return createSecretKey(Buffer.from(secret, encoding));
 }
 
+/** The least that a secret in hex or base64 has to hold: of an empty key anybody can sign, and a few bytes can be tried. */
+export const signingKeyMinBytes = 16;
+
+/** What keeps a secret from being an HMAC key in that encoding, as the end of a sentence; undefined where nothing does. */
+export function secretFlaw(secret: string, encoding: SecretEncoding): string | undefined {
+  if (!isEncoded(secret, encoding)) return `is not ${encoding}`;
+  if (encoding === 'utf8' || Buffer.from(secret, encoding).length >= signingKeyMinBytes) return undefined;
+  return `is fewer than ${signingKeyMinBytes} bytes, read as ${encoding}`;
+}
+
 /** Whether the secret can be read in that encoding without losing a character. */
 export function isEncoded(secret: string, encoding: SecretEncoding): boolean {
   if (encoding === 'utf8') return true;

@@ -4,7 +4,7 @@ import type { Cipher } from '../cipher.ts';
 import type { Transaction } from '../db/connect.ts';
 import { insertSecret, lockSecrets, markSecrets, type SecretRow } from '../db/webhook-secrets.ts';
 import { ServiceError } from '../errors.ts';
-import { isEncoded, type SecretEncoding } from '../ilive/signature.ts';
+import { type SecretEncoding, secretFlaw } from '../ilive/signature.ts';
 import type { Secret } from '../secret.ts';
 import { fingerprintOf, type SecretRing, secretContext, type UsableSecret } from './signing-secrets.ts';
 
@@ -33,8 +33,9 @@ export async function beginRotation(
   if (cipher === undefined) {
     throw new ServiceError('conflict', 'Secrets cannot be kept here: ENCRYPTION_KEYS is not set.');
   }
-  if (!isEncoded(secret.reveal(), encoding)) {
-    throw new ServiceError('invalid_request', `field "secret" must be ${encoding} (ILIVE_SECRET_ENCODING).`);
+  const flaw = secretFlaw(secret.reveal(), encoding);
+  if (flaw !== undefined) {
+    throw new ServiceError('invalid_request', `field "secret" ${flaw} (ILIVE_SECRET_ENCODING).`);
   }
   const fingerprint = fingerprintOf(account, secret);
   const rows = await lockSecrets(tx, account);

@@ -16,7 +16,7 @@ import {
   type SecretRow,
 } from '../db/webhook-secrets.ts';
 import type { KnownSecret } from '../ilive/diagnose.ts';
-import { type SecretEncoding, type SigningKey, signingKey } from '../ilive/signature.ts';
+import { type SecretEncoding, type SigningKey, secretFlaw, signingKey } from '../ilive/signature.ts';
 import type { Log } from '../log.ts';
 import { Secret } from '../secret.ts';
 
@@ -62,6 +62,8 @@ export interface SecretRing {
   noteMatch(account: string, keyIndex: number, at?: Date): void;
   /** The accounts that have secrets which count, also where none of them opens. */
   accounts(): readonly string[];
+  /** Whether the account has or had a secret, here or in any process. Never waits. */
+  isKnown(account: string): boolean;
   /** The ids of the encryption keys for want of which secrets of the account, that count, do not open. Never waits. */
   missingKeysOf(account: string): readonly string[];
   /** False where there are secrets that count, and none of any account opens. */
@@ -103,11 +105,12 @@ export function createSecretRing(options: SecretRingOptions): SecretRing {
   const { db, cipher, now } = options;
   const environment = readEnvironment(options);
   const look = createLook(options, environment);
-  const tell = createTeller(options.log);
+  const tell = createTeller(options);
   const reseal = createResealer(options);
   let usable = byAccount(environment);
   let keys = keysByAccount(usable);
   let missing = new Map<string, string[]>();
+  let everKnown = new Set(usable.keys());
   let known = environment.map((held) => ({ ...held, state: 'active' as KnownSecret['state'] }));
   let isRecorded = false;
   const matches = new Map<string, Match>();
@@ -116,6 +119,7 @@ export function createSecretRing(options: SecretRingOptions): SecretRing {
     keysOf: (account) => keys.get(account) ?? [],
     secretsOf: (account) => usable.get(account) ?? [],
     accounts: () => [...new Set([...usable.keys(), ...missing.keys()])],
+    isKnown: (account) => everKnown.has(account),
     missingKeysOf: (account) => missing.get(account) ?? [],
     canVerify: () => usable.size > 0 || missing.size === 0,
     noteMatch: (account, keyIndex, at = now()) => {
@@ -141,9 +145,11 @@ export function createSecretRing(options: SecretRingOptions): SecretRing {
       known = seen.flatMap(({ held, listed: { name, state } }) =>
         held === undefined ? [] : [{ ...held, name, state }],
       );
-      usable = byAccount(known.filter(({ state }) => state !== 'retired'));
+      const isKey = ({ secret }: Held) => secretFlaw(secret.reveal(), options.encoding) === undefined;
+      usable = byAccount(known.filter((held) => held.state !== 'retired' && isKey(held)));
       keys = keysByAccount(usable);
       missing = missingByAccount(seen);
+      everKnown = new Set(seen.map(({ listed }) => listed.account));
       // Last, so that a database that takes no writes keeps no secret from counting.
       await reseal(seen);
     },
@@ -180,17 +186,22 @@ function createLook(options: SecretRingOptions, environment: readonly Held[]): (
 }
 
 // Once for each secret, since it is looked at every second.
-function createTeller(log: Log): (seen: Seen) => void {
+function createTeller({ log, encoding }: SecretRingOptions): (seen: Seen) => void {
   const told = new Set<string>();
-  return ({ listed: { account, name, fingerprint, state, missingKey }, isOwn }) => {
-    const isToldOf = state === 'retired' ? isOwn : missingKey !== null;
+  return ({ listed: { account, name, fingerprint, state, missingKey }, held, isOwn }) => {
+    const flaw = held && secretFlaw(held.secret.reveal(), encoding);
+    const isToldOf = state === 'retired' ? isOwn : missingKey !== null || flaw !== undefined;
     if (!isToldOf || told.has(fingerprint)) return;
     told.add(fingerprint);
     if (state === 'retired') {
       log.warn({ account, name }, 'a signing secret of the environment is retired; take it out there');
       return;
     }
-    const what = 'a signing secret does not open; put the key that sealed it back into ENCRYPTION_KEYS';
+    // One with a flaw was put in while the encoding was another.
+    const what =
+      flaw === undefined
+        ? 'a signing secret does not open; put the key that sealed it back into ENCRYPTION_KEYS'
+        : `a signing secret proves nothing: it ${flaw} (ILIVE_SECRET_ENCODING)`;
     log.error({ account, name, key: missingKey }, what);
   };
 }

@@ -1,6 +1,9 @@
 // The ring of signing secrets against the database: what it knows of their matches reaches their rows, whatever is in the way.
+import { randomBytes } from 'node:crypto';
 import { expect, test } from 'vitest';
-import { createSecretRing } from '../../src/operations/signing-secrets.ts';
+import { createCipher } from '../../src/cipher.ts';
+import { insertSecret } from '../../src/db/webhook-secrets.ts';
+import { createSecretRing, fingerprintOf, secretContext } from '../../src/operations/signing-secrets.ts';
 import { Secret } from '../../src/secret.ts';
 import { silent } from '../support/service.ts';
 import { useTestDatabase } from '../support/test-database.ts';
@@ -39,4 +42,33 @@ test('a match that cannot be written down is written down by the next turn, and 
   ring.noteMatch(account, 1, new Date('2026-11-01T11:00:00Z'));
   await ring.refresh();
   expect(await matchedAt()).toEqual(['2026-11-01T10:00:00.000000Z', '2026-11-01T11:00:00.000000Z']);
+});
+
+test('a secret that makes no key in the encoding of now proves nothing: of an empty key anybody can sign', async () => {
+  const { db } = testDatabase;
+  const cipher = createCipher([{ id: 'k1', key: new Secret(randomBytes(32).toString('base64')) }]);
+  const good = new Secret(randomBytes(24).toString('base64'));
+  for (const [name, secret] of [
+    ['good', good],
+    ['empty', new Secret('!')],
+  ] as const) {
+    const fingerprint = fingerprintOf('acme', secret);
+    const sealed = cipher?.seal(secret.reveal(), secretContext('acme', fingerprint)) ?? null;
+    const row = { account: 'acme', fingerprint, name, origin: 'database' as const, sealed };
+    await db.transaction((tx) => insertSecret(tx, row, new Date('2026-11-01T00:00:00Z')));
+  }
+  const told: unknown[] = [];
+  const ring = createSecretRing({
+    db,
+    environment: [],
+    encoding: 'base64',
+    cipher,
+    now: () => new Date('2026-11-01T00:00:00Z'),
+    log: { ...silent, error: (...args: unknown[]) => void told.push(args) },
+  });
+  await ring.refresh();
+  expect(ring.secretsOf('acme').map(({ name }) => name)).toEqual(['good']);
+  expect(told).toEqual([
+    [expect.objectContaining({ name: 'empty' }), expect.stringMatching(/proves nothing: it is not base64/)],
+  ]);
 });

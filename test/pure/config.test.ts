@@ -64,6 +64,30 @@ test.each([
     { ...least, ILIVE_SECRET_ENCODING: 'hex' },
     'ILIVE_SECRET_ENCODING',
   ],
+  [
+    'a secret that decodes to nothing',
+    { ILIVE_WEBHOOK_SECRETS: 'A', ILIVE_SECRET_ENCODING: 'base64' },
+    'ILIVE_SECRET_ENCODING',
+  ],
+  [
+    'a secret that decodes to 15 bytes',
+    { ILIVE_WEBHOOK_SECRETS: 'a5'.repeat(15), ILIVE_SECRET_ENCODING: 'hex' },
+    'ILIVE_SECRET_ENCODING',
+  ],
+  ['a list of nothing but commas', { ...least, ENCRYPTION_KEYS: ', ,' }, 'ENCRYPTION_KEYS'],
+  [
+    'an account without a secret',
+    { ...least, ILIVE_WEBHOOK_SECRETS_BY_ACCOUNT: '{"acme":[]}' },
+    'ILIVE_WEBHOOK_SECRETS_BY_ACCOUNT',
+  ],
+  [
+    'two encryption keys with one id',
+    { ...least, ENCRYPTION_KEYS: [1, 2].map((n) => `a:${Buffer.alloc(32, n).toString('base64')}`).join(',') },
+    'ENCRYPTION_KEYS',
+  ],
+  ['an API key with a space', { ...least, BOOTSTRAP_API_KEY: 'sixteen and more of it' }, 'BOOTSTRAP_API_KEY'],
+  ['an API key beyond ASCII', { ...least, BOOTSTRAP_API_KEY: 'größer-als-sechzehn' }, 'BOOTSTRAP_API_KEY'],
+  ['a key for iLive beyond ASCII', { ...least, ILIVE_API_KEY: 'iksk_live_ü' }, 'ILIVE_API_KEY'],
   ['an alias of an unknown kind', { ...least, ILIVE_KIND_ALIASES: '{"a":"b"}' }, 'ILIVE_KIND_ALIASES'],
   [
     'accounts that are no JSON',
@@ -85,6 +109,20 @@ test.each([
   ['a short API key', { ...least, BOOTSTRAP_API_KEY: 'short' }, 'BOOTSTRAP_API_KEY'],
 ])('%s is refused', (_, env, key) => {
   expect(problemsOf(env as Record<string, string>)).toContain(`- ${key}: `);
+});
+
+test.each(configKeys.filter(({ isSecret }) => isSecret))('the example of $env is nobody’s secret', (key) => {
+  const told = problemsOf({ ...least, DATABASE_URL: 'postgres://h/d', [key.env]: key.example });
+  expect(told).toContain(`- ${key.env}: holds the example of .env.example`);
+  expect(told).not.toContain(key.example);
+});
+
+test.each([
+  ['ILIVE_WEBHOOK_SECRETS', 'mine,first-secret'],
+  ['ILIVE_WEBHOOK_SECRETS_BY_ACCOUNT', '{"mine":["mine","secret-two"]}'],
+  ['ENCRYPTION_KEYS', 'mine:MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY='],
+])('nor is a part of the example of %s', (name, value) => {
+  expect(problemsOf({ ...least, [name]: value })).toContain(`- ${name}: holds the example`);
 });
 
 test('secrets are a list, in an order, and accounts have their own', () => {

@@ -7,6 +7,7 @@ import {
   parseTemplate,
   type SignatureFailure,
   type SigningKey,
+  secretFlaw,
   sign,
   signingKey,
   type Template,
@@ -176,6 +177,18 @@ test.each([
   ['base64', 'A P8', false],
 ] as const)('as %s, that "%s" is a secret is %s', (encoding, secret, isOne) => {
   expect(isEncoded(secret, encoding)).toBe(isOne);
+});
+
+test.each([
+  ['utf8', 'x', undefined],
+  ['hex', 'a5'.repeat(15), 'is fewer than 16 bytes, read as hex'],
+  ['hex', 'a5'.repeat(16), undefined],
+  ['base64', 'A', 'is fewer than 16 bytes, read as base64'],
+  ['base64', '--', 'is fewer than 16 bytes, read as base64'],
+  ['base64', Buffer.alloc(16).toString('base64'), undefined],
+  ['base64', 'no base64!', 'is not base64'],
+] as const)('as %s, what keeps "%s" from being a key is: %s', (encoding, secret, flaw) => {
+  expect(secretFlaw(secret, encoding)).toBe(flaw);
 });
 
 test('a secret can be given as hex or base64', () => {

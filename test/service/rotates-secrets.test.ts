@@ -169,6 +169,20 @@ test('what cannot be begun or finished says why', async () => {
   expect((await begin({ name: 'x', secret })).body.detail).toMatch(/known already/);
   const finish = await service.ops('POST', '/secrets/finish-rotation', { why });
   expect(finish.body).toMatchObject({ code: 'conflict', detail: expect.stringContaining('Begin one first') });
+  const encoded = await start({
+    env: { ILIVE_SECRET_ENCODING: 'base64', ILIVE_WEBHOOK_SECRETS: randomBytes(24).toString('base64') },
+  });
+  for (const [short, flaw] of [
+    ['A'.repeat(8), 'is fewer than 16 bytes, read as base64'],
+    ['not.base64', 'is not base64'],
+  ]) {
+    expect(
+      await encoded.ops('POST', '/secrets/begin-rotation', { name: 'x', secret: short, why }),
+    ).toMatchObject({
+      status: 400,
+      body: { detail: `field "secret" ${flaw} (ILIVE_SECRET_ENCODING).` },
+    });
+  }
   const unkeyed = await start({ env: { ENCRYPTION_KEYS: '' } });
   const refused = await unkeyed.ops('POST', '/secrets/begin-rotation', { name: 'x', secret: newSecret, why });
   expect(refused.body).toMatchObject({
