@@ -21,6 +21,7 @@ const listedSecret = z.object({
   retiring_at: time,
   retired_at: time,
   last_matched_at: time,
+  missing_key: z.string().nullish(),
 });
 
 const accountOption: Options = {
@@ -49,7 +50,7 @@ export const listSecrets: Command = {
       const rows = data.map((row) => [
         row.account,
         row.name,
-        row.state,
+        row.missing_key ? `${row.state}; sealed with "${row.missing_key}", which is missing` : row.state,
         row.origin,
         renderTime(row.added_at),
         row.last_matched_at === null ? 'never' : renderDistance(row.last_matched_at, context.now()),

@@ -4,8 +4,9 @@ import { randomBytes } from 'node:crypto';
 import { expect, test } from 'vitest';
 import type { Log } from '../../src/log.ts';
 import { type OperatedService, useServices } from '../support/operator.ts';
-import { verdictPayload } from '../support/service.ts';
+import { apiKey, verdictPayload } from '../support/service.ts';
 import { until } from '../support/until.ts';
+import { runCli } from './cli-process.ts';
 
 const services = useServices();
 const [k1, k2, k3] = ['k1', 'k2', 'k3'].map((id) => `${id}:${randomBytes(32).toString('base64')}`);
@@ -56,6 +57,8 @@ const kept = (service: OperatedService, count: number) =>
       ? data
       : undefined;
   });
+const cli = ({ url }: OperatedService, ...args: string[]) =>
+  runCli(args, { env: { ILIVE_WEBHOOKS_URL: url, ILIVE_WEBHOOKS_API_KEY: apiKey } });
 const advices = async (service: OperatedService) =>
   (await service.status()).problems.map(({ advice }: { advice: string }) => advice).join('\n');
 
@@ -118,6 +121,7 @@ test('a secret that does not open turns its deliveries away so that iLive tries 
   expect(status.level).toBe('error');
   expect(status.problems).toContainEqual(told);
   expect(status.secrets).toContainEqual(expect.objectContaining({ name: 'first', missing_key: 'k1' }));
+  expect((await cli(service, 'secrets', 'list')).out).toContain('active; sealed with "k1", which is missing');
   expect(JSON.stringify(status.problems)).not.toContain('purge');
   expect((await doctorOn(service, 'encryption'))[0]).toMatchObject({ level: 'error', advice: remedy });
   expect(JSON.stringify(await doctorOn(service, 'refusals'))).not.toContain('purge');
@@ -236,6 +240,9 @@ test('guarantee 16: entries of the audit stay proven after their encryption keys
     flaws: [{ seq: 1, flaw: 'unknown_key' }],
     missing_keys: [{ key: 'k1', entries: 1 }],
   });
+  expect((await cli(missing, 'audit', 'verify')).out).toContain(
+    'The encryption key "k1", on which 1 entry hangs, is missing: put it back into ENCRYPTION_KEYS',
+  );
 
   const both = `${k2},${k1}`;
   const [one, two] = await Promise.all([start(both, { databaseUrl }), start(both, { databaseUrl })]);
