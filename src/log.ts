@@ -20,7 +20,7 @@ const redactedPaths = [
 ];
 
 /**
- * A logger at `level` ("silent" logs nothing); errors are written with type, message, stack and cause. `processNumber`
+ * A logger at `level` ("silent" logs nothing); errors are written with type, message, stack, code and cause. `processNumber`
  * is ours among several.
  */
 export function createLog(level: LogLevel, processNumber?: number): Log {
@@ -32,6 +32,7 @@ export function createLog(level: LogLevel, processNumber?: number): Log {
       ...(processNumber === undefined ? {} : { process: processNumber }),
     },
     timestamp: pino.stdTimeFunctions.isoTime,
+    serializers: { err: describeError },
     redact: { paths: redactedPaths.flatMap((path) => [path, `*.${path}`]), censor: '[secret]' },
   };
   // Not pino's own output: an error of its file ends the process, and a file that takes nothing keeps it from ending (pino 10.4.0).
@@ -41,6 +42,53 @@ export function createLog(level: LogLevel, processNumber?: number): Log {
   });
   const log = pino(options, output);
   return log;
+}
+
+export interface DescribedError {
+  readonly type: string;
+  readonly message: string;
+  readonly stack?: string;
+  readonly code?: string | number;
+  readonly cause?: DescribedError | string;
+}
+
+const maxCauses = 8;
+
+/**
+ * What may be told of an error, and of what caused it. Nothing else that hangs on it: Postgres puts rows into `detail` and `where`,
+ * and a schema what it was given into `input`.
+ */
+export function describeError(thrown: unknown, depth = 0): DescribedError | string {
+  if (!isErrorLike(thrown)) return typeof thrown === 'object' ? 'something that is no error' : String(thrown);
+  const { message, stack, code, cause } = thrown;
+  return {
+    type: thrown.constructor?.name ?? thrown.name ?? 'Error',
+    message,
+    ...(typeof stack === 'string' ? { stack } : {}),
+    ...(typeof code === 'string' || typeof code === 'number' ? { code } : {}),
+    ...(cause === undefined || cause === null || depth >= maxCauses
+      ? {}
+      : { cause: describeError(cause, depth + 1) }),
+  };
+}
+
+/** The same for the standard error: the stack, and those of its causes. */
+export function renderError(thrown: unknown): string {
+  const texts: string[] = [];
+  let described: DescribedError | string | undefined = describeError(thrown);
+  while (typeof described === 'object') {
+    const { type, message, stack, code, cause }: DescribedError = described;
+    texts.push(`${stack ?? `${type}: ${message}`}${code === undefined ? '' : ` (${code})`}`);
+    described = cause;
+  }
+  if (described !== undefined) texts.push(described);
+  return texts.join('\ncaused by: ');
+}
+
+function isErrorLike(thrown: unknown): thrown is Error & { code?: unknown } {
+  return (
+    typeof thrown === 'object' && thrown !== null && 'message' in thrown && typeof thrown.message === 'string'
+  );
 }
 
 export interface LogOutputOptions {
