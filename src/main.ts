@@ -1,11 +1,12 @@
 // The process: reads the environment, builds the service, starts it, and stops it on a signal; or, where several are
 // wanted, starts and stops those. The only file of the service with effects at import.
 import cluster from 'node:cluster';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { enableCompileCache, flushCompileCache } from 'node:module';
 import path from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import type { Config } from './config.ts';
+import { type CutValue, findCutValues } from './env-file.ts';
 import { asServiceError, ServiceError } from './errors.ts';
 import type { Log } from './log.ts';
 import type { Overrides } from './running.ts';
@@ -14,17 +15,38 @@ const exitCodeConfigInvalid = 78; // EX_CONFIG of sysexits.h
 const exitCodeFailed = 1;
 
 async function main(): Promise<void> {
-  // What the environment says wins over the file.
-  if (existsSync('.env')) process.loadEnvFile('.env');
+  const cutValues = readEnvFile();
   // What is compiled at the first start is only read at the next, if it is loaded after this. Beside our data and not in
   // the folder for temporary files, where it could be somebody else's. Where it cannot be written there is none.
   enableCompileCache(path.join(process.env.DATA_DIR || '.data', 'compile-cache'));
   const { parseConfig } = await import('./config.ts');
   const { createLog } = await import('./log.ts');
-  const config = parseConfig(process.env);
-  if (!cluster.isPrimary) await runOneOfSeveral(config);
-  else if (config.processes > 1) await runSeveral(config, createLog(config.logLevel));
-  else await runOne(config, createLog(config.logLevel));
+  const config = readConfig(parseConfig, cutValues);
+  if (!cluster.isPrimary) return runOneOfSeveral(config);
+  const log = createLog(config.logLevel);
+  for (const where of cutValues) log.warn(where, `the value in .env ${cutSentence}`);
+  await (config.processes > 1 ? runSeveral(config, log) : runOne(config, log));
+}
+
+const cutSentence =
+  'ends at a # that nothing quotes; if it belongs to the value, put that into single quotes';
+
+function readEnvFile(): CutValue[] {
+  if (!existsSync('.env')) return [];
+  // What the environment says wins over the file.
+  process.loadEnvFile('.env');
+  return findCutValues(readFileSync('.env', 'utf8'));
+}
+
+function readConfig(parse: (env: NodeJS.ProcessEnv) => Config, cutValues: readonly CutValue[]): Config {
+  try {
+    return parse(process.env);
+  } catch (error) {
+    // It may be why: there is no log yet.
+    for (const { key, line } of cutValues)
+      console.error(`${key}: the value in line ${line} of .env ${cutSentence}`);
+    throw error;
+  }
 }
 
 async function runOne(config: Config, log: Log, overrides: Overrides = {}): Promise<void> {
@@ -38,12 +60,18 @@ async function runOne(config: Config, log: Log, overrides: Overrides = {}): Prom
   }
   const { createService } = await import('./service.ts');
   const service = createService(config, { ...overrides, log, onLost: () => void stop(exitCodeFailed) });
+  let firstExitCode: number | undefined;
   const stop = async (exitCode: number, how = service.stop) => {
+    // Who asked first says how it ends: what breaks while it stops is no reason to have it started again.
+    firstExitCode ??= exitCode;
     await how();
-    process.exit(exitCode);
+    process.exit(firstExitCode);
   };
   onSignals(log, (exitCode, isLeaving) => void stop(exitCode, isLeaving ? service.leave : service.stop));
-  await service.start();
+  await service.start().catch((error: unknown) => {
+    // Stopped before it had started, such as while the database was waited for: that was asked for.
+    if (firstExitCode === undefined) throw error;
+  });
   flushCompileCache(); // one that is killed leaves it behind too
 }
 
@@ -74,15 +102,21 @@ function onSignals(log: Log, end: (exitCode: number, isLeaving: boolean) => void
       isStopping = true;
     });
   }
+  // As Node would, but for what hangs on the error.
+  process.on('uncaughtException', (error) => {
+    log.error({ err: error }, 'an error was thrown and nobody caught it: a bug; ending');
+    process.exit(exitCodeFailed);
+  });
   process.on('unhandledRejection', (error) => {
     log.error({ err: error }, 'a promise was rejected and nobody listened: a bug; stopping');
     end(exitCodeFailed, false);
   });
 }
 
-main().catch((error: unknown) => {
+main().catch(async (error: unknown) => {
   const known = asServiceError(error);
   // The operator reads this line first: a sentence, and the stack only where it is ours to mend.
-  console.error(error instanceof ServiceError ? error.message : error);
+  const { renderError } = await import('./log.ts');
+  console.error(error instanceof ServiceError ? error.message : renderError(error));
   process.exit(known.code === 'config_invalid' ? exitCodeConfigInvalid : exitCodeFailed);
 });

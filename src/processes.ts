@@ -57,7 +57,11 @@ export function createProcesses(config: Config, log: Log): Processes {
         log,
         onLost: () => stop(1),
         isGivenUp: parent.isStopping,
+      }).catch((error: unknown) => {
+        if (!isStopping) throw error;
       });
+      // Stopped while the database was waited for: that was asked for.
+      if (database === undefined) return (await stopped).exitCode;
       passMetricsOn(parent.running);
       // Each finds the embedded Postgres under an address, and takes it for somebody else's.
       const env = { DATABASE_URL: database.url };

@@ -10,6 +10,7 @@ import {
   STATUS_CODES,
 } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
+import { ServiceError } from '../errors.ts';
 import { type Problem, renderProblem } from './error-response.ts';
 
 export interface ListenOptions {
@@ -37,7 +38,7 @@ const checkIntervalMs = 1_000;
 // The request line with its query, and all headers. Node's own default, written down so that an update does not move it.
 const headLimitBytes = 16_384;
 
-/** Throws when the address cannot be listened on. */
+/** Throws `conflict` when the address cannot be listened on. */
 export async function listen(app: RequestListener, options: ListenOptions): Promise<HttpServer> {
   const server = createServer(
     {
@@ -63,9 +64,10 @@ export async function listen(app: RequestListener, options: ListenOptions): Prom
   server.prependListener('request', closeAfterUpgrade);
   server.on('clientError', (error, socket) => refuseUnreadable(error, socket as Socket));
   await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
+    const fail = (error: NodeJS.ErrnoException) => reject(cannotListen(error, options));
+    server.once('error', fail);
     server.listen({ port: options.port, host: options.host, backlog: backlogConnections }, () => {
-      server.off('error', reject);
+      server.off('error', fail);
       resolve();
     });
   });
@@ -82,6 +84,20 @@ export async function listen(app: RequestListener, options: ListenOptions): Prom
         server.once('close', () => clearInterval(timer));
       }),
   };
+}
+
+// Whoever starts the service is told in one sentence what stands in the way, and what to do.
+function cannotListen(error: NodeJS.ErrnoException, { host, port }: ListenOptions): Error {
+  const sentences: Record<string, string> = {
+    EADDRINUSE: 'is taken by another program: stop that one, or set PORT or HOST to another',
+    EACCES: 'may not be listened on by this user: set PORT to one from 1024 on',
+    EADDRNOTAVAIL: 'is none of this machine: set HOST to one that is, or to 0.0.0.0',
+    ENOTFOUND: 'cannot be found: set HOST to an address of this machine, or to 0.0.0.0',
+  };
+  const sentence = sentences[error.code ?? ''];
+  if (sentence === undefined) return error;
+  const address = `${host.includes(':') ? `[${host}]` : host}:${port}`;
+  return new ServiceError('conflict', `The address ${address} ${sentence}.`, { cause: error });
 }
 
 // We speak nothing but HTTP/1.1. Node answers a request that asks for another protocol like any other, and then reads nothing

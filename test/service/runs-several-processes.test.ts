@@ -127,5 +127,7 @@ test('a port that is taken ends all of them with exit code 1', async () => {
   undo.push(database.drop);
   const service = await start({ DATABASE_URL: database.url });
   const port = new URL(service.url).port;
-  await expect(start({ DATABASE_URL: database.url, PORT: port })).rejects.toThrow(/ended \(1\).*EADDRINUSE/s);
+  await expect(start({ DATABASE_URL: database.url, PORT: port })).rejects.toThrow(
+    /ended \(1\).*is taken by another program/s,
+  );
 });

@@ -1,0 +1,123 @@
+// How the process begins and ends, as who runs it sees it: a stop that was asked for is no failure, also while the database is
+// away, and what keeps it from starting is one sentence on the standard error.
+import { spawn } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, expect, inject, test } from 'vitest';
+import { createTestDatabase } from '../support/database.ts';
+import { ownEnvironment, startServiceProcess } from '../support/service-process.ts';
+import { root } from '../support/source-tree.ts';
+import { startTcpProxy } from '../support/tcp-proxy.ts';
+import { until } from '../support/until.ts';
+
+const undo: (() => Promise<unknown>)[] = [];
+let folder: string;
+
+beforeEach(async () => {
+  folder = await mkdtemp(path.join(tmpdir(), 'ilive-starts-'));
+  undo.push(() => rm(folder, { recursive: true, force: true }));
+});
+afterEach(async () => {
+  for (const step of undo.splice(0).reverse()) await step();
+});
+
+/** The process in `folder`, which need not come to listen. */
+function runProcess(env: Record<string, string>) {
+  const child = spawn(process.execPath, [path.join(root, 'src/main.ts')], {
+    cwd: folder,
+    env: { ...ownEnvironment(folder), ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const wrote = { out: '', err: '' };
+  child.stdout.on('data', (chunk) => {
+    wrote.out += chunk;
+  });
+  child.stderr.on('data', (chunk) => {
+    wrote.err += chunk;
+  });
+  const ended = new Promise<number | string | null>((resolve) => {
+    child.once('close', (code, signal) => resolve(code ?? signal));
+  });
+  undo.push(() => {
+    child.kill('SIGKILL');
+    return ended;
+  });
+  return { wrote, ended, kill: (signal: NodeJS.Signals) => child.kill(signal) };
+}
+
+async function databaseBehindWire() {
+  const database = await createTestDatabase(inject('postgresUrl'));
+  undo.push(database.drop);
+  const url = new URL(database.url);
+  const wire = await startTcpProxy({ host: url.hostname, port: Number(url.port) });
+  undo.push(wire.close);
+  url.port = String(wire.port);
+  return { url: url.href, wire };
+}
+
+test.each(['1', '2'])(
+  'SIGTERM while the database is waited for ends it with 0; %s processes',
+  async (count) => {
+    const { url, wire } = await databaseBehindWire();
+    await wire.cut();
+    const started = runProcess({ DATABASE_URL: url, WEB_CONCURRENCY: count });
+    await until(() => started.wrote.out.includes('the database does not answer yet'), { deadlineMs: 30_000 });
+    started.kill('SIGTERM');
+    expect(await started.ended).toBe(0);
+    expect(started.wrote.err).toBe('');
+    await wire.mend();
+  },
+);
+
+test('SIGTERM while the database is away ends it with 0', async () => {
+  const { url, wire } = await databaseBehindWire();
+  const service = await startServiceProcess({ DATABASE_URL: url });
+  undo.push(() => service.end('SIGKILL'));
+  await wire.cut();
+  await until(() => service.said('a scheduled task failed; it will run again').length > 0, {
+    describe: 'the database is missed',
+  });
+  expect(await service.end('SIGTERM')).toBe(0);
+  await wire.mend();
+});
+
+test.each(['1', '2'])('a port that is taken is one sentence; %s processes', async (count) => {
+  const { url } = await databaseBehindWire();
+  const squatter = createServer().listen(0, '127.0.0.1');
+  undo.push(async () => squatter.close());
+  const { port } = await until(() => squatter.address() as { port: number } | null);
+  const started = runProcess({ DATABASE_URL: url, PORT: String(port), WEB_CONCURRENCY: count });
+  expect(await started.ended).toBe(1);
+  expect(new Set(started.wrote.err.trim().split('\n'))).toEqual(
+    new Set([
+      `The address 127.0.0.1:${port} is taken by another program: stop that one, or set PORT or HOST to another.`,
+    ]),
+  );
+});
+
+test('what a # that nothing quotes cuts off is told by key and line, and never by value', async () => {
+  const { url } = await databaseBehindWire();
+  const lines = [
+    '# BOOTSTRAP_API_KEY=not#this',
+    'ILIVE_API_KEY=iksk_canary#canary',
+    "REDIS_URL='' # a comment",
+    'LOG_LEVEL=info # a comment',
+    'API_DOCS="on"#off',
+  ];
+  await writeFile(path.join(folder, '.env'), lines.join('\n'));
+  const started = runProcess({ DATABASE_URL: url });
+  await until(() => started.wrote.out.includes('"listening"'), { deadlineMs: 30_000 });
+  const told = started.wrote.out.split('\n').filter((line) => line.includes('that nothing quotes'));
+  expect(told.map((line) => JSON.parse(line))).toEqual([
+    expect.objectContaining({ level: 40, key: 'ILIVE_API_KEY', line: 2 }),
+  ]);
+  expect(started.wrote.out + started.wrote.err).not.toContain('canary');
+
+  await writeFile(path.join(folder, '.env'), 'PORT=80#canary\nILIVE_RATE_PER_MINUTE=many\n');
+  const refused = runProcess({});
+  expect(await refused.ended).toBe(78);
+  expect(refused.wrote.err).toMatch(/^PORT: the value in line 1 of \.env ends at a # .*\n.*cannot be used/);
+  expect(refused.wrote.err).not.toContain('canary');
+});
