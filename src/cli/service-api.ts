@@ -11,6 +11,8 @@ export interface Asked {
   readonly status: number;
   /** JSON as it came, with what could steer a terminal escaped. */
   readonly text: string;
+  /** When, by the service's own clock, to the second; ours may be off. Undefined where something in between took the header away. */
+  readonly at: Date | undefined;
 }
 
 export interface Asking {
@@ -63,7 +65,14 @@ export async function createAsk(given: Given, { env }: Context, command: string)
         throw noAnswer(base, error, timeoutMs);
       });
     const { response, text } = answer;
-    if (response.ok) return { status: response.status, text: printableJson(text) };
+    if (response.ok) {
+      const at = new Date(response.headers.get('date') ?? '');
+      return {
+        status: response.status,
+        text: printableJson(text),
+        at: Number.isNaN(at.getTime()) ? undefined : at,
+      };
+    }
     throw refused(base, source, response, text);
   };
 }

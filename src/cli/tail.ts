@@ -1,12 +1,13 @@
 // `tail`: deliveries as they come, and again as they finish. It looks once a second at the newest, overlapping with what it
-// has seen, so that one whose commit came late is not missed; what it remembers is bounded.
+// has seen, so that one whose commit came late is not missed; what it remembers is bounded. What is newest goes by the service's
+// clock: this machine's may be ahead of everything that comes.
 import { setTimeout as wait } from 'node:timers/promises';
 import { z } from 'zod';
 import { isUnavailable } from '../errors.ts';
 import { printableJson } from '../printable.ts';
 import type { Command, Context } from './command.ts';
 import { deliveryFilterOptions, readDeliveryFilter, shownDelivery } from './deliveries.ts';
-import { type Ask, createAsk, readAnswer, serviceOptions } from './service-api.ts';
+import { type Ask, type Asked, createAsk, readAnswer, serviceOptions } from './service-api.ts';
 import { createTablePrinter, renderTime } from './table.ts';
 
 type Delivery = z.infer<typeof shownDelivery>;
@@ -45,9 +46,13 @@ export const tail: Command = {
     const seen = new Set<string>();
     let isAway = false;
     let isFirst = true;
+    let at: Date | undefined;
     while (!signal.aborted) {
       try {
-        const fresh = takeFresh(await readNewest(ask, filter, context.now()), seen);
+        at ??= (await ask('GET', '/v1/deliveries?limit=1')).at;
+        const newest = await readNewest(ask, filter, at ?? context.now());
+        at = newest.at;
+        const fresh = takeFresh(newest.rows, seen);
         // What was there before the first look is not news.
         if (!isFirst && fresh.length > 0) show(fresh);
         if (isAway) context.tell('The service answers again.');
@@ -63,19 +68,26 @@ export const tail: Command = {
   },
 };
 
-async function readNewest(ask: Ask, filter: Record<string, string>, now: Date): Promise<Delivery[]> {
+async function readNewest(
+  ask: Ask,
+  filter: Record<string, string>,
+  now: Date,
+): Promise<{ rows: Delivery[]; at: Date | undefined }> {
   const page = z.object({ data: z.array(shownDelivery), next_cursor: z.string().nullable() });
   const since = new Date(now.getTime() - overlapMs).toISOString();
   const rows: Delivery[] = [];
   let cursor: string | null = null;
+  let at: Date | undefined;
   do {
     const query: URLSearchParams = new URLSearchParams({ ...filter, from: since, limit: String(pageMax) });
     if (cursor !== null) query.set('cursor', cursor);
-    const read: z.infer<typeof page> = readAnswer(await ask('GET', `/v1/deliveries?${query}`), page);
+    const asked: Asked = await ask('GET', `/v1/deliveries?${query}`);
+    const read: z.infer<typeof page> = readAnswer(asked, page);
+    at ??= asked.at;
     rows.push(...read.data);
     cursor = read.next_cursor;
   } while (cursor !== null && rows.length < rememberedMax);
-  return rows.reverse();
+  return { rows: rows.reverse(), at };
 }
 
 function takeFresh(rows: readonly Delivery[], seen: Set<string>): Delivery[] {

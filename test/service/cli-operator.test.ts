@@ -1,6 +1,6 @@
 // The operator's commands, as an operator types them: refusals, replays, deliveries, sessions and what comes live.
 import { randomBytes, randomUUID } from 'node:crypto';
-import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -155,27 +155,39 @@ test('a clock that was off: reverify says how far, and the command that admits w
   expect(done).toMatchObject({ code: 0, out: '1 of 1 admitted.\n' });
 });
 
-test('tail: shows what comes and how it ends, and ends by Ctrl-C', async () => {
-  const child = startCli(['tail', '--json'], env(), os.tmpdir());
-  const ended = new Promise((resolve) => child.once('close', resolve));
-  let out = '';
-  child.stdout?.on('data', (chunk) => {
-    out += chunk;
-  });
-  // Only what comes behind its first look is shown, so deliveries go on until one is.
-  await until(
-    async () => {
-      await service.deliver(verdictPayload());
-      return out.includes('"state":"done"');
-    },
-    { deadlineMs: 20_000 },
-  );
-  child.kill('SIGINT');
-  expect(await ended).toBe(0);
-  const lines = out.trim().split('\n');
-  for (const line of lines) expect(JSON.parse(line)).toHaveProperty('delivery_id');
-  expect(new Set(lines).size).toBe(lines.length);
-});
+test.each([0, 600_000])(
+  'tail: shows what comes and how it ends, and ends by Ctrl-C; our clock %d ms ahead',
+  async (aheadMs) => {
+    const clock = path.join(folder, `clock-${aheadMs}.mjs`);
+    await writeFile(
+      clock,
+      `const Real = Date;
+    globalThis.Date = class extends Real {
+      constructor(...args) { super(...(args.length === 0 ? [Real.now() + ${aheadMs}] : args)); }
+      static now() { return Real.now() + ${aheadMs}; }
+    };`,
+    );
+    const child = startCli(['tail', '--json'], { ...env(), NODE_OPTIONS: `--import=${clock}` }, os.tmpdir());
+    const ended = new Promise((resolve) => child.once('close', resolve));
+    let out = '';
+    child.stdout?.on('data', (chunk) => {
+      out += chunk;
+    });
+    // Only what comes behind its first look is shown, so deliveries go on until one is.
+    await until(
+      async () => {
+        await service.deliver(verdictPayload());
+        return out.includes('"state":"done"');
+      },
+      { deadlineMs: 20_000 },
+    );
+    child.kill('SIGINT');
+    expect(await ended).toBe(0);
+    const lines = out.trim().split('\n');
+    for (const line of lines) expect(JSON.parse(line)).toHaveProperty('delivery_id');
+    expect(new Set(lines).size).toBe(lines.length);
+  },
+);
 
 describe('what is typed wrongly is told before anything is asked', () => {
   test.each([
