@@ -75,7 +75,7 @@ export async function createReceiver(
     bodyLimitBytes: config.receive.bodyLimitBytes,
     admission: startAdmission(running, group),
     store: group.store,
-    keepRefusal: startRefusals(running, refusalDb),
+    keepRefusal: startRefusals(running, refusalDb, ring),
     newId: createDeliveryIds(),
     now,
     log,
@@ -122,12 +122,13 @@ function startAdmission({ config, metrics, undo }: Running, group: GroupCommit):
 }
 
 // A connection of its own, and never the request's turn: what is refused must not slow what is signed.
-function startRefusals(running: Running, db: Database): ReceiveDependencies['keepRefusal'] {
+function startRefusals(running: Running, db: Database, ring: SecretRing): ReceiveDependencies['keepRefusal'] {
   const { config, log, metrics, undo } = running;
   const keeper = createRefusalKeeper({
     ...config.refusals,
     db,
     cipher: createTokenCipher(running),
+    isKnown: ring.isKnown,
     log,
     onDropped: (count) => metrics.refusalsDropped.inc(count),
   });

@@ -7,6 +7,7 @@ import { instantOf } from '../events/instant.ts';
 import type { Database, Queries, Transaction } from './connect.ts';
 import { eq, sql } from './drizzle.ts';
 import { conditionOf, type RefusalFilter } from './find-refusals.ts';
+import { isKnownSql, knownShare, networkSql } from './refusal-source.ts';
 import { type Admission, refusals } from './schema-operations.ts';
 
 export interface NewRefusal {
@@ -47,12 +48,8 @@ export async function recordRefusals(
     for (let from = 0; from < group.length; from += insertedAtOnce) {
       await insertRefusals(tx, group.slice(from, from + insertedAtOnce));
     }
-    const [held] = await tx.query<{ count: string; bytes: string | null }>({
-      name: 'measure-refusals',
-      text: `select count(*), sum(stored_bytes) as bytes from refusals`,
-    });
-    const isOver = Number(held?.count) > limits.maxCount || Number(held?.bytes) > limits.maxBytes;
-    if (isOver) await makeRoom(tx, limits);
+    const over = await lookForOver(tx, limits);
+    if (over !== 'none') await makeRoom(tx, limits, over);
   });
 }
 
@@ -78,21 +75,71 @@ async function insertRefusals(tx: Transaction, group: readonly NewRefusal[]): Pr
   );
 }
 
-// Each source keeps its newest, all sources up to one level, and the level falls until everything fits: the source with
-// the most gives first. What was admitted is a delivery by now and goes before all else.
-async function makeRoom(tx: Transaction, { maxCount, maxBytes }: RefusalLimits): Promise<void> {
+interface Held {
+  readonly count: string;
+  readonly bytes: string | null;
+  /** Those of known accounts that are still refused. */
+  readonly knownCount: string;
+  readonly knownBytes: string | null;
+}
+
+async function lookForOver(
+  tx: Transaction,
+  { maxCount, maxBytes }: RefusalLimits,
+): Promise<'none' | 'known' | 'all'> {
+  const [held] = await tx.query<Held>({
+    name: 'measure-refusals',
+    text: `
+      select count(*), sum(stored_bytes) as bytes,
+             count(*) filter (where is_known) as "knownCount", sum(stored_bytes) filter (where is_known) as "knownBytes"
+      from (select stored_bytes, delivery_id is null and ${isKnownSql} as is_known from refusals) r`,
+  });
+  const isPast = (count: unknown, bytes: unknown, share: number) =>
+    Number(count) > maxCount * share || Number(bytes) > maxBytes * share;
+  if (isPast(held?.knownCount, held?.knownBytes, knownShare)) return 'known';
+  return isPast(held?.count, held?.bytes, 1) ? 'all' : 'none';
+}
+
+// First those of known accounts, up to their share; then those of accounts that anybody can have made up; and what was admitted,
+// which is a delivery by now, where room is left. Among each, every source keeps its newest, all sources up to one level, and the
+// level falls until everything fits: the source with the most gives first.
+async function makeRoom(
+  tx: Transaction,
+  { maxCount, maxBytes }: RefusalLimits,
+  over: 'known' | 'all',
+): Promise<void> {
+  // Known ones give only where there are too many of them.
+  const knownKeptShare = over === 'known' ? knownShare * keptShare : knownShare;
   await tx.query({
     text: `
-      with leveled as (
-        select id, stored_bytes, delivery_id,
-               sum(stored_bytes + $3) over (partition by account, reason, address order by id desc) as level
+      with ranked as (
+        select id, stored_bytes, account, reason, ${networkSql} as network,
+               case when delivery_id is not null then 'admitted' when ${isKnownSql} then 'known' else 'other' end as kind
         from refusals
+      ), leveled as (
+        select id, stored_bytes, kind, array_position(array['known', 'other'], kind) as rank,
+               sum(stored_bytes + $1) over (
+                 partition by kind, case when kind = 'known' then account end, case when kind = 'known' then reason end, network
+                 order by id desc
+               ) as level
+        from ranked
+      ), shared as (
+        select *, sum(stored_bytes) over place as kind_bytes, row_number() over place as kind_count
+        from leveled window place as (partition by kind order by level, id desc)
       ), filled as (
         select id, sum(stored_bytes) over place as bytes, row_number() over place as count
-        from leveled window place as (order by delivery_id is not null, level, id desc)
+        from shared where kind <> 'known' or (kind_bytes <= $4 and kind_count <= $5)
+        window place as (order by rank, level, id desc)
       )
-      delete from refusals r using filled f where r.id = f.id and (f.bytes > $1 or f.count > $2)`,
-    values: [Math.floor(maxBytes * keptShare), Math.floor(maxCount * keptShare), rowBytes],
+      delete from refusals r
+      where not exists (select from filled f where f.id = r.id and f.bytes <= $2 and f.count <= $3)`,
+    values: [
+      rowBytes,
+      ...[keptShare, knownKeptShare].flatMap((share) => [
+        Math.floor(maxBytes * share),
+        Math.floor(maxCount * share),
+      ]),
+    ],
   });
 }
 

@@ -27,6 +27,8 @@ export interface KeepOptions extends RefusalLimits {
   readonly maxPerSecond: number;
   readonly maxBytesPerSecond: number;
   readonly bufferBytes: number;
+  /** Whether the account has or had secrets: any other may be made up. Never waits. */
+  readonly isKnown: (account: string) => boolean;
   readonly log: Log;
   /** Told how many were let go because the buffer was full. */
   readonly onDropped: (count: number) => void;
@@ -37,7 +39,7 @@ const textLimitChars = 200;
 /** A keeper with an empty buffer; `store` is to be called once a second. */
 export function createRefusalKeeper(options: KeepOptions): RefusalKeeper {
   const { db, cipher, maxCount, maxPerSecond, maxBytesPerSecond, log } = options;
-  const buffer = createRefusalBuffer(options.bufferBytes);
+  const buffer = createRefusalBuffer(options.bufferBytes, options.isKnown);
   let taken: NewRefusal[] = [];
   let refusedSince = new Map<string, number>();
 

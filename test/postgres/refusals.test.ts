@@ -1,15 +1,15 @@
 // What is refused is kept within its limits, whatever comes, and the fullest source gives first.
 import { randomBytes, randomUUID } from 'node:crypto';
-import { v7 as uuidV7 } from 'uuid';
 import { beforeEach, expect, test } from 'vitest';
 import { type Cipher, createCipher } from '../../src/cipher.ts';
 import { findRefusal, listRefusals } from '../../src/db/find-refusals.ts';
-import { dropOldRefusals, type NewRefusal, recordRefusals } from '../../src/db/refusals.ts';
+import { dropOldRefusals, recordRefusals } from '../../src/db/refusals.ts';
 import { defaultTemplate, parseTemplate } from '../../src/ilive/signature.ts';
 import { createDiagnoser } from '../../src/operations/diagnose-refusals.ts';
 import { createRefusalKeeper } from '../../src/operations/keep-refusals.ts';
 import { openRefusal } from '../../src/operations/open-refusal.ts';
 import { Secret } from '../../src/secret.ts';
+import { many, refusal } from '../support/kept-refusals.ts';
 import { silent } from '../support/service.ts';
 import { useTestDatabase } from '../support/test-database.ts';
 
@@ -18,26 +18,6 @@ beforeEach(() => testDatabase.db.query({ text: 'truncate refusals' }));
 
 const limits = { maxCount: 100, maxBytes: 100_000 };
 let clock = Date.parse('2026-11-01T00:00:00Z');
-
-function refusal(address: string, bodyBytes: number, changes: Partial<NewRefusal> = {}): NewRefusal {
-  clock += 1;
-  const receivedAt = new Date(clock);
-  return {
-    id: uuidV7({ msecs: clock }),
-    account: 'default',
-    reason: 'signature_mismatch',
-    address,
-    receivedAt,
-    lastReceivedAt: receivedAt,
-    requestSha256: randomBytes(32),
-    times: 1,
-    headers: Buffer.from('{}'),
-    body: randomBytes(bodyBytes),
-    isSealed: false,
-    bodyBytes,
-    ...changes,
-  };
-}
 
 async function held() {
   const rows = await testDatabase.db.query<{ address: string; count: string; bytes: string; oldest: string }>(
@@ -52,9 +32,6 @@ async function held() {
     oldest,
   }));
 }
-
-const many = (address: string, count: number, bodyBytes: number) =>
-  Array.from({ length: count }, () => refusal(address, bodyBytes));
 
 test('guarantee 13: a flood of large ones stays within the bytes and leaves the few of another source alone', async () => {
   const { db } = testDatabase;
@@ -138,6 +115,7 @@ function keeper(options: KeeperChanges = {}) {
     maxPerSecond: 1_000,
     maxBytesPerSecond: 1_000_000,
     bufferBytes: 1_000_000,
+    isKnown: () => true,
     log: silent,
     onDropped: (count) => {
       dropped += count;

@@ -225,3 +225,33 @@ test('what cannot be admitted by a pull says why, and is not', async () => {
   const { data } = (await service.get('/v1/ops/audit?action=refusals.admit')).body;
   expect(data).toMatchObject([{ outcome: 'conflict', rows: 0 }]);
 });
+
+test('guarantee 13: a flood under made-up accounts pushes out nothing that waits, or is kept, of an account with secrets', async () => {
+  const service = await start({
+    env: {
+      REFUSALS_BUFFER_BYTES: '65536',
+      REFUSALS_MAX_PER_SECOND: '4',
+      REFUSALS_MAX_COUNT: '12',
+    },
+  });
+  const filler = 'x'.repeat(3_000);
+  const deliverFive = async () => {
+    for (let index = 0; index < 5; index += 1) {
+      await service.deliver(verdictPayload({ filler }), { secret: wrongSecret, account: 'acme' });
+    }
+  };
+  await deliverFive();
+  await Promise.all(
+    Array.from({ length: 200 }, (_, index) =>
+      service.deliver(verdictPayload({ filler }), { account: `made-up-${index}` }),
+    ),
+  );
+  await deliverFive();
+  await until(async () => {
+    const kept = (await service.get('/v1/ops/refusals?limit=200')).body.data as { account: string }[];
+    const { body: metrics } = await service.get('/metrics', null);
+    expect(metrics).not.toMatch(/^ilive_refusals_dropped_total 0$/m);
+    const ofAcme = kept.filter(({ account }) => account === 'acme').length;
+    return ofAcme === 10 && kept.length > ofAcme;
+  });
+});
