@@ -25,8 +25,8 @@ export interface Given {
 export interface Context {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly now: () => Date;
-  /** To the standard output, with a line's end. */
-  readonly print: (text: string) => void;
+  /** To the standard output, with a line's end. Of what can never be shown again, `told` says on the standard error what to do where it could not be written. */
+  readonly print: (text: string, told?: string) => void;
   /** To the standard error, with a line's end. */
   readonly tell: (text: string) => void;
   readonly paint: (format: Parameters<typeof styleText>[0], text: string) => string;

@@ -61,7 +61,9 @@ goes alone, so that "> key" keeps it.`,
     const ask = await createAsk(given, context, this.name);
     const asked = await ask('POST', '/v1/ops/keys', { body: { name, role, expires_at: expiresAt, why } });
     const made = readAnswer(asked, madeKey);
-    if (given.has('json')) context.print(asked.text);
+    const revoking = `ilive-webhooks keys revoke ${printable(made.key_id)} --why 'never seen'`;
+    const lost = `The key was made, and nobody can see it any more. Revoke it: ${revoking}`;
+    if (given.has('json')) context.print(asked.text, lost);
     else {
       context.tell(
         renderFields([
@@ -72,7 +74,7 @@ goes alone, so that "> key" keeps it.`,
         ]),
       );
       context.tell('\nThe key follows. It is shown this once and stored nowhere: keep it now.');
-      context.print(made.key);
+      context.print(made.key, lost);
     }
     return 0;
   },

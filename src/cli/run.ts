@@ -83,7 +83,10 @@ export async function run(args: readonly string[], env: Context['env']): Promise
   const context: Context = {
     env,
     now: () => new Date(),
-    print: (text) => void process.stdout.write(`${text}\n`),
+    print: (text, told) =>
+      void process.stdout.write(`${text}\n`, (error) => {
+        if (error) endUnwritten(error, told);
+      }),
     tell: (text) => void process.stderr.write(`${text}\n`),
     paint: (format, text) =>
       process.stdout.isTTY ? styleText(format, text, { stream: process.stdout }) : text,
@@ -92,10 +95,8 @@ export async function run(args: readonly string[], env: Context['env']): Promise
     question: (text) => question(text, { input: process.stdin, output: process.stderr }),
     interrupted,
   };
-  // Whoever reads us has enough, such as `head`: that is no failure.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    process.exit(error.code === 'EPIPE' ? 0 : exitCodeFailed);
-  });
+  // Told where it was written: see `print`.
+  process.stdout.on('error', () => {});
   try {
     if (args.length === 0) {
       context.tell(renderHelp(undefined, commands));
@@ -108,6 +109,14 @@ export async function run(args: readonly string[], env: Context['env']): Promise
   } catch (error) {
     return tellTrouble(error, context);
   }
+}
+
+// Whoever reads us has enough, such as `head`: that is no failure, but where what they did not read is nowhere else.
+function endUnwritten({ code }: NodeJS.ErrnoException, told: string | undefined): never {
+  if (code === 'EPIPE' && told === undefined) process.exit(0);
+  const what = told ?? 'What the command was to change is changed all the same.';
+  process.stderr.write(`The standard output could not be written (${code}). ${what}\n`);
+  process.exit(exitCodeFailed);
 }
 
 let interrupting: AbortController | undefined;

@@ -15,7 +15,7 @@ export interface Ran {
   readonly err: string;
 }
 
-const ownProgram = path.join(root, 'src/cli/main.ts');
+export const ownProgram = path.join(root, 'src/cli/main.ts');
 
 /** Starts it with the given environment and nothing of ours but where the run keeps what it has compiled. */
 export function startCli(

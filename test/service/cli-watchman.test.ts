@@ -1,12 +1,14 @@
 // The commands of who watches over the service: status, doctor, pauses, keys, secrets, the audit.
+import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, open, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
+import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { apiKey, startTestService, type TestService, verdictPayload } from '../support/service.ts';
 import { until } from '../support/until.ts';
-import { runCli, startCli } from './cli-process.ts';
+import { ownProgram, runCli, startCli } from './cli-process.ts';
 
 let service: TestService;
 let folder: string;
@@ -95,6 +97,26 @@ test('pause and resume: say what is paused, since when, by whom and why', async 
   );
   expect((await cli('resume', 'pulling', ...why)).out).toBe('pulling goes on.\n');
   expect((await cli('resume', 'pulling', ...why)).out).toBe('pulling was not paused.\n');
+});
+
+test.each([
+  ['a file that takes nothing', 'EBADF'],
+  ['a reader that has gone', 'EPIPE'],
+])('keys: one that %s keeps from being seen is told of, and can be revoked', async (what, code) => {
+  const create = ['keys', 'create', '--name', what, '--role', 'reader', ...why];
+  const unwritable = await open(import.meta.filename, 'r'); // no platform writes through it
+  const child = spawn(process.execPath, [ownProgram, ...create], {
+    env: { PATH: process.env.PATH ?? '', ...env() },
+    stdio: ['ignore', code === 'EBADF' ? unwritable.fd : 'pipe', 'pipe'],
+  });
+  child.stdout?.destroy();
+  const ended = new Promise((resolve) => child.once('close', resolve));
+  const err = child.stderr === null ? '' : await text(child.stderr);
+  expect(await ended).toBe(1);
+  await unwritable.close();
+  expect(err).toContain(`The standard output could not be written (${code}). The key was made`);
+  const [, revoke = ''] = /Revoke it: ilive-webhooks (.*) --why /.exec(err) ?? [];
+  expect((await cli(...revoke.split(' '), ...why)).out).toBe(`Revoked "${what}" (reader).\n`);
 });
 
 test('keys: made alone into a pipe, listed, revoked', async () => {
