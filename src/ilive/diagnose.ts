@@ -197,7 +197,8 @@ function keysOf(
     encodings.flatMap((each) => {
       const text = secret.secret.reveal();
       // Any word is base64; only a text that is long enough to be a key is read in another encoding.
-      if (each !== encoding && (text.length < keyMinChars || secretFlaw(text, each) !== undefined)) return [];
+      if (each !== encoding && text.length < keyMinChars) return [];
+      if (secretFlaw(text, each) !== undefined) return [];
       const whose = whoseText(secret, account);
       const how =
         each === encoding ? undefined : `with the secret read as ${each}: set ILIVE_SECRET_ENCODING=${each}`;

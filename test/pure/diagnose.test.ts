@@ -237,14 +237,14 @@ test('headers that are missing or malformed are told', () => {
   );
 });
 
-test('junk matches nothing, and says so; an account without secrets is named', () => {
-  expect(findingsOf({ secret: 'a stranger' })).toEqual([
-    expect.stringMatching(/^nothing that we know matches/),
-  ]);
+test('junk matches nothing, also where a secret makes no key; an account without secrets is named', () => {
+  const nothing = [expect.stringMatching(/^nothing that we know matches/)];
+  expect(findingsOf({ secret: 'a stranger' })).toEqual(nothing);
+  const noKey = [known('default', 'a', '!', 'active')];
+  expect(findingsOf({ secret: '' }, { encoding: 'base64', secrets: noKey })).toEqual(nothing);
   expect(findingsOf({ secret: 'junk', account: '\u009b\u202e' })[0]).toContain('"\\u{9b}\\u{202e}"');
-  expect(findingsOf({ secret: 'a stranger', account: 'x'.repeat(100) })[0]).toMatch(
-    /^the path names the account "x{40}…", which has no secrets here/,
-  );
+  const long = findingsOf({ secret: 'junk', account: 'x'.repeat(100) })[0];
+  expect(long).toMatch(/^the path names the account "x{40}…", which has no secrets here/);
 });
 
 test('the work is bounded, and the diagnosis says when it ended early', () => {
