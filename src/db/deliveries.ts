@@ -46,19 +46,48 @@ export interface OwedDelivery {
   readonly isProven: boolean;
 }
 
-/** Those of the ids that are still owed, in id order, with their bytes. What is finished already falls out here. */
-export function loadOwedDeliveries(db: Queries, ids: readonly DeliveryId[]): Promise<OwedDelivery[]> {
+export interface LoadedDelivery extends OwedDelivery {
+  /** How long the body is, where it is so large that it has been left where it is. */
+  readonly largeBytes: number | null;
+}
+
+const largeBodyBytes = 16 * 1024;
+
+/**
+ * Those of the ids that are still owed, in id order, with their bytes but for large bodies, which `loadLargeBodies` loads.
+ * What is finished already falls out here.
+ */
+export function loadOwedDeliveries(db: Queries, ids: readonly DeliveryId[]): Promise<LoadedDelivery[]> {
   return db.query({
     name: 'load-owed-deliveries',
+    // The length of a large body stands beside it, and is known without reading it.
     text: `
       select d.id, d.account, d.source, d.received_at as "receivedAt", d.attempts, d.trace_id as "traceId",
-             d.body_sha256 as "bodySha256", d.is_proven as "isProven", b.body, b.headers
+             d.body_sha256 as "bodySha256", d.is_proven as "isProven", b.headers,
+             case when octet_length(b.body) <= ${largeBodyBytes} then b.body end as body,
+             case when octet_length(b.body) > ${largeBodyBytes} then octet_length(b.body) end as "largeBytes"
       from deliveries d
       left join delivery_bodies b on b.delivery_id = d.id and b.received_at = d.received_at
       where d.id = any($1::uuid[]) and d.state = 'received'
       order by d.id`,
     values: [ids],
   });
+}
+
+/** The bodies of these deliveries, by id, but for those that retention has dropped meanwhile. */
+export async function loadLargeBodies(
+  db: Queries,
+  owed: readonly OwedDelivery[],
+): Promise<Map<DeliveryId, Buffer>> {
+  const rows = await db.query<{ id: DeliveryId; body: Buffer }>({
+    name: 'load-large-bodies',
+    text: `
+      select b.delivery_id as id, b.body
+      from unnest($1::uuid[], $2::timestamptz[]) as o (id, received_at)
+      join delivery_bodies b on b.delivery_id = o.id and b.received_at = o.received_at`,
+    values: [owed.map(({ id }) => id), owed.map(({ receivedAt }) => receivedAt)],
+  });
+  return new Map(rows.map(({ id, body }) => [id, body]));
 }
 
 /**

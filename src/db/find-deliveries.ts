@@ -60,7 +60,8 @@ export async function measureDeliveries(
     orm
       .select({
         count: sql<string>`count(*)`,
-        newest: sql<DeliveryId | null>`(array_agg(${deliveries.id} order by ${deliveries.id} desc))[1]`,
+        // Postgres 15 to 17 have no max() of a uuid; its text sorts alike.
+        newest: sql<DeliveryId | null>`max(${deliveries.id}::text collate "C")`,
       })
       .from(deliveries)
       .where(conditionOf(filter)),

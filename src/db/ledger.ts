@@ -88,24 +88,34 @@ export interface TakeDueOptions {
   readonly limit: number;
 }
 
+const isDue = `next_pull_at <= $1 and (pull_lease_until is null or pull_lease_until < $1
+          -- No lease is so long: it was set by a clock that was ahead.
+          or pull_lease_until > $2::timestamptz + interval '1 minute')`;
+
 /**
  * Takes sessions that are due, for `leaseMs`. The last chances first, then those that somebody waits for, then those asked
- * least often: when the budget is too small for all, each is asked once before any is asked twice.
+ * least often: when the budget is too small for all, each is asked once before any is asked twice. Each of these goes by an
+ * index of its own and stops at the limit: when all sessions are due at once, after an outage, taking one sorts none.
  */
 export function takeDueSessions(db: Queries, options: TakeDueOptions): Promise<DueSession[]> {
   const { now, leaseMs, lastChanceMs, limit } = options;
   return db.query({
     name: 'take-due-sessions',
     text: `
-      with due as (
-        select session_id, account from sessions
-        where next_pull_at <= $1 and (pull_lease_until is null or pull_lease_until < $1
-          -- No lease is so long: it was set by a clock that was ahead.
-          or pull_lease_until > $2::timestamptz + interval '1 minute')
-        order by (expires_at <= $3::timestamptz) desc nulls last, (waited_until > $1) desc nulls last, pull_attempts,
-                 next_pull_at
-        limit $4
-        for update skip locked
+      with last_chances as (
+        select session_id, account from sessions where ${isDue} and expires_at <= $3
+        order by expires_at limit $4 for update skip locked
+      ), waited_for as (
+        select session_id, account from sessions where ${isDue} and waited_until > $1
+        order by waited_until limit $4 for update skip locked
+      ), others as (
+        select session_id, account from sessions where ${isDue}
+        order by pull_attempts, next_pull_at limit $4 for update skip locked
+      ), due as (
+        select session_id, account from (
+          select 1 as turn, * from last_chances union all select 2, * from waited_for union all
+          select 3, * from others
+        ) found group by session_id, account order by min(turn) limit $4
       )
       update sessions s set pull_lease_until = $2, pulled_at = $1, pull_attempts = least(s.pull_attempts + 1, 30000)
       from due where s.session_id = due.session_id and s.account = due.account

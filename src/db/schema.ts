@@ -146,8 +146,12 @@ export const sessions = pgTable(
   },
   (table) => [
     primaryKey({ columns: [table.sessionId, table.account] }),
-    // The pull: sessions to ask about, most urgent first.
-    index('sessions_due').on(table.nextPullAt).where(sql`next_pull_at is not null`),
+    // The pull: sessions to ask about, those asked least often first; those that end soon; those that somebody waits for.
+    index('sessions_to_ask').on(table.pullAttempts, table.nextPullAt).where(sql`next_pull_at is not null`),
+    index('sessions_ending').on(table.expiresAt).where(sql`next_pull_at is not null`),
+    index('sessions_waited_for')
+      .on(table.waitedUntil)
+      .where(sql`next_pull_at is not null and waited_until is not null`),
     // The end of those that nobody can ask about.
     index('sessions_open').on(table.expiresAt).where(sql`state = 'expected'`),
     // GET /v1/sessions: newest first.

@@ -31,6 +31,7 @@ export function createSweep(deps: SweepDependencies): () => Promise<void> {
     const before = new Date(deps.now().getTime() - deps.overdueMs);
     let after: DeliveryId | null = null;
     let count = 0;
+    const failures: unknown[] = [];
     try {
       while (count < turnMaxDeliveries) {
         const page: DeliveryId[] = await findOverdueDeliveries(deps.db, {
@@ -45,9 +46,10 @@ export function createSweep(deps: SweepDependencies): () => Promise<void> {
         const fresh = page.filter((id) => !rungLastTurn.has(id));
         const isHeard = await deps.announce(fresh);
         if (isHeard) for (const id of fresh) rungThisTurn.add(id);
-        await processAll(deps, isHeard ? unheard : page);
+        failures.push(...(await processAll(deps, isHeard ? unheard : page)));
         if (page.length < pageDeliveries) break;
       }
+      if (failures.length > 0) throw failures[0];
     } finally {
       rungLastTurn = rungThisTurn;
       if (count > 0) deps.log.info({ count }, 'the sweep looked after overdue deliveries');
@@ -55,8 +57,11 @@ export function createSweep(deps: SweepDependencies): () => Promise<void> {
   };
 }
 
-async function processAll(deps: SweepDependencies, ids: readonly DeliveryId[]): Promise<void> {
+// What cannot be processed now holds up nothing behind it; the next turn comes back to it.
+async function processAll(deps: SweepDependencies, ids: readonly DeliveryId[]): Promise<unknown[]> {
+  const failures: unknown[] = [];
   for (let start = 0; start < ids.length; start += deps.batchMaxIds) {
-    await deps.process(ids.slice(start, start + deps.batchMaxIds));
+    await deps.process(ids.slice(start, start + deps.batchMaxIds)).catch((error) => failures.push(error));
   }
+  return failures;
 }

@@ -6,7 +6,10 @@ import {
   countAttempt,
   type FinishedDelivery,
   finishDeliveries,
+  type LoadedDelivery,
+  loadLargeBodies,
   loadOwedDeliveries,
+  type OwedDelivery,
   takeDeliveries,
 } from '../db/deliveries.ts';
 import { isDataRefused } from '../db/trouble.ts';
@@ -29,11 +32,44 @@ export interface ProcessDependencies {
   readonly onFinished: (finished: readonly FinishedDelivery[], seconds: number) => void;
 }
 
+/**
+ * A batch is bounded in deliveries, and each of them may be as large as `BODY_LIMIT_BYTES` lets it: so of large bodies no more
+ * than this are in memory at once, or one.
+ */
+const largeBodiesMaxBytes = 16 * 1024 * 1024;
+
 /** Finishes those of the deliveries that are still owed. Throws `unavailable` when the database cannot say. */
 export async function processDeliveries(deps: ProcessDependencies, ids: readonly string[]): Promise<void> {
   const owed = await loadOwedDeliveries(deps.db, ids as readonly DeliveryId[]);
-  const batch = owed.map((delivery) => translateDelivery(delivery, deps.catalogue));
-  await applyOrHalve(deps, batch);
+  for (const piece of cutByBytes(owed)) {
+    const whole = await withLargeBodies(deps.db, piece);
+    const batch = whole.map((delivery) => translateDelivery(delivery, deps.catalogue));
+    await applyOrHalve(deps, batch);
+  }
+}
+
+function cutByBytes(owed: readonly LoadedDelivery[]): LoadedDelivery[][] {
+  const pieces: LoadedDelivery[][] = [];
+  let bytes = Number.POSITIVE_INFINITY;
+  for (const delivery of owed) {
+    bytes += delivery.largeBytes ?? 0;
+    if (bytes <= largeBodiesMaxBytes) pieces.at(-1)?.push(delivery);
+    else {
+      pieces.push([delivery]);
+      bytes = delivery.largeBytes ?? 0;
+    }
+  }
+  return pieces;
+}
+
+async function withLargeBodies(
+  db: Database,
+  piece: readonly LoadedDelivery[],
+): Promise<readonly OwedDelivery[]> {
+  const large = piece.filter(({ largeBytes }) => largeBytes !== null);
+  if (large.length === 0) return piece;
+  const bodies = await loadLargeBodies(db, large);
+  return piece.map((delivery) => ({ ...delivery, body: bodies.get(delivery.id) ?? delivery.body }));
 }
 
 async function applyOrHalve(deps: ProcessDependencies, batch: readonly TranslatedDelivery[]): Promise<void> {

@@ -79,6 +79,7 @@ describe('what is recorded', () => {
         ...rest,
         receivedAt: receivedAt.toISOString().replace('Z', '000Z'),
         attempts: 0,
+        largeBytes: null,
       })),
     );
     const rows = await db.query<{ webhook_id: string | null }>({
