@@ -2,14 +2,15 @@
 // sessions into the ledger.
 import { defaultAccount } from './config.ts';
 import type { Database } from './db/connect.ts';
-import type { NewDelivery } from './db/deliveries.ts';
 import { createRecorder } from './db/record-deliveries.ts';
 import { unlessRefused } from './db/trouble.ts';
 import { ServiceError } from './errors.ts';
 import { type Admission, createAdmission, watchLoop } from './http/admission.ts';
 import type { ExpectDependencies } from './http/api.ts';
+import { watchCommits } from './http/commit-watch.ts';
 import { createDeliveryIds } from './http/delivery-id.ts';
 import { createGroupCommit, type GroupCommit } from './http/group-commit.ts';
+import type { HealthDependencies } from './http/health.ts';
 import type { ReceiveDependencies } from './http/receive-webhook.ts';
 import type { IliveClient } from './ilive/client.ts';
 import { signatureFailures } from './ilive/signature.ts';
@@ -41,25 +42,34 @@ interface ReceiverParts {
   readonly ring: SecretRing;
 }
 
+export interface ReceiverDoor {
+  readonly receive: ReceiveDependencies;
+  readonly lookAtOutage: () => OutageSight;
+  readonly commits: HealthDependencies['commits'];
+}
+
 export async function createReceiver(
   running: Running,
   { db, refusalDb, ring }: ReceiverParts,
   announcer: Announcer,
-): Promise<{ receive: ReceiveDependencies; lookAtOutage: () => OutageSight }> {
+): Promise<ReceiverDoor> {
   const { config, log, metrics, now, undo } = running;
   const recordGroup = createRecorder(db, now);
-  const record = (deliveries: readonly NewDelivery[]) =>
-    within(config.receive.commitTimeoutMs, recordGroup(deliveries)).catch((error: unknown) => {
-      throw unlessRefused(error);
-    });
   const announce = (ids: readonly string[]) => void announcer.announce(ids);
+  const commits = watchCommits(
+    (deliveries) =>
+      within(config.receive.commitTimeoutMs, recordGroup(deliveries)).catch((error: unknown) => {
+        throw unlessRefused(error);
+      }),
+    announce,
+  );
   for (const reason of refusedReasons) metrics.refused.inc({ reason }, 0); // an alert sees only what grows from there
   const outage = await startOutage(running, async (deliveries) => {
     // All of them: one that turns out to be recorded already may never have been rung for.
-    announce((await record(deliveries)).map(({ id }) => id));
+    announce((await commits.record(deliveries)).map(({ id }) => id));
   });
   const group: GroupCommit = createGroupCommit({
-    record,
+    record: commits.record,
     outage: outage.line,
     announce,
     groupMaxDeliveries: config.receive.groupMaxDeliveries,
@@ -82,7 +92,9 @@ export async function createReceiver(
     onReceived: (isRepeat: boolean) => metrics.received.inc({ result: isRepeat ? 'repeat' : 'new' }),
     onRefused: (reason: string) => metrics.refused.inc({ reason }),
   };
-  return { receive, lookAtOutage: outage.look };
+  // While the store is drained that finds out, and nothing may overtake what lies there.
+  const tryAgain = async () => outage.look().since === null && commits.tryAgain();
+  return { receive, lookAtOutage: outage.look, commits: { canCommit: commits.canCommit, tryAgain } };
 }
 
 function signingOf({ config }: Running, ring: SecretRing) {

@@ -11,11 +11,9 @@ import type { ApiDependencies } from './http/api.ts';
 import { createApp } from './http/app.ts';
 import { listen } from './http/listen.ts';
 import type { LimitName } from './http/rate-limit.ts';
-import type { ReceiveDependencies } from './http/receive-webhook.ts';
 import type { IliveClient } from './ilive/client.ts';
 import { createLog } from './log.ts';
 import { createMetrics } from './metrics.ts';
-import type { OutageSight } from './outage/outage.ts';
 import { type Announcer, createAnnouncer } from './queue/announce.ts';
 import { createQueueBackend, type QueueBackend } from './queue/backend.ts';
 import { consume } from './queue/consume.ts';
@@ -24,7 +22,7 @@ import { createServiceClock, type WatchClock } from './service-clock.ts';
 import { letGo, startFollowing } from './service-follow.ts';
 import { createApi, startPauses, startSecretRing } from './service-operator.ts';
 import { startReads } from './service-reads.ts';
-import { createExpectation, createReceiver } from './service-receiver.ts';
+import { createExpectation, createReceiver, type ReceiverDoor } from './service-receiver.ts';
 import { undoAll } from './service-stop.ts';
 import { createVendorClient } from './service-vendor.ts';
 import { startWork, upkeepOf } from './service-worker.ts';
@@ -189,10 +187,8 @@ async function openStores(running: Running): Promise<Stores> {
   return { databaseUrl, connectPool, backend, announcer };
 }
 
-interface Front {
-  readonly receive: ReceiveDependencies;
+interface Front extends ReceiverDoor {
   readonly api: ApiDependencies;
-  readonly lookAtOutage: () => OutageSight;
   readonly canVerify: () => boolean;
 }
 
@@ -210,7 +206,7 @@ async function createFront(
     db: connectPool('receive', running.config.receive.commitTimeoutMs),
     refusalDb: connectPool('refusals', workStatementTimeoutMs, refusalConnections),
   };
-  const { receive, lookAtOutage } = await createReceiver(running, parts, announcer);
+  const door = await createReceiver(running, parts, announcer);
   const api = await createApi(running, {
     db: readDb,
     reads: await startReads(running, databaseUrl),
@@ -219,9 +215,9 @@ async function createFront(
     follow: startFollowing(running, { databaseUrl, db: readDb }),
     expect: createExpectation(running, { db: readDb, ring, client }),
     announcer,
-    lookAtOutage,
+    lookAtOutage: door.lookAtOutage,
   });
-  return { receive, api, lookAtOutage, canVerify: ring.canVerify };
+  return { ...door, api, canVerify: ring.canVerify };
 }
 
 async function openDoor(
@@ -248,6 +244,7 @@ async function openDoor(
       queue,
       lookAtOutage: front?.lookAtOutage,
       canVerify: front?.canVerify,
+      commits: front?.commits,
     },
     registry: {
       contentType: metrics.registry.contentType,

@@ -43,6 +43,7 @@ export interface Outage {
 const drainBatchCount = 500;
 const probe = { baseMs: 50, maxMs: 500 };
 const logIntervalMs = 10_000;
+const storeProbeIntervalMs = 2_000;
 
 interface State extends OutageOptions {
   readonly stopping: AbortController;
@@ -51,6 +52,7 @@ interface State extends OutageOptions {
   gate: Promise<void> | undefined;
   draining: Promise<void> | undefined;
   trouble: 'full' | 'failing' | undefined;
+  probing: Promise<void> | undefined;
   /** Halved by each commit that fails, or a database that is only slow would be asked for too much for ever. */
   batchCount: number;
   lastLoggedAt: number;
@@ -65,6 +67,7 @@ export function createOutage(options: OutageOptions): Outage {
     gate: undefined,
     draining: undefined,
     trouble: undefined,
+    probing: undefined,
     batchCount: drainBatchCount,
     lastLoggedAt: Number.NEGATIVE_INFINITY,
   };
@@ -99,7 +102,7 @@ export function createOutage(options: OutageOptions): Outage {
     }),
     stop: async () => {
       state.stopping.abort();
-      await state.draining;
+      await Promise.all([state.draining, state.probing]);
     },
   };
 }
@@ -118,11 +121,30 @@ async function keep(state: State, payloads: readonly Buffer[]): Promise<number> 
 }
 
 function setTrouble(state: State, trouble: State['trouble'], cause?: unknown): void {
-  if (trouble === state.trouble) return;
+  const before = state.trouble;
+  if (trouble === before) return;
   state.trouble = trouble;
+  if (before === 'failing' && trouble === undefined)
+    state.log.info({}, 'the outage store can be written again');
   if (trouble === 'full') state.log.error({}, 'the outage store is full; deliveries are turned away');
   if (trouble === 'failing')
     state.log.error({ err: cause }, 'the outage store cannot be written; deliveries are turned away');
+  if (trouble === 'failing') state.probing ??= probeStore(state);
+}
+
+// A store that could not be written once may be whole again long before it is needed, and nothing else would find that out.
+async function probeStore(state: State): Promise<void> {
+  const { store, stopping } = state;
+  for (;;) {
+    await wait(storeProbeIntervalMs, undefined, { signal: stopping.signal }).catch(() => {});
+    if (state.trouble !== 'failing' || stopping.signal.aborted) break;
+    const isWritten = await store.probe().then(
+      () => true,
+      () => false,
+    );
+    if (isWritten && state.trouble === 'failing') setTrouble(state, undefined);
+  }
+  state.probing = undefined;
 }
 
 function begin(state: State): void {
@@ -171,8 +193,7 @@ async function drainLast(state: State): Promise<number> {
     const count = await drainStore(state.store, state, state.batchCount);
     // A commit that was under way when the outage began may have failed meanwhile, and its group been kept behind this.
     if (state.store.figures().heldCount > 0) return count;
-    // What is empty is not full; one that could not be written is believed again once something of it was recorded.
-    if (state.trouble === 'full' || count > 0) state.trouble = undefined;
+    if (state.trouble === 'full') state.trouble = undefined; // what is empty is not full
     state.since = null;
     state.draining = undefined; // together with it: an outage that begins now needs a drain of its own
     return count;

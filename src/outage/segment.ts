@@ -11,6 +11,10 @@ import { segmentIdBytes } from './record.ts';
 const fileMark = Buffer.from('ilvout\0\x01', 'latin1');
 export const segmentHeadBytes = fileMark.length;
 const fileMode = 0o600;
+const probeName = '.probe';
+// Some sixty deliveries: were it a few bytes, a disk that is all but full would be found whole and full in turn. Random, since a
+// file system may keep zeros without taking room for them.
+const probeBytes = 64 * 1024;
 // The id stands in the name and not in the file: were it damaged there, nothing in the segment could be read.
 const names = /^(\d{8})-([0-9a-f]{32})\.(segment|unopened)$/;
 
@@ -116,11 +120,29 @@ export async function measure(
 ): Promise<{ bytes: number; damagedCount: number; lastSequence: number }> {
   let [bytes, damagedCount, lastSequence] = [0, 0, 0];
   for (const name of await readdir(folder)) {
+    if (name === probeName) continue; // of a process that was killed in the middle of it; the next one takes it away
     bytes += (await stat(path.join(folder, name))).size;
     if (name.endsWith('.damaged')) damagedCount += 1;
     lastSequence = Math.max(lastSequence, Number.parseInt(name, 10) || 0);
   }
   return { bytes, damagedCount, lastSequence };
+}
+
+/** Makes a file durable and takes it away again. Throws when the disk fails, or has no room for some deliveries. */
+export async function tryToWrite(folder: string): Promise<void> {
+  const file = path.join(folder, probeName);
+  try {
+    const handle = await open(file, 'w', fileMode);
+    try {
+      await writeAt(handle, randomBytes(probeBytes), 0);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  } finally {
+    await rm(file, { force: true });
+  }
+  await syncFolder(folder);
 }
 
 async function writeAt(handle: FileHandle, bytes: Buffer, offset: number): Promise<void> {

@@ -16,6 +16,7 @@ import {
   type SegmentFile,
   segmentHeadBytes,
   setAside,
+  tryToWrite,
 } from './segment.ts';
 
 export type Found = 'damaged' | 'unopened' | 'torn' | 'unread' | 'gone';
@@ -54,6 +55,8 @@ export interface OutageStore {
   /** Ends the segment that is being written, so that it can be taken whole. Waits for an append that is under way. */
   endSegment(): Promise<void>;
   figures(): StoreFigures;
+  /** Writes something as an append would, and takes it away again. Throws when the disk fails. */
+  probe(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -117,6 +120,7 @@ export async function openStore(options: StoreOptions): Promise<OutageStore> {
       damagedCount: state.damagedCount,
       unopenedCount: state.unopenedCount,
     }),
+    probe: () => tryToWrite(options.folder),
     close: endSegment,
   };
 }

@@ -1,4 +1,5 @@
 // When the outage store is used and when it is left again: on a real store, with a database that a test lets go and takes away.
+import { mkdir, readdir, rm } from 'node:fs/promises';
 import { setTimeout as wait } from 'node:timers/promises';
 import { afterEach, expect, test } from 'vitest';
 import { ServiceError } from '../../src/errors.ts';
@@ -7,7 +8,7 @@ import { createOutage, type Outage } from '../../src/outage/outage.ts';
 import { bytes, useOutageFolder } from '../support/outage-folder.ts';
 import { until } from '../support/until.ts';
 
-const { open } = useOutageFolder();
+const { open, folder } = useOutageFolder();
 const away = new ServiceError('unavailable', 'away');
 let outage: Outage | undefined;
 afterEach(() => outage?.stop());
@@ -116,6 +117,28 @@ test('a store that was full is not any more once it is empty, however it was dra
   expect(await outage.keepFailed(bytes(...told), away)).toBeLessThan(told.length);
   await ended(outage);
   expect(outage.look()).toMatchObject({ state: 'ready', heldCount: 0 });
+});
+
+test('a store that could not be written is found to be whole again by itself, with nothing to keep, and nothing is left of the look', async () => {
+  let isAway = true;
+  const { outage: line, recorded } = await setUp({
+    record: () => {
+      if (isAway) throw away;
+    },
+  });
+  await ended(line);
+  await rm(folder(), { recursive: true });
+  expect(await line.keepFailed(bytes('lost'), away)).toBe(0);
+  await ended(line);
+  expect(line.look().state).toBe('failing');
+  await mkdir(folder());
+  await until(() => line.look().state === 'ready');
+  expect(await readdir(folder())).toEqual([]);
+  // And it takes what comes then.
+  expect(await line.keepFailed(bytes('kept'), away)).toBe(1);
+  isAway = false;
+  await ended(line);
+  expect(recorded).toEqual(['kept']);
 });
 
 test('an outage that begins as the last one ends is drained as well', async () => {

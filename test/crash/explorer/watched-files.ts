@@ -11,6 +11,7 @@ const rooms = ['db', 'ilive', 'outage', 'queue', 'reconcile', 'workers', 'operat
 const single = [
   'http/receive-webhook.ts',
   'http/group-commit.ts',
+  'http/commit-watch.ts',
   'http/read-body.ts',
   'http/admission.ts',
   'http/expect-session.ts',
