@@ -111,7 +111,7 @@ function createPullTask(
   isPaused: () => boolean,
 ): (signal: AbortSignal) => Promise<void> {
   const { config, log, metrics, now } = running;
-  if (client === undefined) return async () => (isPaused() ? undefined : endUnasked(db, now()));
+  if (client === undefined) return async () => (isPaused() ? undefined : endUnasked(db, now));
   let isKeyMissed = false;
   const onPulled = (outcome: PullOutcome) => {
     metrics.pulled.inc({ outcome });

@@ -1,11 +1,13 @@
 // The ledger of sessions that should end: registering one, taking those that are due to be asked about, and ending those
 // that never will. Tokens are sealed before they come here (guarantee 9). A session is asked about by one worker at a
-// time: taking it sets a lease, and a lease that ran out belonged to a worker that died.
+// time: taking it sets a lease, and a lease that ran out belonged to a worker that died. Whatever changes a session's state
+// holds its lock first, as a batch does: so the change feed, which goes by the transactions' ids, tells of it in the order
+// of its row.
 import type { SessionId } from '../events/event.ts';
 import type { Instant } from '../events/instant.ts';
-import type { Queries } from './connect.ts';
+import type { Database, Queries, Transaction } from './connect.ts';
 import type { Dialect, EndedReason } from './schema.ts';
-import type { SessionKey } from './sessions.ts';
+import { lockSessions, placesOf, type SessionKey, tryLockSessions } from './sessions.ts';
 
 export interface SessionToRegister {
   readonly key: SessionKey;
@@ -13,6 +15,7 @@ export interface SessionToRegister {
   readonly dialect: Dialect;
   /** Sealed; null leaves the token that is there. */
   readonly token: Buffer | null;
+  readonly expectedAt: Date;
   readonly expiresAt: Date;
   readonly nextPullAt: Date;
 }
@@ -24,24 +27,27 @@ export interface RegisteredSession {
 }
 
 /**
- * Expects the session from now on. For one that is known already it adds what is new and starts its schedule, unless it
- * has its verdict; answers whether it was new, and what its row says now.
+ * Expects the session from `expectedAt` on. For one that is known already it adds what is new and starts its schedule, unless
+ * it has its verdict; answers whether it was new, and what its row says now. To be called before its transaction writes
+ * anything.
  */
 export async function registerSession(
-  db: Queries,
-  { key, referenceId, dialect, token, expiresAt, nextPullAt }: SessionToRegister,
-  now: Date,
+  tx: Transaction,
+  { key, referenceId, dialect, token, expectedAt, expiresAt, nextPullAt }: SessionToRegister,
+  now: () => Date,
 ): Promise<RegisteredSession> {
-  const [row] = await db.query<RegisteredSession>({
+  // An end that is being written is waited for here: the statement below sees only what is there when it begins.
+  await lockSessions(tx, [key]);
+  const [row] = await tx.query<RegisteredSession>({
     text: `
       with reopened as (
-        update session_endings set reopened_at = $8
+        update session_endings set reopened_at = $9
         where session_id = $1 and account = $2 and reopened_at is null
       )
       insert into sessions as s
         (session_id, account, reference_id, registered_reference_id, state, confirmation, expected_at, registered_at,
          known_at, dialect, token, expires_at, next_pull_at)
-      values ($1, $2, $3, $3, 'expected', 'unconfirmed', $8, $8, $8, $4, $5, $6, $7)
+      values ($1, $2, $3, $3, 'expected', 'unconfirmed', $8, $8, $9, $4, $5, $6, $7)
       on conflict (session_id, account) do update set
         known_at = greatest(s.known_at, excluded.known_at),
         registered_reference_id = case when s.reference_id is null then excluded.registered_reference_id
@@ -62,7 +68,8 @@ export async function registerSession(
       token,
       expiresAt.toISOString(),
       nextPullAt.toISOString(),
-      now.toISOString(),
+      expectedAt.toISOString(),
+      now().toISOString(),
     ],
   });
   if (row === undefined) throw new Error('a session that is registered is always answered');
@@ -169,50 +176,81 @@ const sameMomentAgain = `on conflict (session_id, account, ended_at)
       do update set state = excluded.state, reason = excluded.reason, reopened_at = null`;
 
 /** Ends a session without a verdict, unless it has one by now. */
-export async function endSession(
-  db: Queries,
+export function endSession(
+  db: Database,
   key: SessionKey,
   ended: { readonly state: 'expired' | 'unrecoverable'; readonly reason: EndedReason },
-  now: Date,
+  now: () => Date,
 ): Promise<void> {
-  await db.query({
-    text: `
-      with ended as (
-        update sessions
-        set state = $3, ended_reason = $4, ended_at = $5, next_pull_at = null, pull_lease_until = null
-        where session_id = $1 and account = $2 and state = 'expected'
-        returning session_id, account, ended_at, state, ended_reason
-      ), released as (
-        update sessions set next_pull_at = null, pull_lease_until = null
-        where session_id = $1 and account = $2 and state <> 'expected'
-      )
-      insert into session_endings (session_id, account, ended_at, state, reason) select * from ended
-      ${sameMomentAgain}`,
-    values: [key.sessionId, key.account, ended.state, ended.reason, now.toISOString()],
+  return db.transaction(async (tx) => {
+    await lockSessions(tx, [key]);
+    await tx.query({
+      text: `
+        with ended as (
+          update sessions
+          set state = $3, ended_reason = $4, ended_at = $5, next_pull_at = null, pull_lease_until = null
+          where session_id = $1 and account = $2 and state = 'expected'
+          returning session_id, account, ended_at, state, ended_reason
+        ), released as (
+          update sessions set next_pull_at = null, pull_lease_until = null
+          where session_id = $1 and account = $2 and state <> 'expected'
+        )
+        insert into session_endings (session_id, account, ended_at, state, reason) select * from ended
+        ${sameMomentAgain}`,
+      values: [key.sessionId, key.account, ended.state, ended.reason, now().toISOString()],
+    });
   });
 }
 
+export interface Unaskable {
+  readonly expiredBefore: Date;
+  readonly canPull: boolean;
+  readonly now: () => Date;
+}
+
+const isUnaskable = `state = 'expected' and expires_at < $1 and (next_pull_at is null or not $2)`;
+// Ended in one transaction: each takes a lock, and whoever wants one of them waits for all.
+const pieceMaxSessions = 500;
+
 /**
  * Ends sessions whose time is over and about which nobody can ask: all of them where no pull is configured, else those
- * that have no schedule. Answers how many.
+ * that have no schedule. One that somebody else holds is left to a later time. Answers how many.
  */
-export async function endUnaskable(
-  db: Queries,
-  { expiredBefore, canPull, now }: { expiredBefore: Date; canPull: boolean; now: Date },
+export async function endUnaskable(db: Database, unaskable: Unaskable): Promise<number> {
+  const { expiredBefore, canPull } = unaskable;
+  for (let count = 0; ; ) {
+    const over = await db.query<SessionKey>({
+      text: `
+        select session_id as "sessionId", account from sessions where ${isUnaskable}
+        order by expires_at limit $3`,
+      values: [expiredBefore.toISOString(), canPull, pieceMaxSessions],
+    });
+    const ended = over.length === 0 ? 0 : await db.transaction((tx) => endPiece(tx, over, unaskable));
+    count += ended;
+    if (ended === 0 || over.length < pieceMaxSessions) return count;
+  }
+}
+
+// Waits for no session: a batch that takes them in another order may wait for this, and never the two for each other.
+async function endPiece(
+  tx: Transaction,
+  over: readonly SessionKey[],
+  { expiredBefore, canPull, now }: Unaskable,
 ): Promise<number> {
-  const rows = await db.query({
+  const held = await tryLockSessions(tx, over);
+  const rows = await tx.query({
     text: `
       with ended as (
         update sessions
         set state = 'unrecoverable', ended_reason = case when $2 then 'no_token' else 'not_asked' end, ended_at = $3,
             next_pull_at = null, pull_lease_until = null
-        where state = 'expected' and expires_at < $1 and (next_pull_at is null or not $2)
+        where (session_id, account) in (select * from unnest($4::text[], $5::text[])) and ${isUnaskable}
         returning session_id, account, ended_at, state, ended_reason
       )
       insert into session_endings (session_id, account, ended_at, state, reason) select * from ended
       ${sameMomentAgain}
       returning session_id`,
-    values: [expiredBefore.toISOString(), canPull, now.toISOString()],
+    values: [expiredBefore.toISOString(), canPull, now().toISOString(), ...placesOf(held)],
   });
   return rows.length;
 }

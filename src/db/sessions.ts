@@ -35,6 +35,20 @@ export async function lockSessions(tx: Transaction, keys: readonly SessionKey[])
   });
 }
 
+/** Holds those of the sessions that nobody else holds, and gives them; waits for none. */
+export async function tryLockSessions(
+  tx: Transaction,
+  keys: readonly SessionKey[],
+): Promise<readonly SessionKey[]> {
+  const rows = await tx.query<{ key: string }>({
+    name: 'try-lock-sessions',
+    text: `select key from unnest($1::text[]) key where pg_try_advisory_xact_lock(hashtextextended(key, 0))`,
+    values: [keys.map(sessionKeyText)],
+  });
+  const held = new Set(rows.map(({ key }) => key));
+  return keys.filter((key) => held.has(sessionKeyText(key)));
+}
+
 /** All observations of the sessions, by `sessionKeyText`. Sessions without any are absent. */
 export async function loadObservations(
   tx: Transaction,

@@ -3,7 +3,7 @@
 // sealed on the way in and never shown again (guarantee 9).
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import type { Database, Queries } from '../db/connect.ts';
+import type { Database, Transaction } from '../db/connect.ts';
 import { findSessions } from '../db/find-sessions.ts';
 import {
   dropIdempotencyKey,
@@ -180,7 +180,7 @@ function endOf(said: Date | null, startedAt: Date, sessionTtlMs: number): Date {
 
 function expectSession(
   deps: ExpectDependencies,
-  db: Queries,
+  tx: Transaction,
   key: SessionKey,
   given: { reference_id?: string | undefined; token?: string | undefined; startedAt: Date; expiresAt: Date },
 ): Promise<RegisteredSession> {
@@ -192,10 +192,11 @@ function expectSession(
     referenceId: given.reference_id ?? null,
     dialect: deps.dialect,
     token: given.token === undefined ? null : (deps.cipher?.seal(given.token, sessionKeyText(key)) ?? null),
+    expectedAt: given.startedAt,
     expiresAt: given.expiresAt,
     nextPullAt: deps.firstPullAt(given.startedAt, given.expiresAt),
   };
-  return registerSession(db, session, given.startedAt);
+  return registerSession(tx, session, deps.now);
 }
 
 async function showKnown(db: Database, known: KnownRequest, requestSha256: Buffer) {

@@ -97,14 +97,12 @@ export function createPull(deps: PullDependencies): (signal: AbortSignal) => Pro
 }
 
 async function endTokenless({ db, now }: PullDependencies): Promise<void> {
-  const at = now();
-  const expiredBefore = new Date(at.getTime() - endGraceMs);
-  await endUnaskable(db, { expiredBefore, canPull: true, now: at });
+  await endUnaskable(db, { expiredBefore: new Date(now().getTime() - endGraceMs), canPull: true, now });
 }
 
 /** Ends the sessions whose time is over where nobody can ask: no API key is configured. */
-export async function endUnasked(db: Database, now: Date): Promise<void> {
-  await endUnaskable(db, { expiredBefore: new Date(now.getTime() - endGraceMs), canPull: false, now });
+export async function endUnasked(db: Database, now: () => Date): Promise<void> {
+  await endUnaskable(db, { expiredBefore: new Date(now().getTime() - endGraceMs), canPull: false, now });
 }
 
 async function askAndRelease(
@@ -219,6 +217,6 @@ async function end(
   state: 'expired' | 'unrecoverable',
   reason: EndedReason,
 ): Promise<PullOutcome> {
-  await endSession(deps.db, session, { state, reason }, deps.now());
+  await endSession(deps.db, session, { state, reason }, deps.now);
   return state;
 }

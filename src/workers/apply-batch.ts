@@ -27,11 +27,16 @@ export interface ApplyOptions {
   readonly plan?: (mentioned: Mentioned, standing: Standing | undefined) => SessionToApply | undefined;
 }
 
+export interface BatchOptions {
+  readonly now: () => Date;
+  readonly ledger: LedgerRules;
+}
+
 /** Applies the batch and gives the finished deliveries. Those that another worker holds are left out. */
 export async function applyBatch(
   tx: Transaction,
   batch: readonly TranslatedDelivery[],
-  options: ApplyOptions,
+  { now: clock, ledger }: BatchOptions,
 ): Promise<FinishedDelivery[]> {
   const [, taken, known] = await pipelined([
     // Before anything is written or held by its row: that gives the transaction its id, and the change feed goes by ids. One that
@@ -43,12 +48,14 @@ export async function applyBatch(
     ),
     loadKnowledge(tx, batch),
   ]);
+  // Not before: what waits for its sessions is known to nobody meanwhile, and would say afterwards that it had been.
+  const now = clock();
   const items = batch.filter(({ delivery }) => taken.has(delivery.id));
   if (items.length === 0) return [];
   const decided = decideItems(items, known);
   await pipelined([
-    writeDecided(tx, decided, known, options),
-    finishDeliveries(tx, decided.finished, options.now),
+    writeDecided(tx, decided, known, { now, ledger }),
+    finishDeliveries(tx, decided.finished, now),
   ]);
   return decided.finished;
 }

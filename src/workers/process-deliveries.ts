@@ -78,7 +78,7 @@ async function applyOrHalve(deps: ProcessDependencies, batch: readonly Translate
   const startedAt = performance.now();
   try {
     const finished = await deps.db.transaction((tx) =>
-      applyBatch(tx, batch, { now: deps.now(), ledger: deps.ledger }),
+      applyBatch(tx, batch, { now: deps.now, ledger: deps.ledger }),
     );
     deps.onFinished(finished, (performance.now() - startedAt) / 1000);
   } catch (error) {

@@ -5,9 +5,14 @@ import { expect, test } from 'vitest';
 import { findHistories } from '../../src/db/find-past.ts';
 import type { SessionRow } from '../../src/db/find-sessions.ts';
 import { findSubject, tellSession } from '../../src/db/find-subject.ts';
+import { endSession, registerSession } from '../../src/db/ledger.ts';
 import { sessions as sessionTable } from '../../src/db/schema.ts';
+import { lockSessions } from '../../src/db/sessions.ts';
 import type { Moment } from '../../src/events/as-of.ts';
+import type { SessionId } from '../../src/events/event.ts';
 import { instantOf } from '../../src/events/instant.ts';
+import { processDeliveries } from '../../src/workers/process-deliveries.ts';
+import { beginUntilBlocked } from '../support/blocked.ts';
 import {
   empty,
   happenedAt,
@@ -18,6 +23,8 @@ import {
   references,
   timeOf,
 } from '../support/histories.ts';
+import { rulesOf, store } from '../support/replaying.ts';
+import { silent, verdictPayload } from '../support/service.ts';
 import { useTestDatabase } from '../support/test-database.ts';
 
 const testDatabase = useTestDatabase();
@@ -153,3 +160,63 @@ test('guarantee 21: as_of is a replay of what had happened by then, also with kn
     { numRuns: runs, examples: [[[lateContradiction, 0, 0, false]], [[movedDispute, 3, 0, false]]] },
   );
 }, 120_000);
+
+/** What we answer about the one session that is there. */
+async function stateKnownAt(knownAt: Date): Promise<unknown> {
+  const { sessions } = await answers({ asOf: null, knownAt: instantOf(knownAt) });
+  return sessions[0]?.state;
+}
+
+const key = { sessionId: 's-1' as SessionId, account: 'default' };
+
+async function register(at: Date): Promise<void> {
+  const expected = { key, referenceId: null, dialect: 'reference', token: null, expectedAt: at } as const;
+  const session = { ...expected, expiresAt: new Date(at.getTime() + 600_000), nextPullAt: at };
+  await testDatabase.db.transaction((tx) => registerSession(tx, session, () => at));
+}
+
+test('guarantee 21: a session that is registered again while its end is written is told of as expected from then on', async () => {
+  const { db } = testDatabase;
+  await empty(db);
+  await register(timeOf(0));
+  const ended = { state: 'expired', reason: 'never_finished' } as const;
+  const [ending, registering] = await db.transaction(async (tx) => {
+    await tx.query({ text: 'select from sessions for update' });
+    return [
+      await beginUntilBlocked(db, () => endSession(db, key, ended, () => timeOf(1))),
+      await beginUntilBlocked(db, () => register(timeOf(2))),
+    ];
+  });
+  expect([ending.isBlocked, registering.isBlocked]).toEqual([true, true]);
+  await Promise.all([ending.ended, registering.ended]);
+  expect((await allSessions()).map(({ state }) => state)).toEqual(['expected']);
+  expect(await stateKnownAt(timeOf(1))).toBe('expired');
+  expect(await stateKnownAt(timeOf(2))).toBe('expected');
+});
+
+test('guarantee 21: what waited for its session counts as known from when it had waited, so no answer changes behind it', async () => {
+  const { db } = testDatabase;
+  await empty(db);
+  await register(timeOf(0));
+  const ids = await store(db, [verdictPayload({ session_id: key.sessionId })]);
+  let now = timeOf(1);
+  const processing = {
+    ...rulesOf({}),
+    db,
+    maxAttempts: 3,
+    log: silent,
+    now: () => now,
+    onFinished: () => {},
+  };
+  const batch = await db.transaction(async (tx) => {
+    await lockSessions(tx, [key]);
+    const begun = await beginUntilBlocked(db, () => processDeliveries(processing, ids));
+    now = timeOf(3);
+    expect(await stateKnownAt(timeOf(2))).toBe('expected');
+    return begun;
+  });
+  expect(batch.isBlocked).toBe(true);
+  await batch.ended;
+  expect(await stateKnownAt(timeOf(2))).toBe('expected');
+  expect(await stateKnownAt(timeOf(3))).toBe('settled');
+});

@@ -2,11 +2,12 @@
 // the last that was told keeps what the row says.
 import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
+import { endSession, endUnaskable, registerSession } from '../../src/db/ledger.ts';
 import { lockSessions, type SessionKey, sessionKeyText } from '../../src/db/sessions.ts';
+import { beginUntilBlocked } from '../support/blocked.ts';
 import { process as processNow, store } from '../support/replaying.ts';
 import { verdictPayload } from '../support/service.ts';
 import { useTestDatabase } from '../support/test-database.ts';
-import { until } from '../support/until.ts';
 
 const database = useTestDatabase();
 
@@ -26,15 +27,14 @@ test('22 — of two batches about one session, whichever had its effect last is 
     await store(db, [say(held, 'pass', 1), say(told, 'fail', 2)]),
     await store(db, [say(told, 'pass', 1)]),
   ];
-  let waiting: Promise<void> | undefined;
-  await db.transaction(async (tx) => {
+  const waiting = await db.transaction(async (tx) => {
     await lockSessions(tx, [{ sessionId: held, account: 'default' } as SessionKey]);
-    waiting = processNow(db, later);
-    const waitsText = `select from pg_locks where locktype = 'advisory' and not granted`;
-    await until(async () => (await db.query({ text: waitsText })).length > 0);
+    const begun = await beginUntilBlocked(db, () => processNow(db, later));
     await processNow(db, earlier);
+    return begun;
   });
-  await waiting;
+  expect(waiting.isBlocked).toBe(true);
+  await waiting.ended;
   const rows = await db.query<{ verdict: string; said: string }>({
     text: `select s.verdict, (select data->>'verdict' from changes c where c.session_id = s.session_id
              order by generation desc, xid desc, seq desc limit 1) as said
@@ -42,6 +42,86 @@ test('22 — of two batches about one session, whichever had its effect last is 
     values: [told],
   });
   expect(rows).toEqual([{ verdict: 'fail', said: 'fail' }]);
+});
+
+const keyOf = (sessionId: string) => ({ sessionId, account: 'default' }) as SessionKey;
+
+/** What the session's row says, and what was told of it last. */
+async function saidOf(sessionId: string) {
+  const [said] = await database.db.query<{ row: string; told: string }>({
+    text: `select s.state || coalesce(' ' || s.verdict, '') as row,
+             (select concat_ws(' ', data->>'state', data->>'verdict') from changes c where c.session_id = s.session_id
+              order by generation desc, xid desc, seq desc limit 1) as told
+           from sessions s where session_id = $1`,
+    values: [sessionId],
+  });
+  return said;
+}
+
+async function register(sessionId: string, expiresAt: Date): Promise<void> {
+  const now = new Date();
+  const expected = { referenceId: null, dialect: 'reference', token: null, expectedAt: now } as const;
+  const session = { ...expected, key: keyOf(sessionId), expiresAt, nextPullAt: now };
+  await database.db.transaction((tx) => registerSession(tx, session, () => now));
+}
+
+/** Begins `work` while a batch that settles the session has begun to write and waits for the row of another. */
+async function whileABatchSettles<T>(other: string, expiresAt: Date, work: () => Promise<T>): Promise<T> {
+  const { db } = database;
+  const first = randomUUID();
+  await register(first, new Date(Date.now() + 600_000));
+  await register(other, expiresAt);
+  const ids = await store(db, [verdictPayload({ session_id: first }), verdictPayload({ session_id: other })]);
+  const [batch, begun] = await db.transaction(async (tx) => {
+    await tx.query({ text: 'select from sessions where session_id = $1 for update', values: [first] });
+    return [await beginUntilBlocked(db, () => processNow(db, ids)), await beginUntilBlocked(db, work)];
+  });
+  expect(batch.isBlocked).toBe(true);
+  await batch.ended;
+  return begun.ended;
+}
+
+test('22 — a session that a pull ends while a batch settles it is told of as settled last, as its row says', async () => {
+  const { db } = database;
+  const sessionId = randomUUID();
+  const ended = { state: 'expired', reason: 'never_finished' } as const;
+  const end = () => endSession(db, keyOf(sessionId), ended, () => new Date());
+  await whileABatchSettles(sessionId, new Date(Date.now() + 600_000), end);
+  expect(await saidOf(sessionId)).toEqual({ row: 'settled pass', told: 'settled pass' });
+});
+
+test('22 — one that nobody can ask about is left alone while a batch settles it', async () => {
+  const { db } = database;
+  const sessionId = randomUUID();
+  const now = new Date();
+  const end = () => endUnaskable(db, { expiredBefore: now, canPull: false, now: () => new Date() });
+  expect(await whileABatchSettles(sessionId, new Date(now.getTime() - 1), end)).toBe(0);
+  expect(await saidOf(sessionId)).toEqual({ row: 'settled pass', told: 'settled pass' });
+});
+
+test('22 — ending what nobody can ask about and a batch about the same sessions never wait for each other', async () => {
+  const { db } = database;
+  const [first, second] = [randomUUID(), randomUUID()];
+  const past = new Date(Date.now() - 60_000);
+  // In the table the second comes before the first, so that the two would take their rows in opposite orders.
+  for (const sessionId of [second, first]) await register(sessionId, past);
+  const ids = await store(db, [
+    verdictPayload({ session_id: first }),
+    verdictPayload({ session_id: second }),
+  ]);
+  const unaskable = { expiredBefore: new Date(), canPull: false, now: () => new Date() };
+  const [batch, ending] = await db.transaction(async (tx) => {
+    await tx.query({ text: 'select from sessions where session_id = $1 for update', values: [first] });
+    return [
+      await beginUntilBlocked(db, () => processNow(db, ids)),
+      await beginUntilBlocked(db, () => endUnaskable(db, unaskable)),
+    ];
+  });
+  expect(batch.isBlocked).toBe(true);
+  await Promise.all([batch.ended, ending.ended]);
+  for (const sessionId of [first, second]) {
+    expect(await saidOf(sessionId)).toEqual({ row: 'settled pass', told: 'settled pass' });
+  }
 });
 
 test('22 — a session that is confirmed or disputed from the first is told of as such, and as settled before it is confirmed', async () => {

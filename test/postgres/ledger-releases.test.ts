@@ -13,8 +13,12 @@ const later = { nextPullAt: at(60), waitedPullAt: at(15), isCounted: true, now: 
 async function take(sessionId: string) {
   const { db } = database;
   const key = { sessionId: sessionId as SessionId, account: 'default' };
-  const expected = { key, referenceId: null, dialect: 'reference', token: null } as const;
-  await registerSession(db, { ...expected, expiresAt: at(1_800), nextPullAt: at(0) }, at(-20));
+  const register = (nextPullAt: Date, now: Date) => {
+    const expected = { key, referenceId: null, dialect: 'reference', token: null, expectedAt: now } as const;
+    const session = { ...expected, expiresAt: at(1_800), nextPullAt };
+    return db.transaction((tx) => registerSession(tx, session, () => now));
+  };
+  await register(at(0), at(-20));
   const due = { now: at(0), leaseMs: 60_000, lastChanceMs: 0, limit: 100 };
   expect((await takeDueSessions(db, due)).map((row) => row.sessionId)).toContain(sessionId);
   const next = async () => {
@@ -25,7 +29,7 @@ async function take(sessionId: string) {
     const text = row?.next ?? null;
     return text === null ? null : (new Date(text).getTime() - at(0).getTime()) / 1000;
   };
-  return { db, key, expected, next };
+  return { db, key, register, next };
 }
 
 test('nobody came meanwhile: by the schedule', async () => {
@@ -43,8 +47,8 @@ test('somebody came to wait for it: as soon as for one that was waited for befor
 });
 
 test('its registration came meanwhile, or a hint: when that wanted it', async () => {
-  const { db, key, expected, next } = await take('registered-again');
-  await registerSession(db, { ...expected, expiresAt: at(1_800), nextPullAt: at(12) }, at(5));
+  const { db, key, register, next } = await take('registered-again');
+  await register(at(12), at(5));
   await releaseSession(db, key, later);
   expect(await next()).toBe(12);
 });

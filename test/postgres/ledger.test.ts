@@ -60,6 +60,13 @@ async function record(step: Extract<Step, { verdict: string }>): Promise<Deliver
   return recorded.id;
 }
 
+const schedule = {
+  expectedAt: startedAt,
+  expiresAt: after(30),
+  nextPullAt: after(1),
+  token: null,
+};
+
 const process = (ids: readonly string[]) =>
   processDeliveries(
     {
@@ -83,13 +90,8 @@ async function play(step: Step, owed: DeliveryId[]): Promise<void> {
   const key = keyOf(step.session);
   switch (step.do) {
     case 'register': {
-      const schedule = {
-        expiresAt: after(30),
-        nextPullAt: after(1),
-        token: null,
-        dialect: 'reference' as const,
-      };
-      await registerSession(testDatabase.db, { key, referenceId: 'r', ...schedule }, startedAt);
+      const session = { key, referenceId: 'r', dialect: 'reference', ...schedule } as const;
+      await testDatabase.db.transaction((tx) => registerSession(tx, session, () => startedAt));
       return;
     }
     case 'webhook':
@@ -113,27 +115,25 @@ async function play(step: Step, owed: DeliveryId[]): Promise<void> {
       return;
     }
     case 'expire':
-      return endSession(testDatabase.db, key, { state: 'expired', reason: 'never_finished' }, after(31));
+      return endSession(testDatabase.db, key, { state: 'expired', reason: 'never_finished' }, () =>
+        after(31),
+      );
     case 'refuse':
-      return endSession(testDatabase.db, key, { state: 'unrecoverable', reason: 'token_refused' }, after(5));
+      return endSession(testDatabase.db, key, { state: 'unrecoverable', reason: 'token_refused' }, () =>
+        after(5),
+      );
     case 'sweep':
-      await endUnaskable(testDatabase.db, { expiredBefore: after(60), canPull: false, now: after(60) });
+      await endUnaskable(testDatabase.db, {
+        expiredBefore: after(60),
+        canPull: false,
+        now: () => after(60),
+      });
       return;
     case 'crash':
       await testDatabase.db
         .transaction(async (tx) => {
-          await registerSession(
-            tx,
-            {
-              key,
-              referenceId: null,
-              expiresAt: after(30),
-              nextPullAt: after(1),
-              token: null,
-              dialect: 'managed',
-            },
-            startedAt,
-          );
+          const session = { key, referenceId: null, dialect: 'managed', ...schedule } as const;
+          await registerSession(tx, session, () => startedAt);
           throw new Error('killed here');
         })
         .catch(() => {});

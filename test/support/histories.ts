@@ -148,27 +148,30 @@ async function playStep(db: Database, steps: readonly Step[], index: number): Pr
   const dispute = { alertId: `dispute:${key.sessionId}`, account };
   switch (step.do) {
     case 'register':
-      await registerSession(
-        db,
-        {
-          key,
-          referenceId: step.reference,
-          dialect: 'reference',
-          token: null,
-          expiresAt: new Date(at.getTime() + 150_000),
-          nextPullAt: at,
-        },
-        at,
+      await db.transaction((tx) =>
+        registerSession(
+          tx,
+          {
+            key,
+            referenceId: step.reference,
+            dialect: 'reference',
+            token: null,
+            expectedAt: at,
+            expiresAt: new Date(at.getTime() + 150_000),
+            nextPullAt: at,
+          },
+          () => at,
+        ),
       );
       return [];
     case 'expire':
-      await endSession(db, key, { state: 'expired', reason: 'never_finished' }, at);
+      await endSession(db, key, { state: 'expired', reason: 'never_finished' }, () => at);
       return [];
     case 'refuse':
-      await endSession(db, key, { state: 'unrecoverable', reason: 'token_refused' }, at);
+      await endSession(db, key, { state: 'unrecoverable', reason: 'token_refused' }, () => at);
       return [];
     case 'sweep':
-      await endUnaskable(db, { expiredBefore: at, canPull: false, now: at });
+      await endUnaskable(db, { expiredBefore: at, canPull: false, now: () => at });
       return [];
     case 'acknowledge':
     case 'resolve': {

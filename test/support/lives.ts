@@ -175,9 +175,10 @@ async function register(db: Database, messages: readonly Message[], index: numbe
   if (message?.kind !== 'registration') return;
   // Later than all that is received: nothing is processed before it was received, so nothing was registered meanwhile.
   const at = receivedAtOf(messages.length);
-  const schedule = { expiresAt: new Date(at.getTime() + 600_000), nextPullAt: at };
-  const session = { key: keyOf(message), referenceId: message.reference, token: null, ...schedule };
-  await registerSession(db, { ...session, dialect: 'reference' }, at);
+  const schedule = { expectedAt: at, expiresAt: new Date(at.getTime() + 600_000), nextPullAt: at };
+  const known = { key: keyOf(message), referenceId: message.reference, token: null };
+  const session = { ...known, ...schedule, dialect: 'reference' } as const;
+  await db.transaction((tx) => registerSession(tx, session, () => at));
 }
 
 async function refuse(db: Database, messages: readonly Message[], index: number): Promise<void> {
@@ -217,7 +218,7 @@ const processing = (db: Database) => ({ ...rules, db, maxAttempts: 3, log: silen
 async function crash(db: Database, batch: readonly DeliveryId[]): Promise<void> {
   const owed = await loadOwedDeliveries(db, batch);
   const translated = owed.map((delivery) => translateDelivery(delivery, rules.catalogue));
-  await rolledBack(db, (tx) => applyBatch(tx, translated, { now: new Date(), ledger: rules.ledger }));
+  await rolledBack(db, (tx) => applyBatch(tx, translated, { now: () => new Date(), ledger: rules.ledger }));
 }
 
 class Killed extends Error {}
@@ -246,5 +247,5 @@ async function ask(db: Database): Promise<void> {
 async function end(db: Database, messages: readonly Message[], pick: number): Promise<void> {
   const message = chosen(messages.filter(isVerdict), pick)[0];
   if (message === undefined) return;
-  await endSession(db, keyOf(message), { state: 'unrecoverable', reason: 'token_refused' }, new Date());
+  await endSession(db, keyOf(message), { state: 'unrecoverable', reason: 'token_refused' }, () => new Date());
 }
