@@ -68,7 +68,8 @@ export const admitRefusals: Command = {
   summary: "Admits refused requests that iLive's own answer agrees with",
   details: `For requests whose signature can never match, since something changed their bytes on the
 way. iLive is asked about the session of each, and those that say the same are
-admitted. Face matches and alerts cannot be asked about, and stay refused.`,
+admitted. Its answer is what settles the session; the request itself states nothing
+more. Face matches and alerts cannot be asked about, and stay refused.`,
   options: { ...refusalFilterOptions, ...dryRunOption, ...whyOption, ...serviceOptions },
   examples: [
     "ilive-webhooks refusals admit 01a20a3d-0d06-70b4-a6e5-64e97eb54455 --why 'the proxy appended a newline'",

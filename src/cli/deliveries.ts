@@ -57,7 +57,7 @@ export const deliveryFilterOptions: Options = {
   account: { value: 'ACCOUNT', doc: 'only those of this account' },
   session: { value: 'ID', doc: 'only those about this session' },
   reference: { value: 'ID', doc: 'only those about this person, by your own id' },
-  'webhook-id': { value: 'ID', doc: 'only those that came under this webhook id' },
+  'webhook-id': { value: 'ID', doc: 'only those under this webhook id; of unsigned ones unproven:ID' },
   trace: { value: 'ID', doc: 'only those of this trace' },
   ...timeOptions,
 };

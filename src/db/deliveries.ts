@@ -1,6 +1,7 @@
 // The hot statements of `deliveries` after they are recorded: load a batch, finish it, find what is owed. Each takes a whole
 // batch at once as arrays. A delivery leaves the state `received` in exactly one statement, `finishDeliveries`, which
 // runs in the same transaction as the effect (guarantee 5).
+import { hash } from 'node:crypto';
 import type { DeliveryId, EventKind, SessionId, Source } from '../events/event.ts';
 import type { Queries, Transaction } from './connect.ts';
 import type { DeliveryState } from './schema.ts';
@@ -19,6 +20,14 @@ export interface NewDelivery {
   readonly traceId: string | null;
   /** False for one that came unsigned: a hint, which only a pull can settle. */
   readonly isProven: boolean;
+}
+
+// Postgres refuses index entries past 2,700 bytes; an id as long as that is replaced by its hash and stays unique.
+const webhookIdLimitChars = 200;
+
+/** An id as a `webhookId` that the index can hold, whatever its length. */
+export function boundedWebhookId(id: string): string {
+  return id.length <= webhookIdLimitChars ? id : `sha256:${hash('sha256', id)}`;
 }
 
 /** The stored header, ours, that names the session a pull asked about. */

@@ -19,7 +19,12 @@ const deliveryFields = {
   delivery_id: uuid,
   account: z.string(),
   source: z.enum(sources),
-  webhook_id: z.string().nullable(),
+  webhook_id: z
+    .string()
+    .nullable()
+    .describe(
+      "iLive's, with `unproven:` before it where the delivery proved nothing; of a pull `pull:` and the session's id.",
+    ),
   body_sha256: z.string(),
   state: z.enum(deliveryStates),
   kind: z.enum(eventKinds).nullable().describe('What it says, in our words.'),

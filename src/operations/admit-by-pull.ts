@@ -1,6 +1,8 @@
 // Admits refusals on iLive's own word: what a refused request says about a session is what iLive answers when it is asked
 // about that session. An answer that we have already is enough; else iLive is asked now, and its answer is recorded as a
-// delivery like every pull. What no pull can confirm, a face match or an alert, stays refused.
+// delivery like every pull. That answer is what counts: the refusal becomes a hint, which states nothing, since whoever
+// knows a session's id and verdict can write the rest, such as a time that lies behind every later verdict. What no pull
+// can confirm, a face match or an alert, stays refused.
 import type { Cipher } from '../cipher.ts';
 import type { Database, Transaction } from '../db/connect.ts';
 import type { NewDelivery } from '../db/deliveries.ts';
@@ -87,7 +89,7 @@ export async function admitJudged(
 async function judge(deps: AdmitDependencies, row: RefusalRow): Promise<JudgedByPull> {
   const opened = openRefusal(row, deps.cipher);
   if (opened === undefined) return { row, reason: unopened };
-  const delivery = deliveryOf(row, opened, new Date(row.receivedAt));
+  const delivery = deliveryOf(row, opened, { receivedAt: new Date(row.receivedAt), isProven: false });
   const event = readEvent(deps, delivery);
   if (typeof event === 'string') return { row, reason: event };
   const key = { sessionId: event.sessionId, account: row.account };

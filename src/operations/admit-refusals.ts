@@ -84,7 +84,7 @@ export async function reverifyRefusals(
     });
     if (verification.ok) {
       matches.push({ account: row.account, keyIndex: verification.keyIndex, at: receivedAt });
-      return { row, delivery: deliveryOf(row, opened, receivedAt) };
+      return { row, delivery: deliveryOf(row, opened, { receivedAt, isProven: true }) };
     }
     const { reason } = verification;
     if (reason === 'timestamp_too_old' || reason === 'timestamp_too_new') {
@@ -148,9 +148,13 @@ export async function admit(
 }
 
 /** The refusal as the delivery that it would have been. */
-export function deliveryOf(row: RefusalRow, { headers, body }: OpenedRefusal, receivedAt: Date): NewDelivery {
+export function deliveryOf(
+  { account }: RefusalRow,
+  { headers, body }: OpenedRefusal,
+  { receivedAt, isProven }: { readonly receivedAt: Date; readonly isProven: boolean },
+): NewDelivery {
   const id = uuidV7({ msecs: receivedAt.getTime() }) as DeliveryId;
-  return describeDelivery({ id, account: row.account, headers, body, receivedAt, isProven: true });
+  return describeDelivery({ id, account, headers, body, receivedAt, isProven });
 }
 
 /** The three headers that sign a refused request. */

@@ -1,7 +1,7 @@
 // A request on the webhook route as the delivery that it becomes: at the front door, and when a refused one is admitted.
 // Of its headers only those are kept that prove or explain the bytes.
 import { hash } from 'node:crypto';
-import type { NewDelivery } from '../db/deliveries.ts';
+import { boundedWebhookId, type NewDelivery } from '../db/deliveries.ts';
 import type { DeliveryId } from '../events/event.ts';
 import { signatureHeader, timestampHeader, webhookIdHeader } from '../ilive/signature.ts';
 import { readTraceId } from '../trace-context.ts';
@@ -17,8 +17,9 @@ export const storedHeaders = [
   'traceparent',
 ];
 
-// Postgres refuses index entries past 2,700 bytes; an id as long as that is replaced by its hash and stays unique.
-const webhookIdLimitChars = 200;
+// What proves nothing is never the first of what is proven: told once more and signed, it is no repeat. Nor of a pull, whose ids
+// anybody could write into a header.
+const unprovenPrefix = 'unproven:';
 
 export interface WebhookRequest {
   /** A uuid v7 of the time of receipt, so that ids sort by it. */
@@ -45,12 +46,11 @@ export function describeDelivery({
     // Node joins what comes several times; only cookies are lists.
     if (typeof value === 'string') kept[name] = value;
   }
-  const webhookId = kept[webhookIdHeader];
   return {
     id,
     account,
     source: 'webhook',
-    webhookId: webhookId === undefined || webhookId === '' ? null : shortened(webhookId),
+    webhookId: webhookIdOf(kept[webhookIdHeader] ?? '', isProven),
     bodySha256: hash('sha256', body, 'buffer'),
     body,
     headers: kept,
@@ -60,7 +60,7 @@ export function describeDelivery({
   };
 }
 
-function shortened(webhookId: string): string {
-  if (webhookId.length <= webhookIdLimitChars) return webhookId;
-  return `sha256:${hash('sha256', webhookId)}`;
+function webhookIdOf(told: string, isProven: boolean): string | null {
+  if (!isProven) return boundedWebhookId(`${unprovenPrefix}${told}`);
+  return told === '' ? null : boundedWebhookId(told);
 }

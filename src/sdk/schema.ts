@@ -1323,6 +1323,9 @@ export interface Delivery {
   delivery_id: string;
   account: string;
   source: 'webhook' | 'pull';
+  /**
+   * iLive's, with `unproven:` before it where the delivery proved nothing; of a pull `pull:` and the session's id.
+   */
   webhook_id: string | null;
   body_sha256: string;
   state: 'received' | 'done' | 'ignored' | 'parked';
@@ -1521,6 +1524,9 @@ export interface DeliveryWithBody {
   delivery_id: string;
   account: string;
   source: 'webhook' | 'pull';
+  /**
+   * iLive's, with `unproven:` before it where the delivery proved nothing; of a pull `pull:` and the session's id.
+   */
   webhook_id: string | null;
   body_sha256: string;
   state: 'received' | 'done' | 'ignored' | 'parked';

@@ -34,7 +34,7 @@ export function finish(
   }
 }
 
-/** Unsigned, so it proves nothing; what it says is asked of iLive. */
+/** It proves nothing: what iLive answers about its session counts, and none of what it says itself. */
 export function finishHint(item: TranslatedDelivery, key: SessionKey | undefined): FinishedDelivery {
   const finished = finishUnreadable(item);
   const kind = item.translation.ok ? item.translation.event.kind : 'unknown';
@@ -46,7 +46,7 @@ export function finishHint(item: TranslatedDelivery, key: SessionKey | undefined
     decision: 'record',
     kind,
     sessionId,
-    detail: 'unsigned: a hint, to be pulled',
+    detail: "unproven: a hint, for which iLive's answer counts",
   };
 }
 
