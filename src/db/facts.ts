@@ -9,7 +9,7 @@ import type { ComplianceAlerted, FaceMatched } from '../events/event.ts';
 import { instantOf } from '../events/instant.ts';
 import type { Queries, Transaction } from './connect.ts';
 import { and, eq, getTableColumns, getTableName, or, sql } from './drizzle.ts';
-import { complianceAlerts, faceMatches } from './schema.ts';
+import { complianceAlerts, deliveries, faceMatches } from './schema.ts';
 
 export interface FactKey {
   readonly id: string;
@@ -34,8 +34,10 @@ export async function loadRecordedFacts(
         account: table.account,
         occurredAt: table.occurredAt,
         deliveryId: table.deliveryId,
+        fingerprint: sql<string>`coalesce(encode(${deliveries.bodySha256}, 'hex'), ${table.deliveryId}::text)`,
       })
       .from(table)
+      .leftJoin(deliveries, eq(deliveries.id, table.deliveryId))
       .where(or(...keys.map((key) => and(eq(idColumn, key.id), eq(table.account, key.account))))),
   );
   return keys.map((key) => rows.find((row) => row.id === key.id && row.account === key.account));

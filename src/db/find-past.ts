@@ -10,7 +10,7 @@ import { and, desc, eq, getTableColumns, sql } from './drizzle.ts';
 import type { ComplianceAlertRow, FaceMatchRow } from './find-facts.ts';
 import type { SessionRow } from './find-sessions.ts';
 import { complianceAlerts, type EndedReason, faceMatches, sessions as sessionTable } from './schema.ts';
-import { placesOf, type SessionKey, sessionKeyText } from './sessions.ts';
+import { fingerprint, placesOf, type SessionKey, sessionKeyText, withFingerprint } from './sessions.ts';
 
 export interface WhoseSubject {
   readonly referenceId: string;
@@ -28,9 +28,11 @@ export async function findHistories(
       name: 'find-known-observations',
       text: `
         select o.session_id as "sessionId", o.account, o.delivery_id as "deliveryId", o.source, o.verdict, o.confidence,
-               o.reference_id as "referenceId", o.occurred_at as "occurredAt", o.known_at as "knownAt"
+               o.reference_id as "referenceId", o.occurred_at as "occurredAt", o.known_at as "knownAt",
+               ${fingerprint}
         from unnest($1::text[], $2::text[]) as k (session_id, account)
-        join observations o using (session_id, account)`,
+        join observations o on o.session_id = k.session_id and o.account = k.account
+        ${withFingerprint}`,
       values,
     }),
     db.query<SessionKey & Ending<EndedReason>>({

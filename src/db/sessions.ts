@@ -49,6 +49,10 @@ export async function tryLockSessions(
   return keys.filter((key) => held.has(sessionKeyText(key)));
 }
 
+// Of an observation `o`, by its delivery, which is never removed; were it, the observation would be no echo of any other.
+export const fingerprint = `coalesce(encode(d.body_sha256, 'hex'), o.delivery_id::text) as fingerprint`;
+export const withFingerprint = 'left join deliveries d on d.id = o.delivery_id';
+
 /** All observations of the sessions, by `sessionKeyText`. Sessions without any are absent. */
 export async function loadObservations(
   tx: Transaction,
@@ -58,9 +62,10 @@ export async function loadObservations(
     name: 'load-observations',
     text: `
       select o.session_id as "sessionId", o.account, o.delivery_id as "deliveryId", o.source, o.verdict, o.confidence,
-             o.reference_id as "referenceId", o.occurred_at as "occurredAt"
+             o.reference_id as "referenceId", o.occurred_at as "occurredAt", ${fingerprint}
       from unnest($1::text[], $2::text[]) as k (session_id, account)
-      join observations o on o.session_id = k.session_id and o.account = k.account`,
+      join observations o on o.session_id = k.session_id and o.account = k.account
+      ${withFingerprint}`,
     values: placesOf(keys),
   });
   const byKey = new Map<string, Observation[]>();

@@ -131,7 +131,7 @@ export function disputeAsOf(
   let told: (ComplianceAlerted & { readonly knownAt: Instant }) | undefined;
   for (const { at, said } of overTime(observations, moment)) {
     const alert = disputeOf(sessionId, said);
-    if (alert !== undefined && alert.deliveryId !== told?.deliveryId) told = { ...alert, knownAt: at };
+    if (alert !== undefined && (told === undefined || isLater(alert, told))) told = { ...alert, knownAt: at };
   }
   return told;
 }
@@ -202,7 +202,7 @@ function isBy(at: Instant, limit: Instant | null): boolean {
   return limit === null || at <= limit;
 }
 
-function isLater(one: Said, other: Said): boolean {
+function isLater(one: Omit<Said, 'knownAt'>, other: Omit<Said, 'knownAt'>): boolean {
   if (one.occurredAt !== other.occurredAt) return one.occurredAt > other.occurredAt;
   return one.deliveryId < other.deliveryId;
 }

@@ -1,9 +1,9 @@
 // What we do with an event, given what we know already. Pure: no clock, no network, no database (guarantee 6).
 // It only says; `workers/process-deliveries` does. A face match or an alert that is told again with a later time
-// replaces what we had; told again with the same or an older time it is a repeat.
+// replaces what we had; told again with the same or an older time it is a repeat, and so it is with the same bytes.
 import type { ComplianceAlerted, DeliveryId, Event, FaceMatched, SessionCompleted } from './event.ts';
 import type { Instant } from './instant.ts';
-import { conclude, isSameStatement, type Observation, type Standing } from './session.ts';
+import { conclude, isRepetition, type Observation, type Standing } from './session.ts';
 
 export const decisions = ['settle', 'confirm', 'repeat', 'dispute', 'record', 'ignore', 'park'] as const;
 
@@ -11,6 +11,7 @@ export const decisions = ['settle', 'confirm', 'repeat', 'dispute', 'record', 'i
 export interface Recorded {
   readonly occurredAt: Instant;
   readonly deliveryId: DeliveryId;
+  readonly fingerprint: string;
 }
 
 /** What is known of the thing that the event is about. */
@@ -43,8 +44,9 @@ export function decide(known: Known, event: Event): Decision {
 }
 
 function decideVerdict(known: readonly Observation[], event: SessionCompleted): Decision {
-  const { deliveryId, source, verdict, confidence, referenceId, occurredAt } = event;
-  const observation: Observation = { deliveryId, source, verdict, confidence, referenceId, occurredAt };
+  const { deliveryId, source, verdict, confidence, referenceId, occurredAt, fingerprint } = event;
+  const told = { occurredAt, fingerprint };
+  const observation: Observation = { deliveryId, source, verdict, confidence, referenceId, ...told };
   const others = known.filter((other) => other.deliveryId !== deliveryId);
   const before = conclude(others);
   const standing = conclude([...others, observation]);
@@ -59,7 +61,7 @@ function nameOf(
   after: Standing,
 ): 'settle' | 'confirm' | 'repeat' | 'dispute' | 'record' {
   if (before === undefined) return 'settle';
-  if (others.some((other) => isSameStatement(other, observation))) return 'repeat';
+  if (isRepetition(observation, others)) return 'repeat';
   if (after.state === 'disputed') return 'dispute';
   if (before.confirmation !== 'confirmed' && after.confirmation === 'confirmed') return 'confirm';
   return after.settledBy === observation.deliveryId ? 'settle' : 'record';
@@ -67,7 +69,11 @@ function nameOf(
 
 // The later statement stands. Of two with one time the first received stands: ids are made in the order of receipt, so
 // that the outcome does not hang on the order of processing.
+// The same bytes at another time name no time: they are the statement that they were, and open nothing again.
 function supersedes(event: FaceMatched | ComplianceAlerted, recorded: Recorded | undefined): boolean {
-  if (recorded === undefined || event.occurredAt > recorded.occurredAt) return true;
-  return event.occurredAt === recorded.occurredAt && event.deliveryId < recorded.deliveryId;
+  if (recorded === undefined) return true;
+  if (event.occurredAt !== recorded.occurredAt) {
+    return event.occurredAt > recorded.occurredAt && event.fingerprint !== recorded.fingerprint;
+  }
+  return event.deliveryId < recorded.deliveryId;
 }

@@ -19,8 +19,13 @@ interface Stated {
   readonly deliveryId: DeliveryId;
   readonly source: Source;
   readonly referenceId: string | null;
-  /** When the vendor says that it happened. */
+  /** When the vendor says that it happened; where it does not say, when it was told. */
   readonly occurredAt: Instant;
+  /**
+   * The same for the same bytes, and for no others. Only what states no time of its own is told with the same bytes at two times,
+   * and is one statement all the same.
+   */
+  readonly fingerprint: string;
 }
 
 export interface SessionCompleted extends Stated {

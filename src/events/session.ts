@@ -7,7 +7,7 @@ import type { Instant } from './instant.ts';
 /** One source's statement of a session's verdict. */
 export type Observation = Pick<
   SessionCompleted,
-  'deliveryId' | 'source' | 'verdict' | 'confidence' | 'referenceId' | 'occurredAt'
+  'deliveryId' | 'source' | 'verdict' | 'confidence' | 'referenceId' | 'occurredAt' | 'fingerprint'
 >;
 
 export const sessionStates = ['expected', 'settled', 'disputed', 'expired', 'unrecoverable'] as const;
@@ -40,7 +40,8 @@ export interface Standing {
 export const severity: Readonly<Record<Verdict, number>> = { pass: 0, retry: 1, fail: 2 };
 
 /** The standing that a session's observations amount to; `undefined` for no observations. */
-export function conclude(observations: readonly Observation[]): Standing | undefined {
+export function conclude(all: readonly Observation[]): Standing | undefined {
+  const observations = withoutEchoes(all);
   const latest = bestOf(observations, byTime);
   if (latest === undefined) return undefined;
   const latestBySource = [latestOf(observations, 'webhook'), latestOf(observations, 'pull')].filter(
@@ -73,7 +74,8 @@ export function conclude(observations: readonly Observation[]): Standing | undef
  * contradicts another. Unlike a standing it only ever comes to be and never goes away, so a dispute once opened stays on
  * record, whichever way the observations came.
  */
-export function findContradiction(observations: readonly Observation[]): Observation | undefined {
+export function findContradiction(all: readonly Observation[]): Observation | undefined {
+  const observations = withoutEchoes(all);
   const contradicting = observations.filter((one) =>
     observations.some((other) => {
       const isEarlier = other.occurredAt < one.occurredAt;
@@ -84,8 +86,8 @@ export function findContradiction(observations: readonly Observation[]): Observa
   return bestOf(contradicting, (a, b) => compare(a.occurredAt, b.occurredAt) || byReceipt(a, b));
 }
 
-/** Whether two observations say the very same thing, whichever deliveries brought them. */
-export function isSameStatement(a: Observation, b: Observation): boolean {
+// Whether two observations say the very same thing, whichever deliveries brought them.
+function isSameStatement(a: Observation, b: Observation): boolean {
   return (
     a.source === b.source &&
     a.verdict === b.verdict &&
@@ -93,6 +95,32 @@ export function isSameStatement(a: Observation, b: Observation): boolean {
     a.referenceId === b.referenceId &&
     a.occurredAt === b.occurredAt
   );
+}
+
+/** Whether `one` says nothing that `others` do not say: with the very bytes of one of them, or in all that it states. */
+export function isRepetition(one: Observation, others: readonly Observation[]): boolean {
+  return (
+    others.some((other) => isSameStatement(one, other)) || !withoutEchoes([...others, one]).includes(one)
+  );
+}
+
+// What a source tells again with the same bytes and at another time names no time of its own: it is the statement that it was,
+// and not a later one. Unless another verdict has been told in between: then nobody can know, and what came last counts.
+function withoutEchoes(observations: readonly Observation[]): readonly Observation[] {
+  if (observations.length < 2) return observations;
+  const standing = new Map<Source, Observation>();
+  let verdict: Verdict | undefined;
+  return [...observations].sort(byTelling).filter((next) => {
+    if (standing.get(next.source)?.fingerprint === next.fingerprint) return false;
+    if (next.verdict !== verdict) standing.clear();
+    verdict = next.verdict;
+    standing.set(next.source, next);
+    return true;
+  });
+}
+
+function byTelling(a: Observation, b: Observation): number {
+  return compare(a.occurredAt, b.occurredAt) || compare(a.deliveryId, b.deliveryId);
 }
 
 // One source that says two things of one moment contradicts itself; of two moments, it has moved on.

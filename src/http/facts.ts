@@ -42,7 +42,9 @@ export const complianceAlert = z
     severity: z.string().nullable(),
     category: z.string().nullable(),
     message: z.string().nullable(),
-    details: z.unknown().describe('Whatever else iLive attached: any JSON value.'),
+    details: z
+      .unknown()
+      .describe('Whatever else iLive attached: any JSON value; whole numbers past 2^53 as text.'),
     occurred_at: instant.describe('By iLive.'),
     known_at: instant.describe('By us.'),
     status: z.enum(alertStatuses).describe('A newer statement about it opens it again.'),

@@ -8,14 +8,7 @@
 // ASSUMPTION 06: other spellings of the three names, as the seed's prose suggests them.
 import { z } from 'zod';
 import { type EventKind, verdicts } from '../events/event.ts';
-
-// Ids are indexed; Postgres refuses index entries past 2,700 bytes, so a longer one could never be stored.
-const idLimitChars = 512;
-
-const id = z.string().min(1).max(idLimitChars);
-const optionalId = id.nullish();
-const optionalText = z.string().nullish().catch(null);
-const optionalNumber = z.number().nullish().catch(null);
+import { id, optionalId, optionalNumber, optionalText } from './fields.ts';
 
 export const livenessVerdict = z.object({
   session_id: id,
@@ -56,6 +49,13 @@ export const complianceAlert = z
   .refine((alert) => [alert.alert_id, alert.severity, alert.category, alert.message].some((field) => field), {
     message: 'none of alert_id, severity, category and message can be read',
   });
+
+/** The optional ids of each kind. */
+export const optionalIds: Readonly<Record<Exclude<EventKind, 'unknown'>, readonly string[]>> = {
+  session_completed: ['reference_id'],
+  face_matched: ['match_id', 'session_id', 'reference_id', 'face_id', 'external_face_id', 'collection_id'],
+  compliance_alert: ['alert_id', 'session_id', 'reference_id'],
+};
 
 /** The field that names the kind of a payload. */
 export const kindField = 'event';

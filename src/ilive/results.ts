@@ -8,6 +8,7 @@ import { z } from 'zod';
 import { type Verdict, verdicts } from '../events/event.ts';
 import { type Instant, parseInstant } from '../events/instant.ts';
 import { ResponseError } from './errors.ts';
+import { decodeUtf8, optionalId, optionalNumber, optionalText, parseJson } from './fields.ts';
 
 export interface ResultReading {
   readonly status: 'completed' | 'pending' | 'expired';
@@ -24,16 +25,10 @@ export interface ResultReading {
 // ones (pending, created, in_progress, processing) and the unknown alike.
 const endedWithoutVerdict: ReadonlySet<string> = new Set(['expired', 'abandoned']);
 
-// As long as the ids that a delivery may carry: they are stored and indexed in the same places.
-const idLimitChars = 512;
-
-const optionalText = z.string().nullish().catch(null);
-const optionalId = z.string().min(1).max(idLimitChars).nullish().catch(null);
-
 const sessionResult = z.object({
-  session_id: optionalText,
+  session_id: z.number().transform(String).or(optionalText),
   verdict: z.enum(verdicts).nullish().catch(null),
-  confidence: z.number().nullish().catch(null),
+  confidence: optionalNumber,
   status: optionalText,
   state: optionalText,
   reference_id: optionalId,
@@ -67,12 +62,9 @@ export function readResult(body: Buffer, asked?: string): ResultReading {
 
 /** The JSON object that an answer's bytes hold; throws a ResponseError, which shows none of them, when they do not. */
 export function readObject(body: Buffer): Readonly<Record<string, unknown>> {
-  let value: unknown;
-  try {
-    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body));
-  } catch {
-    throw unreadable('it is no JSON');
-  }
+  const text = decodeUtf8(body);
+  const value = text === undefined ? undefined : parseJson(text);
+  if (value === undefined) throw unreadable('it is no JSON');
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw unreadable('it is no JSON object');
   }

@@ -11,7 +11,8 @@ import type {
   SessionId,
   Source,
 } from '../events/event.ts';
-import { instantOf, parseInstant } from '../events/instant.ts';
+import { type Instant, instantOf, parseInstant } from '../events/instant.ts';
+import { decodeUtf8, parseJson, unreadIds } from './fields.ts';
 import {
   complianceAlert,
   defaultAliases,
@@ -19,9 +20,11 @@ import {
   faceMatched,
   kindField,
   livenessVerdict,
+  optionalIds,
   probeKind,
 } from './payload.ts';
 import { readResult } from './results.ts';
+import { defaultToleranceSeconds } from './signature.ts';
 
 /** What of a stored delivery bears on its meaning. */
 export interface StoredDelivery {
@@ -30,7 +33,7 @@ export interface StoredDelivery {
   readonly body: Buffer;
   readonly bodySha256: Buffer;
   readonly receivedAt: Date;
-  /** The signed header's Unix seconds; the time of an event whose payload names none. */
+  /** The signed header's Unix seconds; the time of an event whose payload names none that can be. */
   readonly signedAtSeconds: number | undefined;
   /** The session that a pull asked about: its answer need not name it. Null for a webhook. */
   readonly pulledSessionId: SessionId | null;
@@ -49,7 +52,13 @@ export const unreadableReasons = [
 export type UnreadableReason = (typeof unreadableReasons)[number];
 
 export type Translation =
-  | { readonly ok: true; readonly event: Event; readonly vendorKind: string | null }
+  | {
+      readonly ok: true;
+      readonly event: Event;
+      readonly vendorKind: string | null;
+      /** What was left out because it could not be read; absent where nothing was. */
+      readonly detail?: string;
+    }
   | {
       readonly ok: false;
       readonly reason: UnreadableReason;
@@ -91,9 +100,12 @@ export function translate(delivery: StoredDelivery, catalogue: KindCatalogue): T
   const isSuspect = text.includes('\\u') || kind === 'compliance_alert';
   if (isSuspect && !isStorable(payload)) return { ...unreadable('unstorable_text'), kind, vendorKind };
   const read = readers[kind](payload, delivery);
-  return typeof read === 'string'
-    ? { ...unreadable('unreadable_body', read), kind, vendorKind }
-    : { ok: true, event: read, vendorKind };
+  if (typeof read === 'string') return { ...unreadable('unreadable_body', read), kind, vendorKind };
+  const unread = unreadIds(payload, optionalIds[kind]);
+  const translated = { ok: true, event: read, vendorKind } as const;
+  return unread.length === 0
+    ? translated
+    : { ...translated, detail: `left out, as no id: ${unread.join(', ')}` };
 }
 
 // What iLive answered when it was asked, in the shape of `results.ts`. Only answers that hold a verdict are stored.
@@ -105,11 +117,18 @@ function translatePull(payload: object, text: string, delivery: StoredDelivery):
     return { ...unreadable('unreadable_body', 'the answer holds no verdict'), kind };
   }
   const { verdict, confidence, referenceId } = result;
-  const occurredAt = result.occurredAt ?? instantOf(delivery.receivedAt);
-  const { id: deliveryId, source, pulledSessionId: sessionId } = delivery;
-  const event: Event = { kind, deliveryId, source, sessionId, verdict, confidence, referenceId, occurredAt };
+  const told = originOf(delivery, referenceId, result.occurredAt ?? undefined);
+  const event: Event = { kind, ...told, sessionId: delivery.pulledSessionId, verdict, confidence };
   return { ok: true, event, vendorKind: null };
 }
+
+/**
+ * Nothing has happened after it was told. A time further ahead than clocks may be apart (ASSUMPTION 03) counts as none: it would
+ * come behind all that is ever told of the session, and mask it.
+ */
+const aheadLimitMs = defaultToleranceSeconds * 1_000;
+
+const wordLimitChars = 200;
 
 type Reader = (payload: object, delivery: StoredDelivery) => Event | string;
 
@@ -152,8 +171,8 @@ const readers: Readonly<Record<Exclude<EventKind, 'unknown'>, Reader>> = {
       ...stated(delivery, alert),
       alertId: alert.alert_id ?? idFromBytes(delivery),
       sessionId: (alert.session_id ?? null) as SessionId | null,
-      severity: alert.severity ?? null,
-      category: alert.category ?? null,
+      severity: shortWord(alert.severity),
+      category: shortWord(alert.category),
       message: alert.message ?? null,
       details: alert.details ?? null,
     };
@@ -164,14 +183,16 @@ function stated(
   delivery: StoredDelivery,
   said: { reference_id?: string | null | undefined; timestamp?: string | null | undefined },
 ) {
-  const signedAt = delivery.signedAtSeconds;
-  const fallback = signedAt === undefined ? delivery.receivedAt : new Date(signedAt * 1000);
-  return {
-    deliveryId: delivery.id,
-    source: delivery.source,
-    referenceId: said.reference_id ?? null,
-    occurredAt: parseInstant(said.timestamp ?? '') ?? instantOf(fallback),
-  };
+  return originOf(delivery, said.reference_id ?? null, parseInstant(said.timestamp ?? ''));
+}
+
+function originOf(delivery: StoredDelivery, referenceId: string | null, statedAt: Instant | undefined) {
+  const { id: deliveryId, source, receivedAt, signedAtSeconds, bodySha256 } = delivery;
+  const toldAt = signedAtSeconds === undefined ? receivedAt : new Date(signedAtSeconds * 1000);
+  const isPossible =
+    statedAt !== undefined && statedAt <= instantOf(new Date(toldAt.getTime() + aheadLimitMs));
+  const occurredAt = isPossible ? statedAt : instantOf(toldAt);
+  return { deliveryId, source, referenceId, occurredAt, fingerprint: bodySha256.toString('hex') };
 }
 
 // The same bytes told twice are the same fact, even where the vendor gives it no id.
@@ -179,28 +200,13 @@ function idFromBytes(delivery: StoredDelivery): string {
   return `sha256:${delivery.bodySha256.toString('hex')}`;
 }
 
-const utf8 = new TextDecoder('utf-8', { fatal: true });
-
-function decodeUtf8(body: Buffer): string | undefined {
-  try {
-    return utf8.decode(body);
-  } catch {
-    return undefined;
-  }
+// As any word that lists are filtered by: it is indexed, and Postgres refuses index entries past 2,700 bytes. The bytes have it whole.
+function shortWord(word: string | null | undefined): string | null {
+  return word?.slice(0, wordLimitChars).toWellFormed() ?? null;
 }
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-const kindNameLimitChars = 200;
 
 function storableName(name: string): string {
-  return name.slice(0, kindNameLimitChars).toWellFormed().replaceAll('\0', '\uFFFD');
+  return name.slice(0, wordLimitChars).toWellFormed().replaceAll('\0', '\uFFFD');
 }
 
 // JSON.stringify writes NUL and lone surrogates as escapes, and nothing else of that form but an escaped backslash

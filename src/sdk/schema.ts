@@ -1214,7 +1214,7 @@ export interface ComplianceAlert {
   category: string | null;
   message: string | null;
   /**
-   * Whatever else iLive attached: any JSON value.
+   * Whatever else iLive attached: any JSON value; whole numbers past 2^53 as text.
    */
   details: {
     [k: string]: unknown;

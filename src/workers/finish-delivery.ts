@@ -17,7 +17,7 @@ export function finish(
     vendorKind: 'vendorKind' in translation ? translation.vendorKind : null,
     sessionId: key?.sessionId ?? null,
     decision: decision.decision,
-    detail: null,
+    detail: ('detail' in translation ? translation.detail : null) ?? null,
   };
   switch (decision.decision) {
     case 'settle':
@@ -59,6 +59,6 @@ export function finishUnreadable({ delivery, translation }: TranslatedDelivery):
     vendorKind: 'vendorKind' in translation ? translation.vendorKind : null,
     sessionId: null,
     reason: 'reason' in translation ? translation.reason : null,
-    detail: 'detail' in translation ? translation.detail : null,
+    detail: ('detail' in translation ? translation.detail : null) ?? null,
   };
 }

@@ -27,12 +27,13 @@ describe('the alert of our own', () => {
   });
 
   test('keeps its time while nothing new contradicts, and has a new one when something does', () => {
-    const repeat = { ...contradiction, deliveryId: id('d-3'), occurredAt: at(10), knownAt: at(25) };
+    const said = { source: 'pull', verdict: 'fail' } as const;
+    const repeat = observation({ ...said, deliveryId: id('d-3'), occurredAt: at(10), knownAt: at(25) });
     expect(disputeAsOf(sessionId, [webhook, contradiction, repeat], now)).toMatchObject({
       deliveryId: 'd-2',
       knownAt: at(20),
     });
-    const worse = { ...contradiction, deliveryId: id('d-4'), occurredAt: at(13), knownAt: at(30) };
+    const worse = observation({ ...said, deliveryId: id('d-4'), occurredAt: at(13), knownAt: at(30) });
     expect(disputeAsOf(sessionId, [webhook, contradiction, worse], now)).toMatchObject({
       deliveryId: 'd-4',
       knownAt: at(30),

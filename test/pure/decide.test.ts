@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { decide } from '../../src/events/decide.ts';
-import type { ComplianceAlerted, DeliveryId, SessionCompleted, SessionId } from '../../src/events/event.ts';
+import type { DeliveryId, SessionCompleted, SessionId } from '../../src/events/event.ts';
 import type { Instant } from '../../src/events/instant.ts';
 import { conclude, type Observation } from '../../src/events/session.ts';
 
@@ -17,6 +17,7 @@ function completed(changes: Partial<SessionCompleted> = {}): SessionCompleted {
     confidence: 0.9,
     referenceId: 'user-1',
     occurredAt: at(10),
+    fingerprint: `bytes of ${changes.deliveryId ?? 'd-1'}`,
     ...changes,
   };
 }
@@ -153,6 +154,37 @@ describe('a verdict', () => {
     expect(play(completed(), other).decisions).not.toContain('repeat');
   });
 
+  test('told again with the same bytes and at another time, it names none: a repeat, and no later statement', () => {
+    const timeless = { fingerprint: 'bytes without a time' };
+    const first = completed({ ...timeless });
+    const again = completed({ ...timeless, deliveryId: id('d-2'), occurredAt: at(15) });
+    const { standing } = play(first);
+    expect(play(first, again)).toEqual({ decisions: ['settle', 'repeat'], standing });
+    expect(play(again, first)).toEqual({ decisions: ['settle', 'settle'], standing });
+    const retry = { verdict: 'retry' as const, ...timeless };
+    const passed = completed({ source: 'pull', deliveryId: id('d-3'), occurredAt: at(20) });
+    const retried = [completed(retry), completed({ ...retry, deliveryId: id('d-2'), occurredAt: at(15) })];
+    expect(play(...retried, passed)).toMatchObject({
+      decisions: ['settle', 'repeat', 'settle'],
+      standing: { state: 'settled', verdict: 'pass', settledBy: 'd-3' },
+    });
+  });
+
+  test('told again with the same bytes after another verdict, it counts as what was said last', () => {
+    const timeless = { fingerprint: 'bytes without a time', verdict: 'fail' as const };
+    const again = completed({ ...timeless, deliveryId: id('d-3'), occurredAt: at(20) });
+    const told = [completed(timeless), completed({ deliveryId: id('d-2'), occurredAt: at(15) })];
+    expect(play(...told, again)).toMatchObject({
+      decisions: ['settle', 'settle', 'settle'],
+      standing: { state: 'settled', verdict: 'fail', settledBy: 'd-3' },
+    });
+    const pulled = { ...told[1], source: 'pull' as const } as SessionCompleted;
+    expect(play(completed(timeless), pulled, again).standing).toMatchObject({
+      state: 'disputed',
+      verdict: 'fail',
+    });
+  });
+
   test('decided again, with what it has left itself, it is decided as before', () => {
     const own = decide({ observations: [], recorded: undefined }, completed());
     if (!('observation' in own)) throw new Error('a verdict leaves an observation');
@@ -172,10 +204,17 @@ test('guarantee 6: any order and any repetition of the same deliveries end in th
     confidence: fc.constantFrom(null, 0.2, 0.9),
     referenceId: fc.constantFrom(null, 'user-1', 'user-2'),
     occurredAt: fc.integer({ min: 1, max: 4 }).map(at),
+    says: fc.constantFrom(undefined, 'a', 'b'),
   });
-  const history = fc
-    .array(event, { minLength: 1, maxLength: 6 })
-    .map((events) => events.map((changes, index) => completed({ ...changes, deliveryId: id(`d-${index}`) })));
+  const history = fc.array(event, { minLength: 1, maxLength: 6 }).map((events) =>
+    events.map(({ says, ...changes }, index) => {
+      const told = { occurredAt: changes.occurredAt, deliveryId: id(`d-${index}`) };
+      if (says === undefined) return completed({ ...changes, ...told });
+      // The same bytes say the same, at whatever time they are told.
+      const said = { fingerprint: says, verdict: says === 'a' ? ('retry' as const) : ('pass' as const) };
+      return completed({ source: changes.source, ...said, ...told });
+    }),
+  );
   const shuffled = history.chain((events) =>
     fc.tuple(
       fc.constant(events),
@@ -205,63 +244,4 @@ test('guarantee 7: a disputed session never shows a kinder verdict than any sour
       expect(standing?.verdict).toBe(verdicts[worst]);
     }
   }
-});
-
-describe('a face match or an alert', () => {
-  const match = {
-    kind: 'face_matched' as const,
-    deliveryId: id('d-5'),
-    source: 'webhook' as const,
-    referenceId: null,
-    occurredAt: at(10),
-    matchId: 'm-1',
-    sessionId: null,
-    faceId: null,
-    externalFaceId: null,
-    collectionId: null,
-    similarity: 0.9,
-    threshold: null,
-    isMatch: true,
-  };
-  const alert: ComplianceAlerted = {
-    kind: 'compliance_alert',
-    deliveryId: id('d-5'),
-    source: 'webhook',
-    referenceId: null,
-    occurredAt: at(10),
-    alertId: 'a-1',
-    sessionId: null,
-    severity: 'low',
-    category: null,
-    message: null,
-    details: null,
-  };
-
-  test.each([
-    ['record', undefined],
-    ['record', { occurredAt: at(9), deliveryId: id('d-1') }],
-    ['repeat', { occurredAt: at(11), deliveryId: id('d-1') }],
-    ['repeat', { occurredAt: at(10), deliveryId: id('d-1') }],
-    ['repeat', { occurredAt: at(10), deliveryId: id('d-5') }],
-    ['repeat', { occurredAt: at(11), deliveryId: id('d-9') }],
-    ['record', { occurredAt: at(10), deliveryId: id('d-9') }],
-  ])('is a %s when the row says %o', (decision, recorded) => {
-    expect(decide({ observations: [], recorded }, match).decision).toBe(decision);
-    expect(decide({ observations: [], recorded }, alert).decision).toBe(decision);
-  });
-
-  test('is handed on as it was told', () => {
-    const nothing = { observations: [], recorded: undefined };
-    expect(decide(nothing, match)).toEqual({ decision: 'record', fact: match });
-    expect(decide(nothing, alert)).toEqual({ decision: 'record', fact: alert });
-  });
-});
-
-test('an unknown kind is parked, an ignored one ignored', () => {
-  const nothing = { observations: [], recorded: undefined };
-  expect(decide(nothing, { kind: 'unknown', isIgnored: false })).toEqual({
-    decision: 'park',
-    reason: 'unknown_kind',
-  });
-  expect(decide(nothing, { kind: 'unknown', isIgnored: true })).toEqual({ decision: 'ignore' });
 });

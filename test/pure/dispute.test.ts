@@ -20,6 +20,7 @@ const said = (
   confidence: 0.9,
   referenceId: 'user-1',
   occurredAt: at(minute),
+  fingerprint: `bytes of ${name}`,
   ...changes,
 });
 const pulled = (name: string, verdict: Observation['verdict'], minute: number) =>
@@ -33,6 +34,7 @@ test('it names the session, the statement that contradicts, its verdict and its 
     source: 'pull',
     referenceId: 'user-1',
     occurredAt: at(11),
+    fingerprint: 'bytes of d-2',
     sessionId,
     severity: 'high',
     category: 'verdict_dispute',

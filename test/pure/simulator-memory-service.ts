@@ -156,6 +156,7 @@ function answerAbout(
     verdict,
     confidence,
     occurredAt: `${writeMicros(atMicros ?? 0)}Z` as Instant,
+    fingerprint: `answer about ${sessionId}`,
   };
 }
 

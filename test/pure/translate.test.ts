@@ -3,30 +3,11 @@ import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { commonVendorKinds } from '../../src/db/schema-look-ups.ts';
-import type { DeliveryId } from '../../src/events/event.ts';
-import { catalogueKinds, translate } from '../../src/ilive/translate.ts';
-
-const catalogue = catalogueKinds({ 'session.finished': 'liveness.verdict' }, ['session.started']);
-const verdict = { event: 'liveness.verdict', session_id: 's-1', verdict: 'pass' };
+import { catalogueKinds } from '../../src/ilive/translate.ts';
+import { pulled, read, verdict } from '../support/translating.ts';
 
 function fixture(name: string): Buffer {
   return readFileSync(new URL(`../fixtures/ilive/${name}.json`, import.meta.url));
-}
-
-function read(body: Buffer | object | string, signedAtSeconds?: number) {
-  const bytes = Buffer.isBuffer(body)
-    ? body
-    : Buffer.from(typeof body === 'string' ? body : JSON.stringify(body));
-  const stored = {
-    id: '0199-id' as DeliveryId,
-    source: 'webhook' as const,
-    body: bytes,
-    bodySha256: createHash('sha256').update(bytes).digest(),
-    receivedAt: new Date('2026-04-11T10:00:00.000Z'),
-    signedAtSeconds,
-    pulledSessionId: null,
-  };
-  return translate(stored, catalogue);
 }
 
 test('reads the documented verdict, field by field', () => {
@@ -42,6 +23,7 @@ test('reads the documented verdict, field by field', () => {
       confidence: 0.8732,
       referenceId: 'user-12345',
       occurredAt: '2026-04-11T09:30:12.456789Z',
+      fingerprint: createHash('sha256').update(fixture('documented/liveness.verdict')).digest('hex'),
     },
   });
 });
@@ -98,6 +80,21 @@ describe('is tolerant where it costs no meaning', () => {
       event: { occurredAt: '2026-04-11T09:33:20.000000Z' },
     });
     expect(read(verdict)).toMatchObject({ event: { occurredAt: '2026-04-11T10:00:00.000000Z' } });
+  });
+
+  test.each([
+    ['9999-12-31T23:59:59Z', '2026-04-11T09:33:20.000000Z'],
+    ['2026-04-11T09:38:20.000001Z', '2026-04-11T09:33:20.000000Z'],
+    ['2026-04-11T09:38:20.000000Z', '2026-04-11T09:38:20.000000Z'],
+    ['0001-01-01T00:00:00Z', '0001-01-01T00:00:00.000000Z'],
+  ])('nothing has happened long after it was told: %s is %s', (timestamp, occurredAt) => {
+    expect(read({ ...verdict, timestamp }, 1_775_900_000)).toMatchObject({ event: { occurredAt } });
+  });
+
+  test('nor after iLive has answered it', () => {
+    expect(pulled('{"verdict":"pass","completed_at":"9999-12-31T23:59:59Z"}')).toMatchObject({
+      event: { occurredAt: '2026-04-11T10:00:00.000000Z' },
+    });
   });
 
   test.each(['session.completed', 'session.finished'])('%s is another name of the verdict', (event) => {

@@ -20,6 +20,7 @@ export function observation(changes: Partial<KnownObservation> = {}): KnownObser
     confidence: 0.9,
     referenceId: 'user-1',
     occurredAt: at(10),
+    fingerprint: `bytes of ${changes.deliveryId ?? 'd-1'}`,
     knownAt: at(12),
     ...changes,
   };

@@ -1,0 +1,96 @@
+// Where the vendor names no time, what it tells again with the same bytes is the statement that it was, whenever it comes.
+import { randomUUID } from 'node:crypto';
+import { v7 as uuidV7 } from 'uuid';
+import { expect, test } from 'vitest';
+import { resolveAlert } from '../../src/db/alerts.ts';
+import { recordDeliveries } from '../../src/db/record-deliveries.ts';
+import type { DeliveryId } from '../../src/events/event.ts';
+import { describeDelivery } from '../../src/operations/webhook-delivery.ts';
+import { process } from '../support/replaying.ts';
+import { useTestDatabase } from '../support/test-database.ts';
+
+const testDatabase = useTestDatabase();
+const firstSecond = Date.UTC(2026, 3, 11, 9, 30) / 1000;
+
+/** Stores what was signed so many seconds after the first, under an id of its own; gives the delivery's id. */
+async function receive(payload: object, second: number): Promise<DeliveryId> {
+  const signedAt = firstSecond + second;
+  const delivery = describeDelivery({
+    id: uuidV7({ msecs: signedAt * 1000 }) as DeliveryId,
+    account: 'default',
+    headers: { 'x-ilive-webhook-id': randomUUID(), 'x-ilive-timestamp': String(signedAt) },
+    body: Buffer.from(JSON.stringify(payload)),
+    receivedAt: new Date(signedAt * 1000),
+    isProven: true,
+  });
+  await recordDeliveries(testDatabase.db, [delivery]);
+  return delivery.id;
+}
+
+async function tell(payload: object, second: number): Promise<string | undefined> {
+  const id = await receive(payload, second);
+  await process(testDatabase.db, [id]);
+  const [row] = await testDatabase.db.query<{ decision: string }>({
+    text: 'select decision from deliveries where id = $1',
+    values: [id],
+  });
+  return row?.decision;
+}
+
+const query = (text: string, ...values: unknown[]) => testDatabase.db.query({ text, values });
+const told = (name: string) =>
+  query(`select type from changes where session_id = $1 or data->>'alert_id' = $1 order by xid, seq`, name);
+
+test.each([5, 86_400])(
+  'a resolved alert stays resolved when its bytes are told again %s seconds later',
+  async (later) => {
+    const { db } = testDatabase;
+    const alertId = randomUUID();
+    const alert = { event: 'compliance.alert', alert_id: alertId, severity: 'high', details: { list: 'x' } };
+    const row = () =>
+      query('select to_jsonb(a) as row from compliance_alerts a where alert_id = $1', alertId);
+    expect(await tell(alert, 0)).toBe('record');
+    const hand = { by: 'officer', note: 'false positive' };
+    await db.transaction((tx) => resolveAlert(tx, { alertId, account: 'default' }, hand, new Date()));
+    const [before, changes] = [await row(), await told(alertId)];
+    expect(before).toMatchObject([{ row: { status: 'resolved', resolved_by: 'officer' } }]);
+    expect(await tell(alert, later)).toBe('repeat');
+    expect([await row(), await told(alertId)]).toEqual([before, changes]);
+    expect(await tell({ ...alert, severity: 'low' }, later + 1)).toBe('record');
+    expect(await row()).toMatchObject([{ row: { status: 'open', severity: 'low' } }]);
+  },
+);
+
+test('guarantee 6: a verdict is settled once, in whatever order its two tellings are processed', async () => {
+  for (const isTurned of [false, true]) {
+    const session = randomUUID();
+    const verdict = { event: 'liveness.verdict', session_id: session, verdict: 'pass' };
+    const ids = [await receive(verdict, 0), await receive(verdict, 5)];
+    for (const id of isTurned ? ids.toReversed() : ids) await process(testDatabase.db, [id]);
+    expect(
+      await query('select verdict_at, settled_by, state from sessions where session_id = $1', session),
+    ).toEqual([{ verdict_at: '2026-04-11T09:30:00.000000Z', settled_by: ids[0], state: 'settled' }]);
+    expect(await query('select from observations where session_id = $1', session)).toHaveLength(2);
+    if (!isTurned) expect(await told(session)).toEqual([{ type: 'session_settled' }]);
+  }
+});
+
+test('a face match that is told again changes nothing, and one that says more does', async () => {
+  const match = { event: 'face.matched', match_id: randomUUID(), similarity: 0.8 };
+  expect([await tell(match, 0), await tell(match, 5), await tell({ ...match, is_match: true }, 6)]).toEqual([
+    'record',
+    'repeat',
+    'record',
+  ]);
+});
+
+test('of an alert whose severity is longer than an index can hold the start is kept', async () => {
+  const severity = Array.from({ length: 200 }, () => randomUUID()).join('');
+  const alertId = randomUUID();
+  expect(await tell({ event: 'compliance.alert', alert_id: alertId, severity, category: severity }, 0)).toBe(
+    'record',
+  );
+  expect(
+    await query('select severity, category from compliance_alerts where alert_id = $1', alertId),
+  ).toEqual([{ severity: severity.slice(0, 200), category: severity.slice(0, 200) }]);
+});
