@@ -1,15 +1,21 @@
 // What people here do about a compliance alert: they acknowledge that they have seen it, and resolve it. The first one to do
 // either stands; only a newer statement about the alert takes it away again (`recordComplianceAlerts`).
 
+import type { SessionId } from '../events/event.ts';
 import { instantOf } from '../events/instant.ts';
 import type { Queries, Transaction } from './connect.ts';
 import { and, eq, isNull, sql } from './drizzle.ts';
+import { factKeyText } from './facts.ts';
 import type { ComplianceAlertRow } from './find-facts.ts';
+import { lockNames } from './locks.ts';
 import { complianceAlerts } from './schema.ts';
+import { sessionKeyText } from './sessions.ts';
 
 export interface AlertKey {
   readonly alertId: string;
   readonly account: string;
+  /** The session that its row names. */
+  readonly sessionId: SessionId | null;
 }
 
 export interface Handling {
@@ -29,31 +35,34 @@ export function findComplianceAlerts(
   return db.orm((orm) => orm.select().from(complianceAlerts).where(condition));
 }
 
-/** Acknowledges the alert; false where somebody has done so already, or there is none. */
+/** Acknowledges the alert, before its transaction writes anything; false where somebody has done so already, or there is none. */
 export async function acknowledgeAlert(
   tx: Transaction,
   key: AlertKey,
   { by, note }: Handling,
-  now: Date,
+  now: () => Date,
 ): Promise<boolean> {
+  await lockAlert(tx, key);
+  const at = instantOf(now());
   const changed = await tx.orm((orm) =>
     orm
       .update(complianceAlerts)
-      .set({ acknowledgedAt: instantOf(now), acknowledgedBy: by, acknowledgedNote: note })
+      .set({ acknowledgedAt: at, acknowledgedBy: by, acknowledgedNote: note })
       .where(and(isAt(key), isNull(complianceAlerts.acknowledgedAt)))
       .returning({ id: complianceAlerts.alertId }),
   );
   return changed.length > 0;
 }
 
-/** Resolves the alert, and acknowledges it where nobody has; false where it is resolved already, or there is none. */
+/** Resolves the alert, and acknowledges it where nobody has, before its transaction writes anything; false where it is resolved already, or there is none. */
 export async function resolveAlert(
   tx: Transaction,
   key: AlertKey,
   { by, note }: Handling,
-  now: Date,
+  now: () => Date,
 ): Promise<boolean> {
-  const at = instantOf(now);
+  await lockAlert(tx, key);
+  const at = instantOf(now());
   const { acknowledgedAt, acknowledgedBy, acknowledgedNote } = complianceAlerts;
   const isFirst = sql`${acknowledgedAt} is null`;
   const changed = await tx.orm((orm) =>
@@ -71,6 +80,12 @@ export async function resolveAlert(
       .returning({ id: complianceAlerts.alertId }),
   );
   return changed.length > 0;
+}
+
+// With its session: the alert of a dispute is written by whoever holds that.
+function lockAlert(tx: Transaction, { alertId, account, sessionId }: AlertKey): Promise<void> {
+  const name = factKeyText('compliance_alert', { id: alertId, account });
+  return lockNames(tx, sessionId === null ? [name] : [name, sessionKeyText({ sessionId, account })]);
 }
 
 function isAt({ alertId, account }: AlertKey) {

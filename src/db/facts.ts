@@ -16,6 +16,11 @@ export interface FactKey {
   readonly account: string;
 }
 
+/** One text for one face match or alert, for maps and locks. */
+export function factKeyText(kind: 'face_matched' | 'compliance_alert', { id, account }: FactKey): string {
+  return JSON.stringify([kind, account, id]);
+}
+
 /** The row that each id has already, in the order of `keys`; undefined where it has none. */
 export async function loadRecordedFacts(
   db: Queries,

@@ -4,6 +4,7 @@
 import type { SessionId } from '../events/event.ts';
 import type { Observation, Standing } from '../events/session.ts';
 import type { Transaction } from './connect.ts';
+import { lockNames, tryLockNames } from './locks.ts';
 
 export interface SessionKey {
   readonly sessionId: SessionId;
@@ -11,7 +12,7 @@ export interface SessionKey {
   readonly account: string;
 }
 
-/** One text for one key, for maps. */
+/** One text for one key, for maps and locks. */
 export function sessionKeyText({ sessionId, account }: SessionKey): string {
   return JSON.stringify([account, sessionId]);
 }
@@ -21,18 +22,9 @@ export function placesOf(keys: readonly SessionKey[]): [string[], string[]] {
   return [keys.map(({ sessionId }) => sessionId), keys.map(({ account }) => account)];
 }
 
-/**
- * Holds the sessions, whether their rows exist or not, until the transaction ends. Advisory locks, because a row lock
- * needs a row: inserting one first only to lock it would write every new session twice.
- */
-export async function lockSessions(tx: Transaction, keys: readonly SessionKey[]): Promise<void> {
-  await tx.query({
-    name: 'lock-sessions',
-    text: `
-      select count(pg_advisory_xact_lock(k.hash)) -- one row to read in place of one for each
-      from (select distinct hashtextextended(key, 0) as hash from unnest($1::text[]) key order by 1) k`,
-    values: [keys.map(sessionKeyText)],
-  });
+/** Holds the sessions, whether their rows exist or not, until the transaction ends; see `locks.ts`. */
+export function lockSessions(tx: Transaction, keys: readonly SessionKey[]): Promise<void> {
+  return lockNames(tx, keys.map(sessionKeyText));
 }
 
 /** Holds those of the sessions that nobody else holds, and gives them; waits for none. */
@@ -40,12 +32,7 @@ export async function tryLockSessions(
   tx: Transaction,
   keys: readonly SessionKey[],
 ): Promise<readonly SessionKey[]> {
-  const rows = await tx.query<{ key: string }>({
-    name: 'try-lock-sessions',
-    text: `select key from unnest($1::text[]) key where pg_try_advisory_xact_lock(hashtextextended(key, 0))`,
-    values: [keys.map(sessionKeyText)],
-  });
-  const held = new Set(rows.map(({ key }) => key));
+  const held = await tryLockNames(tx, keys.map(sessionKeyText));
   return keys.filter((key) => held.has(sessionKeyText(key)));
 }
 

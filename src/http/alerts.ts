@@ -48,7 +48,7 @@ export const resolve = handlingOf('alerts.resolve', resolveAlert);
 
 function handlingOf(
   name: string,
-  change: (tx: Transaction, key: AlertKey, handling: Handling, now: Date) => Promise<boolean>,
+  change: (tx: Transaction, key: AlertKey, handling: Handling, now: () => Date) => Promise<boolean>,
 ) {
   return operation({
     path,
@@ -61,8 +61,8 @@ function handlingOf(
       const action = { actor, name, why: body.note, details: { alert_id: id, account: account ?? null } };
       const alert = await operate(deps.operate, action, async (tx) => {
         const before = await readAlert(tx, id, account);
-        const isChanged = await change(tx, before, { by: actor.name, note: body.note }, deps.now());
-        // Read after the change, which holds the row: a statement that came in between shows here.
+        const isChanged = await change(tx, before, { by: actor.name, note: body.note }, deps.now);
+        // Read after the change, which holds the alert: a statement that came in between shows here.
         const result = await readAlert(tx, id, before.account);
         if (body.delivery_id !== undefined && body.delivery_id.toLowerCase() !== result.deliveryId) {
           throw new ServiceError('conflict', 'iLive has said something newer about this alert: look again.');

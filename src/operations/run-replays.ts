@@ -5,6 +5,7 @@ import type { Database, Transaction } from '../db/connect.ts';
 import { findDeliveryIds } from '../db/find-deliveries.ts';
 import {
   changeReplay,
+  findReplay,
   type HeldReplay,
   lockReplay,
   moveReplay,
@@ -15,7 +16,7 @@ import {
 import { ServiceError } from '../errors.ts';
 import { instantOf } from '../events/instant.ts';
 import type { Log } from '../log.ts';
-import { addCounts, type ReplayRules, replayBatch } from '../workers/replay-batch.ts';
+import { addCounts, holdForReplay, type ReplayRules, replayBatch } from '../workers/replay-batch.ts';
 import { countChanges, createChangeLog } from '../workers/row-changes.ts';
 import { readFilter, type StoredFilter } from './replay-filter.ts';
 
@@ -92,13 +93,19 @@ async function replayNext(
 ): Promise<Next | undefined> {
   // A replay that a crash repeats is harmless, so its commits need not wait for the disk.
   await tx.query({ text: 'set local synchronous_commit = off' });
-  const row = await lockReplay(tx, id);
-  if (row?.state !== 'running' || row.leaseUntil !== leaseUntil) return undefined;
-  const filter = readFilter(row.filter as StoredFilter);
-  const { after, upTo } = row;
+  const isOurs = (row: ReplayRow | undefined): row is ReplayRow =>
+    row?.state === 'running' && row.leaseUntil === leaseUntil;
+  const seen = await findReplay(tx, id);
+  if (!isOurs(seen)) return undefined;
+  const filter = readFilter(seen.filter as StoredFilter);
+  const { after, upTo } = seen;
   // A low limit is kept by smaller batches, not by long rests.
   const limit = Math.min(deps.batchDeliveries, deps.maxPerSecond);
   const ids = await findDeliveryIds(tx, filter, { after, upTo, limit });
+  await holdForReplay(tx, ids, deps, limit);
+  // Behind what may have to be waited for, and looked at again: the cursor has not moved where the lease is still ours.
+  const row = await lockReplay(tx, id);
+  if (!isOurs(row)) return undefined;
   if (ids.length === 0) {
     await changeReplay(tx, id, 'done', deps.now());
     deps.log.info({ replay: id, replayed: row.replayed, failed: row.failed }, 'a replay is done');

@@ -1,4 +1,4 @@
-// The transaction of a batch: take its deliveries, lock its sessions, decide about each in order, write everything with
+// The transaction of a batch: lock what it speaks of, take its deliveries, decide about each in order, write everything with
 // a handful of statements, finish the deliveries. Effect and "done" are one commit, so a crash anywhere in here means
 // "again", and again is harmless (guarantee 5). No network call may ever stand in this file.
 
@@ -16,9 +16,9 @@ import { decide } from '../events/decide.ts';
 import { disputeOf } from '../events/dispute.ts';
 import { conclude, type Observation, type Standing } from '../events/session.ts';
 import { type LedgerRules, type Mentioned, planSession } from '../reconcile/ledger-rules.ts';
-import { holdSessions, type Knowledge, loadKnowledge } from './batch-knowledge.ts';
+import { holdMentioned, type Knowledge, loadKnowledge } from './batch-knowledge.ts';
 import { finish, finishHint, finishUnreadable } from './finish-delivery.ts';
-import { type Fact, factKeyText, isFact, sessionOf, type TranslatedDelivery } from './translate-delivery.ts';
+import { type Fact, factText, isFact, sessionOf, type TranslatedDelivery } from './translate-delivery.ts';
 
 export interface ApplyOptions {
   readonly now: Date;
@@ -39,9 +39,8 @@ export async function applyBatch(
   { now: clock, ledger }: BatchOptions,
 ): Promise<FinishedDelivery[]> {
   const [, taken, known] = await pipelined([
-    // Before anything is written or held by its row: that gives the transaction its id, and the change feed goes by ids. One that
-    // has its id and then waits for a session would tell of it as if it had come before whom it waited for.
-    holdSessions(tx, batch),
+    // Before anything is written or held by its row; see `db/locks`.
+    holdMentioned(tx, batch),
     takeDeliveries(
       tx,
       batch.map(({ delivery }) => delivery.id),
@@ -95,7 +94,7 @@ function decideItems(items: readonly TranslatedDelivery[], known: Knowledge): De
     const decision = decide(
       {
         observations: (key && known.observations.get(sessionKeyText(key))) ?? [],
-        recorded: isFact(event) ? known.recorded.get(factKeyText(delivery.account, event)) : undefined,
+        recorded: isFact(event) ? known.recorded.get(factText(delivery.account, event)) : undefined,
       },
       event,
     );
@@ -108,7 +107,7 @@ function decideItems(items: readonly TranslatedDelivery[], known: Knowledge): De
       }
     }
     if (isFact(event)) {
-      const text = factKeyText(delivery.account, event);
+      const text = factText(delivery.account, event);
       const told = { account: delivery.account, event };
       const before = facts.get(text);
       if (!('fact' in decision)) older.push(told);

@@ -1,14 +1,16 @@
-// What is known of the things that a batch speaks of, with their sessions locked: read once, before anything is decided.
+// What is known of the things that a batch speaks of, all of it locked: read once, before anything is decided.
 import { pipelined, type Transaction } from '../db/connect.ts';
 import { loadRecordedFacts } from '../db/facts.ts';
-import { loadObservations, lockSessions } from '../db/sessions.ts';
+import { lockNames } from '../db/locks.ts';
+import { loadObservations } from '../db/sessions.ts';
 import type { Recorded } from '../events/decide.ts';
 import type { Observation } from '../events/session.ts';
 import {
   type Fact,
   factId,
-  factKeyText,
+  factText,
   isFact,
+  lockNamesOf,
   sessionsOf,
   type TranslatedDelivery,
 } from './translate-delivery.ts';
@@ -21,13 +23,13 @@ export interface Knowledge {
   readonly recorded: Map<string, Recorded>;
 }
 
-/** Locks the sessions of the items until the transaction ends. */
-export async function holdSessions(tx: Transaction, items: readonly TranslatedDelivery[]): Promise<void> {
-  const sessions = sessionsOf(items);
-  if (sessions.length > 0) await lockSessions(tx, sessions);
+/** Holds the sessions, face matches and alerts of the items until the transaction ends. */
+export async function holdMentioned(tx: Transaction, items: readonly TranslatedDelivery[]): Promise<void> {
+  const names = lockNamesOf(items);
+  if (names.length > 0) await lockNames(tx, names);
 }
 
-/** Reads what is known. Only for whoever holds the items' sessions. */
+/** Reads what is known. Only for whoever holds what the items speak of. */
 export async function loadKnowledge(
   tx: Transaction,
   items: readonly TranslatedDelivery[],
@@ -55,6 +57,6 @@ async function loadRecorded(
   const rows = await loadRecordedFacts(tx, kind, keys);
   return facts.flatMap(({ account, event }, index) => {
     const row = rows[index];
-    return row === undefined ? [] : [[factKeyText(account, event), row]];
+    return row === undefined ? [] : [[factText(account, event), row]];
   });
 }

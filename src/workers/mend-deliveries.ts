@@ -19,12 +19,12 @@ import type { DeliveryId } from '../events/event.ts';
 import type { Standing } from '../events/session.ts';
 import { type LedgerRules, type Mentioned, planSession } from '../reconcile/ledger-rules.ts';
 import { applyItems } from './apply-batch.ts';
-import { holdSessions, type Knowledge, loadKnowledge } from './batch-knowledge.ts';
+import { type Knowledge, loadKnowledge } from './batch-knowledge.ts';
 import { finishHint, finishUnreadable } from './finish-delivery.ts';
 import type { ChangeLog } from './row-changes.ts';
 import {
   factId,
-  factKeyText,
+  factText,
   isFact,
   sessionOf,
   sessionsOf,
@@ -41,7 +41,7 @@ export interface MendOptions {
   readonly now: Date;
 }
 
-/** Mends what is missing of `all` and gives each delivery's state; only for deliveries and sessions that are held. */
+/** Mends what is missing of `all` and gives each delivery's state; only for deliveries that are held, with all that they speak of. */
 export async function mendDeliveries(
   tx: Transaction,
   all: readonly ReadDelivery[],
@@ -49,7 +49,6 @@ export async function mendDeliveries(
   log: ChangeLog,
 ): Promise<DeliveryState[]> {
   const readable = all.filter((item) => !isLeftAlone(item));
-  await holdSessions(tx, readable);
   const known = await loadKnowledge(tx, readable);
   const items = await withoutEffect(tx, readable, known);
   const states = new Map<DeliveryId, DeliveryState>(all.map(({ delivery }) => [delivery.id, delivery.state]));
@@ -109,7 +108,7 @@ async function withoutEffect(
     const key = sessionOf(item);
     if (key !== undefined && !present.has(sessionKeyText(key))) return true;
     if (isFact(event)) {
-      const recorded = known.recorded.get(factKeyText(delivery.account, event));
+      const recorded = known.recorded.get(factText(delivery.account, event));
       return decide({ observations: [], recorded }, event).decision !== 'repeat';
     }
     const observations = (key && known.observations.get(sessionKeyText(key))) ?? [];

@@ -1,17 +1,17 @@
 // Stored deliveries processed again, a batch in a transaction of the caller's. All that the batch needs is held before
-// anything is changed, deliveries first and then sessions, each in one order: so it can wait for live processing and never
-// the two for each other. One that breaks is found by halving and told, and its neighbours go on.
+// anything is changed, what the deliveries speak of first and then they themselves, each in one order: so it can wait for
+// live processing and never the two for each other. One that breaks is found by halving and told, and its neighbours go on.
 import type { Transaction } from '../db/connect.ts';
+import { lockNames } from '../db/locks.ts';
 import { holdDeliveries, loadDeliveries } from '../db/replay-deliveries.ts';
 import type { DeliveryState } from '../db/schema.ts';
-import { lockSessions, type SessionKey, sessionKeyText } from '../db/sessions.ts';
 import { ServiceError } from '../errors.ts';
 import type { DeliveryId } from '../events/event.ts';
 import type { KindCatalogue } from '../ilive/translate.ts';
 import type { LedgerRules } from '../reconcile/ledger-rules.ts';
 import { mendDeliveries, type ReadDelivery } from './mend-deliveries.ts';
 import type { ChangeLog } from './row-changes.ts';
-import { sessionsOf, translateDelivery } from './translate-delivery.ts';
+import { lockNamesOf, translateDelivery } from './translate-delivery.ts';
 
 export interface ReplayRules {
   readonly catalogue: KindCatalogue;
@@ -27,17 +27,14 @@ export interface Replayed {
   readonly detail: string | null;
 }
 
-/** Replays the deliveries; one that fails alone is counted. Rows that change go into `log`. */
+/** Replays the deliveries, which are held by `holdForReplay`; one that fails alone is counted. Rows that change go into `log`. */
 export async function replayBatch(
   tx: Transaction,
   ids: readonly DeliveryId[],
   rules: ReplayRules,
   log: ChangeLog,
 ): Promise<Replayed> {
-  await holdDeliveries(tx, ids);
   const items = await readDeliveries(tx, ids, rules);
-  const sessions = sessionsOf(items);
-  if (sessions.length > 0) await lockSessions(tx, sessions);
   const replayed = await replayHeld(tx, items, rules, log);
   return { ...replayed, detail: replayed.detail ?? tellMissing(items) };
 }
@@ -51,8 +48,9 @@ function tellMissing(items: readonly ReadDelivery[]): string | null {
 }
 
 /**
- * Holds all that a replay of the deliveries needs, for who replays several batches in one transaction: were each to hold
- * its own, live processing and this could wait for each other. Reads `limit` at a time, since their bytes are many.
+ * Holds all that a replay of the deliveries needs. To be called once in a transaction and before it writes anything, also for
+ * several batches: were each to hold its own, live processing and this could wait for each other. Reads `limit` deliveries
+ * at a time, since their bytes are many; whoever replays them reads them again, as they are once they are held.
  */
 export async function holdForReplay(
   tx: Transaction,
@@ -60,13 +58,13 @@ export async function holdForReplay(
   rules: ReplayRules,
   limit: number,
 ): Promise<void> {
-  await holdDeliveries(tx, ids);
-  const sessions = new Map<string, SessionKey>();
+  const names = new Set<string>();
   for (let start = 0; start < ids.length; start += limit) {
     const items = await readDeliveries(tx, ids.slice(start, start + limit), rules);
-    for (const key of sessionsOf(items)) sessions.set(sessionKeyText(key), key);
+    for (const name of lockNamesOf(items)) names.add(name);
   }
-  if (sessions.size > 0) await lockSessions(tx, [...sessions.values()]);
+  if (names.size > 0) await lockNames(tx, [...names]);
+  await holdDeliveries(tx, ids);
 }
 
 async function readDeliveries(

@@ -1,5 +1,6 @@
 // A stored delivery with what it says: its bytes as the event that they tell of, or the reason why they cannot be read.
 import { type OwedDelivery, pulledSessionHeader } from '../db/deliveries.ts';
+import { factKeyText } from '../db/facts.ts';
 import { type SessionKey, sessionKeyText } from '../db/sessions.ts';
 import type { ComplianceAlerted, Event, FaceMatched, SessionId } from '../events/event.ts';
 import { timestampHeader } from '../ilive/signature.ts';
@@ -46,9 +47,17 @@ export function factId(event: Fact): string {
   return event.kind === 'face_matched' ? event.matchId : event.alertId;
 }
 
-/** One text for one face match or alert, for maps. */
-export function factKeyText(account: string, event: Fact): string {
-  return JSON.stringify([event.kind, account, factId(event)]);
+/** One text for the face match or alert of a statement, for maps and locks. */
+export function factText(account: string, event: Fact): string {
+  return factKeyText(event.kind, { id: factId(event), account });
+}
+
+/** The names of all that the deliveries speak of, for `lockNames`. */
+export function lockNamesOf(items: readonly TranslatedDelivery[]): string[] {
+  const facts = items.flatMap(({ delivery, translation }) =>
+    translation.ok && isFact(translation.event) ? [factText(delivery.account, translation.event)] : [],
+  );
+  return [...sessionsOf(items).map(sessionKeyText), ...facts];
 }
 
 function readSeconds(text: string | undefined): number | undefined {

@@ -4,8 +4,9 @@ import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { endSession, endUnaskable, registerSession } from '../../src/db/ledger.ts';
 import { lockSessions, type SessionKey, sessionKeyText } from '../../src/db/sessions.ts';
-import { beginUntilBlocked } from '../support/blocked.ts';
-import { process as processNow, store } from '../support/replaying.ts';
+import { runReplays } from '../../src/operations/run-replays.ts';
+import { beginUntilBlocked, whileABatchWrites } from '../support/blocked.ts';
+import { begin, process as processNow, runDependencies, store } from '../support/replaying.ts';
 import { verdictPayload } from '../support/service.ts';
 import { useTestDatabase } from '../support/test-database.ts';
 
@@ -65,20 +66,13 @@ async function register(sessionId: string, expiresAt: Date): Promise<void> {
   await database.db.transaction((tx) => registerSession(tx, session, () => now));
 }
 
-/** Begins `work` while a batch that settles the session has begun to write and waits for the row of another. */
-async function whileABatchSettles<T>(other: string, expiresAt: Date, work: () => Promise<T>): Promise<T> {
-  const { db } = database;
+/** Begins `work` while a batch settles the session. */
+async function whileABatchSettles<T>(sessionId: string, expiresAt: Date, work: () => Promise<T>): Promise<T> {
   const first = randomUUID();
   await register(first, new Date(Date.now() + 600_000));
-  await register(other, expiresAt);
-  const ids = await store(db, [verdictPayload({ session_id: first }), verdictPayload({ session_id: other })]);
-  const [batch, begun] = await db.transaction(async (tx) => {
-    await tx.query({ text: 'select from sessions where session_id = $1 for update', values: [first] });
-    return [await beginUntilBlocked(db, () => processNow(db, ids)), await beginUntilBlocked(db, work)];
-  });
-  expect(batch.isBlocked).toBe(true);
-  await batch.ended;
-  return begun.ended;
+  await register(sessionId, expiresAt);
+  const payloads = [first, sessionId].map((session_id) => verdictPayload({ session_id }));
+  return whileABatchWrites(database.db, payloads, { table: 'sessions', id: first }, work);
 }
 
 test('22 — a session that a pull ends while a batch settles it is told of as settled last, as its row says', async () => {
@@ -122,6 +116,34 @@ test('22 — ending what nobody can ask about and a batch about the same session
   for (const sessionId of [first, second]) {
     expect(await saidOf(sessionId)).toEqual({ row: 'settled pass', told: 'settled pass' });
   }
+});
+
+test('22 — a session that a replay settles while a live batch does is told of as its row says', async () => {
+  const { db } = database;
+  const ids = [randomUUID(), randomUUID()];
+  const inLockOrder = await db.query<{ id: string }>({
+    text: `select id from unnest($1::text[], $2::text[]) k (key, id) order by hashtextextended(key, 0)`,
+    values: [ids.map((id) => sessionKeyText(keyOf(id))), ids],
+  });
+  const [held = '', told = ''] = inLockOrder.map(({ id }) => id);
+  const say = (session_id: string, verdict: string, second: number, event: string) =>
+    verdictPayload({ event, session_id, verdict, timestamp: `2026-04-11T09:30:1${second}.000000+00:00` });
+  const unknown = 'verdict.of.tomorrow';
+  const parked = await store(db, [say(held, 'pass', 1, unknown), say(told, 'fail', 2, unknown)]);
+  await processNow(db, parked);
+  const live = await store(db, [say(told, 'pass', 1, 'liveness.verdict')]);
+  const chosen = { aliases: { [unknown]: 'liveness.verdict' }, ids: parked };
+  await begin(db, chosen);
+  const replaying = await db.transaction(async (tx) => {
+    await lockSessions(tx, [keyOf(held)]);
+    const replay = () => runReplays(runDependencies(db, chosen), new AbortController().signal);
+    const begun = await beginUntilBlocked(db, replay);
+    await processNow(db, live);
+    return begun;
+  });
+  expect(replaying.isBlocked).toBe(true);
+  await replaying.ended;
+  expect(await saidOf(told)).toEqual({ row: 'settled fail', told: 'settled fail' });
 });
 
 test('22 — a session that is confirmed or disputed from the first is told of as such, and as settled before it is confirmed', async () => {

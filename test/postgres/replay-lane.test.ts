@@ -3,15 +3,16 @@
 // for each other.
 import { beforeEach, expect, test } from 'vitest';
 import type { Database } from '../../src/db/connect.ts';
+import type { DeliveryFilter } from '../../src/db/find-deliveries.ts';
 import { findReplay } from '../../src/db/replays.ts';
-import { sessionKeyText } from '../../src/db/sessions.ts';
+import { lockSessions, sessionKeyText } from '../../src/db/sessions.ts';
 import type { SessionId } from '../../src/events/event.ts';
 import { runReplays } from '../../src/operations/run-replays.ts';
 import { rehearseReplay } from '../../src/operations/start-replay.ts';
+import { beginUntilBlocked } from '../support/blocked.ts';
 import { begin, process, replayAll, rulesOf, runDependencies, store } from '../support/replaying.ts';
 import { verdictPayload } from '../support/service.ts';
 import { useTestDatabase } from '../support/test-database.ts';
-import { until } from '../support/until.ts';
 
 const testDatabase = useTestDatabase();
 const { signal: never } = new AbortController();
@@ -156,36 +157,46 @@ test('a delivery that breaks leaves its neighbours as right as they are without 
 });
 
 const dryRules = { ...rulesOf({}), batchDeliveries: 1, confirmAbove: 100, dryRunMax: 100 };
-const rehearse = (db: Database) => db.transaction((tx) => rehearseReplay(tx, dryRules, {}));
+const rehearse = (db: Database, filter: DeliveryFilter = {}) =>
+  db.transaction((tx) => rehearseReplay(tx, dryRules, filter));
 
-async function someoneWaits(): Promise<void> {
-  const waiting = () =>
-    testDatabase.db.query({ text: `select from pg_stat_activity where wait_event_type = 'Lock'` });
-  await until(async () => (await waiting()).length > 0, { describe: 'somebody waits for a lock' });
-}
-
-test('a dry run waits for a delivery before it holds any session, so that live processing never waits for it', async () => {
+test('a dry run holds sessions before it holds any delivery, as a replay does, so that the two never wait for each other', async () => {
   const { db } = testDatabase;
-  await finish(1);
-  const [{ session_id: sessionId } = { session_id: '' as SessionId }] = await db.query<{
-    session_id: SessionId;
-  }>({
-    text: 'select session_id from sessions',
-  });
-  const [owed] = await store(db, [verdictPayload()]);
-  let rehearsal: ReturnType<typeof rehearse> | undefined;
-  await db.transaction(async (tx) => {
-    // As live processing does it: first the delivery, then the sessions.
-    await tx.query({ text: 'select from deliveries where id = $1 for update', values: [owed] });
-    rehearsal = rehearse(db);
-    await someoneWaits();
-    const [lock] = await tx.query({
-      text: 'select pg_try_advisory_xact_lock(hashtextextended($1, 0)) as "isFree"',
-      values: [sessionKeyText({ sessionId, account: 'default' })],
+  const [owed] = await store(db, [verdictPayload({ session_id: 's-1' })]);
+  for (const work of [() => rehearse(db), () => replayAll(db)]) {
+    const begun = await db.transaction(async (tx) => {
+      await lockSessions(tx, [{ sessionId: 's-1' as SessionId, account: 'default' }]);
+      const waiting = await beginUntilBlocked<unknown>(db, work);
+      await tx.query({ text: 'select from deliveries where id = $1 for update nowait', values: [owed] });
+      return waiting;
     });
-    expect(lock).toEqual({ isFree: true });
+    expect(begun.isBlocked).toBe(true);
+    await begun.ended;
+  }
+  expect(await db.query({ text: 'select state from deliveries' })).toEqual([{ state: 'done' }]);
+});
+
+test('a dry run in several batches and live processing never wait for each other about the same alerts', async () => {
+  const { db } = testDatabase;
+  const say = (alert_id: string, second: number) => ({
+    event: 'compliance.alert',
+    alert_id,
+    severity: 'high',
+    timestamp: `2026-04-11T09:30:1${second}.000000+00:00`,
   });
-  expect(await rehearsal).toMatchObject({ tried: 2, outcomes: { done: 2 } });
+  await process(db, await store(db, [say('a', 1), say('b', 1)]));
+  const live = await store(db, [say('a', 2), say('b', 2)]);
+  const ids = await store(db, [say('b', 3), say('a', 3)]);
+  const [processing, rehearsing] = await db.transaction(async (tx) => {
+    await tx.query({ text: `select from compliance_alerts where alert_id = 'a' for update` });
+    return [
+      await beginUntilBlocked(db, () => process(db, live)),
+      await beginUntilBlocked(db, () => rehearse(db, { ids })),
+    ];
+  });
+  expect([processing.isBlocked, rehearsing.isBlocked]).toEqual([true, true]);
+  await processing.ended;
+  expect(await rehearsing.ended).toMatchObject({ tried: 2, failed: 0, outcomes: { done: 2 } });
 });
 
 test('a dry run that cannot have what somebody else holds says so as a conflict', async () => {

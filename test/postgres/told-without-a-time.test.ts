@@ -51,7 +51,8 @@ test.each([5, 86_400])(
       query('select to_jsonb(a) as row from compliance_alerts a where alert_id = $1', alertId);
     expect(await tell(alert, 0)).toBe('record');
     const hand = { by: 'officer', note: 'false positive' };
-    await db.transaction((tx) => resolveAlert(tx, { alertId, account: 'default' }, hand, new Date()));
+    const key = { alertId, account: 'default', sessionId: null };
+    await db.transaction((tx) => resolveAlert(tx, key, hand, () => new Date()));
     const [before, changes] = [await row(), await told(alertId)];
     expect(before).toMatchObject([{ row: { status: 'resolved', resolved_by: 'officer' } }]);
     expect(await tell(alert, later)).toBe('repeat');

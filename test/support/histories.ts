@@ -144,8 +144,8 @@ async function playStep(db: Database, steps: readonly Step[], index: number): Pr
   const step = steps[index] as Step;
   const at = timeOf(index);
   const key = { sessionId: sessionIds[step.session] as SessionId, account };
-  const alert = { alertId: factIds[step.fact] as string, account };
-  const dispute = { alertId: `dispute:${key.sessionId}`, account };
+  const alert = { alertId: factIds[step.fact] as string, account, sessionId: null };
+  const dispute = { ...key, alertId: `dispute:${key.sessionId}` };
   switch (step.do) {
     case 'register':
       await db.transaction((tx) =>
@@ -177,7 +177,7 @@ async function playStep(db: Database, steps: readonly Step[], index: number): Pr
     case 'resolve': {
       const change = step.do === 'resolve' ? resolveAlert : acknowledgeAlert;
       const handling = { by: `key ${index}`, note: `note ${index}` };
-      await db.transaction((tx) => change(tx, step.namesSession ? dispute : alert, handling, at));
+      await db.transaction((tx) => change(tx, step.namesSession ? dispute : alert, handling, () => at));
       return [];
     }
     default:
