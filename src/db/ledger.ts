@@ -146,7 +146,10 @@ export interface Release {
   readonly now: Date;
 }
 
-/** Gives a taken session back. Whoever had it asked about sooner while it was taken has his way. */
+/**
+ * Gives a taken session back. Whoever had it asked about sooner while it was taken has his way. One that has its verdict by now
+ * is asked about again only where its row wants that: for a second source.
+ */
 export async function releaseSession(
   db: Queries,
   key: SessionKey,
@@ -156,7 +159,7 @@ export async function releaseSession(
     name: 'release-session',
     text: `
       update sessions set pull_lease_until = null,
-        next_pull_at = case when $3::timestamptz is not null then
+        next_pull_at = case when $3::timestamptz is not null and (state = 'expected' or next_pull_at is not null) then
           least($3, case when next_pull_at > pulled_at then next_pull_at end, case when waited_until > $5 then $6::timestamptz end) end,
         pull_attempts = case when $4 then pull_attempts else greatest(pull_attempts - 1, 0) end
       where session_id = $1 and account = $2`,

@@ -2,6 +2,7 @@
 // and asked about at the end. Rows are read here by SQL of the test's own.
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { resolveAlert } from '../../src/db/alerts.ts';
 import { findHistories } from '../../src/db/find-past.ts';
 import type { SessionRow } from '../../src/db/find-sessions.ts';
 import { findSubject, tellSession } from '../../src/db/find-subject.ts';
@@ -169,21 +170,22 @@ async function stateKnownAt(knownAt: Date): Promise<unknown> {
 
 const key = { sessionId: 's-1' as SessionId, account: 'default' };
 
-async function register(at: Date): Promise<void> {
+async function register(at: Date, now = () => at): Promise<void> {
   const expected = { key, referenceId: null, dialect: 'reference', token: null, expectedAt: at } as const;
   const session = { ...expected, expiresAt: new Date(at.getTime() + 600_000), nextPullAt: at };
-  await testDatabase.db.transaction((tx) => registerSession(tx, session, () => at));
+  await testDatabase.db.transaction((tx) => registerSession(tx, session, now));
 }
+
+const neverFinished = { state: 'expired', reason: 'never_finished' } as const;
 
 test('guarantee 21: a session that is registered again while its end is written is told of as expected from then on', async () => {
   const { db } = testDatabase;
   await empty(db);
   await register(timeOf(0));
-  const ended = { state: 'expired', reason: 'never_finished' } as const;
   const [ending, registering] = await db.transaction(async (tx) => {
     await tx.query({ text: 'select from sessions for update' });
     return [
-      await beginUntilBlocked(db, () => endSession(db, key, ended, () => timeOf(1))),
+      await beginUntilBlocked(db, () => endSession(db, key, neverFinished, () => timeOf(1))),
       await beginUntilBlocked(db, () => register(timeOf(2))),
     ];
   });
@@ -194,29 +196,51 @@ test('guarantee 21: a session that is registered again while its end is written 
   expect(await stateKnownAt(timeOf(2))).toBe('expected');
 });
 
-test('guarantee 21: what waited for its session counts as known from when it had waited, so no answer changes behind it', async () => {
+type Clock = () => Date;
+
+async function tell(payload: object, now: Clock): Promise<void> {
   const { db } = testDatabase;
-  await empty(db);
-  await register(timeOf(0));
-  const ids = await store(db, [verdictPayload({ session_id: key.sessionId })]);
-  let now = timeOf(1);
-  const processing = {
-    ...rulesOf({}),
-    db,
-    maxAttempts: 3,
-    log: silent,
-    now: () => now,
-    onFinished: () => {},
-  };
-  const batch = await db.transaction(async (tx) => {
-    await lockSessions(tx, [key]);
-    const begun = await beginUntilBlocked(db, () => processDeliveries(processing, ids));
-    now = timeOf(3);
-    expect(await stateKnownAt(timeOf(2))).toBe('expected');
-    return begun;
-  });
-  expect(batch.isBlocked).toBe(true);
-  await batch.ended;
-  expect(await stateKnownAt(timeOf(2))).toBe('expected');
-  expect(await stateKnownAt(timeOf(3))).toBe('settled');
-});
+  const processing = { ...rulesOf({}), db, maxAttempts: 3, log: silent, now, onFinished: () => {} };
+  await processDeliveries(processing, await store(db, [payload], { receivedAt: timeOf(0) }));
+}
+
+async function resolve(now: Clock): Promise<void> {
+  const { db } = testDatabase;
+  const alert = { ...key, alertId: 'f-1' };
+  await db.transaction((tx) => resolveAlert(tx, alert, { by: 'somebody', note: 'seen' }, now));
+}
+
+const waiting: readonly [string, (now: Clock) => Promise<void>, string, string][] = [
+  ['a batch', (now) => tell(verdictPayload({ session_id: key.sessionId }), now), 'expected', 'settled'],
+  ['an end', (now) => endSession(testDatabase.db, key, neverFinished, now), 'expected', 'expired'],
+  ['a registration', (now) => register(timeOf(0), now), 'expired', 'expected'],
+  ['what is done about an alert', resolve, 'open', 'resolved'],
+];
+
+test.each(waiting)(
+  'guarantee 21: %s that waited counts as known from when it had waited, so no answer changes behind it',
+  async (what, work, before, after) => {
+    const { db } = testDatabase;
+    await empty(db);
+    await register(timeOf(0));
+    const alert = { event: 'compliance.alert', alert_id: 'f-1', severity: 'low', reference_id: 'anna' };
+    await tell({ ...alert, session_id: key.sessionId }, () => timeOf(0));
+    if (what === 'a registration') await endSession(db, key, neverFinished, () => timeOf(1));
+    const knownAt = async (at: Date) => {
+      const { sessions, subjects } = await answers({ asOf: null, knownAt: instantOf(at) });
+      return what.includes('alert') ? subjects[0]?.alerts[0]?.status : sessions[0]?.state;
+    };
+    let now = timeOf(1);
+    const begun = await db.transaction(async (tx) => {
+      await lockSessions(tx, [key]);
+      const blocked = await beginUntilBlocked(db, () => work(() => now));
+      now = timeOf(3);
+      expect(await knownAt(timeOf(2))).toBe(before);
+      return blocked;
+    });
+    expect(begun.isBlocked).toBe(true);
+    await begun.ended;
+    expect(await knownAt(timeOf(2))).toBe(before);
+    expect(await knownAt(timeOf(3))).toBe(after);
+  },
+);

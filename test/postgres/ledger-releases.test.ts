@@ -3,6 +3,8 @@ import { expect, test } from 'vitest';
 import { registerSession, releaseSession, takeDueSessions } from '../../src/db/ledger.ts';
 import { noteWaiting } from '../../src/db/waits.ts';
 import type { SessionId } from '../../src/events/event.ts';
+import { process, store } from '../support/replaying.ts';
+import { verdictPayload } from '../support/service.ts';
 import { useTestDatabase } from '../support/test-database.ts';
 
 const database = useTestDatabase();
@@ -59,4 +61,15 @@ test('there is nothing more to ask about: no more, whoever waits', async () => {
   await noteWaiting(db, [waiting], { now: at(5), gapMs: 5_000 });
   await releaseSession(db, key, { nextPullAt: null, isCounted: true, now: at(10) });
   expect(await next()).toBeNull();
+});
+
+test('its verdict came meanwhile: no more, whoever waits; but where that is to be confirmed', async () => {
+  for (const confirm of ['never', 'always'] as const) {
+    const { db, key, next } = await take(`settled-${confirm}`);
+    const waiting = { ...key, until: at(40), wantsConfirmation: false };
+    await noteWaiting(db, [waiting], { now: at(5), gapMs: 5_000 });
+    await process(db, await store(db, [verdictPayload({ session_id: key.sessionId })]), { confirm });
+    await releaseSession(db, key, later);
+    expect(await next()).toBe(confirm === 'never' ? null : 15);
+  }
 });

@@ -197,3 +197,16 @@ test('guarantee 8: any interleaving ends with every session in one way, and the 
     { numRuns: 150 },
   );
 }, 120_000);
+
+test('what nobody can ask about is ended in pieces, all of it in one turn', async () => {
+  const { db } = testDatabase;
+  await db.query({ text: 'truncate sessions' });
+  await db.query({
+    text: `insert into sessions (session_id, account, state, confirmation, expected_at, expires_at)
+           select i::text, 'default', 'expected', 'unconfirmed', $1, $2 from generate_series(1, 1201) i`,
+    values: [startedAt.toISOString(), after(30).toISOString()],
+  });
+  const unaskable = { expiredBefore: after(60), canPull: true, now: () => after(60) };
+  expect(await endUnaskable(db, unaskable)).toBe(1201);
+  expect(await endUnaskable(db, unaskable)).toBe(0);
+});
