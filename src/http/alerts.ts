@@ -78,5 +78,5 @@ async function readAlert(db: Queries, id: string, account: string | undefined): 
   const [alert, ...others] = await findComplianceAlerts(db, id, account);
   if (alert === undefined) throw new ServiceError('not_found', 'No compliance alert has this id.');
   if (others.length === 0) return alert;
-  throw severalAccounts('an alert', [alert, ...others]);
+  throw severalAccounts('have an alert with this id', [alert, ...others]);
 }

@@ -126,7 +126,7 @@ async function readSession(db: Queries, id: SessionId, account: string | undefin
   if (session === undefined)
     throw new ServiceError('not_found', 'No session with this id has been heard of.');
   if (others.length === 0) return session;
-  throw severalAccounts('a session', [session, ...others]);
+  throw severalAccounts('have a session with this id', [session, ...others]);
 }
 
 async function readPast(db: Queries, session: SessionRow, moment: Moment): Promise<ToldSession> {

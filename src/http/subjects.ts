@@ -11,6 +11,7 @@ import { operation, reply } from './operation.ts';
 import { searchText } from './query.ts';
 import { session, verdict } from './session-shape.ts';
 import { showSessionRow } from './sessions.ts';
+import { severalAccounts } from './several-accounts.ts';
 import { count, instant } from './shapes.ts';
 
 /** The newest of each kind are shown; the lists with `?reference_id=` have the rest. */
@@ -107,17 +108,14 @@ export const showSubject = operation({
 
 // Accounts share no sessions, and so no people: the same reference id in two of them may be two persons.
 function accountOf({ sessions, faceMatches, alerts }: Subject, moment: Moment): string {
-  const accounts = new Set([...sessions, ...faceMatches, ...alerts].map(({ account }) => account));
-  const [account, ...others] = accounts;
+  const rows = [...sessions, ...faceMatches, ...alerts];
+  const [account, ...others] = new Set(rows.map((row) => row.account));
   if (account === undefined) {
     const when = isPast(moment) ? 'was known here at that time' : 'has been heard of';
     throw new ServiceError('not_found', `Nobody with this reference id ${when}.`);
   }
   if (others.length === 0) return account;
-  throw new ServiceError(
-    'conflict',
-    `Several accounts know this reference id: ${[...accounts].join(', ')}. Add ?account=.`,
-  );
+  throw severalAccounts('know this reference id', rows);
 }
 
 function shown<Row, Shown>(rows: readonly Row[], show: (row: Row) => Shown) {

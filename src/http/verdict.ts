@@ -83,7 +83,7 @@ function isFinal({ state, confirmation }: WaitedSession, assurance: Assurance): 
 
 function show(sessionId: string, [row, ...others]: readonly WaitedSession[], assurance: Assurance) {
   if (row !== undefined && others.length > 0) {
-    throw severalAccounts('a session', [row, ...others]);
+    throw severalAccounts('have a session with this id', [row, ...others]);
   }
   const isDone = row !== undefined && isFinal(row, assurance);
   return {

@@ -202,3 +202,26 @@ test('from the command line: listed, shown, acknowledged, resolved, and the pers
   expect(await cli('subjects', 'show', 'nobody')).toMatchObject({ code: 1 });
   expect(await cli('subjects', 'show', 'clara', '--as-of', 'then')).toMatchObject({ code: 2 });
 });
+
+test('what several accounts have is told on the command line with the flag that chooses', async () => {
+  const env = { ILIVE_WEBHOOKS_URL: service.url, ILIVE_WEBHOOKS_API_KEY: apiKey };
+  const cli = (...args: string[]) => runCli(args, { env });
+  const verdict = verdictPayload({ reference_id: 'dora' });
+  const alert = alertOf({ reference_id: 'dora' });
+  for (const payload of [verdict, alert]) {
+    await deliver(payload);
+    await service.deliver(payload, { account: 'acme', secret: 'whsec_acme' });
+  }
+  await service.settled();
+  const commands = [
+    ['sessions', 'show', verdict.session_id],
+    ['subjects', 'show', 'dora'],
+    ['alerts', 'show', alert.alert_id],
+    ['alerts', 'resolve', alert.alert_id, '--note', 'done'],
+  ];
+  for (const { code, err } of await Promise.all(commands.map((command) => cli(...command)))) {
+    expect(code).toBe(1);
+    expect(err).toMatch(/^Several accounts .+: (acme, default|default, acme)\. .*--account/);
+  }
+  expect(await cli('subjects', 'show', 'dora', '--account', 'acme')).toMatchObject({ code: 0, err: '' });
+});
