@@ -29,6 +29,9 @@ export interface Document {
 const banner = `// Generated from docs/openapi.json by \`npm run generate\`; do not edit by hand.
 // The shapes that the API takes and answers, and each operation's method and path.`;
 
+// What never ends is no answer that a call could wait for.
+const streamType = 'text/event-stream';
+
 /** The text of \`src/sdk/schema.ts\`. */
 export async function renderSdkSchema(document: Document): Promise<string> {
   const operations = Object.entries(document.paths)
@@ -39,7 +42,8 @@ export async function renderSdkSchema(document: Document): Promise<string> {
         path,
         operation,
       })),
-    );
+    )
+    .filter(({ operation }) => !isStream(operation));
   const schemas = Object.entries(document.components.schemas).map(
     ([name, schema]) => [name, { ...schema, title: name }] as const,
   );
@@ -62,6 +66,10 @@ export async function renderSdkSchema(document: Document): Promise<string> {
     ({ method, path, operation }) => `  ${operation.operationId}: { method: '${method}', path: '${path}' },`,
   );
   return `${banner}\n\n${types}\nexport const operations = {\n${table.join('\n')}\n} as const;\n`;
+}
+
+function isStream({ responses }: DocumentedOperation): boolean {
+  return Object.values(responses).some(({ content = {} }) => streamType in content);
 }
 
 function schemaOf({ parameters = [], requestBody, responses }: DocumentedOperation): Schema {

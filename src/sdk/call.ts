@@ -7,6 +7,10 @@ export type OperationName = keyof Operations & keyof typeof operations;
 /** What an operation takes: `path`, `query` and `body`, as far as it has them. */
 export type Asked<Name extends OperationName> = Omit<Operations[Name], 'answer'>;
 export type Answer<Name extends OperationName> = Operations[Name]['answer'];
+/** Operations that need nothing of what they take. */
+export type UndemandingName = {
+  [Name in OperationName]: Record<never, never> extends Asked<Name> ? Name : never;
+}[OperationName];
 
 export interface SdkOptions {
   /** Where the service is, such as `https://verdicts.internal`. */
@@ -39,11 +43,15 @@ const retryMaxMs = 10_000;
 export async function call<Name extends OperationName>(
   sdk: SdkOptions,
   name: Name,
-  asked: Asked<Name>,
+  asked: Asked<Name> | undefined,
   options: CallOptions = {},
 ): Promise<Answer<Name>> {
+  // The types know each name, but not every caller has types.
+  if (!Object.hasOwn(operations, name)) {
+    throw errorOf(`"${name}" is no operation that the SDK can call.`, notSent);
+  }
   const { method, path } = operations[name];
-  const parts: { path?: object; query?: object; body?: unknown } = asked;
+  const parts: { path?: object; query?: object; body?: unknown } = asked ?? {};
   const url = new URL(fill(path, parts.path), withSlash(sdk.url));
   for (const [key, value] of Object.entries(parts.query ?? {})) {
     if (value !== undefined) url.searchParams.set(key, String(value));

@@ -323,22 +323,6 @@ export interface Operations {
       has_more: boolean;
     };
   };
-  getStream: {
-    query?: {
-      /**
-       * A cursor; "latest" for what comes from now on. Default: everything that is kept.
-       */
-      after?: string;
-      /**
-       * Only these, separated by commas: session_settled, session_confirmed, session_disputed, session_expired, session_unrecoverable, face_match_recorded, compliance_alert_recorded, compliance_alert_acknowledged, compliance_alert_resolved.
-       */
-      types?: string;
-    };
-    /**
-     * Server-sent events, each with data of x-event.
-     */
-    answer: string;
-  };
   getCompleteness: {
     query?: {
       /**
@@ -1836,7 +1820,6 @@ export const operations = {
   registerSession: { method: 'PUT', path: '/v1/sessions/{session_id}' },
   getSessionVerdict: { method: 'GET', path: '/v1/sessions/{session_id}/verdict' },
   listChanges: { method: 'GET', path: '/v1/changes' },
-  getStream: { method: 'GET', path: '/v1/stream' },
   getCompleteness: { method: 'GET', path: '/v1/completeness' },
   listFaceMatches: { method: 'GET', path: '/v1/face-matches' },
   listComplianceAlerts: { method: 'GET', path: '/v1/compliance-alerts' },

@@ -10,10 +10,11 @@ import {
   pause,
   retryWaitMs,
   type SdkOptions,
+  type UndemandingName,
 } from './call.ts';
 import type { Change, Operations, Verdict } from './schema.ts';
 
-export type { Answer, Asked, CallOptions, OperationName, SdkOptions } from './call.ts';
+export type { Answer, Asked, CallOptions, OperationName, SdkOptions, UndemandingName } from './call.ts';
 export type * from './schema.ts';
 
 export interface WaitOptions {
@@ -21,7 +22,7 @@ export interface WaitOptions {
   readonly assurance?: 'any' | 'confirmed' | undefined;
   /** Where two accounts have a session with this id. */
   readonly account?: string | undefined;
-  /** How long to wait in all; default ten minutes. */
+  /** How long to wait in all; default ten minutes. A last answer that is slow to come is given 15 s more. */
   readonly timeoutMs?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -50,7 +51,16 @@ export type ListName = {
 export type Row<Name extends ListName> = Answer<Name> extends { data: (infer Item)[] } ? Item : never;
 
 export interface Sdk {
-  /** Any operation of the API by its name in the OpenAPI document. Throws an SdkError. */
+  /**
+   * Any operation under `/v1` but the stream, by its name in the OpenAPI document; `changes` tells what the stream does. Throws an
+   * SdkError.
+   */
+  call<Name extends UndemandingName>(
+    name: Name,
+    asked?: Asked<Name>,
+    options?: CallOptions,
+  ): Promise<Answer<Name>>;
+  /** The same for operations that have a body, a part of the path or a query that they cannot do without. */
   call<Name extends OperationName>(
     name: Name,
     asked: Asked<Name>,
@@ -68,6 +78,12 @@ export interface Sdk {
    */
   changes(options?: ChangesOptions): AsyncGenerator<Change, void, undefined>;
   /** All rows of a list, page by page. */
+  rows<Name extends ListName & UndemandingName>(
+    name: Name,
+    asked?: Asked<Name>,
+    options?: CallOptions,
+  ): AsyncGenerator<Row<Name>, void, undefined>;
+  /** The same for lists that cannot do without something. */
   rows<Name extends ListName>(
     name: Name,
     asked: Asked<Name>,
@@ -81,10 +97,12 @@ const defaultTimeoutMs = 10 * 60_000;
 
 export function createSdk(options: SdkOptions): Sdk {
   return {
-    call: (name, asked, callOptions) => call(options, name, asked, callOptions),
+    call: <Name extends OperationName>(name: Name, asked?: Asked<Name>, callOptions?: CallOptions) =>
+      call(options, name, asked, callOptions),
     waitForVerdict: (sessionId, wait = {}) => waitForVerdict(options, sessionId, wait),
     changes: (following = {}) => followChanges(options, following),
-    rows: (name, asked, callOptions) => readRows(options, name, asked, callOptions),
+    rows: <Name extends ListName>(name: Name, asked?: Asked<Name>, callOptions?: CallOptions) =>
+      readRows(options, name, asked, callOptions),
   };
 }
 
@@ -96,16 +114,17 @@ async function waitForVerdict(
   const deadline = Date.now() + timeoutMs;
   let last: Verdict | undefined;
   for (;;) {
-    const leftMs = Math.max(0, Math.ceil(deadline - Date.now()));
-    const waitMs = Math.min(leftMs, waitSeconds * 1_000);
-    const asked = {
-      path: { session_id: sessionId },
-      query: { wait: `${waitMs}ms`, assurance, ...(account === undefined ? {} : { account }) },
-    };
     try {
-      last = await outlast(sdk, signal, deadline, () =>
-        call(sdk, 'getSessionVerdict', asked, waitingCall(waitMs, signal)),
-      );
+      // Each try asks for what is left by then: the pause before it counts too.
+      last = await outlast(sdk, signal, deadline, () => {
+        const leftMs = Math.max(0, Math.ceil(deadline - Date.now()));
+        const waitMs = Math.min(leftMs, waitSeconds * 1_000);
+        const asked = {
+          path: { session_id: sessionId },
+          query: { wait: `${waitMs}ms`, assurance, ...(account === undefined ? {} : { account }) },
+        };
+        return call(sdk, 'getSessionVerdict', asked, waitingCall(waitMs, signal));
+      });
     } catch (error) {
       // The time is over while the service is away: what it said last still holds.
       if (last === undefined || !isPassing(error)) throw error;
@@ -145,12 +164,12 @@ async function* followChanges(
 async function* readRows<Name extends ListName>(
   sdk: SdkOptions,
   name: Name,
-  asked: Asked<Name>,
+  asked: Asked<Name> | undefined,
   options: CallOptions = {},
 ): AsyncGenerator<Row<Name>, void, undefined> {
   let next: string | null = null;
   do {
-    const { query }: { query?: object | undefined } = asked;
+    const { query }: { query?: object | undefined } = asked ?? {};
     const paged = { ...asked, query: { ...query, ...(next === null ? {} : { cursor: next }) } };
     const page = (await call(sdk, name, paged as Asked<Name>, options)) as unknown as {
       data: Row<Name>[];
