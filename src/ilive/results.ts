@@ -8,7 +8,7 @@ import { z } from 'zod';
 import { type Verdict, verdicts } from '../events/event.ts';
 import { type Instant, parseInstant } from '../events/instant.ts';
 import { ResponseError } from './errors.ts';
-import { decodeUtf8, optionalId, optionalNumber, optionalText, parseJson } from './fields.ts';
+import { decodeUtf8, optionalId, optionalNumber, optionalText, parseJson, withAllDigits } from './fields.ts';
 
 export interface ResultReading {
   readonly status: 'completed' | 'pending' | 'expired';
@@ -63,8 +63,9 @@ export function readResult(body: Buffer, asked?: string): ResultReading {
 /** The JSON object that an answer's bytes hold; throws a ResponseError, which shows none of them, when they do not. */
 export function readObject(body: Buffer): Readonly<Record<string, unknown>> {
   const text = decodeUtf8(body);
-  const value = text === undefined ? undefined : parseJson(text);
-  if (value === undefined) throw unreadable('it is no JSON');
+  const parsed = text === undefined ? undefined : parseJson(text);
+  if (text === undefined || parsed === undefined) throw unreadable('it is no JSON');
+  const value = withAllDigits(text, parsed);
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw unreadable('it is no JSON object');
   }

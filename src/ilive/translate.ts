@@ -12,7 +12,7 @@ import type {
   Source,
 } from '../events/event.ts';
 import { type Instant, instantOf, parseInstant } from '../events/instant.ts';
-import { decodeUtf8, parseJson, unreadIds } from './fields.ts';
+import { decodeUtf8, type Fields, parseJson, unreadIds, withAllDigits } from './fields.ts';
 import {
   complianceAlert,
   defaultAliases,
@@ -99,9 +99,13 @@ export function translate(delivery: StoredDelivery, catalogue: KindCatalogue): T
   // Only an escape can bring what Postgres cannot hold, and only an alert's details are stored as they stand.
   const isSuspect = text.includes('\\u') || kind === 'compliance_alert';
   if (isSuspect && !isStorable(payload)) return { ...unreadable('unstorable_text'), kind, vendorKind };
-  const read = readers[kind](payload, delivery);
+  const fields = payload as Fields;
+  // An alert's details are stored as they stand, and an id must not become another's.
+  const hasNumbers =
+    kind === 'compliance_alert' || optionalIds[kind].some((name) => typeof fields[name] === 'number');
+  const read = readers[kind](hasNumbers ? withAllDigits(text, payload) : payload, delivery);
   if (typeof read === 'string') return { ...unreadable('unreadable_body', read), kind, vendorKind };
-  const unread = unreadIds(payload, optionalIds[kind]);
+  const unread = unreadIds(fields, optionalIds[kind]);
   const translated = { ok: true, event: read, vendorKind } as const;
   return unread.length === 0
     ? translated
@@ -189,8 +193,8 @@ function stated(
 function originOf(delivery: StoredDelivery, referenceId: string | null, statedAt: Instant | undefined) {
   const { id: deliveryId, source, receivedAt, signedAtSeconds, bodySha256 } = delivery;
   const toldAt = signedAtSeconds === undefined ? receivedAt : new Date(signedAtSeconds * 1000);
-  const isPossible =
-    statedAt !== undefined && statedAt <= instantOf(new Date(toldAt.getTime() + aheadLimitMs));
+  // By the millisecond, which is exact enough for minutes and cheaper than making an instant of each time of receipt.
+  const isPossible = statedAt !== undefined && Date.parse(statedAt) <= toldAt.getTime() + aheadLimitMs;
   const occurredAt = isPossible ? statedAt : instantOf(toldAt);
   return { deliveryId, source, referenceId, occurredAt, fingerprint: bodySha256.toString('hex') };
 }
