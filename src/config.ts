@@ -3,6 +3,7 @@
 // its slice as an argument.
 import type { z } from 'zod';
 import { keys } from './config-keys.ts';
+import { unknownKeys } from './config-names.ts';
 import { holdsExample, type Key } from './config-schemas.ts';
 import { ServiceError } from './errors.ts';
 import { documentedKinds } from './ilive/payload.ts';
@@ -33,8 +34,14 @@ export type Config = ReturnType<typeof nest>;
 const exampleProblem =
   'holds the example of .env.example, which everybody can read; put your own there, or comment the line out';
 
-/** Reads the environment. Throws `config_invalid` with every problem, one a line; unset and empty are the same. */
-export function parseConfig(env: Readonly<Record<string, string | undefined>>): Config {
+/**
+ * Reads the environment; `ownNames` are those that stand in a file of the service's own, where all are meant for it. Throws
+ * `config_invalid` with every problem, one a line; unset and empty are the same.
+ */
+export function parseConfig(
+  env: Readonly<Record<string, string | undefined>>,
+  ownNames: readonly string[] = [],
+): Config {
   const problems: string[] = [];
   const values: Record<string, unknown> = {};
   for (const [name, key] of Object.entries<Key>(keys)) {
@@ -54,7 +61,7 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
   const named = problems.map((problem) => problem.split(':')[0]);
   problems.push(
     ...contradictions(config).filter((problem) => !named.includes(problem.split(':')[0])),
-    ...misspelt(env),
+    ...unknownKeys(env, ownNames, Object.keys(keys)),
   );
   if (problems.length > 0) {
     throw new ServiceError(
@@ -247,16 +254,6 @@ function contradictions({ role, database, receive, admission, work, vendor, ledg
   }
   return problems;
 }
-
-// A misspelt key would be ignored without a word; within the prefix that is ours alone it is an error.
-function misspelt(env: Readonly<Record<string, string | undefined>>): string[] {
-  return Object.keys(env)
-    .filter((name) => name.startsWith('ILIVE_') && !Object.hasOwn(keys, name) && !foreignKeys.test(name))
-    .map((name) => `${name}: there is no such key`);
-}
-
-// Keys of the command line and of the demo share the prefix.
-const foreignKeys = /^ILIVE_(WEBHOOKS_|DEMO_)/;
 
 function deepFreeze<T extends object>(value: T): T {
   for (const inner of Object.values(value)) {

@@ -4,6 +4,7 @@ import cluster from 'node:cluster';
 import { existsSync, readFileSync } from 'node:fs';
 import { enableCompileCache, flushCompileCache } from 'node:module';
 import path from 'node:path';
+import { parseEnv } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import type { Config } from './config.ts';
 import { type CutValue, findCutValues } from './env-file.ts';
@@ -15,13 +16,13 @@ const exitCodeConfigInvalid = 78; // EX_CONFIG of sysexits.h
 const exitCodeFailed = 1;
 
 async function main(): Promise<void> {
-  const cutValues = readEnvFile();
+  const { cutValues, names } = readEnvFile();
   // What is compiled at the first start is only read at the next, if it is loaded after this. Beside our data and not in
   // the folder for temporary files, where it could be somebody else's. Where it cannot be written there is none.
   enableCompileCache(path.join(process.env.DATA_DIR || '.data', 'compile-cache'));
   const { parseConfig } = await import('./config.ts');
   const { createLog } = await import('./log.ts');
-  const config = readConfig(parseConfig, cutValues);
+  const config = readConfig(() => parseConfig(process.env, names), cutValues);
   if (!cluster.isPrimary) return runOneOfSeveral(config);
   const log = createLog(config.logLevel);
   for (const where of cutValues) log.warn(where, `the value in .env ${cutSentence}`);
@@ -31,16 +32,27 @@ async function main(): Promise<void> {
 const cutSentence =
   'ends at a # that nothing quotes; if it belongs to the value, put that into single quotes';
 
-function readEnvFile(): CutValue[] {
-  if (!existsSync('.env')) return [];
+function readEnvFile(): { readonly cutValues: readonly CutValue[]; readonly names: readonly string[] } {
+  if (!existsSync('.env')) return { cutValues: [], names: [] };
+  const text = readText('.env').replace(/^\uFEFF/, ''); // some editors begin a file with it
+  const values = parseEnv(text);
   // What the environment says wins over the file.
-  process.loadEnvFile('.env');
-  return findCutValues(readFileSync('.env', 'utf8'));
+  for (const [name, value] of Object.entries(values)) process.env[name] ??= value;
+  return { cutValues: findCutValues(text), names: Object.keys(values) };
 }
 
-function readConfig(parse: (env: NodeJS.ProcessEnv) => Config, cutValues: readonly CutValue[]): Config {
+function readText(file: string): string {
   try {
-    return parse(process.env);
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    const message = `${file} is there and cannot be read (${(error as NodeJS.ErrnoException).code}).`;
+    throw new ServiceError('config_invalid', message, { cause: error });
+  }
+}
+
+function readConfig(parse: () => Config, cutValues: readonly CutValue[]): Config {
+  try {
+    return parse();
   } catch (error) {
     // It may be why: there is no log yet.
     for (const { key, line } of cutValues)

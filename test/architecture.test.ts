@@ -21,6 +21,7 @@ const ground = [
   'trace-context',
   'version',
   'file-lock',
+  'nearest',
 ];
 const bundledPostgres =
   'the bundled Postgres of a platform; found by the name of the platform, absent elsewhere';
@@ -111,7 +112,7 @@ const house: House = {
     'env-file': { mayImport: [], reason: 'it reads a text, and knows no key' },
     'process-metrics': { mayImport: [], reason: 'it passes figures on and knows none of them' },
     config: {
-      mayImport: ['config-keys', 'config-schemas', 'ilive'],
+      mayImport: ['config-keys', 'config-names', 'config-schemas', 'ilive'],
       reason: 'the configuration is pure; only main and service see the whole',
     },
     'config-keys': {
@@ -137,6 +138,7 @@ const house: House = {
       mayImport: ['config-schemas'],
       reason: 'the keys of the API; config-keys takes them in',
     },
+    'config-names': { mayImport: [], reason: 'it compares names, and knows no key' },
     'config-schemas': { mayImport: ['ilive'], reason: 'it reads texts, and knows no key' },
     ...Object.fromEntries(
       [...ground, 'steady-clock'].map((name) => [name, { mayImport: [], reason: groundReason }]),

@@ -2,8 +2,8 @@
 // an error that says what to write instead. It never repeats a value, since somebody may have put a secret where none
 // belongs: on a command line, every list of processes shows it.
 import { parseArgs } from 'node:util';
+import { nearest } from '../nearest.ts';
 import { type Command, type Given, wrongUsage } from './command.ts';
-import { nearest } from './nearest.ts';
 
 export type Reading =
   | { readonly kind: 'help'; readonly topic: string | undefined }

@@ -26,6 +26,7 @@ const lockTimeoutMs = 2_000;
 const lockPauseMs = 1_000;
 const lockDeadlineMs = 5 * 60_000;
 const waitedForALock = ['55P03', '40P01'];
+const insufficientPrivilege = '42501';
 // Where the process that migrates is gone, its session must end and with it the lock: within this, as the machine can tell.
 const goneSettings = [
   'set tcp_keepalives_idle = 10',
@@ -34,7 +35,7 @@ const goneSettings = [
   `set client_connection_check_interval = '1s'`, // not on every system
 ];
 
-/** Migrates the database at `url`; returns once this version can run on it. Throws `schema_mismatch` when it cannot. */
+/** Migrates the database at `url`; returns once this version can run on it. Throws `schema_mismatch` when it cannot, `config_invalid` when the role may not. */
 export async function migrate(url: string, options: MigrateOptions = {}): Promise<void> {
   const migrations = await readMigrations(options.folder ?? ownFolder);
   const client = new Client({
@@ -55,10 +56,20 @@ export async function migrate(url: string, options: MigrateOptions = {}): Promis
       options.log?.info({ migration: migration.tag }, 'the database was migrated');
     }
   } catch (error) {
-    throw asDatabaseTrouble(error);
+    throw asMissingRight(error) ?? asDatabaseTrouble(error);
   } finally {
     await client.end().catch(() => {}); // ends the session, and with it the lock
   }
+}
+
+function asMissingRight(error: unknown): ServiceError | undefined {
+  const { code, message } = error as { code?: unknown; message?: unknown };
+  if (code !== insufficientPrivilege) return undefined;
+  return new ServiceError(
+    'config_invalid',
+    `The role of DATABASE_URL may not make or change the service's tables: ${message}. It has to own the database, or to have CREATE on it.`,
+    { cause: error },
+  );
 }
 
 // Asked again and again instead of waited for: a statement that waits has a snapshot, and an index that is built beside

@@ -1,10 +1,11 @@
 // How the process begins and ends, as who runs it sees it: a stop that was asked for is no failure, also while the database is
 // away, and what keeps it from starting is one sentence on the standard error.
 import { spawn } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import pg from 'pg';
 import { afterEach, beforeEach, expect, inject, test } from 'vitest';
 import { createTestDatabase } from '../support/database.ts';
 import { ownEnvironment, startServiceProcess } from '../support/service-process.ts';
@@ -94,6 +95,50 @@ test.each(['1', '2'])('a port that is taken is one sentence; %s processes', asyn
     new Set([
       `The address 127.0.0.1:${port} is taken by another program: stop that one, or set PORT or HOST to another.`,
     ]),
+  );
+});
+
+test('an .env that cannot be read, or misspells a key, is told in a sentence and ends it with 78', async () => {
+  await mkdir(path.join(folder, '.env'));
+  const unread = runProcess({});
+  expect(await unread.ended).toBe(78);
+  expect(unread.wrote.err).toBe('.env is there and cannot be read (EISDIR).\n');
+
+  await rm(path.join(folder, '.env'), { recursive: true });
+  const lines = [
+    '\uFEFFREDIS_URL=',
+    'DATABSE_URL=postgres://canary',
+    'ENCRYPTION_KEY=x',
+    'CONFRIM=always',
+    'POSTGRES_PASSWORD=x',
+    'NODE_ENV=production',
+  ];
+  await writeFile(path.join(folder, '.env'), lines.join('\n'));
+  const refused = runProcess({ ILIVE_APIKEY: 'x', POTR: '1' });
+  expect(await refused.ended).toBe(78);
+  expect(refused.wrote.err.trim().split('\n').slice(1).toSorted()).toEqual([
+    '  - CONFRIM: there is no such key; did you mean CONFIRM?',
+    '  - DATABSE_URL: there is no such key; did you mean DATABASE_URL?',
+    '  - ENCRYPTION_KEY: there is no such key; did you mean ENCRYPTION_KEYS?',
+    '  - ILIVE_APIKEY: there is no such key; did you mean ILIVE_API_KEY?',
+  ]);
+});
+
+test('a role that may not make tables is told so in a sentence, and ends it with 78', async () => {
+  const { url } = await databaseBehindWire();
+  const admin = new pg.Client({ connectionString: url });
+  await admin.connect();
+  undo.push(() => admin.end());
+  // As a database that nothing was made in yet.
+  await admin.query('drop schema drizzle cascade');
+  await admin.query(`create role reader login password 'reader'`);
+  undo.push(() => admin.query('drop role reader'));
+  const own = new URL(url);
+  own.username = own.password = 'reader';
+  const refused = runProcess({ DATABASE_URL: own.href });
+  expect(await refused.ended).toBe(78);
+  expect(refused.wrote.err).toMatch(
+    /^The role of DATABASE_URL may not make .*: permission denied .* CREATE on it\.\n$/,
   );
 });
 
