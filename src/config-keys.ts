@@ -83,7 +83,7 @@ export const keys = {
   ILIVE_SECRET_ENCODING: key(
     z.enum(secretEncodings, `must be one of ${secretEncodings.join(', ')}`),
     'utf8',
-    'How a secret becomes the HMAC key; change it when signatures do not match although the secret is right (ASSUMPTION 02). In hex or base64 a secret has to hold 16 bytes.',
+    'How a secret becomes the HMAC key; change it when signatures do not match although the secret is right (ASSUMPTION 02). In hex or base64 a secret has to hold 8 bytes.',
   ),
   ILIVE_SIGNATURE_TEMPLATE: key(
     template,

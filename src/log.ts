@@ -60,16 +60,23 @@ const maxCauses = 8;
  */
 export function describeError(thrown: unknown, depth = 0): DescribedError | string {
   if (!isErrorLike(thrown)) return typeof thrown === 'object' ? 'something that is no error' : String(thrown);
-  const { message, stack, code, cause } = thrown;
+  const { stack, code, cause } = thrown;
   return {
     type: thrown.constructor?.name ?? thrown.name ?? 'Error',
-    message,
+    message: messageOf(thrown),
     ...(typeof stack === 'string' ? { stack } : {}),
     ...(typeof code === 'string' || typeof code === 'number' ? { code } : {}),
     ...(cause === undefined || cause === null || depth >= maxCauses
       ? {}
       : { cause: describeError(cause, depth + 1) }),
   };
+}
+
+/** Its message; of several in one, such as of each address of a name that nobody answers at, theirs. */
+export function messageOf(error: Error): string {
+  if (!(error instanceof AggregateError) || error.message !== '') return error.message;
+  const texts = error.errors.map((each: unknown) => (each instanceof Error ? each.message : String(each)));
+  return texts.slice(0, maxCauses).join('; ');
 }
 
 /** The same for the standard error: the stack, and those of its causes. */

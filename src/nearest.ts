@@ -2,7 +2,7 @@
 
 /** That of `known` of which `word` can only be a slip of the hand; undefined where it may be a word of somebody else's. */
 export function misspelt(word: string, known: readonly string[]): string | undefined {
-  return known.find((candidate) => distance(word, candidate) <= (candidate.length > 5 ? 2 : 1));
+  return known.find((candidate) => candidate.length > 5 && distance(word, candidate) <= 2);
 }
 
 /** The nearest of `known`; undefined where none is near enough to be worth naming. */

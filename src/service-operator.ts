@@ -35,6 +35,7 @@ import { readVersion } from './version.ts';
 const keysRefreshMs = 1_000;
 const secretsRefreshMs = 1_000;
 const pausesRefreshMs = 1_000;
+const auditKeysIntervalMs = 60 * 60 * 1000;
 const diagnosisIntervalMs = 2_000;
 
 /** The keys that work, read anew every second; resolves with the first reading. */
@@ -93,7 +94,11 @@ export async function createApi(running: Running, parts: ApiParts): Promise<ApiD
   const refusals = createRefusalDependencies(running, parts);
   const diagnosis = schedule('diagnosis', diagnosisIntervalMs, createDiagnoser(refusals), log);
   undo.push({ name: 'diagnosis', run: () => diagnosis.stop() });
-  await keyAudit(operatorDb, encryptionKeys, now());
+  const carryKeys = () => keyAudit(operatorDb, encryptionKeys, now());
+  await carryKeys();
+  // A process of before the keys changed may have appended entries since.
+  const carrying = schedule('audit keys', auditKeysIntervalMs, carryKeys, log);
+  undo.push({ name: 'audit keys', run: () => carrying.stop() });
   const keyRing = await startKeyRing(running, operatorDb);
   const secrets = createSecretDependencies(running, parts);
   const look = createLook(running, parts);
@@ -173,7 +178,7 @@ function reachable(address: string): string {
 
 type Look = Pick<
   StatusDependencies & DoctorDependencies,
-  'db' | 'encryptionKeyIds' | 'listSecrets' | 'lookAtQueue' | 'lookAtReplicas' | 'lookAtVendor' | 'now'
+  'db' | 'encryptionKeys' | 'listSecrets' | 'lookAtQueue' | 'lookAtReplicas' | 'lookAtVendor' | 'now'
 >;
 
 // By the machine's own clock: whether that is right is part of what is looked at.
@@ -184,7 +189,7 @@ function createLook(
   const { apiUrl } = config.vendor;
   return {
     db: operatorDb,
-    encryptionKeyIds: config.ledger.encryptionKeys.map(({ id }) => id),
+    encryptionKeys: config.ledger.encryptionKeys,
     listSecrets: ring.list,
     lookAtQueue: announcer.inspect,
     lookAtReplicas: reads.lookAtReplicas,

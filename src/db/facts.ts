@@ -9,7 +9,7 @@ import type { ComplianceAlerted, FaceMatched } from '../events/event.ts';
 import { instantOf } from '../events/instant.ts';
 import type { Queries, Transaction } from './connect.ts';
 import { and, eq, getTableColumns, getTableName, or, sql } from './drizzle.ts';
-import { complianceAlerts, deliveries, faceMatches } from './schema.ts';
+import { complianceAlerts, faceMatches } from './schema.ts';
 
 export interface FactKey {
   readonly id: string;
@@ -39,10 +39,8 @@ export async function loadRecordedFacts(
         account: table.account,
         occurredAt: table.occurredAt,
         deliveryId: table.deliveryId,
-        fingerprint: sql<string>`coalesce(encode(${deliveries.bodySha256}, 'hex'), ${table.deliveryId}::text)`,
       })
       .from(table)
-      .leftJoin(deliveries, eq(deliveries.id, table.deliveryId))
       .where(or(...keys.map((key) => and(eq(idColumn, key.id), eq(table.account, key.account))))),
   );
   return keys.map((key) => rows.find((row) => row.id === key.id && row.account === key.account));
@@ -100,7 +98,7 @@ export async function recordComplianceAlerts<T extends Told<ComplianceAlerted>>(
       )
       .onConflictDoUpdate({
         target: [complianceAlerts.alertId, complianceAlerts.account],
-        set: excluded(complianceAlerts),
+        set: { ...excluded(complianceAlerts), ...keptByTheSameBytes() },
         setWhere: isNewer(complianceAlerts.occurredAt, complianceAlerts.deliveryId),
       })
       .returning({ id: complianceAlerts.alertId, account: complianceAlerts.account }),
@@ -159,8 +157,8 @@ function inOrder<Event>(
   return [...facts].sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
 }
 
-// Columns that Postgres makes itself cannot be set. What somebody here did about an alert is set to nothing: the newer
-// statement is open again.
+// Columns that Postgres makes itself cannot be set. What somebody here did about an alert is set to nothing, unless its bytes
+// are the same: the newer statement is open again.
 function excluded(table: PgTable): Record<string, SQL> {
   const columns = Object.entries(getTableColumns(table)).filter(
     ([, column]) => column.generated === undefined,
@@ -168,6 +166,23 @@ function excluded(table: PgTable): Record<string, SQL> {
   return Object.fromEntries(
     columns.map(([key, column]) => [key, sql`excluded.${sql.identifier(column.name)}`]),
   );
+}
+
+// Bytes that are told anew at another time name none: it is the statement that it was, and what was done about it stays.
+function keptByTheSameBytes(): Record<string, SQL> {
+  const { deliveryId, ...alert } = getTableColumns(complianceAlerts);
+  const names = [
+    'acknowledgedAt',
+    'acknowledgedBy',
+    'acknowledgedNote',
+    'resolvedAt',
+    'resolvedBy',
+    'resolvedNote',
+  ] as const;
+  const isTheSame = sql`exists (
+    select from deliveries was join deliveries told on told.body_sha256 = was.body_sha256
+    where was.id = ${deliveryId} and told.id = excluded.delivery_id)`;
+  return Object.fromEntries(names.map((name) => [name, sql`case when ${isTheSame} then ${alert[name]} end`]));
 }
 
 function isNewer(occurredAt: PgColumn, deliveryId: PgColumn): SQL {

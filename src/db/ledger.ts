@@ -95,14 +95,17 @@ export interface TakeDueOptions {
   readonly limit: number;
 }
 
-const isDue = `next_pull_at <= $1 and (pull_lease_until is null or pull_lease_until < $1
+// Of each way to be urgent so many are looked at, and of those the ones asked least often are taken: else a few that always fail
+// would be the most urgent again and again. Enough for what others hold at this moment, too.
+const lookedAt = 32;
+const isDue = `s.next_pull_at <= $1 and (s.pull_lease_until is null or s.pull_lease_until < $1
           -- No lease is so long: it was set by a clock that was ahead.
-          or pull_lease_until > $2::timestamptz + interval '1 minute')`;
+          or s.pull_lease_until > $2::timestamptz + interval '1 minute')`;
 
 /**
  * Takes sessions that are due, for `leaseMs`. The last chances first, then those that somebody waits for, then those asked
  * least often: when the budget is too small for all, each is asked once before any is asked twice. Each of these goes by an
- * index of its own and stops at the limit: when all sessions are due at once, after an outage, taking one sorts none.
+ * index of its own: when all sessions are due at once, after an outage, taking one looks at few of them.
  */
 export function takeDueSessions(db: Queries, options: TakeDueOptions): Promise<DueSession[]> {
   const { now, leaseMs, lastChanceMs, limit } = options;
@@ -110,19 +113,26 @@ export function takeDueSessions(db: Queries, options: TakeDueOptions): Promise<D
     name: 'take-due-sessions',
     text: `
       with last_chances as (
-        select session_id, account from sessions where ${isDue} and expires_at <= $3
-        order by expires_at limit $4 for update skip locked
+        select session_id, account from sessions s where ${isDue} and expires_at <= $3
+        order by expires_at limit ${lookedAt}
       ), waited_for as (
-        select session_id, account from sessions where ${isDue} and waited_until > $1
-        order by waited_until limit $4 for update skip locked
+        select session_id, account from sessions s where ${isDue} and waited_until > $1
+        order by waited_until limit ${lookedAt}
       ), others as (
-        select session_id, account from sessions where ${isDue}
-        order by pull_attempts, next_pull_at limit $4 for update skip locked
-      ), due as (
-        select session_id, account from (
+        select session_id, account from sessions s where ${isDue}
+        order by pull_attempts, next_pull_at limit greatest($4, ${lookedAt})
+      ), ranked as (
+        select session_id, account, min(turn) as turn from (
           select 1 as turn, * from last_chances union all select 2, * from waited_for union all
           select 3, * from others
-        ) found group by session_id, account order by min(turn) limit $4
+        ) found group by session_id, account
+      ), due as (
+        select s.session_id, s.account from ranked r
+        join sessions s on s.session_id = r.session_id and s.account = r.account
+        where ${isDue}
+        order by r.turn, s.pull_attempts, s.next_pull_at
+        limit $4
+        for update of s skip locked
       )
       update sessions s set pull_lease_until = $2, pulled_at = $1, pull_attempts = least(s.pull_attempts + 1, 30000)
       from due where s.session_id = due.session_id and s.account = due.account

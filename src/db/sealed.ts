@@ -24,7 +24,9 @@ export async function countSealed(db: Queries, unopened: string): Promise<Sealed
       from refusals where delivery_id is null and is_sealed group by 2, 3
       union all
       select 'tokens', substring(token for get_byte(token, 0) + 1), false, count(*)
-      from (select token from sessions where state = 'expected' and token is not null limit ${countedMax}) t
+      from (
+        select token from sessions where (state = 'expected' or next_pull_at is not null) and token is not null limit ${countedMax}
+      ) t
       group by 2`,
     values: [unopened],
   });

@@ -4,6 +4,7 @@
 
 import { DatabaseError } from 'pg';
 import { ServiceError } from '../errors.ts';
+import { messageOf } from '../log.ts';
 import { DrizzleQueryError } from './drizzle.ts';
 
 const lockNotAvailable = '55P03'; // within lock_timeout
@@ -41,7 +42,7 @@ export function unlessRefused(error: unknown): unknown {
 }
 
 function asUnavailable(error: unknown): ServiceError {
-  const said = error instanceof Error ? error.message : String(error);
+  const said = error instanceof Error ? messageOf(error) : String(error);
   return new ServiceError('unavailable', `Postgres is not available: ${said}`, {
     cause: error,
     retryAfterMs,

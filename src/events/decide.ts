@@ -1,6 +1,6 @@
 // What we do with an event, given what we know already. Pure: no clock, no network, no database (guarantee 6).
 // It only says; `workers/process-deliveries` does. A face match or an alert that is told again with a later time
-// replaces what we had; told again with the same or an older time it is a repeat, and so it is with the same bytes.
+// replaces what we had; told again with the same or an older time it is a repeat.
 import type { ComplianceAlerted, DeliveryId, Event, FaceMatched, SessionCompleted } from './event.ts';
 import type { Instant } from './instant.ts';
 import { conclude, isRepetition, type Observation, type Standing } from './session.ts';
@@ -11,7 +11,6 @@ export const decisions = ['settle', 'confirm', 'repeat', 'dispute', 'record', 'i
 export interface Recorded {
   readonly occurredAt: Instant;
   readonly deliveryId: DeliveryId;
-  readonly fingerprint: string;
 }
 
 /** What is known of the thing that the event is about. */
@@ -69,11 +68,7 @@ function nameOf(
 
 // The later statement stands. Of two with one time the first received stands: ids are made in the order of receipt, so
 // that the outcome does not hang on the order of processing.
-// The same bytes at another time name no time: they are the statement that they were, and open nothing again.
 function supersedes(event: FaceMatched | ComplianceAlerted, recorded: Recorded | undefined): boolean {
-  if (recorded === undefined) return true;
-  if (event.occurredAt !== recorded.occurredAt) {
-    return event.occurredAt > recorded.occurredAt && event.fingerprint !== recorded.fingerprint;
-  }
-  return event.deliveryId < recorded.deliveryId;
+  if (recorded === undefined || event.occurredAt > recorded.occurredAt) return true;
+  return event.occurredAt === recorded.occurredAt && event.deliveryId < recorded.deliveryId;
 }

@@ -107,7 +107,7 @@ export function signingKey(secret: string, encoding: SecretEncoding): KeyObject 
 }
 
 /** The least that a secret in hex or base64 has to hold: of an empty key anybody can sign, and a few bytes can be tried. */
-export const signingKeyMinBytes = 16;
+export const signingKeyMinBytes = 8;
 
 /** What keeps a secret from being an HMAC key in that encoding, as the end of a sentence; undefined where nothing does. */
 export function secretFlaw(secret: string, encoding: SecretEncoding): string | undefined {

@@ -135,8 +135,9 @@ async function ask(
     throw new ServiceError('conflict', 'iLive cannot be asked: ILIVE_API_KEY is not set.');
   }
   const sealed = session?.token ?? null;
-  if (sealed === null && (session?.dialect ?? dialect) === 'managed') return { reason: 'no_answer' };
-  const access = openSessionAccess({ ...key, token: sealed }, cipher);
+  const spoken = session?.dialect ?? dialect;
+  if (sealed === null && spoken === 'managed') return { reason: 'no_answer' };
+  const access = openSessionAccess({ ...key, token: sealed }, spoken, cipher);
   if (access === undefined) return { reason: unopened };
   try {
     const { verdict, confidence, referenceId, body } = await client.fetchResult(

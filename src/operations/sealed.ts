@@ -1,9 +1,10 @@
 // What hangs on which encryption key, and which of these keys are missing: then what they sealed is not lost, but nothing
 // can be done with it until they are put back. From what was looked at, without looking.
 
-import { sealKeyId } from '../cipher.ts';
+import { type EncryptionKey, sealKeyId } from '../cipher.ts';
 import type { Queries } from '../db/connect.ts';
 import { countSealed, type SealedCount } from '../db/sealed.ts';
+import { findKeysToCarry } from './audit-keys.ts';
 import { counted } from './counted.ts';
 import { type Finding, finding } from './finding.ts';
 import { unopened } from './open-refusal.ts';
@@ -15,21 +16,29 @@ export interface SealSight {
   readonly keyIds: readonly string[];
   readonly secrets: readonly ListedSecret[];
   readonly counts: readonly SealedCount[];
+  /** Keys that entries of the audit hang on and that the first does not carry yet. */
+  readonly auditKeys: readonly string[];
 }
 
 export interface SealDependencies {
   readonly db: Queries;
-  readonly encryptionKeyIds: readonly string[];
+  /** The first seals. */
+  readonly encryptionKeys: readonly EncryptionKey[];
   readonly listSecrets: () => Promise<ListedSecret[]>;
 }
 
-export async function lookAtSeals({
-  db,
-  encryptionKeyIds,
-  listSecrets,
-}: SealDependencies): Promise<SealSight> {
-  const [secrets, counts] = await Promise.all([listSecrets(), countSealed(db, unopened)]);
-  return { keyIds: encryptionKeyIds, secrets, counts };
+export async function lookAtSeals({ db, encryptionKeys, listSecrets }: SealDependencies): Promise<SealSight> {
+  const [secrets, counts, toCarry] = await Promise.all([
+    listSecrets(),
+    countSealed(db, unopened),
+    findKeysToCarry(db, encryptionKeys),
+  ]);
+  return {
+    keyIds: encryptionKeys.map(({ id }) => id),
+    secrets,
+    counts,
+    auditKeys: toCarry.map(({ id }) => id),
+  };
 }
 
 /** What is missing to judge the refused requests that are kept. */
@@ -129,6 +138,7 @@ function hangingOn(sight: SealSight, key: string, as: 'missing' | 'there') {
     ...(names.length === 0 ? [] : [`${counted(names.length, 'signing secret')} (${names.join(', ')})`]),
     ...(refusals === 0 ? [] : [counted(refusals, 'refused request')]),
     ...(tokens === 0 ? [] : [`${counted(tokens, 'token')} of open sessions`]),
+    ...(as === 'there' && sight.auditKeys.includes(key) ? ['entries of the audit, for an hour at most'] : []),
   ];
   return { names, things };
 }

@@ -40,6 +40,8 @@ export interface Outage {
 }
 
 // What is taken for one commit. Little enough that a group waits for the last of it no longer than for another group.
+/** A store that was full takes deliveries again once no more than this share of it is in use. */
+const roomShare = 0.9;
 const drainBatchCount = 500;
 const probe = { baseMs: 50, maxMs: 500 };
 const logIntervalMs = 10_000;
@@ -94,12 +96,14 @@ export function createOutage(options: OutageOptions): Outage {
       // Only once it is kept is there something to drain, and something to find out with whether the database is back.
       return keep(state, payloads).finally(() => begin(state));
     },
-    look: () => ({
-      ...state.store.figures(),
-      state: state.trouble ?? (state.since === null ? 'ready' : 'taking'),
-      maxBytes: state.maxBytes,
-      since: state.since,
-    }),
+    look: () => {
+      const figures = state.store.figures();
+      // A receiver that is full is sent nothing, so that no append would find out that there is room again.
+      const isFull = state.trouble === 'full' && figures.heldBytes >= state.maxBytes * roomShare;
+      const trouble = state.trouble === 'full' && !isFull ? undefined : state.trouble;
+      const shown = trouble ?? (state.since === null ? 'ready' : 'taking');
+      return { ...figures, state: shown, maxBytes: state.maxBytes, since: state.since };
+    },
     stop: async () => {
       state.stopping.abort();
       await Promise.all([state.draining, state.probing]);
@@ -193,7 +197,6 @@ async function drainLast(state: State): Promise<number> {
     const count = await drainStore(state.store, state, state.batchCount);
     // A commit that was under way when the outage began may have failed meanwhile, and its group been kept behind this.
     if (state.store.figures().heldCount > 0) return count;
-    if (state.trouble === 'full') state.trouble = undefined; // what is empty is not full
     state.since = null;
     state.draining = undefined; // together with it: an outage that begins now needs a drain of its own
     return count;

@@ -51,7 +51,9 @@ export type PullOutcome = (typeof pullOutcomes)[number];
 
 // A pull that found a verdict is asked again only if its delivery has not been processed by then.
 const recheckMs = 60_000;
+// From 15 s on, and rarer the longer a session is over: what fails for hours leaves room for what does not.
 const unaskedRetryMs = 15_000;
+const unaskedRetryMaxMs = 5 * 60_000;
 // Past a session's end; iLive has forgotten its token long before.
 const giveUpAfterMs = 24 * 60 * 60 * 1000;
 // Pulls that wait for an expired session's turn still come first; what nobody can ask about is ended after this time.
@@ -122,7 +124,7 @@ async function ask(deps: PullDependencies, session: DueSession, signal: AbortSig
   const { client, cipher } = deps;
   const dialect = session.dialect ?? deps.dialect;
   if (session.token === null && dialect === 'managed') return end(deps, session, 'unrecoverable', 'no_token');
-  const access = openSessionAccess(session, cipher);
+  const access = openSessionAccess(session, dialect, cipher);
   if (access === undefined) return waitUnasked(deps, session, 'token_unopened');
   try {
     const result = await client.fetchResult(access, { signal });
@@ -152,7 +154,9 @@ async function waitUnasked(
   const now = deps.now();
   const endedAtMs = session.expiresAt === null ? now.getTime() : new Date(session.expiresAt).getTime();
   if (now.getTime() - endedAtMs > giveUpAfterMs) return end(deps, session, 'unrecoverable', 'not_answered');
-  const nextPullAt = new Date(now.getTime() + unaskedRetryMs);
+  const overMs = now.getTime() - endedAtMs;
+  const retryMs = Math.min(Math.max(overMs / 10, unaskedRetryMs), unaskedRetryMaxMs);
+  const nextPullAt = new Date(now.getTime() + retryMs);
   await releaseSession(deps.db, session, { nextPullAt, isCounted: false, now });
   return outcome;
 }

@@ -70,8 +70,8 @@ test.each([
     'ILIVE_SECRET_ENCODING',
   ],
   [
-    'a secret that decodes to 15 bytes',
-    { ILIVE_WEBHOOK_SECRETS: 'a5'.repeat(15), ILIVE_SECRET_ENCODING: 'hex' },
+    'a secret that decodes to 7 bytes',
+    { ILIVE_WEBHOOK_SECRETS: 'a5'.repeat(7), ILIVE_SECRET_ENCODING: 'hex' },
     'ILIVE_SECRET_ENCODING',
   ],
   ['a list of nothing but commas', { ...least, ENCRYPTION_KEYS: ', ,' }, 'ENCRYPTION_KEYS'],

@@ -13,9 +13,13 @@ const away = new ServiceError('unavailable', 'away');
 let outage: Outage | undefined;
 afterEach(() => outage?.stop());
 
-async function setUp(database: { record: (payload: string) => Promise<void> | void }) {
+async function setUp(database: {
+  commit?: () => Promise<void>;
+  record: (payload: string) => Promise<void> | void;
+}) {
   const recorded: string[] = [];
   const record = async (payloads: readonly Buffer[]) => {
+    await database.commit?.();
     for (const payload of payloads) await database.record(String(payload));
     recorded.push(...payloads.map(String));
   };
@@ -35,9 +39,9 @@ const ended = (line: Outage) => until(() => line.look().since === null);
 test('guarantee 2: it ends although new groups come without a pause, and what comes then goes to the database', async () => {
   let isAway = true;
   const { outage: line, recorded } = await setUp({
-    record: async () => {
+    commit: () => wait(20), // slower than the store, so that it is never found empty
+    record: () => {
       if (isAway) throw away;
-      await wait(1); // slower than the store, so that it is never found empty
     },
   });
   await line.keepFailed(bytes('0'), away);
@@ -117,6 +121,37 @@ test('a store that was full is not any more once it is empty, however it was dra
   expect(await outage.keepFailed(bytes(...told), away)).toBeLessThan(told.length);
   await ended(outage);
   expect(outage.look()).toMatchObject({ state: 'ready', heldCount: 0 });
+});
+
+test('a store that was full counts again as soon as there is room in it, and not only once it is drained', async () => {
+  const maxBytes = 24 * 2 ** 20;
+  const store = await open({ maxBytes });
+  const { promise: goesOn, resolve: goOn } = Promise.withResolvers<void>();
+  let isAway = true;
+  let count = 0;
+  const line = createOutage({
+    store,
+    maxBytes,
+    record: async (payloads) => {
+      if (isAway) throw away;
+      count += payloads.length;
+      if (count > 16) await goesOn;
+    },
+    onKept: () => {},
+    onDrained: () => {},
+    log: createLog('silent'),
+  });
+  outage = line;
+  const megabyte = [Buffer.alloc(2 ** 20)];
+  await line.keepFailed(megabyte, away);
+  while ((await line.keepInOutage(() => megabyte)) === 1);
+  expect(line.look().state).toBe('full');
+  isAway = false;
+  await until(() => line.look().state === 'taking');
+  expect(line.look().heldCount).toBeGreaterThan(5);
+  goOn();
+  await ended(line);
+  expect(line.look().state).toBe('ready');
 });
 
 test('a store that could not be written is found to be whole again by itself, with nothing to keep, and nothing is left of the look', async () => {

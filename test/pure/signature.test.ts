@@ -181,10 +181,10 @@ test.each([
 
 test.each([
   ['utf8', 'x', undefined],
-  ['hex', 'a5'.repeat(15), 'is fewer than 16 bytes, read as hex'],
+  ['hex', 'a5'.repeat(7), 'is fewer than 8 bytes, read as hex'],
   ['hex', 'a5'.repeat(16), undefined],
-  ['base64', 'A', 'is fewer than 16 bytes, read as base64'],
-  ['base64', '--', 'is fewer than 16 bytes, read as base64'],
+  ['base64', 'A', 'is fewer than 8 bytes, read as base64'],
+  ['base64', '--', 'is fewer than 8 bytes, read as base64'],
   ['base64', Buffer.alloc(16).toString('base64'), undefined],
   ['base64', 'no base64!', 'is not base64'],
 ] as const)('as %s, what keeps "%s" from being a key is: %s', (encoding, secret, flaw) => {

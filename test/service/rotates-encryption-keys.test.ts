@@ -71,7 +71,13 @@ test('after one start with both keys the old one can be taken away, also when se
   expect(await doctorOn(one, 'encryption')).toMatchObject([
     { level: 'ok', message: '"k2" seals; nothing in the database needs "k1" any more' },
   ]);
-  // The old process goes on meanwhile, and undoes nothing.
+  // The old process goes on meanwhile: what it adds to the audit needs its key until it is carried on, and it undoes nothing.
+  for (const what of ['pause', 'resume']) await before.ops('POST', `/${what}`, { what: 'pulling', why });
+  expect((await doctorOn(one, 'encryption'))[0].message).toContain(
+    '"k1" is still needed for entries of the audit',
+  );
+  await start(both, { databaseUrl });
+  expect((await doctorOn(one, 'encryption'))[0].message).toContain('nothing in the database needs "k1"');
   expect((await before.deliver(verdictPayload(), toAcme)).status).toBe(202);
   const after = await start(k2, { databaseUrl });
   expect((await after.deliver(verdictPayload(), toAcme)).status).toBe(202);

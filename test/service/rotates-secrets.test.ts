@@ -173,7 +173,7 @@ test('what cannot be begun or finished says why', async () => {
     env: { ILIVE_SECRET_ENCODING: 'base64', ILIVE_WEBHOOK_SECRETS: randomBytes(24).toString('base64') },
   });
   for (const [short, flaw] of [
-    ['A'.repeat(8), 'is fewer than 16 bytes, read as base64'],
+    ['A'.repeat(8), 'is fewer than 8 bytes, read as base64'],
     ['not.base64', 'is not base64'],
   ]) {
     expect(
