@@ -55,9 +55,9 @@ export const operationKeys = {
     'A replay of more deliveries than this asks for a confirmation.',
   ),
   REPLAY_DRY_RUN_MAX: key(
-    wholeNumber(1, 10_000),
+    wholeNumber(1, 3_000), // each may be two locks, and Postgres' table of them has room for 64 a connection
     '2000',
-    'Deliveries that a dry run tries; it holds their sessions while it lasts, and says when there were more.',
+    'Deliveries that a dry run tries; it holds their sessions, face matches and alerts while it lasts, and says when there were more.',
   ),
   SECRET_QUIET_SECONDS: key(
     wholeNumber(1, 2_592_000),

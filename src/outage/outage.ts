@@ -40,8 +40,6 @@ export interface Outage {
 }
 
 // What is taken for one commit. Little enough that a group waits for the last of it no longer than for another group.
-/** A store that was full takes deliveries again once no more than this share of it is in use. */
-const roomShare = 0.9;
 const drainBatchCount = 500;
 const probe = { baseMs: 50, maxMs: 500 };
 const logIntervalMs = 10_000;
@@ -54,6 +52,8 @@ interface State extends OutageOptions {
   gate: Promise<void> | undefined;
   draining: Promise<void> | undefined;
   trouble: 'full' | 'failing' | undefined;
+  /** What was held when something did not fit: with less in it there is room again. */
+  fullAtBytes: number;
   probing: Promise<void> | undefined;
   /** Halved by each commit that fails, or a database that is only slow would be asked for too much for ever. */
   batchCount: number;
@@ -69,6 +69,7 @@ export function createOutage(options: OutageOptions): Outage {
     gate: undefined,
     draining: undefined,
     trouble: undefined,
+    fullAtBytes: 0,
     probing: undefined,
     batchCount: drainBatchCount,
     lastLoggedAt: Number.NEGATIVE_INFINITY,
@@ -99,8 +100,8 @@ export function createOutage(options: OutageOptions): Outage {
     look: () => {
       const figures = state.store.figures();
       // A receiver that is full is sent nothing, so that no append would find out that there is room again.
-      const isFull = state.trouble === 'full' && figures.heldBytes >= state.maxBytes * roomShare;
-      const trouble = state.trouble === 'full' && !isFull ? undefined : state.trouble;
+      const hasRoom = state.trouble === 'full' && figures.heldBytes < state.fullAtBytes;
+      const trouble = hasRoom ? undefined : state.trouble;
       const shown = trouble ?? (state.since === null ? 'ready' : 'taking');
       return { ...figures, state: shown, maxBytes: state.maxBytes, since: state.since };
     },
@@ -115,6 +116,7 @@ async function keep(state: State, payloads: readonly Buffer[]): Promise<number> 
   state.since ??= new Date();
   try {
     const kept = await state.store.append(payloads);
+    if (kept < payloads.length) state.fullAtBytes = state.store.figures().heldBytes;
     setTrouble(state, kept < payloads.length ? 'full' : undefined);
     state.onKept(kept);
     return kept;
