@@ -96,7 +96,7 @@ test('the next session to ask about is the most urgent of 5,000 that are due, an
   expect((await take(50)).ids).toEqual([]);
 });
 
-test('a batch of large bodies is taken in pieces of 16 MiB, and all of it', async () => {
+test('guarantee 10: a batch of large bodies is taken in pieces of 16 MiB, and all of it', async () => {
   const { db } = database;
   const padding = () => randomBytes(500_000).toString('hex');
   const payloads = Array.from({ length: 36 }, () => ({ ...verdictPayload(), padding: padding() }));
