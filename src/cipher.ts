@@ -57,6 +57,10 @@ export function createCipher(keys: readonly EncryptionKey[]): Cipher | undefined
 
 /** The id of the key that sealed this, which stands in clear before it; its first bytes are enough. */
 export function sealKeyId(sealed: Buffer): string {
-  const id = sealed.subarray(1, 1 + (sealed[0] ?? 0)).toString();
+  return shownKeyId(sealed.subarray(1, 1 + (sealed[0] ?? 0)).toString());
+}
+
+/** A key's id from the database, where whoever can write there may have put anything. */
+export function shownKeyId(id: string): string {
   return /^[\w-]{1,32}$/.test(id) ? id : 'unreadable';
 }

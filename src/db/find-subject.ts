@@ -121,12 +121,7 @@ function disputesOf(
 }
 
 function unhandled(
-  {
-    kind: _kind,
-    source: _source,
-    fingerprint: _fingerprint,
-    ...alert
-  }: ComplianceAlerted & { readonly knownAt: Instant },
+  { kind: _kind, source: _source, ...alert }: ComplianceAlerted & { readonly knownAt: Instant },
   account: string,
 ): ComplianceAlertRow {
   return {

@@ -44,8 +44,8 @@ export function decide(known: Known, event: Event): Decision {
 
 function decideVerdict(known: readonly Observation[], event: SessionCompleted): Decision {
   const { deliveryId, source, verdict, confidence, referenceId, occurredAt, fingerprint } = event;
-  const told = { occurredAt, fingerprint };
-  const observation: Observation = { deliveryId, source, verdict, confidence, referenceId, ...told };
+  const said = { verdict, confidence, referenceId, occurredAt, fingerprint };
+  const observation: Observation = { deliveryId, source, ...said };
   const others = known.filter((other) => other.deliveryId !== deliveryId);
   const before = conclude(others);
   const standing = conclude([...others, observation]);

@@ -13,7 +13,7 @@ export function disputeOf(
 ): ComplianceAlerted | undefined {
   const statement = findContradiction(observations);
   if (statement === undefined) return undefined;
-  const { deliveryId, source, verdict, referenceId, occurredAt, fingerprint } = statement;
+  const { deliveryId, source, verdict, referenceId, occurredAt } = statement;
   return {
     kind: 'compliance_alert',
     alertId: `dispute:${sessionId}`.slice(0, idLimitChars),
@@ -21,7 +21,6 @@ export function disputeOf(
     source,
     referenceId,
     occurredAt,
-    fingerprint,
     sessionId,
     severity: 'high',
     category: 'verdict_dispute',

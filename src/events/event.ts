@@ -21,15 +21,15 @@ interface Stated {
   readonly referenceId: string | null;
   /** When the vendor says that it happened; where it does not say, when it was told. */
   readonly occurredAt: Instant;
+}
+
+export interface SessionCompleted extends Stated {
+  readonly kind: 'session_completed';
   /**
    * The same for the same bytes, and for no others. Only what states no time of its own is told with the same bytes at two times,
    * and is one statement all the same.
    */
   readonly fingerprint: string;
-}
-
-export interface SessionCompleted extends Stated {
-  readonly kind: 'session_completed';
   readonly sessionId: SessionId;
   readonly verdict: Verdict;
   /** 0 to 1; null when the vendor gave none that can be read. The verdict is what counts. */

@@ -2,9 +2,8 @@
 // unready, since deliveries are accepted without one; nor does a database, as long as the outage store takes them: a proxy
 // that sent no more of them would lose what the store is there to keep. A database whose last commit failed is not up, whatever
 // it answers, and each look tries that commit again: else a proxy that sends nothing would never be told that it is back. Where
-// not one signing secret opens it is unready: what
-// goes on sending to a process that knows the key, such as an update in turns, then does so. One of several that does not open
-// takes nothing away from the others.
+// not one signing secret opens it is unready: what goes on sending to a process that knows the key, such as an update in turns,
+// then does so. One of several that does not open takes nothing away from the others.
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Request, Response } from 'express';
 import type { Database } from '../db/connect.ts';

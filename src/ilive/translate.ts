@@ -122,7 +122,15 @@ function translatePull(payload: object, text: string, delivery: StoredDelivery):
   }
   const { verdict, confidence, referenceId } = result;
   const told = originOf(delivery, referenceId, result.occurredAt ?? undefined);
-  const event: Event = { kind, ...told, sessionId: delivery.pulledSessionId, verdict, confidence };
+  const fingerprint = fingerprintOf(delivery);
+  const event: Event = {
+    kind,
+    ...told,
+    fingerprint,
+    sessionId: delivery.pulledSessionId,
+    verdict,
+    confidence,
+  };
   return { ok: true, event, vendorKind: null };
 }
 
@@ -144,6 +152,7 @@ const readers: Readonly<Record<Exclude<EventKind, 'unknown'>, Reader>> = {
     return {
       kind: 'session_completed',
       ...stated(delivery, read.data),
+      fingerprint: fingerprintOf(delivery),
       sessionId: session_id as SessionId,
       verdict,
       confidence: confidence ?? null,
@@ -191,17 +200,21 @@ function stated(
 }
 
 function originOf(delivery: StoredDelivery, referenceId: string | null, statedAt: Instant | undefined) {
-  const { id: deliveryId, source, receivedAt, signedAtSeconds, bodySha256 } = delivery;
+  const { id: deliveryId, source, receivedAt, signedAtSeconds } = delivery;
   const toldAt = signedAtSeconds === undefined ? receivedAt : new Date(signedAtSeconds * 1000);
   // By the millisecond, which is exact enough for minutes and cheaper than making an instant of each time of receipt.
   const isPossible = statedAt !== undefined && Date.parse(statedAt) <= toldAt.getTime() + aheadLimitMs;
   const occurredAt = isPossible ? statedAt : instantOf(toldAt);
-  return { deliveryId, source, referenceId, occurredAt, fingerprint: bodySha256.toString('hex') };
+  return { deliveryId, source, referenceId, occurredAt };
 }
 
 // The same bytes told twice are the same fact, even where the vendor gives it no id.
 function idFromBytes(delivery: StoredDelivery): string {
-  return `sha256:${delivery.bodySha256.toString('hex')}`;
+  return `sha256:${fingerprintOf(delivery)}`;
+}
+
+function fingerprintOf({ bodySha256 }: StoredDelivery): string {
+  return bodySha256.toString('hex');
 }
 
 // As any word that lists are filtered by: it is indexed, and Postgres refuses index entries past 2,700 bytes. The bytes have it whole.

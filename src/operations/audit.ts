@@ -2,7 +2,7 @@
 // out or moved shows. Where an encryption key is configured the hashes hang on it, and who can write to the database
 // alone cannot make them anew.
 import { createHash, createHmac } from 'node:crypto';
-import type { EncryptionKey } from '../cipher.ts';
+import { type EncryptionKey, shownKeyId } from '../cipher.ts';
 import {
   type AuditEntry,
   type AuditHead,
@@ -127,8 +127,10 @@ export async function verifyAudit(db: Queries, keys: readonly EncryptionKey[]): 
       noteMissing(flaws, before.seq + 1, entry.seq);
       const flaw = flawOf(entry, before, auditKeys, keyedFrom !== undefined);
       if (flaw !== undefined) note(flaws, entry.seq, flaw);
-      if (flaw === 'unknown_key')
-        missingKeys.set(keyNameOf(entry), (missingKeys.get(keyNameOf(entry)) ?? 0) + 1);
+      if (flaw === 'unknown_key') {
+        const key = shownKeyId(entry.keyId ?? '');
+        missingKeys.set(key, (missingKeys.get(key) ?? 0) + 1);
+      }
       if (entry.keyId !== null) keyedFrom ??= entry.seq;
       isLastKeyed = entry.keyId !== null;
       before = entry;
@@ -145,11 +147,6 @@ export async function verifyAudit(db: Queries, keys: readonly EncryptionKey[]): 
   if (newestSeq > upTo) note(flaws, newestSeq, 'changed');
   const { seq, hash } = head ?? before;
   return { entries, flaws, missingKeys, keyedFrom, head: { seq, hash: hash.toString('hex') } };
-}
-
-// Whoever can write to the database can have it say anything.
-function keyNameOf({ keyId }: AuditEntry): string {
-  return /^[\w-]{1,32}$/.test(keyId ?? '') ? (keyId ?? '') : 'unreadable';
 }
 
 function endsAt(last: AuditHead, head: AuditHead): boolean {

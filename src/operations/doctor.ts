@@ -8,6 +8,7 @@ import { readRefusalFigures, readServerFigures } from '../db/status.ts';
 import { type DialectAnswer, detectDialects } from '../ilive/detect-dialect.ts';
 import type { DialectName } from '../ilive/dialects.ts';
 import type { FolderSight } from '../outage/look-at-folder.ts';
+import { findKeysToCarry } from './audit-keys.ts';
 import { checkBodies } from './doctor-bodies.ts';
 import { checkOutageStore } from './doctor-outage.ts';
 import {
@@ -66,7 +67,7 @@ export async function examine(
     ['queue', async () => checkQueue(await deps.lookAtQueue())],
     ['clock', async () => [checkServerClock(now().getTime(), (await readServerFigures(db)).clock)]],
     ['refusals', async () => [await examineRefusals(deps)]],
-    ['encryption', async () => checkSeals(await lookAtSeals(deps))],
+    ['encryption', () => examineSeals(deps)],
     ['API keys', async () => [checkApiKeys({ ...deps, hasMadeKeys: deps.hasMadeKeys() })]],
     ['outage store', async () => checkOutageStore(await deps.lookAtDataDir?.(), deps.outageMaxBytes)],
     ['ilive', () => examineVendor(deps)],
@@ -86,6 +87,12 @@ export async function examine(
     ),
   );
   return found.flat();
+}
+
+async function examineSeals(deps: DoctorDependencies): Promise<Finding[]> {
+  return checkSeals(
+    ...(await Promise.all([lookAtSeals(deps), findKeysToCarry(deps.db, deps.encryptionKeys)])),
+  );
 }
 
 async function examineRefusals(deps: DoctorDependencies): Promise<Finding> {

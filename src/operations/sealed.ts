@@ -4,7 +4,7 @@
 import { type EncryptionKey, sealKeyId } from '../cipher.ts';
 import type { Queries } from '../db/connect.ts';
 import { countSealed, type SealedCount } from '../db/sealed.ts';
-import { findKeysToCarry } from './audit-keys.ts';
+import type { AuditKey } from './audit-keys.ts';
 import { counted } from './counted.ts';
 import { type Finding, finding } from './finding.ts';
 import { unopened } from './open-refusal.ts';
@@ -16,8 +16,6 @@ export interface SealSight {
   readonly keyIds: readonly string[];
   readonly secrets: readonly ListedSecret[];
   readonly counts: readonly SealedCount[];
-  /** Keys that entries of the audit hang on and that the first does not carry yet. */
-  readonly auditKeys: readonly string[];
 }
 
 export interface SealDependencies {
@@ -28,17 +26,8 @@ export interface SealDependencies {
 }
 
 export async function lookAtSeals({ db, encryptionKeys, listSecrets }: SealDependencies): Promise<SealSight> {
-  const [secrets, counts, toCarry] = await Promise.all([
-    listSecrets(),
-    countSealed(db, unopened),
-    findKeysToCarry(db, encryptionKeys),
-  ]);
-  return {
-    keyIds: encryptionKeys.map(({ id }) => id),
-    secrets,
-    counts,
-    auditKeys: toCarry.map(({ id }) => id),
-  };
+  const [secrets, counts] = await Promise.all([listSecrets(), countSealed(db, unopened)]);
+  return { keyIds: encryptionKeys.map(({ id }) => id), secrets, counts };
 }
 
 /** What is missing to judge the refused requests that are kept. */
@@ -89,8 +78,11 @@ export function sealProblems(sight: SealSight): Problem[] {
   });
 }
 
-/** Whether there are keys, whether one is missing, and for what an old one is still needed. */
-export function checkSeals(sight: SealSight): Finding[] {
+/**
+ * Whether there are keys, whether one is missing, and for what an old one is still needed; by the audit too, as long as it is
+ * among the keys that are `toCarry`.
+ */
+export function checkSeals(sight: SealSight, toCarry: readonly AuditKey[]): Finding[] {
   const [first, ...others] = sight.keyIds;
   const missing = sealProblems(sight).map(({ level, message, advice }) =>
     finding('encryption', level, message.replace(/\.$/, ''), advice),
@@ -102,7 +94,11 @@ export function checkSeals(sight: SealSight): Finding[] {
     return [...missing, finding('encryption', 'warning', message, advice)];
   }
   const needed = others.map((key) => {
-    const { things } = hangingOn(sight, key, 'there');
+    const isOfAudit = toCarry.some(({ id }) => id === key);
+    const things = [
+      ...hangingOn(sight, key, 'there').things,
+      ...(isOfAudit ? ['entries of the audit, for an hour at most'] : []),
+    ];
     return things.length === 0
       ? `nothing in the database needs "${key}" any more`
       : `"${key}" is still needed for ${listed(things)}`;
@@ -138,7 +134,6 @@ function hangingOn(sight: SealSight, key: string, as: 'missing' | 'there') {
     ...(names.length === 0 ? [] : [`${counted(names.length, 'signing secret')} (${names.join(', ')})`]),
     ...(refusals === 0 ? [] : [counted(refusals, 'refused request')]),
     ...(tokens === 0 ? [] : [`${counted(tokens, 'token')} of open sessions`]),
-    ...(as === 'there' && sight.auditKeys.includes(key) ? ['entries of the audit, for an hour at most'] : []),
   ];
   return { names, things };
 }

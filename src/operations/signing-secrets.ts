@@ -279,14 +279,10 @@ function byAccount(held: readonly Held[]): Map<string, Held[]> {
 }
 
 function missingByAccount(seen: readonly Seen[]): Map<string, string[]> {
-  const missing = new Map<string, string[]>();
-  for (const { listed } of seen) {
-    const { account, missingKey, state } = listed;
-    if (missingKey !== null && state !== 'retired') {
-      missing.set(account, [...(missing.get(account) ?? []), missingKey]);
-    }
-  }
-  return missing;
+  const unopened = seen.filter(({ listed }) => listed.missingKey !== null && listed.state !== 'retired');
+  const ofAccounts = Map.groupBy(unopened, ({ listed }) => listed.account);
+  const keysOf = (rows: readonly Seen[]) => rows.flatMap(({ listed }) => listed.missingKey ?? []);
+  return new Map([...ofAccounts].map(([account, rows]) => [account, [...new Set(keysOf(rows))]]));
 }
 
 function keysByAccount(usable: ReadonlyMap<string, readonly Held[]>): Map<string, SigningKey[]> {

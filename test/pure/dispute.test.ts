@@ -34,7 +34,6 @@ test('it names the session, the statement that contradicts, its verdict and its 
     source: 'pull',
     referenceId: 'user-1',
     occurredAt: at(11),
-    fingerprint: 'bytes of d-2',
     sessionId,
     severity: 'high',
     category: 'verdict_dispute',
