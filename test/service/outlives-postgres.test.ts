@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, inject, test } from 'vitest';
 import { createTestDatabase, runAsAdmin } from '../support/database.ts';
+import { outageOver } from '../support/outage-over.ts';
 import { type Sent, startTestService, type TestService, verdictPayload } from '../support/service.ts';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
 import { until } from '../support/until.ts';
@@ -39,11 +40,6 @@ async function start(env: Record<string, string> = {}): Promise<TestService> {
 }
 
 const outageStates = async (service: TestService) => (await service.get('/readyz', null)).body.outage_store;
-const drained = (service: TestService, deadlineMs = 10_000) =>
-  until(async () => (await service.get('/v1/ops/status')).body.outage_store.held_deliveries === 0, {
-    deadlineMs,
-    describe: 'the outage store is drained',
-  });
 const statuses = (answers: readonly Sent[]) => [...new Set(answers.map(({ status }) => status))];
 
 /** Every payload is one delivery, answered with the id under which it is stored. */
@@ -83,7 +79,7 @@ test('guarantee 2: cut off from Postgres: 202, still ready, then all is recorded
   expect(metrics).toMatch(/^ilive_outage_held_deliveries 120$/m);
 
   await wire.mend();
-  await drained(service);
+  await outageOver(service.url);
   const after = await deliverMany(service, 5);
   await expectRecorded(service, [...before, ...during, ...after]);
   expect(await service.get('/readyz', null)).toMatchObject({
@@ -106,7 +102,7 @@ test('guarantee 2: what was told during an outage is recorded in the order in wh
   for (let count = 0; count < 20; count += 1) await tell();
   await wire.mend();
   for (let count = 0; count < 20; count += 1) await tell();
-  await drained(service);
+  await outageOver(service.url);
   await service.settled();
   const rows = await service.db.query<{ id: string; transaction: string }>({
     text: 'select delivery_id::text as id, xmin::text as transaction from delivery_bodies',
@@ -136,7 +132,7 @@ test('guarantee 2: a Postgres that hangs is an outage too, once a commit takes t
   expect((await service.get('/metrics', null)).body).toMatch(/^ilive_outage_held_deliveries 60$/m);
   expect(performance.now() - askedAt).toBeLessThan(4_000);
   wire.thaw();
-  await drained(service);
+  await outageOver(service.url);
   await expectRecorded(service, [...before, ...during, ...later]);
 });
 
@@ -152,7 +148,7 @@ test('guarantee 2: a commit of which nobody knows whether it went through is one
     })
     .catch(() => {});
   expect(answer?.status).toBe(202);
-  await drained(service);
+  await outageOver(service.url);
   await expectRecorded(service, [[payload.session_id, answer as Sent]]);
 });
 
@@ -170,7 +166,7 @@ test('guarantee 2: a database that takes no writes, and one whose disk is full, 
   await asAdmin(
     `select pg_terminate_backend(pid) from pg_stat_activity where datname = '${dbName()}' and pid <> pg_backend_pid()`,
   );
-  await drained(service);
+  await outageOver(service.url);
 
   await asAdmin(`create function public.full_disk() returns trigger language plpgsql as
     $$ begin raise exception 'No space left on device' using errcode = '53100'; end $$`);
@@ -178,7 +174,7 @@ test('guarantee 2: a database that takes no writes, and one whose disk is full, 
   const full = await deliverMany(service, 10);
   expect(statuses(full.map(([, answer]) => answer))).toEqual([202]);
   await asAdmin('drop trigger full_disk on deliveries');
-  await drained(service);
+  await outageOver(service.url);
   await expectRecorded(service, [...readOnly, ...full]);
 });
 
@@ -205,8 +201,7 @@ test('guarantee 4, guarantee 10: a store that is full: 503 with Retry-After and 
   expect(size).toBeLessThanOrEqual(maxBytes);
   expect(size).toBeGreaterThan(maxBytes * 0.98);
   await wire.mend();
-  await drained(service);
-  expect((await service.get('/v1/ops/status')).body.outage_store.state).toBe('ready');
+  await outageOver(service.url);
   await expectRecorded(service, [...kept, ...(await deliverMany(service, 1))]);
 });
 
@@ -248,7 +243,7 @@ test('guarantee 9: with ENCRYPTION_KEYS nothing of a delivery stands in clear in
   expect(stored).not.toContain('a-name-that-would-be-found');
   expect(stored).not.toContain(answer.body.delivery_id);
   await wire.mend();
-  await drained(service);
+  await outageOver(service.url);
   await expectRecorded(service, [[payload.session_id, answer]]);
 });
 
@@ -265,6 +260,6 @@ test('guarantee 2: what a process kept and did not record is recorded by its nex
   await until(async () => (await readdir(path.join(dataDir, 'outage', '2'))).length === 0, {
     describe: 'the other store is drained',
   });
-  await drained(next);
+  await outageOver(next.url);
   await expectRecorded(next, kept);
 });

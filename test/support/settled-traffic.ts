@@ -1,6 +1,7 @@
 // Traffic of one delivery for each session while something is killed, and the look afterwards whether each that was answered
 // 202 is in the tables: settled by the delivery whose id was told, and told of once.
 import { expect } from 'vitest';
+import { outageOver } from './outage-over.ts';
 import { apiKey, deliver, get, verdictPayload } from './service.ts';
 import { until } from './until.ts';
 
@@ -40,13 +41,7 @@ export function startTraffic(url: string, senders: number): Traffic {
 const looksAtOnce = 8;
 
 export async function expectAllSettled(url: string, accepted: ReadonlyMap<string, string>): Promise<void> {
-  await until(
-    async () => {
-      const store = (await get(url, '/v1/ops/status', apiKey)).body.outage_store;
-      return store.state === 'ready' && store.held_deliveries === 0;
-    },
-    { deadlineMs: 30_000, describe: 'nothing waits in the outage store' },
-  );
+  await outageOver(url);
   await until(
     async () => (await get(url, '/v1/deliveries?state=received&limit=1', apiKey)).body.data.length === 0,
     {
