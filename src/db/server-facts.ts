@@ -12,10 +12,21 @@ export interface PostgresFacts {
   readonly strayBodies: number;
   /** Days from today on that have a partition. */
   readonly daysAhead: number;
+  readonly collation: Collation;
+}
+
+/** By which rules the database orders texts, and so every index over one. */
+export interface Collation {
+  readonly name: string;
+  /** Whether that is the order of the bytes, which needs no library's help. */
+  readonly isByBytes: boolean;
+  /** Of the library with whose rules the indexes were made, and of the one that is there; null where there is none. */
+  readonly madeWith: string | null;
+  readonly version: string | null;
 }
 
 export async function readPostgresFacts(db: Queries, now: Date): Promise<PostgresFacts> {
-  const [settings, [row]] = await Promise.all([
+  const [settings, [row], collation] = await Promise.all([
     db.query<{ name: string; setting: string }>({
       text: `select name, setting from pg_settings where name in
              ('server_version_num', 'fsync', 'full_page_writes', 'max_connections', 'wal_compression')`,
@@ -29,6 +40,7 @@ export async function readPostgresFacts(db: Queries, now: Date): Promise<Postgre
                 and inhrelid::regclass::text >= $1) as days`,
       values: [`delivery_bodies_${now.toISOString().slice(0, 10).replaceAll('-', '')}`],
     }),
+    readCollation(db),
   ]);
   const byName = Object.fromEntries(settings.map(({ name, setting }) => [name, setting]));
   return {
@@ -37,7 +49,23 @@ export async function readPostgresFacts(db: Queries, now: Date): Promise<Postgre
     newestMigration: Number(row?.migration ?? 0),
     strayBodies: Number(row?.stray ?? 0),
     daysAhead: Number(row?.days ?? 0),
+    collation,
   };
+}
+
+async function readCollation(db: Queries): Promise<Collation> {
+  const [row] = await db.query<{ provider: string; name: string; madeWith: string; version: string }>({
+    // The column with the name of a rule that is not the C library's is called otherwise before Postgres 17.
+    text: `
+      select datlocprovider as provider, datcollversion as "madeWith",
+             pg_database_collation_actual_version(oid) as version,
+             coalesce(to_jsonb(d) ->> 'datlocale', to_jsonb(d) ->> 'daticulocale', datcollate) as name
+      from pg_database d where datname = current_database()`,
+  });
+  if (row === undefined) throw new Error('a database has a row of its own');
+  const { provider, name, madeWith, version } = row;
+  const isByBytes = provider === 'b' || (provider === 'c' && ['C', 'POSIX'].includes(name));
+  return { name, isByBytes, madeWith, version };
 }
 
 export interface SchemaVersion {

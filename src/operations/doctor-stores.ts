@@ -1,6 +1,6 @@
 // The doctor's checks of Postgres, of the queue, of clocks and of keys: each from what was looked at, without looking.
 import type { ReplicaSight, ReplicaState } from '../db/read-replicas.ts';
-import type { PostgresFacts, SchemaVersion } from '../db/server-facts.ts';
+import type { Collation, PostgresFacts, SchemaVersion } from '../db/server-facts.ts';
 import type { RefusalFigures } from '../db/status.ts';
 import { counted } from './counted.ts';
 import { type Finding, finding } from './finding.ts';
@@ -61,7 +61,27 @@ export function checkPostgres(facts: PostgresFacts, maxOwnConnections: number): 
           `this start may open ${maxOwnConnections} connections, and Postgres allows ${maxConnections} in all`,
           'lower DATABASE_POOL_MAX or WEB_CONCURRENCY, or raise max_connections',
         ),
+    checkCollation(facts.collation),
   ];
+}
+
+function checkCollation({ name, isByBytes, madeWith, version }: Collation): Finding {
+  const check = 'postgres collation';
+  if (madeWith !== version) {
+    return finding(
+      check,
+      'error',
+      `indexes were made by the rules of ${name} in version ${madeWith}, and those of ${version} are used now: what is there may not be found, and be stored twice`,
+      'stop the service, then REINDEX DATABASE and ALTER DATABASE … REFRESH COLLATION VERSION',
+    );
+  }
+  if (isByBytes) return finding(check, 'ok', 'texts are ordered by their bytes', null);
+  return finding(
+    check,
+    'warning',
+    `texts are ordered by the rules of ${name}: deliveries cost Postgres more, and another version of these rules leaves indexes wrong`,
+    'restore a dump into a database that was created with the locale C (docs/operations.md)',
+  );
 }
 
 export function checkSchema(

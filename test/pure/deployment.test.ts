@@ -42,7 +42,13 @@ const lastStage = instructions.slice(instructions.findLastIndex((line) => line.s
 const healthCommand = JSON.parse(linesOf('HEALTHCHECK')[0]?.replace(/^.*? CMD /, '') ?? '[]') as string[];
 
 /** A key that another program reads: Postgres, and Compose itself for the port that it publishes. */
-const foreignKeys = new Set(['POSTGRES_DB', 'POSTGRES_USER', 'POSTGRES_PASSWORD', 'RECEIVER_PORT']);
+const foreignKeys = new Set([
+  'POSTGRES_DB',
+  'POSTGRES_USER',
+  'POSTGRES_PASSWORD',
+  'POSTGRES_INITDB_ARGS',
+  'RECEIVER_PORT',
+]);
 const ourKeys = new Set(configKeys.map(({ env }) => env));
 const isKnown = (key: string) => ourKeys.has(key) || foreignKeys.has(key);
 

@@ -8,7 +8,15 @@ const settings = {
   max_connections: '100',
   wal_compression: 'off',
 };
-const facts = { versionNumber: 180_004, settings, newestMigration: 0, strayBodies: 0, daysAhead: 7 };
+const collation = { name: 'C', isByBytes: true, madeWith: null, version: null };
+const facts = {
+  versionNumber: 180_004,
+  settings,
+  newestMigration: 0,
+  strayBodies: 0,
+  daysAhead: 7,
+  collation,
+};
 const levels = (changes: Partial<typeof settings>, versionNumber = facts.versionNumber) =>
   Object.fromEntries(
     checkPostgres({ ...facts, versionNumber, settings: { ...settings, ...changes } }, 57).map(
@@ -21,6 +29,7 @@ const good = {
   'postgres durability': 'ok',
   'postgres log': 'ok',
   'postgres connections': 'ok',
+  'postgres collation': 'ok',
 };
 
 test.each([
@@ -33,4 +42,15 @@ test.each([
   ['too few connections', { max_connections: '57' }, 180_004, { 'postgres connections': 'warning' }],
 ])('complains of %s', (_, changes, versionNumber, complaints) => {
   expect(levels(changes, versionNumber)).toEqual({ ...good, ...complaints });
+});
+
+const english = { name: 'en_US.utf8', isByBytes: false, madeWith: '2.36', version: '2.36' };
+
+test.each([
+  ['a slow order', english, 'warning'],
+  ['an order that has changed under the indexes', { ...english, version: '2.41' }, 'error'],
+  ['one that has changed, though fast', { ...collation, madeWith: '1', version: '2' }, 'error'],
+])('complains of %s of texts', (_, changed, level) => {
+  const found = checkPostgres({ ...facts, collation: changed }, 57);
+  expect(found.find(({ check }) => check === 'postgres collation')).toMatchObject({ level });
 });
