@@ -23,6 +23,23 @@ export async function holdDeliveries(tx: Transaction, ids: readonly DeliveryId[]
   });
 }
 
+/** How long their bodies are, by id, without reading them; absent once retention has dropped them. */
+export async function findBodyBytes(
+  tx: Transaction,
+  ids: readonly DeliveryId[],
+): Promise<Map<DeliveryId, number>> {
+  const rows = await tx.query<{ id: DeliveryId; bytes: number }>({
+    name: 'find-body-bytes',
+    text: `
+      select d.id, octet_length(b.body) as bytes
+      from deliveries d
+      join delivery_bodies b on b.delivery_id = d.id and b.received_at = d.received_at
+      where d.id = any($1::uuid[])`,
+    values: [ids],
+  });
+  return new Map(rows.map(({ id, bytes }) => [id, bytes]));
+}
+
 /** The deliveries with their bytes, in id order, whatever their state. */
 export function loadDeliveries(tx: Transaction, ids: readonly DeliveryId[]): Promise<StoredDelivery[]> {
   return tx.query({

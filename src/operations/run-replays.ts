@@ -16,7 +16,13 @@ import {
 import { ServiceError } from '../errors.ts';
 import { instantOf } from '../events/instant.ts';
 import type { Log } from '../log.ts';
-import { addCounts, holdForReplay, type ReplayRules, replayBatch } from '../workers/replay-batch.ts';
+import {
+  addCounts,
+  cutForReplay,
+  holdForReplay,
+  type ReplayRules,
+  replayBatch,
+} from '../workers/replay-batch.ts';
 import { countChanges, createChangeLog } from '../workers/row-changes.ts';
 import { readFilter, type StoredFilter } from './replay-filter.ts';
 
@@ -101,8 +107,9 @@ async function replayNext(
   const { after, upTo } = seen;
   // A low limit is kept by smaller batches, not by long rests.
   const limit = Math.min(deps.batchDeliveries, deps.maxPerSecond);
-  const ids = await findDeliveryIds(tx, filter, { after, upTo, limit });
-  await holdForReplay(tx, ids, deps, limit);
+  const found = await findDeliveryIds(tx, filter, { after, upTo, limit });
+  const [ids = []] = await cutForReplay(tx, found, limit);
+  await holdForReplay(tx, [ids], deps);
   // Behind what may have to be waited for, and looked at again: the cursor has not moved where the lease is still ours.
   const row = await lockReplay(tx, id);
   if (!isOurs(row)) return undefined;

@@ -10,6 +10,7 @@ import { isLockTimeout } from '../db/trouble.ts';
 import { ServiceError } from '../errors.ts';
 import {
   addCounts,
+  cutForReplay,
   holdForReplay,
   type Replayed,
   type ReplayRules,
@@ -48,11 +49,11 @@ export async function rehearseReplay(
     return await rehearse(tx, async () => {
       await limitLockWaits(tx, lockWaitMs);
       const chosen = await findDeliveryIds(tx, filter, { after: null, upTo: newest, limit: deps.dryRunMax });
-      await holdForReplay(tx, chosen, deps, deps.batchDeliveries);
+      const batches = await cutForReplay(tx, chosen, deps.batchDeliveries);
+      await holdForReplay(tx, batches, deps);
       const log = createChangeLog();
       let sum: Replayed = { outcomes: {}, failed: 0, detail: null };
-      for (let start = 0; start < chosen.length; start += deps.batchDeliveries) {
-        const ids = chosen.slice(start, start + deps.batchDeliveries);
+      for (const ids of batches) {
         const { outcomes, failed, detail } = await replayBatch(tx, ids, deps, log);
         sum = {
           outcomes: addCounts(sum.outcomes, outcomes),

@@ -19,6 +19,7 @@ import type { KindCatalogue } from '../ilive/translate.ts';
 import type { Log } from '../log.ts';
 import type { LedgerRules } from '../reconcile/ledger-rules.ts';
 import { applyBatch } from './apply-batch.ts';
+import { cutByBytes } from './cut-by-bytes.ts';
 import { type TranslatedDelivery, translateDelivery } from './translate-delivery.ts';
 
 export interface ProcessDependencies {
@@ -32,34 +33,14 @@ export interface ProcessDependencies {
   readonly onFinished: (finished: readonly FinishedDelivery[], seconds: number) => void;
 }
 
-/**
- * A batch is bounded in deliveries, and each of them may be as large as `BODY_LIMIT_BYTES` lets it: so of large bodies no more
- * than this are in memory at once, or one.
- */
-const largeBodiesMaxBytes = 16 * 1024 * 1024;
-
 /** Finishes those of the deliveries that are still owed. Throws `unavailable` when the database cannot say. */
 export async function processDeliveries(deps: ProcessDependencies, ids: readonly string[]): Promise<void> {
   const owed = await loadOwedDeliveries(deps.db, ids as readonly DeliveryId[]);
-  for (const piece of cutByBytes(owed)) {
+  for (const piece of cutByBytes(owed, ({ largeBytes }) => largeBytes ?? 0)) {
     const whole = await withLargeBodies(deps.db, piece);
     const batch = whole.map((delivery) => translateDelivery(delivery, deps.catalogue));
     await applyOrHalve(deps, batch);
   }
-}
-
-function cutByBytes(owed: readonly LoadedDelivery[]): LoadedDelivery[][] {
-  const pieces: LoadedDelivery[][] = [];
-  let bytes = Number.POSITIVE_INFINITY;
-  for (const delivery of owed) {
-    bytes += delivery.largeBytes ?? 0;
-    if (bytes <= largeBodiesMaxBytes) pieces.at(-1)?.push(delivery);
-    else {
-      pieces.push([delivery]);
-      bytes = delivery.largeBytes ?? 0;
-    }
-  }
-  return pieces;
 }
 
 async function withLargeBodies(

@@ -3,12 +3,13 @@
 // live processing and never the two for each other. One that breaks is found by halving and told, and its neighbours go on.
 import type { Transaction } from '../db/connect.ts';
 import { lockNames } from '../db/locks.ts';
-import { holdDeliveries, loadDeliveries } from '../db/replay-deliveries.ts';
+import { findBodyBytes, holdDeliveries, loadDeliveries } from '../db/replay-deliveries.ts';
 import type { DeliveryState } from '../db/schema.ts';
 import { ServiceError } from '../errors.ts';
 import type { DeliveryId } from '../events/event.ts';
 import type { KindCatalogue } from '../ilive/translate.ts';
 import type { LedgerRules } from '../reconcile/ledger-rules.ts';
+import { cutByBytes } from './cut-by-bytes.ts';
 import { mendDeliveries, type ReadDelivery } from './mend-deliveries.ts';
 import type { ChangeLog } from './row-changes.ts';
 import { lockNamesOf, translateDelivery } from './translate-delivery.ts';
@@ -47,24 +48,33 @@ function tellMissing(items: readonly ReadDelivery[]): string | null {
   return `body_missing: ${missing.length} of ${items.length} in the batch of ${first.delivery.id} have no bytes any more (BODIES_KEEP_DAYS) and stay as they are`;
 }
 
+/** The deliveries in batches of at most `maxDeliveries`, of fewer where their bodies are large. */
+export async function cutForReplay(
+  tx: Transaction,
+  ids: readonly DeliveryId[],
+  maxDeliveries: number,
+): Promise<DeliveryId[][]> {
+  const bytes = await findBodyBytes(tx, ids);
+  return cutByBytes(ids, (id) => bytes.get(id) ?? 0, maxDeliveries);
+}
+
 /**
- * Holds all that a replay of the deliveries needs. To be called once in a transaction and before it writes anything, also for
- * several batches: were each to hold its own, live processing and this could wait for each other. Reads `limit` deliveries
- * at a time, since their bytes are many; whoever replays them reads them again, as they are once they are held.
+ * Holds all that a replay of these batches needs. To be called once in a transaction and before it writes anything: were each
+ * to hold its own, live processing and this could wait for each other. Reads a batch at a time, since their bytes are
+ * many; whoever replays them reads them again, as they are once they are held.
  */
 export async function holdForReplay(
   tx: Transaction,
-  ids: readonly DeliveryId[],
+  batches: readonly (readonly DeliveryId[])[],
   rules: ReplayRules,
-  limit: number,
 ): Promise<void> {
   const names = new Set<string>();
-  for (let start = 0; start < ids.length; start += limit) {
-    const items = await readDeliveries(tx, ids.slice(start, start + limit), rules);
+  for (const ids of batches) {
+    const items = await readDeliveries(tx, ids, rules);
     for (const name of lockNamesOf(items)) names.add(name);
   }
   if (names.size > 0) await lockNames(tx, [...names]);
-  await holdDeliveries(tx, ids);
+  await holdDeliveries(tx, batches.flat());
 }
 
 async function readDeliveries(

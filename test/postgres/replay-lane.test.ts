@@ -73,6 +73,18 @@ test('it rests at least as long as a batch took', async () => {
   for (const [index, rest] of rests.entries()) expect(rest).toBeGreaterThan((took[index] ?? 0) / 2);
 });
 
+test('guarantee 10: a batch of large bodies is replayed in pieces of 16 MiB, and all of it', async () => {
+  const { db } = testDatabase;
+  const large = Array.from({ length: 3 }, () => verdictPayload({ metadata: 'x'.repeat(7 * 1024 * 1024) }));
+  await process(db, await store(db, [...large, ...Array.from({ length: 5 }, () => verdictPayload())]));
+  const id = await begin(db);
+  const counts: number[] = [];
+  const deps = runDependencies(db, { batch: 50 }, { onReplayed: (count) => void counts.push(count) });
+  await runReplays(deps, never);
+  expect(counts).toEqual([2, 6]);
+  expect(await progress(id)).toMatchObject({ state: 'done', replayed: 8, failed: 0 });
+});
+
 test('a worker whose lease another has taken over stops, and leaves that lease alone', async () => {
   const { db } = testDatabase;
   await finish(4);
