@@ -6,6 +6,7 @@ import type { Socket } from 'node:net';
 import type { NodePgDatabase } from 'drizzle-orm/node-postgres';
 import { type ClientBase, Pool, type PoolClient, type QueryConfig, types } from 'pg';
 import type { Log } from '../log.ts';
+import { encodeArray, type Plain } from './arrays.ts';
 import { DrizzleQueryError, drizzle } from './drizzle.ts';
 import { readTimestamp } from './timestamp.ts';
 import { asDatabaseTrouble } from './trouble.ts';
@@ -114,27 +115,33 @@ export async function pipelined<T extends readonly unknown[]>(
 function withArrays(statement: QueryConfig): QueryConfig {
   const { values } = statement;
   if (values === undefined || !values.some(Array.isArray)) return statement;
-  return { ...statement, values: values.map((value) => (isPlainArray(value) ? arrayLiteral(value) : value)) };
+  const types = arrayTypesOf(statement.text);
+  return {
+    ...statement,
+    values: values.map((value, index) =>
+      isPlainArray(value) ? encodeArray(types.get(index + 1), value) : value,
+    ),
+  };
 }
-
-type Plain = string | number | boolean | null;
 
 function isPlainArray(value: unknown): value is readonly Plain[] {
-  return Array.isArray(value) && value.every((each) => each === null || typeof each !== 'object');
+  return (
+    Array.isArray(value) &&
+    value.every((each) => each === null || typeof each !== 'object' || each instanceof Date)
+  );
 }
 
-const needsEscape = /["\\]/;
+/** By statement; there are as many as the code has. */
+const knownArrayTypes = new Map<string, ReadonlyMap<number, string>>();
 
-// Joined, and not put together piece by piece: each piece would be garbage, a third of all that a worker makes.
-function arrayLiteral(values: readonly Plain[]): string {
-  if (values.length === 0) return '{}';
-  const isAllText = values.every((value) => typeof value === 'string' && !needsEscape.test(value));
-  return isAllText ? `{"${values.join('","')}"}` : `{${values.map(elementLiteral).join(',')}}`;
-}
-
-function elementLiteral(value: Plain): string {
-  if (value === null) return 'NULL';
-  return typeof value === 'string' ? `"${value.replace(/["\\]/g, '\\$&')}"` : String(value);
+// `$3::uuid[]` → 3: uuid
+function arrayTypesOf(statement: string): ReadonlyMap<number, string> {
+  const known = knownArrayTypes.get(statement);
+  if (known !== undefined) return known;
+  const found = [...statement.matchAll(/\$(\d+)::(\w+)\[\]/g)];
+  const types = new Map(found.map(([, place, type]) => [Number(place), type ?? '']));
+  knownArrayTypes.set(statement, types);
+  return types;
 }
 
 /** What a session asks of the server, as `options` in the words of `libpq`. */

@@ -89,7 +89,7 @@ function valuesOf(ordered: readonly NewDelivery[]): unknown[] {
     ordered.map((delivery) => delivery.account),
     ordered.map((delivery) => delivery.source),
     ordered.map((delivery) => delivery.webhookId),
-    ordered.map((delivery) => delivery.receivedAt.toISOString()),
+    ordered.map((delivery) => delivery.receivedAt),
     ordered.map((delivery) => delivery.traceId),
     ordered.map((delivery) => delivery.isProven),
     ordered.map((_, index) => index * sha256Bytes + 1),
@@ -193,7 +193,7 @@ async function findFirsts(db: Queries, repeats: readonly NewDelivery[]): Promise
       repeats.map((delivery) => delivery.account),
       repeats.map((delivery) => delivery.webhookId),
       repeats.map((delivery) => delivery.bodySha256),
-      repeats.map((delivery) => delivery.receivedAt.toISOString()),
+      repeats.map((delivery) => delivery.receivedAt),
     ],
   });
   return new Map(rows.map((row) => [onceKey(row), row.id]));

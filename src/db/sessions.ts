@@ -158,8 +158,8 @@ export async function applyStandings(
       sessions.map(({ standing }) => standing?.confirmation ?? 'unconfirmed'),
       sessions.map(({ standing }) => standing?.settledBy ?? null),
       sessions.map(({ standing }) => standing?.settledSource ?? null),
-      sessions.map(({ expiresAt }) => expiresAt.toISOString()),
-      sessions.map(({ nextPullAt }) => nextPullAt?.toISOString() ?? null),
+      sessions.map(({ expiresAt }) => expiresAt),
+      sessions.map(({ nextPullAt }) => nextPullAt),
       now.toISOString(),
     ],
   });
