@@ -1,6 +1,5 @@
 // What the service counts, in Prometheus' terms, at `GET /metrics`. One registry a service, made by the composition root
 // and handed to the rooms as the narrow functions they need. Labels are closed lists: never an id, never a person.
-import { setTimeout as wait } from 'node:timers/promises';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 
 export type Metrics = ReturnType<typeof createMetrics>;
@@ -90,6 +89,11 @@ function workerMetrics({ counter, histogram }: Makers) {
       'operation',
       'status',
     ),
+    vendorRefused: counter(
+      'ilive_vendor_refused_total',
+      'Calls that iLive answered with 401 or 403, by what it refuses: our API key, or the token of one session.',
+      'about',
+    ),
     daysDropped: counter(
       'ilive_body_days_dropped_total',
       'Days whose stored bytes were dropped because they were old.',
@@ -124,46 +128,13 @@ function apiMetrics({ counter, histogram }: Makers) {
   };
 }
 
-/** What stands at a moment, by the name of its metric; absent where it could not be read. */
-export type Figures = Readonly<Record<keyof typeof figureHelp, number>>;
-
-const figureHelp = {
-  ilive_deliveries_owed: 'Deliveries that are owed; counted up to 100,000.',
-  ilive_deliveries_oldest_owed_age_seconds: 'How long the oldest owed delivery has waited; 0 for none.',
-  ilive_deliveries_parked: 'Deliveries that are parked; counted up to 100,000.',
-  ilive_refusals_refused: 'Refused requests that are kept and were not admitted.',
-  ilive_sessions_open: 'Sessions without a verdict that may still end; counted up to 100,000.',
-  ilive_changes_held_back_seconds:
-    'How long followers have not been shown the oldest change that they are not shown; 0 for none.',
-  ilive_sessions_overdue: 'Open sessions that iLive has forgotten five minutes ago or longer.',
-} as const;
-
-const figuresKeptMs = 5_000;
-// A database that hangs must not keep the other metrics from those who look for what is wrong.
-const figuresReadMs = 2_000;
-
-/** Adds figures that are read when somebody looks, at most every five seconds. While they cannot be read there are none. */
-export function addFigures(registry: Registry, read: () => Promise<Figures>): void {
-  let last: { readonly at: number; readonly figures: Promise<Figures | undefined> } | undefined;
-  const readKept = () => {
-    if (last === undefined || performance.now() - last.at > figuresKeptMs) {
-      const figures = Promise.race([read(), wait(figuresReadMs, undefined, { ref: false })]);
-      last = { at: performance.now(), figures: figures.catch(() => undefined) };
-    }
-    return last.figures;
-  };
-  for (const [name, help] of Object.entries(figureHelp)) {
-    new Gauge({
-      name,
-      help,
-      registers: [registry],
-      async collect() {
-        const figures = await readKept();
-        if (figures === undefined) this.reset();
-        else this.set(figures[name as keyof Figures]);
-      },
-    });
-  }
+/** Has a counter begin with 0 for each value of its label: an alert sees only what grows from something that was there. */
+export function beginAtZero<Label extends string>(
+  counter: Counter<Label>,
+  label: Label,
+  values: readonly string[],
+): void {
+  for (const value of values) counter.inc({ [label]: value } as Record<Label, string>, 0);
 }
 
 /** Adds how many callers wait in this process, by what they wait for. */

@@ -11,7 +11,8 @@ import type {
   SecretDependencies,
 } from './http/api.ts';
 import { catalogueKinds } from './ilive/translate.ts';
-import { addFigures, addPauses } from './metrics.ts';
+import { addPauses } from './metrics.ts';
+import { addFigures } from './metrics-figures.ts';
 import { createKeyRing, type KeyRing } from './operations/api-keys.ts';
 import { keyAudit } from './operations/audit.ts';
 import { createDiagnoser } from './operations/diagnose-refusals.ts';

@@ -5,7 +5,7 @@ import type { Database } from './db/connect.ts';
 import { createRecorder } from './db/record-deliveries.ts';
 import { unlessRefused } from './db/trouble.ts';
 import { ServiceError } from './errors.ts';
-import { type Admission, createAdmission, watchLoop } from './http/admission.ts';
+import { type Admission, createAdmission, shedReasons, watchLoop } from './http/admission.ts';
 import type { ExpectDependencies } from './http/api.ts';
 import { watchCommits } from './http/commit-watch.ts';
 import { createDeliveryIds } from './http/delivery-id.ts';
@@ -14,7 +14,7 @@ import type { HealthDependencies } from './http/health.ts';
 import type { ReceiveDependencies } from './http/receive-webhook.ts';
 import type { IliveClient } from './ilive/client.ts';
 import { signatureFailures } from './ilive/signature.ts';
-import { addLoopDelay } from './metrics.ts';
+import { addLoopDelay, beginAtZero } from './metrics.ts';
 import { createRefusalKeeper } from './operations/keep-refusals.ts';
 import { type SecretRing, secretUnopened } from './operations/signing-secrets.ts';
 import type { OutageSight } from './outage/outage.ts';
@@ -63,7 +63,9 @@ export async function createReceiver(
       }),
     announce,
   );
-  for (const reason of refusedReasons) metrics.refused.inc({ reason }, 0); // an alert sees only what grows from there
+  beginAtZero(metrics.received, 'result', ['new', 'repeat']);
+  beginAtZero(metrics.refused, 'reason', refusedReasons);
+  beginAtZero(metrics.shed, 'reason', shedReasons);
   const outage = await startOutage(running, async (deliveries) => {
     // All of them: one that turns out to be recorded already may never have been rung for.
     announce((await commits.record(deliveries)).map(({ id }) => id));

@@ -4,6 +4,8 @@ import { createHash } from 'node:crypto';
 import { createCipher } from './cipher.ts';
 import type { Database } from './db/connect.ts';
 import { createClient, type IliveClient } from './ilive/client.ts';
+import { refusable } from './ilive/errors.ts';
+import { beginAtZero } from './metrics.ts';
 import { createSharedBudget } from './reconcile/budget.ts';
 import type { LedgerRules } from './reconcile/ledger-rules.ts';
 import type { Running } from './running.ts';
@@ -14,6 +16,7 @@ export function createVendorClient(running: Running, db: Database): IliveClient 
   const { apiKey, apiUrl, dialect, perMinute, perSecond, responseTimeoutMs } = config.vendor;
   if (apiKey === undefined) return undefined;
   const id = createHash('sha256').update(apiKey.reveal()).digest('hex');
+  beginAtZero(metrics.vendorRefused, 'about', refusable);
   return createClient({
     apiKey: () => apiKey.reveal(),
     dialect,
@@ -24,8 +27,9 @@ export function createVendorClient(running: Running, db: Database): IliveClient 
     budget: createSharedBudget({ db, id, perMinute, perSecond, log, now, wait }),
     now,
     wait,
-    onCall: ({ operation, status, requestId, ms, code }) => {
+    onCall: ({ operation, status, requestId, ms, code, refused }) => {
       metrics.vendorCalls.inc({ operation, status: String(status ?? 0) });
+      if (refused !== null) metrics.vendorRefused.inc({ about: refused });
       const line = { operation, status, requestId, ms: Math.round(ms), code };
       if (code === null) log.debug(line, 'called iLive');
       else log.warn(line, 'a call to iLive failed');

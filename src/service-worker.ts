@@ -2,14 +2,16 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Database } from './db/connect.ts';
 import type { FinishedDelivery } from './db/deliveries.ts';
+import { decisions } from './events/decide.ts';
 import type { IliveClient } from './ilive/client.ts';
 import { catalogueKinds } from './ilive/translate.ts';
+import { beginAtZero } from './metrics.ts';
 import type { Pauses } from './operations/pauses.ts';
 import { type RunDependencies, runReplays } from './operations/run-replays.ts';
 import type { Announcer, Lane } from './queue/announce.ts';
 import { splitByAge } from './queue/lateness.ts';
 import { schedule } from './queue/schedule.ts';
-import { createPull, endUnasked, type PullOutcome } from './reconcile/pull.ts';
+import { createPull, endUnasked, type PullOutcome, pullOutcomes } from './reconcile/pull.ts';
 import { createSweep } from './reconcile/sweep.ts';
 import type { Running } from './running.ts';
 import { createTokenCipher, ledgerRulesOf } from './service-vendor.ts';
@@ -41,6 +43,7 @@ export function startWork(
   const { sweepIntervalMs, sweepOverdueMs } = config.work;
   const catalogue = catalogueKinds(kindAliases, ignoredKinds);
   const ledger = ledgerRulesOf(running);
+  beginAtZero(metrics.processed, 'decision', decisions);
   const onFinished = (finished: readonly FinishedDelivery[], seconds: number) => {
     metrics.batchSeconds.observe(seconds);
     for (const { decision } of finished) metrics.processed.inc({ decision });
@@ -112,6 +115,7 @@ function createPullTask(
 ): (signal: AbortSignal) => Promise<void> {
   const { config, log, metrics, now } = running;
   if (client === undefined) return async () => (isPaused() ? undefined : endUnasked(db, now));
+  beginAtZero(metrics.pulled, 'outcome', pullOutcomes);
   let isKeyMissed = false;
   const onPulled = (outcome: PullOutcome) => {
     metrics.pulled.inc({ outcome });

@@ -10,10 +10,10 @@ import { openDatabase } from './db/open.ts';
 import type { ApiDependencies } from './http/api.ts';
 import { createApp } from './http/app.ts';
 import { listen } from './http/listen.ts';
-import type { LimitName } from './http/rate-limit.ts';
+import { type LimitName, limitNames } from './http/rate-limit.ts';
 import type { IliveClient } from './ilive/client.ts';
 import { createLog } from './log.ts';
-import { createMetrics } from './metrics.ts';
+import { beginAtZero, createMetrics } from './metrics.ts';
 import { type Announcer, createAnnouncer } from './queue/announce.ts';
 import { createQueueBackend, type QueueBackend } from './queue/backend.ts';
 import { consume } from './queue/consume.ts';
@@ -227,6 +227,7 @@ async function openDoor(
   queue: 'redis' | 'postgres',
 ): Promise<void> {
   const { config, log, metrics, undo } = running;
+  if (front !== undefined) beginAtZero(metrics.limited, 'limit', limitNames);
   const manners = {
     ...config.manners,
     waitMaxMs: config.follow.waitMaxMs,

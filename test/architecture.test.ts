@@ -17,6 +17,7 @@ const ground = [
   'cipher',
   'backoff',
   'metrics',
+  'metrics-figures',
   'printable',
   'trace-context',
   'version',

@@ -6,7 +6,8 @@ import { ipKeyGenerator, rateLimit, type Store } from 'express-rate-limit';
 import { ServiceError } from '../errors.ts';
 import { identityOf } from './gate.ts';
 
-export type LimitName = 'key' | 'unknown_key';
+export const limitNames = ['key', 'unknown_key'] as const;
+export type LimitName = (typeof limitNames)[number];
 
 const windowMs = 60_000;
 // Keys or addresses that are counted at once; past it the one counted longest begins anew. About 2 MB.

@@ -6,7 +6,13 @@ import { call, cancelled, type Exchange, type Limits } from './call.ts';
 import { type BreakerOptions, createBreaker, noBreaker } from './call-breaker.ts';
 import { documentedRetries, withRetries } from './call-retry.ts';
 import type { Plan } from './dialects.ts';
-import { ApiError, AuthenticationError, VendorUnavailableError } from './errors.ts';
+import {
+  ApiError,
+  AuthenticationError,
+  type Refusable,
+  refusedBy,
+  VendorUnavailableError,
+} from './errors.ts';
 import { type Answer, readError, readRequestId } from './errors-read.ts';
 import { createRateBudget, type RateBudget } from './rate-limit.ts';
 import { readRateLimits } from './rate-limit-headers.ts';
@@ -38,6 +44,8 @@ export interface CallReport {
   readonly ms: number;
   /** The error's code; null for a success. */
   readonly code: string | null;
+  /** What iLive answered 401 or 403 to; null where it did not. */
+  readonly refused: Refusable | null;
 }
 
 export interface Sending {
@@ -83,28 +91,32 @@ export function createSender(options: SenderOptions): Send {
 
   /** One try: an answer of any kind but the vendor's own trouble, which is thrown so that the breaker counts it. */
   const exchange = async (
-    request: Exchange,
+    request: Exchange & { readonly hasToken: boolean },
     signal: AbortSignal | undefined,
   ): Promise<Success | ApiError> => {
     const { operation, secrets } = request;
     const startedAt = performance.now();
-    const tell = ({ status, requestId, code }: Pick<CallReport, 'status' | 'requestId' | 'code'>) =>
-      report({ operation, status, requestId, ms: Math.round(performance.now() - startedAt), code });
+    const elapsedMs = () => Math.round(performance.now() - startedAt);
+    const tellError = (error: ApiError) => {
+      const { status, requestId, code } = error;
+      const refused = refusedBy(error, request.hasToken);
+      report({ operation, status, requestId, ms: elapsedMs(), code, refused });
+    };
     try {
       const answer = await call(request, limits, signal);
       budget.learn(readRateLimits(answer.headers, now()));
       const { status, headers } = answer;
       if (status >= 200 && status < 300) {
         const requestId = readRequestId(headers, secrets);
-        tell({ status, requestId, code: null });
+        report({ operation, status, requestId, ms: elapsedMs(), code: null, refused: null });
         return { ...answer, requestId };
       }
       const error = readError(operation, answer, { secrets, now: now() });
       if (error instanceof VendorUnavailableError) throw error;
-      tell(error);
+      tellError(error);
       return error;
     } catch (error) {
-      if (error instanceof ApiError) tell(error);
+      if (error instanceof ApiError) tellError(error);
       throw error;
     }
   };
@@ -153,7 +165,8 @@ function toRequest(
   if (json !== undefined) headers['content-type'] = 'application/json';
   const body = json === undefined ? toForm(parts) : JSON.stringify(json);
   const init = { method, headers, ...(body === undefined ? {} : { body }) };
-  return { url, init, secrets: token === undefined ? [key] : [key, token] };
+  const hasToken = token !== undefined;
+  return { url, init, hasToken, secrets: hasToken ? [key, token] : [key] };
 }
 
 function toForm(parts: Plan['parts']): FormData | undefined {

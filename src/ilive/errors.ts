@@ -72,3 +72,30 @@ export class ResponseError extends ApiError {}
 
 /** The caller's own signal ended the call. */
 export class CancelledError extends ApiError {}
+
+/** Codes of a 401 that speak of the API key, whatever else the call carries. */
+const keyCodes = ['invalid_api_key', 'missing_api_key'];
+
+/** What iLive can refuse: our API key, which concerns every call, or the token of one session. */
+export const refusable = ['key', 'token'] as const;
+export type Refusable = (typeof refusable)[number];
+
+// ASSUMPTION 20. A 401 without a code says nothing about the session, so it counts as the key's.
+/** What a call was refused for with a 401 or 403; null where it was not. */
+export function refusedBy(error: ApiError, hasToken: boolean): Refusable | null {
+  if (error instanceof PermissionError) return 'key';
+  if (!(error instanceof AuthenticationError)) return null;
+  return hasToken && isStated(error) && !isOfKey(error) ? 'token' : 'key';
+}
+
+/** Whether a 401 speaks of the API key. */
+export function isOfKey({ code }: AuthenticationError): boolean {
+  return keyCodes.includes(code);
+}
+
+// One without may come from what stands before iLive during a deployment, or from another host altogether, and says nothing
+// about the session.
+/** Whether the answer had a code, as every refusal that iLive documents has. */
+export function isStated({ code, status }: ApiError): boolean {
+  return code !== `http_${status}`;
+}

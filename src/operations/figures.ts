@@ -19,6 +19,9 @@ export async function readFigures(db: Queries, now: Date) {
       oldest === null ? 0 : Math.max(0, (now.getTime() - new Date(oldest).getTime()) / 1000),
     ilive_deliveries_parked: deliveries.parked,
     ilive_refusals_refused: refusals.refused,
+    ilive_refusals_with_remedy: refusals.remedies
+      .filter(({ remedy }) => remedy !== 'none')
+      .reduce((sum, { count }) => sum + count, 0),
     ilive_sessions_open: sessions.open,
     ilive_sessions_overdue: sessions.overdue,
     ilive_changes_held_back_seconds: heldBackSeconds,

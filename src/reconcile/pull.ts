@@ -11,6 +11,8 @@ import {
   ApiError,
   AuthenticationError,
   InvalidRequestError,
+  isOfKey,
+  isStated,
   NotFoundError,
   ResponseError,
 } from '../ilive/errors.ts';
@@ -133,7 +135,8 @@ async function ask(deps: PullDependencies, session: DueSession, signal: AbortSig
     return await askAgain(deps, session, 'never_finished');
   } catch (error) {
     const refusal = refusalOf(error, dialect);
-    if (refusal !== undefined && isStated(error)) return endRefused(deps, session, refusal);
+    if (refusal !== undefined && error instanceof ApiError && isStated(error))
+      return endRefused(deps, session, refusal);
     // A request that is found wrong, by iLive or by the client, is no sign that iLive is away: it concerns this session alone.
     const isAboutSession = error instanceof InvalidRequestError || error instanceof ResponseError;
     if (refusal !== undefined || isAboutSession) {
@@ -166,13 +169,7 @@ async function waitUnasked(
 function refusalOf(error: unknown, dialect: 'reference' | 'managed'): EndedReason | undefined {
   if (error instanceof NotFoundError) return dialect === 'managed' ? 'token_refused' : 'not_found';
   if (!(error instanceof AuthenticationError) || dialect === 'reference') return undefined;
-  return ['invalid_api_key', 'missing_api_key'].includes(error.code) ? undefined : 'token_refused';
-}
-
-// Every refusal that iLive documents has a code. One without may come from what stands before iLive during a deployment, or
-// from another host altogether, and says nothing about the session.
-function isStated(error: unknown): boolean {
-  return error instanceof ApiError && error.code !== `http_${error.status}`;
+  return isOfKey(error) ? undefined : 'token_refused';
 }
 
 async function recordAnswer(deps: PullDependencies, session: DueSession, body: Buffer): Promise<PullOutcome> {

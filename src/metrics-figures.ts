@@ -1,0 +1,48 @@
+// The figures of `/metrics` that are read from the database when somebody looks. They must never be told while they cannot be
+// read: a 0 that nobody has counted says that all is well.
+import { setTimeout as wait } from 'node:timers/promises';
+import { Gauge, type Registry } from 'prom-client';
+
+/** What stands at a moment, by the name of its metric; absent where it could not be read. */
+export type Figures = Readonly<Record<keyof typeof figureHelp, number>>;
+
+const figureHelp = {
+  ilive_deliveries_owed: 'Deliveries that are owed; counted up to 100,000.',
+  ilive_deliveries_oldest_owed_age_seconds: 'How long the oldest owed delivery has waited; 0 for none.',
+  ilive_deliveries_parked: 'Deliveries that are parked; counted up to 100,000.',
+  ilive_refusals_refused: 'Refused requests that are kept and were not admitted.',
+  ilive_refusals_with_remedy: 'Those of them of which the diagnosis knows what would have made them match.',
+  ilive_sessions_open: 'Sessions without a verdict that may still end; counted up to 100,000.',
+  ilive_changes_held_back_seconds:
+    'How long followers have not been shown the oldest change that they are not shown; 0 for none.',
+  ilive_sessions_overdue: 'Open sessions that iLive has forgotten five minutes ago or longer.',
+} as const;
+
+const figuresKeptMs = 5_000;
+// A database that hangs must not keep the other metrics from those who look for what is wrong.
+const figuresReadMs = 2_000;
+
+/** Adds figures that are read when somebody looks, at most every five seconds. While they cannot be read there are none. */
+export function addFigures(registry: Registry, read: () => Promise<Figures>): void {
+  let last: { readonly at: number; readonly figures: Promise<Figures | undefined> } | undefined;
+  const readKept = () => {
+    if (last === undefined || performance.now() - last.at > figuresKeptMs) {
+      const figures = Promise.race([read(), wait(figuresReadMs, undefined, { ref: false })]);
+      last = { at: performance.now(), figures: figures.catch(() => undefined) };
+    }
+    return last.figures;
+  };
+  for (const [name, help] of Object.entries(figureHelp)) {
+    new Gauge({
+      name,
+      help,
+      registers: [registry],
+      async collect() {
+        const figures = await readKept();
+        // `reset` would leave a 0 behind, which says that all is well.
+        if (figures === undefined) this.remove();
+        else this.set(figures[name as keyof Figures]);
+      },
+    });
+  }
+}

@@ -1,0 +1,86 @@
+// What `/metrics` tells to those who are to be woken by it: nothing that was not read, a beginning for each count, and whether
+// iLive refuses our key or the token of one session.
+import { expect, inject, test } from 'vitest';
+import { createTestDatabase } from '../support/database.ts';
+import { useServices } from '../support/operator.ts';
+import { startTcpProxy } from '../support/tcp-proxy.ts';
+import { until } from '../support/until.ts';
+import { startTogether } from '../support/vendor.ts';
+
+const { start, stopAfterTest } = useServices();
+
+async function metricsOf(url: string): Promise<string> {
+  return (await fetch(`${url}/metrics`)).text();
+}
+
+test('while the database cannot be read its figures are absent, and never 0', async () => {
+  const database = await createTestDatabase(inject('postgresUrl'));
+  const address = new URL(database.url);
+  const wire = await startTcpProxy({ host: address.hostname, port: Number(address.port) });
+  for (const stop of [database.drop, wire.close]) stopAfterTest({ stop });
+  address.port = String(wire.port);
+  const service = await start({ databaseUrl: address.href });
+  const named = [
+    'ilive_deliveries_owed',
+    'ilive_deliveries_oldest_owed_age_seconds',
+    'ilive_sessions_overdue',
+    'ilive_refusals_with_remedy',
+  ];
+  const told = async () => {
+    const text = await metricsOf(service.url);
+    return named.filter((name) => new RegExp(`^${name} `, 'm').test(text));
+  };
+  expect(await told()).toEqual(named);
+  await wire.cut();
+  // What was read is told for five seconds.
+  await until(async () => (await told()).length === 0);
+  await wire.mend();
+  await until(async () => (await told()).length === named.length, { deadlineMs: 20_000 });
+});
+
+test('each count begins with 0 for all that may come, so that the first of it is seen to grow', async () => {
+  const service = await start({ env: { ILIVE_API_KEY: 'iksk_none', ILIVE_API_URL: 'http://127.0.0.1:1' } });
+  const text = await metricsOf(service.url);
+  for (const series of [
+    'ilive_deliveries_received_total{result="new"}',
+    'ilive_deliveries_refused_total{reason="signature_mismatch"}',
+    'ilive_deliveries_processed_total{decision="park"}',
+    'ilive_deliveries_processed_total{decision="dispute"}',
+    'ilive_pulls_total{outcome="token_unopened"}',
+    'ilive_pulls_total{outcome="unrecoverable"}',
+    'ilive_pulls_total{outcome="vendor_away"}',
+    'ilive_api_limited_total{limit="unknown_key"}',
+    'ilive_deliveries_shed_total{reason="event_loop"}',
+    'ilive_vendor_refused_total{about="key"}',
+    'ilive_vendor_refused_total{about="token"}',
+  ]) {
+    expect(text).toContain(`${series} `);
+  }
+});
+
+test.each([
+  ['reference', 'invalid_api_key', 'key'],
+  ['reference', 'account_inactive', 'key'],
+  ['managed', 'invalid_api_key', 'key'],
+  ['managed', 'account_inactive', 'key'],
+  ['managed', 'invalid_token', 'token'],
+  // Not iLive's: it says nothing about a session.
+  ['managed', { status: 401, body: '<h1>nginx</h1>', contentType: 'text/html' }, 'key'],
+] as const)(
+  'in the %s dialect a pull that is refused with %j is counted as the %s’s',
+  async (dialect, answer, about) => {
+    const together = await startTogether({
+      dialect,
+      speed: 120,
+      vendor: { sessions: { medianSeconds: 60, spread: 0, abandonedShare: 0 }, webhooks: { drop: 1 } },
+    });
+    stopAfterTest(together);
+    const { service, vendor } = together;
+    vendor.answerNext(answer, { operation: 'result', times: 1 });
+    await together.create(1);
+    const refused = async () =>
+      (await metricsOf(service.url)).match(/^ilive_vendor_refused_total\{.* [1-9]\d*$/gm);
+    await until(refused);
+    expect(await refused()).toEqual([`ilive_vendor_refused_total{about="${about}"} 1`]);
+  },
+);
