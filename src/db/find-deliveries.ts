@@ -149,7 +149,7 @@ function isReceivedWithin({ from, to }: Range): SQL | undefined {
 }
 
 /** The lowest UUID whose first 48 bits, the time of a uuid v7, say this millisecond. */
-function firstIdOf(ms: number): DeliveryId {
+export function firstIdOf(ms: number): DeliveryId {
   const time = Math.min(Math.max(ms, 0), 2 ** 48 - 1)
     .toString(16)
     .padStart(12, '0');

@@ -90,13 +90,15 @@ export function findUndiagnosed(db: Queries, turn: DiagnosisTurn): Promise<Refus
   return findToDiagnose(db, { text: 'diagnosed_at is null', values: [] }, turn);
 }
 
-/** As `findUndiagnosed`, of those behind `before` whose diagnosis was made with something else than `made`. */
+/** As `findUndiagnosed`, of those behind `before` whose diagnosis was made with something else than `made`, or holds no finding. */
 export function findStale(
   db: Queries,
   { made, before }: { readonly made: string; readonly before: string | undefined },
   turn: DiagnosisTurn,
 ): Promise<RefusalRow[]> {
-  const text = `diagnosed_at is not null and diagnosed_with is distinct from $3 and ($4::uuid is null or id < $4)`;
+  const text = `
+    diagnosed_at is not null and (diagnosed_with is distinct from $3 or diagnosis -> 'findings' ->> 0 is null)
+    and ($4::uuid is null or id < $4)`;
   return findToDiagnose(db, { text, values: [made, before ?? null] }, turn);
 }
 

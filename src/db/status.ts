@@ -2,6 +2,10 @@
 // so that looking costs the same on a bad day.
 import type { Instant } from '../events/instant.ts';
 import type { Queries } from './connect.ts';
+import { firstIdOf } from './find-deliveries.ts';
+
+/** Stands where a diagnosis holds no finding, until it is made anew. */
+const notDiagnosed = 'not diagnosed';
 
 /** Where counts end. */
 const countedMax = 100_000;
@@ -77,14 +81,14 @@ export async function readRefusalFigures(db: Queries, recentSince: Date): Promis
     db.query<{ finding: string; count: string }>({
       name: 'status-diagnoses',
       text: `
-        select diagnosis -> 'findings' ->> 0 as finding, count(*) from refusals
+        select coalesce(diagnosis -> 'findings' ->> 0, '${notDiagnosed}') as finding, count(*) from refusals
         where delivery_id is null and diagnosis is not null group by 1 order by 2 desc limit 10`,
     }),
     db.query<{ remedy: string; count: string; finding: string; offset: number | null }>({
       name: 'status-remedies',
       text: `
         select coalesce(diagnosis ->> 'remedy', 'none') as remedy, count(*),
-               mode() within group (order by diagnosis -> 'findings' ->> 0) as finding,
+               coalesce(mode() within group (order by diagnosis -> 'findings' ->> 0), '${notDiagnosed}') as finding,
                mode() within group (order by (diagnosis ->> 'offsetSeconds')::double precision) as offset
         from refusals where delivery_id is null and diagnosis is not null group by 1 order by 2 desc`,
     }),
@@ -109,6 +113,19 @@ export async function readRefusalFigures(db: Queries, recentSince: Date): Promis
       offsetSeconds: offset,
     })),
   };
+}
+
+/** How many signed deliveries were received since, counted up to `limit`. */
+export async function countProven(db: Queries, since: Date, limit: number): Promise<number> {
+  const [row] = await db.query<{ count: string }>({
+    name: 'status-proven',
+    text: `
+      select count(*) from (
+        select 1 from deliveries where id >= $1 and source = 'webhook' and is_proven limit $2
+      ) p`,
+    values: [firstIdOf(since.getTime()), limit],
+  });
+  return Number(row?.count ?? 0);
 }
 
 export interface SessionFigures {

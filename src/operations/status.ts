@@ -1,8 +1,10 @@
 // One look at everything, and what of it is wrong: each problem with what to do about it. The thresholds stand here by
 // name; what is counted is counted by `db/status`.
+import type { Queries } from '../db/connect.ts';
 import { listPauses, type PauseRow } from '../db/pauses.ts';
 import type { ReplicaSight } from '../db/read-replicas.ts';
 import {
+  countProven,
   countReplays,
   type DeliveryFigures,
   type RefusalFigures,
@@ -48,6 +50,8 @@ export interface Status {
   readonly problems: readonly Problem[];
   readonly deliveries: DeliveryFigures & { readonly oldestOwedAgeMs: number | null };
   readonly refusals: RefusalFigures;
+  /** Whether of all that came lately so much was refused that a secret or the formula must be wrong. */
+  readonly isRefusingMuch: boolean;
   readonly sessions: SessionFigures;
   readonly queue: QueueSight;
   readonly database: ServerFigures & { readonly ms: number };
@@ -67,7 +71,9 @@ export const thresholds = {
   owedWarningMs: 15_000,
   owedErrorMs: 60_000,
   refusedRecentMs: 15 * 60_000,
+  // Both: so many, and such a share of all that came. Anybody can be refused, but what is signed comes from iLive alone.
   refusedErrorCount: 10,
+  refusedErrorShare: 0.05,
   refusalsFullShare: 0.9,
   nearDeadlineMs: 5 * 60_000,
   overdueGraceMs: 5 * 60_000,
@@ -80,13 +86,14 @@ export const thresholds = {
 export async function readStatus(deps: StatusDependencies): Promise<Status> {
   const { db } = deps;
   const now = deps.now();
+  const recentSince = new Date(now.getTime() - thresholds.refusedRecentMs);
   const startedAt = performance.now();
   const server = await readServerFigures(db);
   const ms = Math.round(performance.now() - startedAt);
   const ofDatabaseMs = deps.now().getTime() - new Date(server.clock).getTime();
   const [deliveries, refusals, sessions, queue, vendor, seals, replays, pauses] = await Promise.all([
     readDeliveryFigures(db),
-    readRefusalFigures(db, new Date(now.getTime() - thresholds.refusedRecentMs)),
+    readRefusalFigures(db, recentSince),
     readSessionFigures(db, now, {
       nearMs: thresholds.nearDeadlineMs,
       graceMs: thresholds.overdueGraceMs,
@@ -102,6 +109,7 @@ export async function readStatus(deps: StatusDependencies): Promise<Status> {
     oldestOwedAt === null ? null : Math.max(0, now.getTime() - new Date(oldestOwedAt).getTime());
   const seen = {
     now,
+    isRefusingMuch: await isRefusingMuch(db, refusals.recent, recentSince),
     deliveries: { ...deliveries, oldestOwedAgeMs },
     refusals,
     sessions,
@@ -125,6 +133,16 @@ export async function readStatus(deps: StatusDependencies): Promise<Status> {
   return { level, problems, ...seen };
 }
 
+// As many as tell the share of all refusals that are kept by default; counted only where many were refused.
+const provenCountedMax = 500_000;
+
+async function isRefusingMuch(db: Queries, recent: number, since: Date): Promise<boolean> {
+  const { refusedErrorCount, refusedErrorShare } = thresholds;
+  if (recent < refusedErrorCount) return false;
+  const provenEnough = Math.min(Math.ceil(recent / refusedErrorShare) - recent, provenCountedMax);
+  return (await countProven(db, since, provenEnough)) < provenEnough;
+}
+
 type Seen = Omit<Status, 'level' | 'problems'>;
 type Check = (seen: Seen, limits: StatusDependencies['refusalLimits']) => Problem | undefined;
 
@@ -139,11 +157,11 @@ const checks: readonly Check[] = [
     const message = `The oldest of ${counted(deliveries.owed, 'owed delivery')} has waited for ${Math.round(ageMs / 1000)} s.`;
     return problem(level, message, `Is a worker running? ${runbook('The oldest owed is old')}`);
   },
-  ({ refusals, seals }) => {
+  ({ refusals, seals, isRefusingMuch }) => {
     const { recent, refused } = refusals;
     if (recent === 0) return undefined;
     const { finding, advice, isOurs } = weighUndecided(refusals, judgingOf(seals));
-    const level = recent >= thresholds.refusedErrorCount || isOurs ? 'error' : 'warning';
+    const level = isRefusingMuch || isOurs ? 'error' : 'warning';
     const message = `${counted(recent, 'request', 'was', 'were')} refused in the last 15 minutes`;
     // With older ones beside them, what is known is told of all together.
     return recent === refused

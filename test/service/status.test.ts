@@ -152,6 +152,9 @@ test('what was refused is told until it is admitted or let go, with the next ste
       'mostly "the signature is right; our clock was 19 minutes behind iLive\'s".',
   });
   expect(clock.advice).toBe("ilive-webhooks refusals reverify --clock-offset=-19m --why '…'");
+  await until(async () =>
+    /^ilive_refusals_with_remedy 3$/m.test((await right.get('/metrics', null)).body as string),
+  );
   const without = await right.ops('POST', '/refusals/reverify', { why });
   expect(without.body).toMatchObject({ admitted: 0, clock_offset_seconds: -1_140 });
   await right.ops('POST', '/refusals/reverify', { why, clock_offset_seconds: -1_140 });
