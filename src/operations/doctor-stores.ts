@@ -13,6 +13,8 @@ export interface QueueStore {
   readonly isUp: boolean;
   /** What `INFO` of a Redis says, by name. */
   readonly redis: Readonly<Record<string, string>>;
+  /** When a Redis makes snapshots, as its `save` says it; empty where it makes none, null where it does not tell. */
+  readonly savePoints: string | null;
 }
 
 const postgresMin = 150_000;
@@ -119,7 +121,7 @@ export function checkSchema(
   ];
 }
 
-export function checkQueue({ kind, isUp, redis }: QueueStore): Finding[] {
+export function checkQueue({ kind, isUp, redis, savePoints }: QueueStore): Finding[] {
   if (!isUp) {
     const advice = 'check REDIS_URL, and that it answers; deliveries are processed by the sweep meanwhile';
     return [finding('queue', 'error', `the queue (${kind}) does not answer`, advice)];
@@ -129,7 +131,6 @@ export function checkQueue({ kind, isUp, redis }: QueueStore): Finding[] {
   const [major = 0, minor = 0] = version.split('.').map(Number);
   const isOld = major < redisMin[0] || (major === redisMin[0] && minor < redisMin[1]);
   const policy = redis.maxmemory_policy ?? 'unknown';
-  const isPersistent = redis.aof_enabled === '1' || Number(redis.rdb_last_save_time ?? 0) > 0;
   return [
     finding(
       'redis version',
@@ -145,20 +146,30 @@ export function checkQueue({ kind, isUp, redis }: QueueStore): Finding[] {
           `maxmemory-policy is ${policy}: jobs vanish when memory is short`,
           'CONFIG SET maxmemory-policy noeviction, and set it in redis.conf',
         ),
-    isPersistent
-      ? finding(
-          'redis persistence',
-          'ok',
-          redis.aof_enabled === '1' ? 'appendonly is on' : 'snapshots are made',
-          null,
-        )
-      : finding(
-          'redis persistence',
-          'warning',
-          'appendonly is off: a restart empties the queue',
-          'nothing is lost, the sweep rings again; turn appendonly on to save that time',
-        ),
+    checkPersistence(redis, savePoints),
   ];
+}
+
+// Nothing hangs on it but time: the sweep rings again for what a Redis has forgotten.
+function checkPersistence(redis: QueueStore['redis'], savePoints: string | null): Finding {
+  const check = 'redis persistence';
+  if (redis.aof_enabled === '1') return finding(check, 'ok', 'appendonly is on', null);
+  if (savePoints === '')
+    return finding(
+      check,
+      'warning',
+      'appendonly is off and no snapshots are made: a restart empties the queue',
+      'nothing is lost, the sweep rings again; turn appendonly on to save that time',
+    );
+  // Counted since Redis started, from 7.0 on; the time of the last save is that of the start where there was none.
+  if (savePoints !== null || Number(redis.rdb_saves ?? 0) > 0)
+    return finding(check, 'ok', 'snapshots are made', null);
+  return finding(
+    check,
+    'warning',
+    'appendonly is off, and it is not known whether snapshots are made: Redis does not tell its settings',
+    'nothing is lost by a restart that empties the queue, the sweep rings again; see what its provider says of snapshots',
+  );
 }
 
 const replicaAdvice: Readonly<Record<Exclude<ReplicaState, 'usable'>, string>> = {

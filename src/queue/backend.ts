@@ -39,6 +39,8 @@ export interface QueueBackend {
   ): Promise<Worker | undefined>;
   /** What a Redis answers to INFO; empty for Postgres. Waits for a server that is away. */
   readInfo(): Promise<string>;
+  /** When a Redis makes snapshots; null for one that does not tell, and for Postgres. Waits as `readInfo` does. */
+  readSavePoints(): Promise<string | null>;
   /** Ends every connection, also ones that still wait for a server that is away. */
   disconnect(): Promise<void>;
 }
@@ -90,6 +92,11 @@ function createOnRedis(url: string, { prefix, silenceMs, log }: Required<QueueBa
         (connection) => new Worker(name, processor, { ...options, ...shared, connection, autorun: false }),
       ),
     readInfo: async () => (await [...clients][0]?.info()) ?? '',
+    // A managed Redis often forbids `CONFIG`.
+    readSavePoints: async () => {
+      const answer: unknown = await [...clients][0]?.config('GET', 'save').catch(() => null);
+      return Array.isArray(answer) && typeof answer[1] === 'string' ? answer[1] : null;
+    },
     disconnect: async () => {
       isStopped = true;
       for (const client of clients) client.disconnect();
@@ -207,6 +214,7 @@ function createOnPostgres({
           ),
       ),
     readInfo: async () => '',
+    readSavePoints: async () => null,
     // What is being opened closes itself: within the time that connecting may take.
     disconnect: async () => {
       isStopped = true;

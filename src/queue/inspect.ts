@@ -11,6 +11,8 @@ export interface QueueFacts {
   readonly delayed: number | null;
   /** What `INFO` of a Redis says, by name; empty for Postgres. */
   readonly redis: Readonly<Record<string, string>>;
+  /** When a Redis makes snapshots, as its `save` says it; empty where it makes none, null where it does not tell. */
+  readonly savePoints: string | null;
 }
 
 const answerMs = 1_500;
@@ -27,6 +29,7 @@ export async function inspectQueues(
     active: null,
     delayed: null,
     redis: {},
+    savePoints: null,
   };
   const answering = queues.filter((queue) => queue !== undefined);
   if (answering.length < queues.length) return away;
@@ -36,14 +39,15 @@ export async function inspectQueues(
     );
     const sum = (name: 'waiting' | 'active' | 'delayed') =>
       counts.reduce((total, each) => total + (each[name] ?? 0), 0);
-    const redis = readInfo(await backend.readInfo());
+    const [info, savePoints] = await Promise.all([backend.readInfo(), backend.readSavePoints()]);
     return {
       ...away,
       isUp: true,
       waiting: sum('waiting'),
       active: sum('active'),
       delayed: sum('delayed'),
-      redis,
+      redis: readInfo(info),
+      savePoints,
     };
   };
   return withinTime(

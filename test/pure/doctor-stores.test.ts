@@ -1,6 +1,6 @@
-// What the doctor says of a Postgres, told from what that says of itself.
+// What the doctor says of a Postgres and of a Redis, told from what these say of themselves.
 import { expect, test } from 'vitest';
-import { checkPostgres } from '../../src/operations/doctor-stores.ts';
+import { checkPostgres, checkQueue } from '../../src/operations/doctor-stores.ts';
 
 const settings = {
   fsync: 'on',
@@ -53,4 +53,28 @@ test.each([
 ])('complains of %s of texts', (_, changed, level) => {
   const found = checkPostgres({ ...facts, collation: changed }, 57);
   expect(found.find(({ check }) => check === 'postgres collation')).toMatchObject({ level });
+});
+
+const info = { redis_version: '7.2.0', maxmemory_policy: 'noeviction', aof_enabled: '0' };
+
+test.each([
+  ['appendonly is on', { aof_enabled: '1' }, '', 'ok', /^appendonly is on/],
+  ['it makes snapshots', {}, '3600 1 300 100', 'ok', /^snapshots are made/],
+  // The time of its start.
+  ['it makes none', { rdb_last_save_time: '1790000000', rdb_saves: '0' }, '', 'warning', /empties the queue/],
+  ['it does not tell, and has made one', { rdb_saves: '2' }, null, 'ok', /^snapshots are made/],
+  ['it does not tell, and has made none yet', { rdb_saves: '0' }, null, 'warning', /not known whether/],
+  [
+    'it is older and does not tell',
+    { rdb_last_save_time: '1790000000' },
+    null,
+    'warning',
+    /not known whether/,
+  ],
+])('a Redis is told by what it keeps: %s', (_, changes, savePoints, level, message) => {
+  const found = checkQueue({ kind: 'redis', isUp: true, redis: { ...info, ...changes }, savePoints });
+  expect(found.find(({ check }) => check === 'redis persistence')).toMatchObject({
+    level,
+    message: expect.stringMatching(message),
+  });
 });

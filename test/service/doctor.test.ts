@@ -72,6 +72,7 @@ test('names what is wrong with an address, a key, a Redis, and how to mend it', 
   const found = findingsOf(body);
   for (const expected of [
     /^error redis eviction: maxmemory-policy is allkeys-lru/,
+    /^warning redis persistence: appendonly is off and no snapshots are made/,
     /^error webhook address: is not HTTPS/,
     /^warning webhook address: does not end in/,
     /^error webhook address: nothing answers at http:\/\/hooks\.invalid\/elsewhere/,
@@ -87,6 +88,29 @@ test('names what is wrong with an address, a key, a Redis, and how to mend it', 
   }
   const advised = body.findings.filter(({ level, advice }: Problem) => level !== 'ok' && advice === null);
   expect(advised).toEqual([]);
+});
+
+test('of a Redis that does not tell its settings it is not said that it makes snapshots', async () => {
+  const redis = await startRedis();
+  stopAfterTest(redis);
+  const { Redis } = await import('ioredis');
+  const client = new Redis(redis.url);
+  await client.config('SET', 'appendonly', 'no');
+  // As managed ones do.
+  await client.acl('SETUSER', 'default', '-config');
+  const service = await start({ env: { REDIS_URL: redis.url, QUEUE_PREFIX: `t-${randomUUID()}` } });
+  await until(async () => (await service.status()).queue.is_up);
+  const persistence = async () => {
+    const { body } = await service.ops('POST', '/doctor', { why, probe: false });
+    return body.findings.find(({ check }: { check: string }) => check === 'redis persistence');
+  };
+  expect(await persistence()).toMatchObject({
+    level: 'warning',
+    message: expect.stringContaining('not known'),
+  });
+  await client.bgsave();
+  await until(async () => (await persistence()).message === 'snapshots are made');
+  client.disconnect();
 });
 
 test.each([
