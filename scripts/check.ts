@@ -1,5 +1,5 @@
-// `npm run check`: types here and in the examples, lint with format, licences, secrets and advisories, and the tests that need
-// nothing, side by side. One line a part with its time, and the whole output of a part that failed. It starts nothing and changes nothing, so it can
+// `npm run check`: types here and in the examples, lint with format, licences, secrets and advisories, alert rules, and the tests that
+// need nothing, side by side. One line a part with its time, and the whole output of a part that failed. It starts nothing and changes nothing, so it can
 // be run at any time.
 import { spawn } from 'node:child_process';
 import { createRequire } from 'node:module';
@@ -24,6 +24,7 @@ const parts = [
   { name: 'licences', command: [path.join(import.meta.dirname, 'check-licences.ts')] },
   { name: 'secrets', command: [path.join(import.meta.dirname, 'check-secrets.ts')] },
   { name: 'advisories', command: [path.join(import.meta.dirname, 'check-advisories.ts')] },
+  { name: 'alert rules', command: [path.join(import.meta.dirname, 'check-alerts.ts')] },
   { name: 'pure tests', command: [programOf('vitest', 'vitest.mjs'), 'run', '--project', 'pure'] },
 ];
 

@@ -193,14 +193,69 @@ describe('deploy/alerts.yaml', () => {
   }
   const { groups } = parse(read('deploy/alerts.yaml')) as { groups: { rules: Rule[] }[] };
   const rules = groups.flatMap((group) => group.rules.map((rule): [string, Rule] => [rule.alert, rule]));
-  const known = new Set(read('src/metrics.ts').match(/\bilive_\w+/g));
+  const sources = ['src/metrics.ts', 'src/metrics-figures.ts'].map(read).join('\n');
+  // `up` is Prometheus' own: whether what it scrapes answers.
+  const known = new Set(['up', ...(sources.match(/\bilive_\w+/g) ?? [])]);
+  const exprOf = (severity: string) =>
+    rules.filter(([, { labels }]) => labels.severity === severity).map(([, { expr }]) => expr);
 
   test.each(rules)('%s is about metrics that exist, and leads to a heading of the runbook', (_, rule) => {
-    const named = rule.expr.match(/\bilive_\w+/g) ?? [];
+    const named = rule.expr.match(/\bilive_\w+|\bup\b/g) ?? [];
     expect(named).not.toEqual([]);
     expect(named.filter((name) => !known.has(name))).toEqual([]);
     expect(['page', 'ticket']).toContain(rule.labels.severity);
     const [file = '', anchor = ''] = rule.annotations.runbook.split('#');
     expect(anchorsOf(read(file))).toContain(anchor);
+  });
+
+  test('what anybody can send to the open route gets nobody up unless it is a share of what comes', () => {
+    const open = [
+      'signature_mismatch',
+      'timestamp_too_old',
+      'timestamp_too_new',
+      'unknown_account',
+      'body_too_large',
+    ];
+    for (const reason of open) {
+      const pages = exprOf('page').filter((expr) => expr.includes(reason));
+      expect(pages.length, reason).toBeGreaterThan(0);
+      for (const expr of pages) expect(expr, reason).toContain('ilive_deliveries_received_total');
+      expect(exprOf('ticket').filter((expr) => expr.includes(reason)).length, reason).toBeGreaterThan(0);
+    }
+  });
+
+  test('nobody is got up for the token of one session', () => {
+    expect(exprOf('page').filter((expr) => /vendor_calls_total|about="token"/.test(expr))).toEqual([]);
+    expect(exprOf('page').filter((expr) => expr.includes('about="key"'))).toHaveLength(1);
+    const ended = exprOf('page').filter((expr) => expr.includes('outcome="unrecoverable"'));
+    expect(ended.filter((expr) => !expr.includes('verdict|expired|unrecoverable'))).toEqual([]);
+  });
+
+  test.each([
+    ['page', 'outcome="token_unopened"'],
+    ['page', 'ilive_refusals_with_remedy'],
+    ['ticket', 'ilive_deliveries_shed_total'],
+    ['ticket', 'up{job="ilive-webhooks"} == 0'],
+  ])('a %s goes by %s', (severity, part) => {
+    expect(exprOf(severity).filter((expr) => expr.includes(part))).toHaveLength(1);
+  });
+});
+
+describe('the runbook', () => {
+  const runbook = read('docs/operations.md');
+
+  test('gives a start its time beside the liveness probe, and has systemd start it again for ever', () => {
+    const [container] = parse(/```yaml\n([\s\S]*?startupProbe[\s\S]*?)```/.exec(runbook)?.[1] ?? '[]');
+    const { startupProbe, livenessProbe, readinessProbe } = container ?? {};
+    expect([startupProbe, livenessProbe].map((probe) => probe?.httpGet.path)).toEqual([
+      '/healthz',
+      '/healthz',
+    ]);
+    expect(readinessProbe?.httpGet.path).toBe('/readyz');
+    // Migrations of a large table, and a wait for another process that migrates.
+    expect(startupProbe?.failureThreshold * startupProbe?.periodSeconds).toBeGreaterThanOrEqual(1_800);
+    const unit = /```ini\n([\s\S]*?)```/.exec(runbook)?.[1] ?? '';
+    expect(unit).toMatch(/\[Unit\][^[]*^StartLimitIntervalSec=0$/m);
+    expect(unit).toMatch(/\[Service\][^[]*^RestartSec=5$/m);
   });
 });
