@@ -37,6 +37,27 @@ export function judgeAnswers(message: Message, answers: readonly Answer[]): Judg
   };
 }
 
+/**
+ * What is wrong with how many were answered at all, in sentences. No fault leaves a request without an answer: one that is
+ * cut off is sent once more and whole. So whoever is never answered is at odds with the contract, and not only unjudged.
+ */
+export function judgeLosses(
+  messages: readonly Message[],
+  answers: readonly Answer[],
+  allowedLost: number,
+): string[] {
+  const lostCount = answers.filter(({ result }) => result.outcome === 'lost').length;
+  const sent = messages.filter(({ isDropped }) => !isDropped);
+  const asksForAcceptance = sent.some(({ meaning }) => meaning.fate !== 'refused');
+  const isAnyAccepted = answers.some(({ result }) => result.outcome === 'accepted');
+  return [
+    ...(asksForAcceptance && !isAnyAccepted ? ['nothing was accepted'] : []),
+    ...(lostCount > allowedLost
+      ? [`${lostCount} requests failed twice and were lost, and ${allowedLost} may be`]
+      : []),
+  ];
+}
+
 function complainAboutForgery(
   { name, meaning }: Message,
   acceptedCount: number,

@@ -2,7 +2,7 @@
 // error that says what to write instead. Throws `config_invalid`; the programs print the sentence and exit with 2.
 import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
 import { ServiceError } from '../errors.ts';
-import { type FaultShares, parseFaults } from './faults.ts';
+import { type FaultShares, parseFaults, parseShare } from './faults.ts';
 
 /** The values of the options; `--help` is known to all. */
 export function readArguments<Options extends ParseArgsOptionsConfig>(
@@ -10,12 +10,33 @@ export function readArguments<Options extends ParseArgsOptionsConfig>(
   options: Options,
 ) {
   try {
-    return parseArgs({ args: [...args], options, strict: true, allowPositionals: false }).values;
+    return parseArgs({ args: withFaultsJoined(args), options, strict: true, allowPositionals: false }).values;
   } catch (error) {
     // Node adds advice about positional arguments, of which there are none here.
     const [what] = (error instanceof Error ? error.message : String(error)).split('. ');
     throw new ServiceError('config_invalid', `${what?.replace(/\.$/, '')}. See --help.`);
   }
+}
+
+/** Throws for an option of `meaningless` that was given: whoever writes it means something by it. */
+export function refuseOptions(
+  args: readonly string[],
+  options: ParseArgsOptionsConfig,
+  { meaningless, why }: { readonly meaningless: object; readonly why: string },
+): void {
+  const { tokens } = parseArgs({ args: withFaultsJoined(args), options, tokens: true });
+  const refused = tokens.find((token) => token.kind === 'option' && Object.hasOwn(meaningless, token.name));
+  if (refused?.kind !== 'option') return;
+  throw new ServiceError('config_invalid', `${refused.rawName} means nothing ${why}. See --help.`);
+}
+
+// Node takes `-slow` after `--faults` for an option of its own; what takes faults away begins like that.
+function withFaultsJoined(args: readonly string[]): string[] {
+  const isTakingAway = (index: number) => args[index - 1] === '--faults' && /^-\w\w/.test(args[index] ?? '');
+  return args.flatMap((arg, index) => {
+    if (isTakingAway(index)) return [];
+    return isTakingAway(index + 1) ? [`${arg}=${args[index + 1]}`] : [arg];
+  });
 }
 
 export function readWholeNumber(name: string, text: string, min: number, max: number): number {
@@ -29,8 +50,8 @@ export function readWholeNumber(name: string, text: string, min: number, max: nu
 
 /** A share from 0 to 1. */
 export function readShare(name: string, text: string): number {
-  const value = Number(text);
-  if (/^\d(\.\d{1,9})?$/.test(text) && value <= 1) return value;
+  const share = parseShare(text);
+  if (share !== undefined) return share;
   throw new ServiceError('config_invalid', `--${name} must be a number from 0 to 1, not "${text}".`);
 }
 

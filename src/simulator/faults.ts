@@ -35,11 +35,8 @@ export type FaultShares = Readonly<Record<FaultName, number>>;
  * that only takes away begins with all. A text is the reason why it cannot be read.
  */
 export function parseFaults(text: string): FaultShares | string {
-  const words = text
-    .split(',')
-    .map((word) => word.trim())
-    .filter((word) => word !== '');
-  const isOnlyTakingAway = words.length > 0 && words.every((word) => word.startsWith('-'));
+  const words = text.split(',').map((word) => word.trim());
+  const isOnlyTakingAway = words.every((word) => word.startsWith('-'));
   const shares: Record<string, number> = isOnlyTakingAway ? { ...defaultShares } : noFaults();
   for (const word of words) {
     if (word === 'none') continue;
@@ -47,14 +44,32 @@ export function parseFaults(text: string): FaultShares | string {
       Object.assign(shares, defaultShares);
       continue;
     }
-    const [name = '', given] = word.replace(/^-/, '').split('=', 2);
-    if (!isFaultName(name))
-      return `"${name}" is no fault; the faults are ${Object.keys(defaultShares).join(', ')}`;
-    const share = word.startsWith('-') ? 0 : given === undefined ? defaultShares[name] : Number(given);
-    if (!(share >= 0 && share <= 1)) return `the share of ${name} must be a number from 0 to 1`;
-    shares[name] = share;
+    const one = parseFault(word);
+    if (typeof one === 'string') return one;
+    shares[one.name] = one.share;
   }
   return shares as FaultShares;
+}
+
+function parseFault(word: string): { readonly name: FaultName; readonly share: number } | string {
+  if (word === '') return 'a name is missing: it must be all, none, or a list of faults';
+  const isTakingAway = word.startsWith('-');
+  const [, name = '', given] = /^-?([^=]*)(?:=(.*))?$/s.exec(word) ?? [];
+  if (!isFaultName(name))
+    return `"${name}" is no fault; the faults are ${Object.keys(defaultShares).join(', ')}`;
+  if (isTakingAway) {
+    return given === undefined ? { name, share: 0 } : `-${name} takes the fault away and has no share`;
+  }
+  const share = given === undefined ? defaultShares[name] : parseShare(given);
+  return share === undefined
+    ? `the share of ${name} must be a number from 0 to 1, not "${given}"`
+    : { name, share };
+}
+
+/** A share from 0 to 1, written with digits alone; undefined for any other text. */
+export function parseShare(text: string): number | undefined {
+  const value = Number(text);
+  return /^\d(\.\d{1,9})?$/.test(text) && value <= 1 ? value : undefined;
 }
 
 function noFaults(): Record<string, number> {

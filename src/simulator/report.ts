@@ -108,13 +108,10 @@ export function writeWarnings(warnings: Readonly<Record<string, number>>): strin
 }
 
 function verdictLines(
-  { matchesOracle, differences, sessions, faceMatches, complianceAlerts, accepted, undecided }: Summary,
+  summary: Summary,
   paint: (format: Parameters<typeof styleText>[0], text: string) => string,
 ): string[] {
-  const unjudged =
-    undecided === 0
-      ? []
-      : [`  ${count(undecided)} ids could not be judged, because their answers were lost.`];
+  const { matchesOracle, differences, sessions, faceMatches, complianceAlerts, accepted } = summary;
   if (matchesOracle) {
     const what = [
       plural(sessions.total, 'session'),
@@ -122,18 +119,27 @@ function verdictLines(
       plural(complianceAlerts, 'alert'),
       plural(accepted.deliveries, 'delivery', 'deliveries'),
     ].join(', ');
+    return [`  ${paint(['bold', 'green'], 'The tables match the oracle:')} ${what}, each as it must be.`];
+  }
+  if (differences.length === 0) {
     return [
-      `  ${paint(['bold', 'green'], 'The tables match the oracle:')} ${what}, each as it must be.`,
-      ...unjudged,
+      `  ${paint(['bold', 'yellow'], 'NOT ALL COULD BE JUDGED;')} of the rest nothing differs from the oracle.`,
+      ...unjudged(summary),
     ];
   }
   const rest = differences.length - differencesShown;
   return [
-    `  ${paint(['bold', 'red'], `DIFFERENCES: ${count(differences.length)}`)} between the tables and the oracle`,
+    `  ${paint(['bold', 'red'], `DIFFERENCES: ${count(differences.length)}`)} between the service and the oracle`,
     ...differences.slice(0, differencesShown).map((difference) => `    - ${difference}`),
     ...(rest > 0 ? [`    … and ${count(rest)} more`] : []),
-    ...unjudged,
+    ...unjudged(summary),
   ];
+}
+
+function unjudged({ lost, undecided }: Summary): string[] {
+  if (lost + undecided === 0) return [];
+  const ids = undecided === 0 ? '' : `, and ${plural(undecided, 'id')} could not be judged for it`;
+  return [`  ${plural(lost, 'request')} failed twice${ids}.`];
 }
 
 function retryNote({ sent }: Summary): string {

@@ -25,7 +25,8 @@ export const apiOptions = {
 } satisfies Record<string, { type: 'string'; default?: string | string[]; multiple?: boolean }>;
 
 export const apiHelp = `
-The pretend REST API alone, until Ctrl-C; it sends webhooks when sessions end:
+The pretend REST API alone, until Ctrl-C; it sends webhooks when sessions end. Apart from
+--target, --api-key, --secret and --seed no option belongs to both:
 
   --api-port N          listen here, 0 for any free port
   --target URL          where webhooks of sessions without a webhook_url go

@@ -1,6 +1,7 @@
 // One whole run against a service that is up: send, wait until nothing is owed and no session is silent, read the tables
 // back, compare them with the oracle, and measure. It neither starts nor stops a service and prints nothing.
 import { setTimeout as sleep } from 'node:timers/promises';
+import { judgeLosses } from './answers.ts';
 import { compare } from './compare.ts';
 import { type Completeness, judgeCompleteness, readCompleteness } from './completeness.ts';
 import { type Answer, deliver, type Signing } from './deliver.ts';
@@ -19,6 +20,8 @@ export interface RunOptions {
   readonly retryDelayMs: number;
   /** How long after the last answer the service may still owe something. */
   readonly settleTimeoutMs: number;
+  /** Requests that may fail twice, so that nobody can judge what became of them. */
+  readonly allowedLost: number;
   /** Where the service creates the sessions of the scenario itself. */
   readonly live?: LiveVendor;
   readonly onProgress: (progress: Progress) => void;
@@ -68,6 +71,7 @@ export async function runScenario(options: RunOptions): Promise<Run> {
   const tables = await readTables(api, { ...extent, sessionIds: sampleOf(expectation) });
   const completeness = live && (await readCompleteness(api, startedAt));
   const differences = [
+    ...judgeLosses(scenario.messages, answers, options.allowedLost),
     ...sayUnsettled(unsettled, options.settleTimeoutMs),
     ...(live?.complaints() ?? []),
     ...compare(expectation, tables),

@@ -53,7 +53,9 @@ export interface Summary {
   readonly sendingSeconds: number;
   readonly settlingSeconds: number;
   readonly acceptedPerSecond: number;
+  /** Ids of messages whose answers were lost: nobody can say whether they arrived. */
   readonly undecided: number;
+  /** True only where everything could be judged. */
   readonly matchesOracle: boolean;
   readonly differences: readonly string[];
 }
@@ -64,6 +66,7 @@ export function summarize(run: Run): Summary {
   const firsts = answers.map((answer) => answer.attempts[0]);
   const accepted = answers.map(({ result }) => result).filter((result) => result.outcome === 'accepted');
   const refused = answers.map(({ result }) => result).filter((result) => result.outcome === 'refused');
+  const lostCount = answers.filter(({ result }) => result.outcome === 'lost').length;
   const parked = tables.deliveries.filter((row) => row.state === 'parked');
   const verdicts = countBy(tables.sessions, 'verdict');
   const states = countBy(tables.sessions, 'state');
@@ -87,7 +90,7 @@ export function summarize(run: Run): Summary {
       repeats: accepted.filter(({ isRepeat }) => isRepeat).length,
     },
     refused: { total: refused.length, byCode: countBy(refused, 'code') },
-    lost: answers.filter(({ result }) => result.outcome === 'lost').length,
+    lost: lostCount,
     verdicts: { pass: verdicts.pass ?? 0, retry: verdicts.retry ?? 0, fail: verdicts.fail ?? 0 },
     sessions: {
       total: tables.sessions.length,
@@ -109,7 +112,7 @@ export function summarize(run: Run): Summary {
     settlingSeconds: round(run.settlingMs / 1000),
     acceptedPerSecond: round((accepted.length * 1000) / sendingMs),
     undecided: expectation.undecided.size,
-    matchesOracle: differences.length === 0,
+    matchesOracle: differences.length === 0 && lostCount === 0 && expectation.undecided.size === 0,
     differences,
   };
 }

@@ -147,7 +147,7 @@ describe('docker-compose.yml', () => {
   test('the simulator is started only when asked for, with flags that it has', () => {
     expect(simulator?.profiles).toEqual(['demo']);
     const flags = (simulator?.command ?? []).filter((word) => word.startsWith('--'));
-    const source = read('src/simulator/main.ts');
+    const source = read('src/simulator/simulate-options.ts');
     expect(flags).toContain('--target');
     expect(flags.filter((flag) => !source.includes(`${flag} `))).toEqual([]);
   });
