@@ -74,7 +74,8 @@ function isStream({ responses }: DocumentedOperation): boolean {
 
 function schemaOf({ parameters = [], requestBody, responses }: DocumentedOperation): Schema {
   const path = parameters.filter((parameter) => parameter.in === 'path');
-  const query = parameters.filter((parameter) => parameter.in === 'query');
+  // With `fields` an answer has less than its type says.
+  const query = parameters.filter((parameter) => parameter.in === 'query' && parameter.name !== 'fields');
   const body = requestBody?.content['application/json']?.schema;
   const answers = Object.entries(responses).flatMap(([status, { content }]): Schema[] => {
     const [answer] = Object.values(content ?? {});

@@ -20,7 +20,9 @@ export function fieldsParameter(names: readonly string[]) {
     .transform((text) => text.split(','))
     .refine((fields) => fields.every((field) => names.includes(field)), known)
     .optional()
-    .describe('Only these fields of what is answered, or of each row: names with commas between them.');
+    .describe(
+      'Only these fields of what is answered, or of each row, also where the schema says that others are always there: names with commas between them.',
+    );
 }
 
 /** The answer with these fields alone. */

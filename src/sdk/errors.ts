@@ -45,6 +45,9 @@ export class GoneError extends SdkError {}
 /** Any other 4xx: the request has to change; the message says how. */
 export class RequestError extends SdkError {}
 
+/** Of a call that could not be made as it was asked for; the service knows nothing of it. */
+export const notSent = { status: 400, code: 'invalid_request', requestId: null, retryAfterMs: null } as const;
+
 /** The error that an answer is. */
 export function errorOf(message: string, facts: SdkErrorFacts): SdkError {
   const { status } = facts;

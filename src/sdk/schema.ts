@@ -192,10 +192,6 @@ export interface Operations {
        * The next_cursor of the page before.
        */
       cursor?: string;
-      /**
-       * Only these fields of what is answered, or of each row: names with commas between them.
-       */
-      fields?: string;
     };
     answer: {
       data: Session[];
@@ -214,12 +210,6 @@ export interface Operations {
     answer: CreatedSession;
   };
   lookupSessions: {
-    query?: {
-      /**
-       * Only these fields of what is answered, or of each row: names with commas between them.
-       */
-      fields?: string;
-    };
     body: {
       /**
        * @minItems 1
@@ -253,10 +243,6 @@ export interface Operations {
        * What was known here by then; not in the future.
        */
       known_at?: string;
-      /**
-       * Only these fields of what is answered, or of each row: names with commas between them.
-       */
-      fields?: string;
     };
     answer: DetailedSession;
   };
@@ -373,10 +359,6 @@ export interface Operations {
        * The next_cursor of the page before.
        */
       cursor?: string;
-      /**
-       * Only these fields of what is answered, or of each row: names with commas between them.
-       */
-      fields?: string;
     };
     answer: {
       data: FaceMatch[];
@@ -422,10 +404,6 @@ export interface Operations {
        * The next_cursor of the page before.
        */
       cursor?: string;
-      /**
-       * Only these fields of what is answered, or of each row: names with commas between them.
-       */
-      fields?: string;
     };
     answer: {
       data: ComplianceAlert[];
@@ -441,10 +419,6 @@ export interface Operations {
     };
     query?: {
       account?: string;
-      /**
-       * Only these fields of what is answered, or of each row: names with commas between them.
-       */
-      fields?: string;
     };
     answer: ComplianceAlert;
   };
@@ -500,10 +474,6 @@ export interface Operations {
        * What was known here by then; not in the future.
        */
       known_at?: string;
-      /**
-       * Only these fields of what is answered, or of each row: names with commas between them.
-       */
-      fields?: string;
     };
     answer: Subject;
   };
@@ -541,10 +511,6 @@ export interface Operations {
        * The next_cursor of the page before.
        */
       cursor?: string;
-      /**
-       * Only these fields of what is answered, or of each row: names with commas between them.
-       */
-      fields?: string;
     };
     answer: {
       data: Delivery[];
@@ -557,12 +523,6 @@ export interface Operations {
   getDelivery: {
     path: {
       delivery_id: string;
-    };
-    query?: {
-      /**
-       * Only these fields of what is answered, or of each row: names with commas between them.
-       */
-      fields?: string;
     };
     answer: Delivery;
   };

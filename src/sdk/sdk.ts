@@ -13,6 +13,7 @@ import {
   type UndemandingName,
 } from './call.ts';
 import type { Change, Operations, Verdict } from './schema.ts';
+import { baseOf, timerMs } from './send.ts';
 
 export type { Answer, Asked, CallOptions, OperationName, SdkOptions, UndemandingName } from './call.ts';
 export type * from './schema.ts';
@@ -95,7 +96,9 @@ const waitSeconds = 25;
 const answerSlackMs = 15_000;
 const defaultTimeoutMs = 10 * 60_000;
 
+/** Throws a RequestError for a `url` that is none. */
 export function createSdk(options: SdkOptions): Sdk {
+  baseOf(options.url);
   return {
     call: <Name extends OperationName>(name: Name, asked?: Asked<Name>, callOptions?: CallOptions) =>
       call(options, name, asked, callOptions),
@@ -111,7 +114,7 @@ async function waitForVerdict(
   sessionId: string,
   { assurance = 'any', account, timeoutMs = defaultTimeoutMs, signal }: WaitOptions,
 ): Promise<Verdict> {
-  const deadline = Date.now() + timeoutMs;
+  const deadline = Date.now() + timerMs(timeoutMs, 'timeoutMs');
   let last: Verdict | undefined;
   for (;;) {
     try {

@@ -1,6 +1,8 @@
 // What the SDK does without a service: how long it waits by a clock that the test turns, and what may be left out of a call.
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
 import { afterEach, expect, test, vi } from 'vitest';
-import { RequestError } from '../../src/sdk/errors.ts';
+import { RequestError, UnavailableError } from '../../src/sdk/errors.ts';
 import { type Asked, createSdk, type OperationName } from '../../src/sdk/sdk.ts';
 
 afterEach(() => {
@@ -87,3 +89,81 @@ test.each(['showHealth', 'showMetrics', 'getStream', 'toString', ''])(
     await expect(calling).rejects.toThrow(`"${name}"`);
   },
 );
+
+test('what cannot be sent is the caller’s to mend, and is not tried again', async () => {
+  let asked = 0;
+  const retried: string[] = [];
+  const sdk = createSdk({
+    url: 'http://service.test',
+    apiKey: 'a-key',
+    fetch: async () => {
+      asked += 1;
+      return Response.json({});
+    },
+    onRetry: ({ message }) => retried.push(message),
+  });
+  const body = { reference_id: 'a' };
+  const loop: { reference_id: string; self?: object } = { reference_id: 'a' };
+  loop.self = loop;
+  const calls = [
+    sdk.call('createSession', { body }, { idempotencyKey: '订单-77' }),
+    sdk.call('createSession', { body }, { idempotencyKey: 'a\nb' }),
+    sdk.call('createSession', { body: loop }, { idempotencyKey: 'a' }),
+    sdk.call('getStatus', {}, { timeoutMs: Number.NaN }),
+    sdk.waitForVerdict('s', { timeoutMs: Number.NaN }),
+  ];
+  for (const calling of calls) await expect(calling).rejects.toThrow(RequestError);
+  expect([asked, retried]).toEqual([0, []]);
+});
+
+test.each(['', 'localhost:8080', 'verdicts.internal', undefined as unknown as string])(
+  'an address that is none is told at once: %j',
+  (url) => {
+    expect(() => createSdk({ url, apiKey: 'a-key' })).toThrow(RequestError);
+  },
+);
+
+async function closedPort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+test('why the service did not answer is told', async () => {
+  const url = `http://127.0.0.1:${await closedPort()}`;
+  const refusing = createSdk({ url, apiKey: 'a-key', maxRetries: 0 });
+  await expect(refusing.call('getStatus')).rejects.toThrow(/did not answer: ECONNREFUSED\.$/);
+  const silent = createSdk({
+    url: 'http://service.test',
+    apiKey: 'a-key',
+    maxRetries: 0,
+    fetch: (_, init) =>
+      new Promise((_resolve, reject) => {
+        init?.signal?.addEventListener('abort', () => reject(init.signal?.reason));
+      }),
+  });
+  const calling = silent.call('getStatus', {}, { timeoutMs: 20 });
+  await expect(calling).rejects.toThrow(UnavailableError);
+  await expect(calling).rejects.toThrow(/did not answer within 20 ms\.$/);
+});
+
+test('a Retry-After that is longer than a timer can wait is not taken for none', async () => {
+  vi.useFakeTimers({ toFake: ['Date', 'setTimeout', 'clearTimeout'] });
+  const monthMs = 30 * 24 * 60 * 60 * 1_000;
+  let asked = 0;
+  const sdk = sdkOf(() => {
+    asked += 1;
+    return asked === 1
+      ? { status: 503, headers: { 'retry-after': String(monthMs / 1_000) }, body: {} }
+      : { body: {} };
+  });
+  const calling = sdk.call('getStatus');
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(asked).toBe(1);
+  await vi.runAllTimersAsync();
+  await calling;
+  expect(asked).toBe(2);
+});

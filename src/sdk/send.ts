@@ -1,0 +1,156 @@
+// One request to the service: what it is sent with, its time limit, and its answer or its error.
+import { errorOf, notSent, SdkError } from './errors.ts';
+
+export interface SdkOptions {
+  /** Where the service is, such as `https://verdicts.internal`. */
+  readonly url: string;
+  /** A key of role `reader` is enough for all but what operators do. */
+  readonly apiKey: string | (() => string | Promise<string>);
+  /** Time for the answer to a call that does not wait; default 30 s. */
+  readonly timeoutMs?: number;
+  /** How often a call that may be repeated is tried again after trouble of the service's; default 3. */
+  readonly maxRetries?: number;
+  /** Called before each further try. */
+  readonly onRetry?: (error: SdkError, waitMs: number) => void;
+  /** Default: the global fetch. */
+  readonly fetch?: typeof fetch;
+}
+
+export interface CallOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** For `createSession`: with it the call is tried again too, and the service makes one session. Kept for a day. */
+  readonly idempotencyKey?: string | undefined;
+  readonly timeoutMs?: number | undefined;
+  readonly maxRetries?: number | undefined;
+}
+
+const defaultTimeoutMs = 30_000;
+/** What a timer can wait for: 24.8 days. */
+const timerMaxMs = 2 ** 31 - 1;
+
+/** A time to wait as a timer takes it. Throws a RequestError for what is no time. */
+export function timerMs(ms: number, name: string): number {
+  if (!(ms >= 0)) throw errorOf(`"${name}" must be a number of milliseconds, and not ${ms}.`, notSent);
+  return Math.min(ms, timerMaxMs);
+}
+
+/** The address of the service as a folder: one with a path, such as that of a gateway, keeps it. Throws a RequestError. */
+export function baseOf(url: string): string {
+  if (!/^https?:\/\//.test(url) || !URL.canParse(url)) {
+    const message = `"url" must be the service's address, such as https://verdicts.internal, and not ${JSON.stringify(url)}.`;
+    throw errorOf(message, notSent);
+  }
+  return url.endsWith('/') ? url : `${url}/`;
+}
+
+/** Throws an SdkError for any answer but a good one, and what `signal` was aborted with. */
+export async function send(
+  sdk: SdkOptions,
+  method: string,
+  url: URL,
+  {
+    body,
+    signal,
+    idempotencyKey,
+    timeoutMs = sdk.timeoutMs ?? defaultTimeoutMs,
+  }: CallOptions & { body: unknown },
+): Promise<unknown> {
+  const headers = await headersOf(sdk, { hasBody: body !== undefined, idempotencyKey });
+  const text = body === undefined ? undefined : asJson(body);
+  const timeOut = AbortSignal.timeout(timerMs(timeoutMs, 'timeoutMs'));
+  try {
+    const response = await (sdk.fetch ?? fetch)(url, {
+      method,
+      headers,
+      ...(text === undefined ? {} : { body: text }),
+      signal: signal === undefined ? timeOut : AbortSignal.any([signal, timeOut]),
+    });
+    const answer = await response.text();
+    if (response.ok) return readAnswer(response, answer);
+    throw readError(response, answer);
+  } catch (error) {
+    if (error instanceof SdkError || signal?.aborted) throw error;
+    const reason = timeOut.aborted ? ` within ${timeoutMs} ms` : reasonOf(error);
+    throw errorOf(`The service at ${url.origin} did not answer${reason}.`, {
+      status: null,
+      code: 'no_answer',
+      requestId: null,
+      retryAfterMs: null,
+      cause: error,
+    });
+  }
+}
+
+async function headersOf(
+  sdk: SdkOptions,
+  { hasBody, idempotencyKey }: { hasBody: boolean; idempotencyKey: string | undefined },
+): Promise<Record<string, string>> {
+  const key = typeof sdk.apiKey === 'string' ? sdk.apiKey : await sdk.apiKey();
+  if (!/^[\x21-\x7e]+$/.test(key)) {
+    const message = 'The API key must be visible ASCII characters.';
+    throw errorOf(message, { ...notSent, status: 401, code: 'unauthorized' });
+  }
+  if (idempotencyKey !== undefined && !/^[\x21-\x7e]{1,255}$/.test(idempotencyKey)) {
+    throw errorOf('"idempotencyKey" must be 1 to 255 visible ASCII characters.', notSent);
+  }
+  return {
+    authorization: `Bearer ${key}`,
+    accept: 'application/json',
+    ...(hasBody ? { 'content-type': 'application/json' } : {}),
+    ...(idempotencyKey === undefined ? {} : { 'idempotency-key': idempotencyKey }),
+  };
+}
+
+function asJson(body: unknown): string {
+  try {
+    return JSON.stringify(body);
+  } catch (cause) {
+    throw errorOf(`The body cannot be written as JSON: ${(cause as Error).message}`, { ...notSent, cause });
+  }
+}
+
+// `fetch` says "fetch failed", and why only in what caused it.
+function reasonOf(error: unknown): string {
+  const { cause } = error as { cause?: { code?: string; message?: string } };
+  const reason = cause?.code ?? cause?.message;
+  return reason ? `: ${reason}` : '';
+}
+
+// A page of something that stands in front of the service, such as a login, is no answer of it.
+function readAnswer(response: Response, text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    const message = `What answered at ${response.url} is not the service: its answer is not JSON.`;
+    const requestId = response.headers.get('x-request-id');
+    throw new SdkError(message, {
+      status: response.status,
+      code: 'not_json',
+      requestId,
+      retryAfterMs: null,
+      cause,
+    });
+  }
+}
+
+function readError(response: Response, text: string): SdkError {
+  const { status, headers } = response;
+  const problem = readProblem(text);
+  const retryAfter = headers.get('retry-after');
+  return errorOf(problem.detail ?? `The service answered ${status}.`, {
+    status,
+    code: problem.code ?? `http_${status}`,
+    requestId: problem.request_id ?? headers.get('x-request-id'),
+    retryAfterMs: retryAfter !== null && /^\d+$/.test(retryAfter) ? Number(retryAfter) * 1_000 : null,
+  });
+}
+
+// What stands in front of the service may answer with anything.
+function readProblem(text: string): { detail?: string; code?: string; request_id?: string } {
+  try {
+    const problem: unknown = JSON.parse(text);
+    return typeof problem === 'object' && problem !== null ? problem : {};
+  } catch {
+    return {};
+  }
+}
