@@ -137,6 +137,15 @@ function handling(verb: 'acknowledge' | 'resolve', summary: string, details: str
       const ask = await createAsk(given, context, this.name);
       const asked = await ask('POST', `${path}/${verb}${accountQuery(given)}`, { body: { note: said } });
       printAlert(asked, given, context);
+      const row = readAnswer(asked, alert);
+      const [by, note] =
+        verb === 'resolve'
+          ? [row.resolved_by, row.resolved_note]
+          : [row.acknowledged_by, row.acknowledged_note];
+      // The first who did it stands.
+      if (note !== said) {
+        context.tell(`It was ${verb}d already, by ${printable(by ?? '')}; your note is in the audit alone.`);
+      }
       return 0;
     },
   };

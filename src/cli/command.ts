@@ -2,6 +2,7 @@
 // as arguments, and answers with an exit code, so that every command can be run without a process of its own.
 import type { styleText } from 'node:util';
 import { ServiceError } from '../errors.ts';
+import type { TerminalSize } from './fit-screen.ts';
 
 /** 0: done, and the answer is yes. 1: the answer is no, or it failed. 2: the command line is wrong; nothing was done. */
 export type ExitCode = number;
@@ -34,6 +35,8 @@ export interface Context {
   readonly readInput: () => Promise<string>;
   /** Whether a person sees the standard output, and can answer a question. */
   readonly isTerminal: boolean;
+  /** Of the terminal at this moment; undefined where there is none. */
+  readonly terminalSize: () => TerminalSize | undefined;
   /** Asks a person; only on a terminal. */
   readonly question: (text: string) => Promise<string>;
   /** Aborted by Ctrl-C, for commands that run until then; from its first use on Ctrl-C no longer ends the process. */

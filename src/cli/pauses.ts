@@ -6,6 +6,11 @@ import { renderTime } from './table.ts';
 import { readWhy, whyOption } from './why.ts';
 
 const pausables = ['processing', 'pulling'];
+const goesOn: Readonly<Record<string, string>> = {
+  processing:
+    'processing goes on: what comes in now at once, and what is owed within seconds, the oldest first.',
+  pulling: 'pulling goes on.',
+};
 const answer = z.object({
   is_changed: z.boolean().default(true),
   pauses: z.array(z.object({ what: z.string(), since: z.string(), by: z.string(), why: z.string() })),
@@ -54,7 +59,7 @@ function steering(
       if (given.has('json')) context.print(asked.text);
       else {
         const { is_changed: isChanged, pauses } = readAnswer(asked, answer);
-        if (verb === 'resume') context.print(isChanged ? `${what} goes on.` : `${what} was not paused.`);
+        if (verb === 'resume') context.print(isChanged ? (goesOn[what] ?? '') : `${what} was not paused.`);
         else if (!isChanged) context.print(`${what} was paused already; that stays as it is.`);
         for (const each of pauses) {
           context.print(`${each.what} is paused since ${renderTime(each.since)} by ${each.by}: ${each.why}`);

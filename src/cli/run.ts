@@ -92,6 +92,10 @@ export async function run(args: readonly string[], env: Context['env']): Promise
       process.stdout.isTTY ? styleText(format, text, { stream: process.stdout }) : text,
     readInput: () => readAll(process.stdin),
     isTerminal: process.stdout.isTTY === true && process.stdin.isTTY === true,
+    terminalSize: () => {
+      const { columns, rows } = process.stdout;
+      return columns > 0 && rows > 0 ? { columns, rows } : undefined;
+    },
     question: (text) => question(text, { input: process.stdin, output: process.stderr }),
     interrupted,
   };

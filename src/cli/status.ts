@@ -3,6 +3,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { isUnavailable } from '../errors.ts';
 import { type Command, type Context, type ExitCode, type Given, wrongUsage } from './command.ts';
+import { fitScreen } from './fit-screen.ts';
 import { type Ask, createAsk, readAnswer, serviceOptions } from './service-api.ts';
 import { renderLine, renderStatus, shownStatus } from './status-screen.ts';
 import { readDuration } from './time-option.ts';
@@ -48,8 +49,11 @@ const redraw = '\u001b[H\u001b[J';
 
 async function watch(ask: Ask, given: Given, context: Context, everyMs: number): Promise<ExitCode> {
   const signal = context.interrupted();
-  const draw = (screen: string, line: string) =>
-    context.print(context.isTerminal ? `${redraw}${screen}` : line);
+  const draw = (screen: string, line: string) => {
+    const size = context.terminalSize();
+    const shown = size === undefined ? screen : fitScreen(screen, size);
+    context.print(context.isTerminal ? `${redraw}${shown}` : line);
+  };
   while (!signal.aborted) {
     try {
       const asked = await ask('GET', '/v1/ops/status');

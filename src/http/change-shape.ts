@@ -7,6 +7,7 @@ import { sources, verdicts } from '../events/event.ts';
 import { parseInstant } from '../events/instant.ts';
 import { confirmations, sessionStates } from '../events/session.ts';
 import { complianceAlert, faceMatch } from './facts.ts';
+import { commaList } from './query.ts';
 import { instant, uuid } from './shapes.ts';
 
 const changeFields = {
@@ -67,7 +68,7 @@ export const typesText = z
   .transform((text) => text.split(','))
   .pipe(z.array(z.enum(changeTypes, `must be some of ${changeTypes.join(', ')}, separated by commas`)))
   .optional()
-  .describe(`Only these, separated by commas: ${changeTypes.join(', ')}.`);
+  .meta({ description: 'Only these.', ...commaList(changeTypes) });
 
 export const afterText = z
   .string()

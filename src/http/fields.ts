@@ -1,6 +1,7 @@
 // `?fields=a,b`: only these fields of the thing that is answered, or of each row of a list. Which ones there are is read from
 // the schema of the answer, so that none has to be listed twice. What is answered beside a list's rows always stays.
 import { z } from 'zod';
+import { commaList } from './query.ts';
 
 /** The names of the fields that an answer of this schema can be narrowed to. */
 export function fieldNamesOf(answer: z.ZodType): string[] {
@@ -20,9 +21,11 @@ export function fieldsParameter(names: readonly string[]) {
     .transform((text) => text.split(','))
     .refine((fields) => fields.every((field) => names.includes(field)), known)
     .optional()
-    .describe(
-      'Only these fields of what is answered, or of each row, also where the schema says that others are always there: names with commas between them.',
-    );
+    .meta({
+      description:
+        'Only these fields of what is answered, or of each row, also where the schema says that others are always there.',
+      ...commaList(names),
+    });
 }
 
 /** The answer with these fields alone. */

@@ -129,6 +129,8 @@ function describeParameters(
       in: place,
       required: !read.safeParse(undefined).success,
       ...(description === undefined ? {} : { description }),
+      // Given once, with commas.
+      ...(schema.type === 'array' ? { style: 'form', explode: false } : {}),
       schema,
     };
   });

@@ -4,6 +4,7 @@ import type { Request } from 'express';
 import { z } from 'zod';
 import { ServiceError } from '../errors.ts';
 import { parseInstant } from '../events/instant.ts';
+import { complaintOf } from './complaint.ts';
 
 export const limitDefault = 50;
 export const limitMax = 200;
@@ -55,6 +56,13 @@ export const limitText = ({ max, standard }: { readonly max: number; readonly st
       maximum: max,
     });
 
+/** For a text that holds several of `names` with commas between them: what a caller sends is a list. */
+export const commaList = (names: readonly string[]) => ({
+  type: 'array' as const,
+  items: { type: 'string' as const, enum: [...names] },
+  maxLength: undefined,
+});
+
 export const pageParameters = {
   limit: limitText({ max: limitMax, standard: limitDefault }),
   cursor: z.string().max(2_048).optional().describe('The next_cursor of the page before.'),
@@ -73,8 +81,10 @@ export function readQuery<Shape extends z.ZodRawShape>(
       const names = issue.keys.map((key) => `"${key}"`).join(', ');
       return `unknown query parameter ${names}; known here: ${known.length > 0 ? known.join(', ') : 'none'}`;
     }
-    const isRepeated = Array.isArray(req.query[String(issue.path[0])]);
-    return `query parameter "${issue.path.join('.')}" ${isRepeated ? 'must be given once' : issue.message}`;
+    const [name] = issue.path;
+    return Array.isArray(req.query[String(name)])
+      ? `query parameter "${String(name)}" must be given once`
+      : complaintOf('query parameter', issue, req.query);
   });
   throw new ServiceError('invalid_request', `${complaints.join('; ')}.`);
 }
@@ -99,7 +109,7 @@ export function readHeaders<Shape extends z.ZodRawShape>(
 ): z.infer<z.ZodObject<Shape>> {
   const read = z.object(shape).safeParse(req.headers);
   if (read.success) return read.data as z.infer<z.ZodObject<Shape>>;
-  const complaints = read.error.issues.map((issue) => `header "${issue.path.join('.')}" ${issue.message}`);
+  const complaints = read.error.issues.map((issue) => complaintOf('header', issue, req.headers));
   throw new ServiceError('invalid_request', `${complaints.join('; ')}.`);
 }
 

@@ -2,6 +2,7 @@
 import type { Request } from 'express';
 import type { z } from 'zod';
 import { ServiceError } from '../errors.ts';
+import { complaintOf } from './complaint.ts';
 import { readBody, unbounded } from './read-body.ts';
 
 const bodyLimitBytes = 65_536;
@@ -15,25 +16,17 @@ export async function readJson<Schema extends z.ZodType>(
   if (body === 'aborted') throw new ServiceError('invalid_request', 'The request ended before its body did.');
   if (!Buffer.isBuffer(body))
     throw new ServiceError('invalid_request', `The body is larger than ${bodyLimitBytes} bytes.`);
-  const read = schema.safeParse(parse(body));
+  const given = parse(body);
+  const read = schema.safeParse(given);
   if (read.success) return read.data;
   const complaints = read.error.issues.map((issue) =>
     issue.code === 'unrecognized_keys'
       ? `unknown field ${issue.keys.map((key) => `"${key}"`).join(', ')}`
       : issue.path.length === 0
         ? 'the body must be a JSON object'
-        : `field "${nameOf(issue.path)}" ${issue.code === 'invalid_type' ? describeType(issue) : issue.message}`,
+        : complaintOf('field', issue, given),
   );
   throw new ServiceError('invalid_request', `${complaints.join('; ')}.`);
-}
-
-// The place in a list is nothing that a caller has named.
-function nameOf(path: readonly PropertyKey[]): string {
-  return path.filter((part) => typeof part === 'string').join('.');
-}
-
-function describeType({ expected, message }: { expected: string; message: string }): string {
-  return message.endsWith('received undefined') ? 'is missing' : `must be a ${expected}`;
 }
 
 function parse(body: Buffer): unknown {

@@ -134,7 +134,11 @@ async function readPast(db: Queries, session: SessionRow, moment: Moment): Promi
   const history = histories.get(sessionKeyText(session));
   const told = history && tellSession(session, history, moment);
   if (told !== undefined) return told;
-  throw new ServiceError('not_found', 'This session was not known here at that time; it is by now.');
+  const what =
+    moment.knownAt === null
+      ? 'Nothing of this session had happened by then.'
+      : 'This session was not known here at that time; it is by now.';
+  throw new ServiceError('not_found', what);
 }
 
 function showObservation(observation: ObservationRow) {

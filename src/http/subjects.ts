@@ -111,11 +111,17 @@ function accountOf({ sessions, faceMatches, alerts }: Subject, moment: Moment): 
   const rows = [...sessions, ...faceMatches, ...alerts];
   const [account, ...others] = new Set(rows.map((row) => row.account));
   if (account === undefined) {
-    const when = isPast(moment) ? 'was known here at that time' : 'has been heard of';
-    throw new ServiceError('not_found', `Nobody with this reference id ${when}.`);
+    throw new ServiceError('not_found', nobody(moment));
   }
   if (others.length === 0) return account;
   throw severalAccounts('know this reference id', rows);
+}
+
+function nobody(moment: Moment): string {
+  if (moment.knownAt !== null) return 'Nobody with this reference id was known here at that time.';
+  return isPast(moment)
+    ? 'Nothing about anybody with this reference id had happened by then.'
+    : 'Nobody with this reference id has been heard of.';
 }
 
 function shown<Row, Shown>(rows: readonly Row[], show: (row: Row) => Shown) {

@@ -293,9 +293,19 @@ export interface Operations {
        */
       limit?: number;
       /**
-       * Only these, separated by commas: session_settled, session_confirmed, session_disputed, session_expired, session_unrecoverable, face_match_recorded, compliance_alert_recorded, compliance_alert_acknowledged, compliance_alert_resolved.
+       * Only these.
        */
-      types?: string;
+      types?: (
+        | 'session_settled'
+        | 'session_confirmed'
+        | 'session_disputed'
+        | 'session_expired'
+        | 'session_unrecoverable'
+        | 'face_match_recorded'
+        | 'compliance_alert_recorded'
+        | 'compliance_alert_acknowledged'
+        | 'compliance_alert_resolved'
+      )[];
     };
     answer: {
       data: Change[];

@@ -153,7 +153,7 @@ async function* followChanges(
     const query = {
       wait: `${waitSeconds}s`,
       ...(cursor === undefined ? {} : { after: cursor }),
-      ...(types === undefined ? {} : { types: types.join(',') }),
+      ...(types === undefined ? {} : { types: [...types] }),
     };
     const page = await outlast(sdk, signal, Number.POSITIVE_INFINITY, () =>
       call(sdk, 'listChanges', { query }, waitingCall(waitSeconds * 1_000, signal)),

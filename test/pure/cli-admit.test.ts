@@ -26,6 +26,7 @@ async function run(args: readonly string[], answers: object[]) {
     tell: (text) => void said.push(text),
     paint: (_format, text) => text,
     isTerminal: true,
+    terminalSize: () => undefined,
     question: () => Promise.reject(new Error('nobody is asked')),
     interrupted: () => AbortSignal.timeout(60_000),
     readInput: async () => '',

@@ -16,6 +16,7 @@ async function run(args: readonly string[], changes: Record<string, string> = {}
     tell: () => {},
     paint: (_format, text) => text,
     isTerminal: false,
+    terminalSize: () => undefined,
     question: () => Promise.reject(new Error('nobody is there')),
     interrupted: () => AbortSignal.timeout(60_000),
     readInput: async () => ' \n',

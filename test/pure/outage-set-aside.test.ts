@@ -49,6 +49,7 @@ async function show(file: string, env: Record<string, string>, ...more: string[]
     tell: (text) => void said.push(text),
     paint: (_format, text) => text,
     isTerminal: false,
+    terminalSize: () => undefined,
     question: () => Promise.reject(new Error('nobody is asked')),
     interrupted: () => AbortSignal.timeout(60_000),
     readInput: async () => '',

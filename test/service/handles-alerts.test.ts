@@ -196,6 +196,13 @@ test('from the command line: listed, shown, acknowledged, resolved, and the pers
   expect(seen.out).toMatch(/^acknowledged +\S+ by anna: seen$/m);
   const resolved = await cli('alerts', 'resolve', alert.alert_id, '--note', 'done', '--json');
   expect(JSON.parse(resolved.out)).toMatchObject({ status: 'resolved', resolved_note: 'done' });
+  expect(resolved.err).toBe('');
+  const again = await cli('alerts', 'resolve', alert.alert_id, '--note', 'again');
+  expect(again).toMatchObject({
+    code: 0,
+    err: 'It was resolved already, by anna; your note is in the audit alone.\n',
+  });
+  expect((await cli('audit', 'list', '--json')).out).toContain('"again"');
   expect(JSON.parse((await cli('subjects', 'show', 'clara', '--json')).out).standing.is_verified).toBe(true);
   const past = await cli('sessions', 'show', 'clara-session', '--known-at', '2020-01-01T00:00:00Z');
   expect(past).toMatchObject({ code: 1, err: expect.stringContaining('not known here at that time') });

@@ -42,6 +42,8 @@ describe('bad input gets a clear answer', () => {
       '"fields" must be names out of session_id, account, reference_id, state',
     ],
     ['/v1/sessions/s-9?fields=', '"fields" must be names out of'],
+    ['/v1/changes?types=foo', 'query parameter "types" must be some of session_settled'],
+    [`/v1/ops/deliveries/${deliveryId(1)}/body`, 'query parameter "why" is missing'],
     ['/v1/sessions/s-9?fields=__proto__', '"fields" must be names out of'],
     ['/v1/completeness?fields=open', 'unknown query parameter "fields"'],
   ])('%s: %s', async (path, detail) => {

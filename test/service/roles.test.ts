@@ -153,5 +153,6 @@ test('what cannot be made or revoked says why', async () => {
   expect((await service.ops('POST', '/keys', { name: 'x', role: 'reader' })).body.detail).toMatch(
     /"why" is missing/,
   );
+  expect(await make({ name: 'x' })).toMatch(/"role" is missing/);
   expect((await get(service.url, '/v1/ops/keys', apiKey)).status).toBe(200);
 });

@@ -97,7 +97,7 @@ test('changes are followed through restarts, once each, from any cursor on', asy
   // The cursor moved on over what was not of the type.
   const last = cursors.at(-1) ?? '';
   expect(
-    (await sdk().call('listChanges', { query: { after: last, types: 'session_settled' } })).data,
+    (await sdk().call('listChanges', { query: { after: last, types: ['session_settled'] } })).data,
   ).toEqual([]);
 });
 
