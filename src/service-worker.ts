@@ -64,6 +64,7 @@ export function startWork(
     process: lanes.late,
     overdueMs: sweepOverdueMs,
     batchMaxIds: batchMaxDeliveries,
+    isPaused,
     log,
     now,
     onSwept,
@@ -72,7 +73,7 @@ export function startWork(
   const pull = createPullTask(running, db, client, announce, () => pauses.isPaused('pulling'));
   const replay = createReplayTask(running, replayDb, { catalogue, ledger, isPaused });
   const tasks = [
-    schedule('sweep', sweepIntervalMs, async () => (isPaused() ? undefined : sweep()), log),
+    schedule('sweep', sweepIntervalMs, () => sweep(stopping.signal), log),
     schedule('pull', config.ledger.pullIntervalMs, () => pull(stopping.signal), log),
     schedule('replay', replayIntervalMs, () => replay(stopping.signal), log),
     schedule('upkeep', upkeepIntervalMs, () => keepUp(upkeepOf(running, db)), log),

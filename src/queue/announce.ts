@@ -1,7 +1,7 @@
 // Ringing the doorbell: "these deliveries are stored". One ring is on its way at a time and ids gather for the next, so
 // that a slow store gets fewer and larger jobs and not more of them. There are two bells: what has been owed for long is
 // rung for on one of its own, so that a backlog of any size stands behind nobody. A ring is a hint. It is bounded in time
-// and in number, and a job that fails is counted and forgotten, because the sweep rings again for whatever is still owed
+// and in number, and a job that fails is logged and forgotten, because the sweep rings again for whatever is still owed
 // (guarantee 2).
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Queue } from 'bullmq';

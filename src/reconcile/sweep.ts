@@ -1,6 +1,7 @@
-// The answer to a ring that nobody heard: finds deliveries that have been owed for too long and rings again. Those that
-// it rang for the last time and that are owed still, it processes itself, and so it does with all of them while the queue
-// does not answer: a store that is away, flushed or stuck can slow us down but never stop us (guarantee 2).
+// The answer to a ring that nobody heard: goes through the deliveries that have been owed for too long and rings again. Those
+// that it rang for in its last turn and that are owed still, it processes itself, and so it does with all of them while the
+// queue does not answer: a store that is away, flushed or stuck can slow us down but never stop us (guarantee 2). Every worker
+// has one, and they share the work by chance: each takes its batches in an order of its own.
 import type { Database } from '../db/connect.ts';
 import { findOverdueDeliveries } from '../db/deliveries.ts';
 import type { DeliveryId } from '../events/event.ts';
@@ -14,54 +15,83 @@ export interface SweepDependencies {
   /** How long a delivery may be owed before the sweep looks after it. */
   readonly overdueMs: number;
   readonly batchMaxIds: number;
+  /** True while processing is paused. */
+  readonly isPaused: () => boolean;
   readonly log: Log;
   readonly now: () => Date;
   readonly onSwept: (count: number) => void;
 }
 
-// One turn looks after at most this many, oldest first; the next turn goes on.
-const turnMaxDeliveries = 10_000;
-const pageDeliveries = 1_000;
+/** One turn, from the oldest to the newest that is overdue by now. Ends behind the batch at work once `signal` is aborted. */
+export type Sweep = (signal: AbortSignal) => Promise<void>;
+
+// Read at once and taken in an order of one's own. Where two sweeps choose the same batch, one waits in vain: the more batches
+// there are to choose from, the more rarely.
+const windowDeliveries = 20_000;
+// A turn ends once it has rung for so many: they are remembered until the next (10 MB), and lie in the queue.
+const rungMaxDeliveries = 100_000;
+
+interface Turn {
+  readonly rungLastTurn: ReadonlySet<DeliveryId>;
+  readonly rung: Set<DeliveryId>;
+  readonly failures: unknown[];
+  readonly isOver: () => boolean;
+}
 
 /** A sweep that remembers, from one turn to the next, for which deliveries it has rung. */
-export function createSweep(deps: SweepDependencies): () => Promise<void> {
-  let rungLastTurn = new Set<DeliveryId>();
-  return async () => {
-    const rungThisTurn = new Set<DeliveryId>();
+export function createSweep(deps: SweepDependencies): Sweep {
+  let rungLastTurn: ReadonlySet<DeliveryId> = new Set();
+  return async (signal) => {
+    const isOver = () => signal.aborted || deps.isPaused();
+    const turn: Turn = { rungLastTurn, rung: new Set(), failures: [], isOver };
     const before = new Date(deps.now().getTime() - deps.overdueMs);
-    let after: DeliveryId | null = null;
     let count = 0;
-    const failures: unknown[] = [];
     try {
-      while (count < turnMaxDeliveries) {
-        const page: DeliveryId[] = await findOverdueDeliveries(deps.db, {
-          before,
-          after,
-          limit: pageDeliveries,
-        });
-        after = page.at(-1) ?? null;
-        count += page.length;
-        deps.onSwept(page.length);
-        const unheard = page.filter((id) => rungLastTurn.has(id));
-        const fresh = page.filter((id) => !rungLastTurn.has(id));
-        const isHeard = await deps.announce(fresh);
-        if (isHeard) for (const id of fresh) rungThisTurn.add(id);
-        failures.push(...(await processAll(deps, isHeard ? unheard : page)));
-        if (page.length < pageDeliveries) break;
+      for (let after: DeliveryId | null = null; !isOver() && turn.rung.size < rungMaxDeliveries; ) {
+        const limit = windowDeliveries;
+        const found: DeliveryId[] = await findOverdueDeliveries(deps.db, { before, after, limit });
+        after = found.at(-1) ?? null;
+        count += found.length;
+        deps.onSwept(found.length);
+        await sweepWindow(deps, turn, found);
+        if (found.length < limit) break;
       }
-      if (failures.length > 0) throw failures[0];
+      if (turn.failures.length > 0) throw turn.failures[0];
     } finally {
-      rungLastTurn = rungThisTurn;
+      rungLastTurn = turn.rung;
       if (count > 0) deps.log.info({ count }, 'the sweep looked after overdue deliveries');
     }
   };
 }
 
-// What cannot be processed now holds up nothing behind it; the next turn comes back to it.
-async function processAll(deps: SweepDependencies, ids: readonly DeliveryId[]): Promise<unknown[]> {
-  const failures: unknown[] = [];
-  for (let start = 0; start < ids.length; start += deps.batchMaxIds) {
-    await deps.process(ids.slice(start, start + deps.batchMaxIds)).catch((error) => failures.push(error));
+async function sweepWindow(deps: SweepDependencies, turn: Turn, found: readonly DeliveryId[]): Promise<void> {
+  const { rungLastTurn, rung, failures, isOver } = turn;
+  const batches = inOwnOrder(cut(found, deps.batchMaxIds));
+  let isHeard = true;
+  for (const batch of batches) {
+    if (isOver()) return;
+    const fresh = batch.filter((id) => !rungLastTurn.has(id));
+    // One ring that nobody heard tells for the others, each of which would take its time.
+    isHeard &&= await deps.announce(fresh);
+    if (isHeard) for (const id of fresh) rung.add(id);
   }
-  return failures;
+  for (const batch of batches) {
+    if (isOver()) return;
+    const unheard = batch.filter((id) => !rung.has(id));
+    // What cannot be processed now holds up nothing behind it; the next turn comes back to it.
+    if (unheard.length > 0) await deps.process(unheard).catch((error) => failures.push(error));
+  }
+}
+
+function cut(ids: readonly DeliveryId[], size: number): DeliveryId[][] {
+  const batches: DeliveryId[][] = [];
+  for (let start = 0; start < ids.length; start += size) batches.push(ids.slice(start, start + size));
+  return batches;
+}
+
+function inOwnOrder<T>(items: readonly T[]): T[] {
+  return items
+    .map((item) => ({ item, at: Math.random() }))
+    .sort((one, other) => one.at - other.at)
+    .map(({ item }) => item);
 }

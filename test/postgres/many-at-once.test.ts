@@ -126,11 +126,12 @@ test('a sweep goes on behind what cannot be processed, and fails only then', asy
     },
     overdueMs: 1_000,
     batchMaxIds: 4,
+    isPaused: () => false,
     log: silent,
     now: () => new Date(),
     onSwept: () => {},
   });
-  await expect(sweep()).rejects.toThrow('stuck');
+  await expect(sweep(new AbortController().signal)).rejects.toThrow('stuck');
   const owed = await db.query<{ id: DeliveryId }>({
     text: `select id from deliveries where state = 'received' order by id`,
   });
