@@ -21,6 +21,8 @@ const unavailableCodes = [
   '3D000', // database does not exist (yet)
   '55000', // database takes no connections now
 ];
+// Not done within `statement_timeout`, or cancelled by somebody; no memory for it, or no room for its locks.
+const tooMuchCodes = ['57014', '53200'];
 
 const retryAfterMs = 2_000;
 
@@ -56,12 +58,21 @@ export function isDataRefused(error: unknown): boolean {
 
 /** Whether a wait for a lock was given up, because of `lock_timeout` or of `nowait`. */
 export function isLockTimeout(error: unknown): boolean {
-  return error instanceof ServiceError && (error.cause as { code?: unknown })?.code === lockNotAvailable;
+  return causeCodeOf(error) === lockNotAvailable;
+}
+
+/** Whether a statement was more than the database can do at once; for less of the same it may have the time, or the memory. */
+export function isTooMuch(error: unknown): boolean {
+  return tooMuchCodes.includes(causeCodeOf(error) ?? '');
 }
 
 /** Whether a row is there already. */
 export function isUniqueViolation(error: unknown): boolean {
   return error instanceof DatabaseError && error.code === '23505';
+}
+
+function causeCodeOf(error: unknown): string | undefined {
+  return error instanceof ServiceError ? (error.cause as { code?: string } | undefined)?.code : undefined;
 }
 
 function classOf(error: unknown): string {
