@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import { keyBytes } from './cipher.ts';
 import { parseTemplate, type Template } from './ilive/signature.ts';
+import { isPostgresAddress } from './postgres-address.ts';
 import { Secret } from './secret.ts';
 
 export const wholeNumber = (min: number, max: number) =>
@@ -44,21 +45,25 @@ export const url = (...schemes: string[]) =>
     .refine((text) => schemes.some((scheme) => text.startsWith(`${scheme}://`)), {
       message: `must start with ${schemes.map((scheme) => `${scheme}://`).join(' or ')}`,
     })
-    // The client would quote one that it cannot read, with its password.
-    .refine((text) => !/^rediss?:/.test(text) || URL.canParse(text), {
-      message: 'is no address; in a password #, / and @ are written as %23, %2F and %40',
-    })
+    .refine(isAddress, { message: noAddress })
     .transform((text) => new Secret(text));
+
+const noAddress = 'is no address; in a password %, #, /, ? and @ are written as %25, %23, %2F, %3F and %40';
+
+// Whoever connects would quote one that cannot be read, with its password. Clusters have an address of their own form.
+function isAddress(text: string): boolean {
+  if (/^postgres(ql)?:/.test(text)) return isPostgresAddress(text);
+  return !/^rediss?:/.test(text) || URL.canParse(text);
+}
 
 export const urlList = (...schemes: string[]) =>
   list.transform((items, context) =>
     items.map((item) => {
-      if (schemes.some((scheme) => item.startsWith(`${scheme}://`)) && URL.canParse(item))
-        return new Secret(item);
-      context.addIssue({
-        code: 'custom',
-        message: `must be addresses that start with ${schemes.map((scheme) => `${scheme}://`).join(' or ')}, separated by commas`,
-      });
+      const isOfScheme = schemes.some((scheme) => item.startsWith(`${scheme}://`));
+      // Each is called by its host, which has to stand in it.
+      if (isOfScheme && URL.canParse(item) && isAddress(item)) return new Secret(item);
+      const must = `must be addresses that start with ${schemes.map((scheme) => `${scheme}://`).join(' or ')}, separated by commas`;
+      context.addIssue({ code: 'custom', message: isOfScheme ? `has one that ${noAddress}` : must });
       return z.NEVER;
     }),
   );

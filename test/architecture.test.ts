@@ -23,6 +23,7 @@ const ground = [
   'version',
   'file-lock',
   'nearest',
+  'postgres-address',
 ];
 const bundledPostgres =
   'the bundled Postgres of a platform; found by the name of the platform, absent elsewhere';

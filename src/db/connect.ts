@@ -6,6 +6,7 @@ import type { Socket } from 'node:net';
 import type { NodePgDatabase } from 'drizzle-orm/node-postgres';
 import { type ClientBase, Pool, type PoolClient, type QueryConfig, types } from 'pg';
 import type { Log } from '../log.ts';
+import { postgresAddress } from '../postgres-address.ts';
 import { encodeArray, type Plain } from './arrays.ts';
 import { DrizzleQueryError, drizzle } from './drizzle.ts';
 import { readTimestamp } from './timestamp.ts';
@@ -55,7 +56,8 @@ const silenceGraceMs = 2_000;
 /** A pool of connections. Connects on first use: a database that is away now is an error of the statement, not of this. */
 export function connect(options: ConnectOptions): Database {
   const pool = new Pool({
-    connectionString: options.url,
+    // `synchronous_commit` on, whatever the server's default or the address says: an answer of ours is a promise about the disk.
+    ...postgresAddress(options.url, settingsOf(options)),
     application_name: options.applicationName,
     max: options.maxConnections,
     connectionTimeoutMillis: options.connectTimeoutMs,
@@ -63,8 +65,6 @@ export function connect(options: ConnectOptions): Database {
     idle_in_transaction_session_timeout: idleInTransactionTimeoutMs,
     keepAlive: true,
     pipeline: true, // see `pipelined`
-    // `synchronous_commit` on, whatever the server's default: an answer of ours is a promise about the disk.
-    options: settingsOf(options),
     types: {
       getTypeParser: (oid: number, format?: 'text' | 'binary') =>
         oid === timestamptzOid ? readTimestamp : types.getTypeParser(oid, format as 'text'),

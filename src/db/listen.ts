@@ -5,6 +5,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { Client } from 'pg';
 import { backoffMs } from '../backoff.ts';
 import type { Log } from '../log.ts';
+import { postgresAddress } from '../postgres-address.ts';
 
 export interface ListenOptions {
   readonly url: string;
@@ -53,7 +54,7 @@ async function run(options: ListenOptions, stopping: AbortSignal): Promise<void>
 async function listenOnce(options: ListenOptions, stopping: AbortSignal): Promise<void> {
   const { url, channel, onNotify, onListening } = options;
   const client = new Client({
-    connectionString: url,
+    ...postgresAddress(url),
     application_name: 'ilive-webhooks listen',
     connectionTimeoutMillis: connectTimeoutMs,
     query_timeout: connectTimeoutMs,

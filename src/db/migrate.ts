@@ -7,6 +7,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { Client, DatabaseError } from 'pg';
 import { ServiceError } from '../errors.ts';
 import type { Log } from '../log.ts';
+import { postgresAddress } from '../postgres-address.ts';
 import { type Migration, readMigrations } from './migration-files.ts';
 import { asDatabaseTrouble } from './trouble.ts';
 
@@ -26,6 +27,8 @@ const lockTimeoutMs = 2_000;
 const lockPauseMs = 1_000;
 const lockDeadlineMs = 5 * 60_000;
 const waitedForALock = ['55P03', '40P01'];
+// An index on a large table takes what it takes, also where the role's statements may take no longer than a request.
+const ownSettings = '-c statement_timeout=0';
 const insufficientPrivilege = '42501';
 // Where the process that migrates is gone, its session must end and with it the lock: within this, as the machine can tell.
 const goneSettings = [
@@ -39,7 +42,7 @@ const goneSettings = [
 export async function migrate(url: string, options: MigrateOptions = {}): Promise<void> {
   const migrations = await readMigrations(options.folder ?? ownFolder);
   const client = new Client({
-    connectionString: url,
+    ...postgresAddress(url, ownSettings),
     application_name: 'ilive-webhooks migrate',
     connectionTimeoutMillis: 5_000,
     keepAlive: true,

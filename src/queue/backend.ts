@@ -15,6 +15,7 @@ import {
 import { Cluster, Redis } from 'ioredis';
 import { backoffMs } from '../backoff.ts';
 import type { Log } from '../log.ts';
+import { postgresAddress } from '../postgres-address.ts';
 
 export interface QueueBackendOptions {
   /** `redis://`, `rediss://`, `redis-cluster://host:port,host:port` or `rediss-cluster://…`; undefined = Postgres. */
@@ -173,14 +174,13 @@ function createOnPostgres({
   log,
 }: Required<QueueBackendOptions>): QueueBackend {
   const connection = {
-    connectionString: databaseUrl,
+    // A ring that a crash loses is rung again by the sweep; waiting for the disk would buy nothing. BullMQ puts its own behind.
+    ...postgresAddress(databaseUrl, '-c synchronous_commit=off -c jit=off'),
     application_name: 'ilive-webhooks queue',
     max: postgresMaxConnections,
     connectionTimeoutMillis: connectTimeoutMs,
     query_timeout: silenceMs,
     keepAlive: true,
-    // A ring that a crash loses is rung again by the sweep; waiting for the disk would buy nothing.
-    options: '-c synchronous_commit=off -c jit=off',
     schema: 'bullmq',
     migrate: true,
   };

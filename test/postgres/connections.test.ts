@@ -1,9 +1,11 @@
 // What each connection of ours asks of its session, whatever the server's own settings say, and when it is given up.
 import { expect, test } from 'vitest';
 import { type ConnectOptions, connect, pipelined, type Queries } from '../../src/db/connect.ts';
+import { listenTo } from '../../src/db/listen.ts';
 import { silent } from '../support/service.ts';
 import { startTcpProxy } from '../support/tcp-proxy.ts';
 import { useTestDatabase } from '../support/test-database.ts';
+import { until } from '../support/until.ts';
 
 const testDatabase = useTestDatabase();
 
@@ -35,6 +37,67 @@ test.each([false, true])(
     }
   },
 );
+
+test('what an address asks of its sessions counts only where we ask nothing', async () => {
+  const url = new URL(testDatabase.url);
+  url.searchParams.set(
+    'options',
+    '-c search_path=drizzle -c synchronous_commit=off -c timezone=Asia/Tokyo -c jit=on -c statement_timeout=0 -c default_transaction_read_only=off',
+  );
+  url.searchParams.set('statement_timeout', '0');
+  url.searchParams.set('idle_in_transaction_session_timeout', '0');
+  url.searchParams.set('query_timeout', '1');
+  url.searchParams.set('application_name', 'theirs');
+  const db = connectOne({ url: url.href, isReadOnly: true });
+  try {
+    const [settings] = await db.query({
+      text: `select current_setting('synchronous_commit') as commit, current_setting('jit') as jit,
+               current_setting('timezone') as timezone, current_setting('statement_timeout') as statement,
+               current_setting('idle_in_transaction_session_timeout') as idle,
+               current_setting('default_transaction_read_only') as "readOnly",
+               current_setting('application_name') as name, current_setting('search_path') as path
+             from pg_sleep(0.05)`,
+    });
+    expect(settings).toEqual({
+      commit: 'on',
+      jit: 'off',
+      timezone: 'UTC',
+      statement: '5s',
+      idle: '30s',
+      readOnly: 'on',
+      name: 'test',
+      path: 'drizzle',
+    });
+  } finally {
+    await db.close();
+  }
+});
+
+test('the connection that listens is ours by name, and waits for its answers as long as we do', async () => {
+  const url = new URL(testDatabase.url);
+  url.searchParams.set('application_name', 'theirs');
+  url.searchParams.set('query_timeout', '1');
+  url.searchParams.set('options', '-c search_path=drizzle');
+  let listenedCount = 0;
+  const listener = listenTo({
+    url: url.href,
+    channel: 'told',
+    onNotify: () => {},
+    onListening: () => {
+      listenedCount += 1;
+    },
+    log: silent,
+  });
+  try {
+    await until(() => listenedCount > 0);
+    const connected = await testDatabase.db.query({
+      text: `select query from pg_stat_activity where datname = current_database() and application_name = 'ilive-webhooks listen'`,
+    });
+    expect(connected).toEqual([{ query: 'listen told' }]);
+  } finally {
+    await listener.close();
+  }
+});
 
 test('lists are planned by rows, on sessions that cannot write', async () => {
   const db = connectOne({ isReadOnly: true });

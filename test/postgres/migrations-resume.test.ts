@@ -57,6 +57,14 @@ afterEach(async () => {
   await query(`delete from drizzle.__drizzle_migrations where created_at >= ${firstMadeAtMs}`);
 });
 
+test('no time limit that an address or a role has for its statements ends a migration', async () => {
+  const url = new URL(testDatabase.url);
+  url.searchParams.set('options', '-c statement_timeout=100');
+  url.searchParams.set('query_timeout', '100');
+  await migrate(url.href, { folder });
+  expect(await query('select id from first_made')).toEqual([{ id: 1 }, { id: 2 }]);
+});
+
 function query<Row>(text: string): Promise<Row[]> {
   return testDatabase.db.query<Row>({ text });
 }

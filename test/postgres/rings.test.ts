@@ -11,9 +11,12 @@ import { until } from '../support/until.ts';
 
 const testDatabase = useTestDatabase();
 
-async function hang(redisUrl: string | undefined): Promise<{ announcer: Announcer; backend: QueueBackend }> {
+async function hang(
+  redisUrl: string | undefined,
+  databaseUrl = testDatabase.url,
+): Promise<{ announcer: Announcer; backend: QueueBackend }> {
   const prefix = `rings-${process.pid}-${redisUrl === undefined ? 'postgres' : 'redis'}`;
-  const backend = createQueueBackend({ redisUrl, databaseUrl: testDatabase.url, prefix, log: silent });
+  const backend = createQueueBackend({ redisUrl, databaseUrl, prefix, log: silent });
   const announcer = createAnnouncer(backend, {
     batchMaxIds: 50,
     lateAfterMs: 60_000,
@@ -72,4 +75,22 @@ test('of a ring that fails nothing is left for the next one', async () => {
   // With anything that was left it would be more than one job.
   await expect(announcer.announce(Array.from({ length: 45 }, newId))).resolves.toBe(true);
   await expect(announcer.inspect()).resolves.toMatchObject({ waiting: before + 1 });
+});
+
+test('a queue in Postgres rings whatever the address asks of its sessions', async () => {
+  const url = new URL(testDatabase.url);
+  url.searchParams.set('options', '-c search_path=public');
+  url.searchParams.set('statement_timeout', '1');
+  url.searchParams.set('query_timeout', '1');
+  const { announcer, backend } = await hang(undefined, url.href);
+  const id = createDeliveryIds()();
+  await expect(announcer.announce([id])).resolves.toBe(true);
+  const heard: string[] = [];
+  const consumer = consume(backend, async (ids) => void heard.push(...ids), {
+    lane: 'live',
+    concurrency: 1,
+    log: silent,
+  });
+  await until(() => heard.includes(id));
+  await consumer.close();
 });

@@ -46,6 +46,35 @@ test('an address of Redis that cannot be read is told without its password', () 
 });
 
 test.each([
+  ['a slash', 'postgres://me:pass/canary@db/ilive'],
+  ['a hash', 'postgres://me:pass#canary@db/ilive'],
+  ['a question mark', 'postgresql://me:pass?canary@db/ilive'],
+  ['a slash behind digits, which pass for a port', 'postgres://me:12/canary@db/ilive'],
+  ['a hash behind digits', 'postgres://me:12#canary@db/ilive'],
+  ['a question mark behind digits', 'postgres://me:12?canary@db/ilive'],
+  ['a percent sign that begins nothing', 'postgres://me:%zzcanary@db/ilive'],
+  ['a percent sign that begins half a letter', 'postgres://me:%C3canary@db/ilive'],
+])('an address of Postgres whose password holds %s is told without it', (_, address) => {
+  const told = problemsOf({ ...least, DATABASE_URL: address });
+  expect(told).toContain('- DATABASE_URL: is no address; in a password %, #, /');
+  const env = { ...least, DATABASE_URL: 'postgres://h/d', DATABASE_READ_URL: `postgres://h/d,${address}` };
+  const ofReplicas = problemsOf(env);
+  expect(ofReplicas).toContain('- DATABASE_READ_URL: has one that is no address; in a password %, #, /');
+  expect(told + ofReplicas).not.toContain('canary');
+});
+
+test.each([
+  'postgres://me:p%2Fa%23s%25s@db:5432/ilive?sslmode=verify-full',
+  'postgres://me:p@ss@[::1]/ilive',
+  'postgres://me:pass@/ilive?host=/var/run/postgresql',
+  'postgres:///ilive?host=/var/run/postgresql&user=me',
+  'postgresql://%2Fvar%2Frun%2Fpostgresql/ilive',
+  'postgres://db/ilive?user=me@office&options=-c search_path=own',
+])('%s is an address of Postgres', (address) => {
+  expect(parseConfig({ ...least, DATABASE_URL: address }).database.url?.reveal()).toBe(address);
+});
+
+test.each([
   ['a receiver without a secret', {}, 'ILIVE_WEBHOOK_SECRETS'],
   ['a split role without a database', { ...least, ROLE: 'worker' }, 'DATABASE_URL'],
   [

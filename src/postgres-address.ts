@@ -1,0 +1,52 @@
+// The address of a Postgres as people write it in DATABASE_URL, read as `pg` reads it. `pg` lets whatever stands in an address
+// win over what it is told beside it, so an `options` or a `statement_timeout` there would take the place of what our sessions ask
+// for, without a word: `synchronous_commit`, by which a 202 is a promise, among it. This keeps it from that. Pure.
+
+export interface PostgresAddress {
+  /** For `pg`, without what it would take from there in place of ours. */
+  readonly connectionString: string;
+  /** In the words of `libpq`: those of the address and then ours, since the last one wins. */
+  readonly options: string;
+}
+
+// What we set ourselves, on one connection or another, and `options`, which we put together.
+const oursInAddresses = [
+  'options',
+  'application_name',
+  'statement_timeout',
+  'query_timeout',
+  'idle_in_transaction_session_timeout',
+];
+
+/** What to connect with at `url`, for a session whose settings are `settings` whatever the address says of them. */
+export function postgresAddress(url: string, settings = ''): PostgresAddress {
+  // `pg` would write every percent sign of an address with a space in it anew, also those of a password.
+  const [place = '', asked] = url.replaceAll(' ', '%20').split(/\?(.*)/s);
+  const parameters = new URLSearchParams(asked);
+  const theirs = parameters.getAll('options').at(-1) ?? '';
+  for (const name of oursInAddresses) parameters.delete(name);
+  return {
+    connectionString: parameters.size === 0 ? place : `${place}?${parameters}`,
+    options: [theirs, settings].filter((each) => each !== '').join(' '),
+  };
+}
+
+/** Whether an address says what it seems to. One whose password holds a / or a # as it is names another host or database. */
+export function isPostgresAddress(text: string): boolean {
+  // `pg` takes one without a host, whose place is among its parameters or in the environment.
+  const url = URL.parse(text.replace('@/', '@host/'));
+  if (url === null || !isDecodable(text)) return false;
+  const { hash, username, pathname, search } = url;
+  // Behind a / or a ? that ends the place too early stands what was meant to be the rest of it.
+  const rest = pathname === '' ? search : pathname;
+  return hash === '' && (username !== '' || !rest.includes('@'));
+}
+
+function isDecodable(text: string): boolean {
+  try {
+    decodeURIComponent(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
