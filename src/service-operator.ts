@@ -17,6 +17,7 @@ import { createKeyRing, type KeyRing } from './operations/api-keys.ts';
 import { keyAudit } from './operations/audit.ts';
 import { createDiagnoser } from './operations/diagnose-refusals.ts';
 import type { DoctorDependencies } from './operations/doctor.ts';
+import { isNear } from './operations/doctor-connections.ts';
 import { readFigures } from './operations/figures.ts';
 import { createVendorLook } from './operations/look-at-vendor.ts';
 import { createPauses, type Pauses } from './operations/pauses.ts';
@@ -78,6 +79,9 @@ export async function startPauses(running: Running, db: Database): Promise<Pause
 export interface ApiParts {
   readonly db: Database;
   readonly reads: Reads;
+  /** The pool that records deliveries. */
+  readonly commitDb: Database;
+  readonly databaseUrl: string;
   /** A pool of the operator's own: a long action holds up no question. */
   readonly operatorDb: Database;
   readonly expect: ExpectDependencies;
@@ -118,7 +122,7 @@ export async function createApi(running: Running, parts: ApiParts): Promise<ApiD
       refusalLimits: config.refusals,
       lookAtOutage: parts.lookAtOutage,
     },
-    doctor: createDoctorDependencies(running, { look, keyRing, secrets }),
+    doctor: createDoctorDependencies(running, parts, { look, keyRing, secrets }),
     about: { version: readVersion(), schema: (await readOwnSchema()).tag, role: config.role },
     replays: { ...config.replay, catalogue: refusals.catalogue, ledger: ledgerRulesOf(running), now },
     encryptionKeys,
@@ -199,12 +203,9 @@ function createLook(
   };
 }
 
-// How many pools of a process may grow to DATABASE_POOL_MAX, and what the others and the queue take at most.
-const fullPools = 5;
-const furtherConnections = 17;
-
 function createDoctorDependencies(
   { config }: Running,
+  { commitDb, databaseUrl, reads }: ApiParts,
   {
     look,
     keyRing,
@@ -212,6 +213,7 @@ function createDoctorDependencies(
   }: { readonly look: Look; readonly keyRing: KeyRing; readonly secrets: SecretDependencies },
 ): DoctorDependencies {
   const { apiUrl, dialect, webhookUrl, apiKey } = config.vendor;
+  const { redisUrl } = config.queue;
   return {
     ...look,
     lookAtDataDir: config.receive.outageStoreMaxBytes === 0 ? undefined : () => lookAtFolder(config.dataDir),
@@ -221,6 +223,17 @@ function createDoctorDependencies(
     vendor: { apiUrl, dialect, webhookUrl, apiKey: apiKey && (() => apiKey.reveal()) },
     hasBootstrapKey: config.http.apiKeys.length > 0,
     hasMadeKeys: keyRing.hasKeys,
-    maxOwnConnections: (fullPools * config.database.poolMax + furtherConnections) * config.processes,
+    connections: {
+      commitDb,
+      own: {
+        role: config.role,
+        processes: config.processes,
+        poolMax: config.database.poolMax,
+        isQueueInPostgres: redisUrl === undefined,
+      },
+      isDatabaseNear: isNear(databaseUrl),
+      lookAtReplicaWires: reads.lookAtWires,
+      redisUrl: redisUrl && (() => redisUrl.reveal()),
+    },
   };
 }

@@ -1,8 +1,10 @@
 // The reads' part of the composition root: where lists and look-ups go that may lag a little. Without DATABASE_READ_URL
 // they go to the primary, over sessions that cannot write either.
 import { type ConnectOptions, connect, type Database, type Queries } from './db/connect.ts';
+import { readWire } from './db/connection-facts.ts';
 import { createReadReplicas, type ReplicaSight } from './db/read-replicas.ts';
 import { addReplicas } from './metrics.ts';
+import { isNear, type StoreWire } from './operations/doctor-connections.ts';
 import { schedule } from './queue/schedule.ts';
 import type { Running } from './running.ts';
 
@@ -10,6 +12,8 @@ export interface Reads {
   /** May lag by as much as DATABASE_READ_MAX_LAG_SECONDS; cannot write. */
   readonly readDb: Queries;
   readonly lookAtReplicas: () => readonly ReplicaSight[];
+  /** How each of them is connected to. */
+  readonly lookAtWires: () => Promise<readonly StoreWire[]>;
 }
 
 const statementTimeoutMs = 30_000;
@@ -34,30 +38,36 @@ export async function startReads(running: Running, databaseUrl: string): Promise
   // Of the look-ups' connections one is for looking at the primary, so that a process opens no more than it says.
   const primary = openPrimary('ilive-webhooks lookup', hasReplicas ? poolMax - 1 : poolMax);
   if (!hasReplicas) {
-    return { readDb: { query: primary.query, orm: primary.orm }, lookAtReplicas: () => [] };
+    return {
+      readDb: { query: primary.query, orm: primary.orm },
+      lookAtReplicas: () => [],
+      lookAtWires: async () => [],
+    };
   }
+  const opened = readUrls.map((secret) => {
+    const url = secret.reveal();
+    const connectTimeoutMs = replicaConnectTimeoutMs;
+    return {
+      name: nameOf(url),
+      isNear: isNear(url),
+      db: open({
+        url,
+        applicationName: 'ilive-webhooks replica',
+        maxConnections: poolMax,
+        connectTimeoutMs,
+        statementTimeoutMs,
+      }),
+      checkDb: open({
+        url,
+        applicationName: 'ilive-webhooks replica check',
+        maxConnections: 1,
+        connectTimeoutMs,
+        statementTimeoutMs: checkTimeoutMs,
+      }),
+    };
+  });
   const replicas = createReadReplicas({
-    replicas: readUrls.map((secret) => {
-      const url = secret.reveal();
-      const connectTimeoutMs = replicaConnectTimeoutMs;
-      return {
-        name: nameOf(url),
-        db: open({
-          url,
-          applicationName: 'ilive-webhooks replica',
-          maxConnections: poolMax,
-          connectTimeoutMs,
-          statementTimeoutMs,
-        }),
-        checkDb: open({
-          url,
-          applicationName: 'ilive-webhooks replica check',
-          maxConnections: 1,
-          connectTimeoutMs,
-          statementTimeoutMs: checkTimeoutMs,
-        }),
-      };
-    }),
+    replicas: opened,
     primary,
     primaryCheck: openPrimary('ilive-webhooks lookup check', 1),
     maxLagMs: readMaxLagMs,
@@ -68,7 +78,14 @@ export async function startReads(running: Running, databaseUrl: string): Promise
   await replicas.check();
   const task = schedule('replicas', checkIntervalMs, replicas.check, log);
   undo.push({ name: 'replicas', run: () => task.stop() });
-  return { readDb: replicas.queries, lookAtReplicas: replicas.look };
+  const lookAtWires = () =>
+    Promise.all(
+      opened.map(async ({ name, isNear, checkDb }) => {
+        const wire = await readWire(checkDb).catch(() => undefined);
+        return { name: `replica ${name}`, isNear, wire };
+      }),
+    );
+  return { readDb: replicas.queries, lookAtReplicas: replicas.look, lookAtWires };
 }
 
 // Host and port, and nothing of what else stands in an address.

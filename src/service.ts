@@ -2,10 +2,12 @@
 // each thing needs the one before; `stop` takes it down in the reverse, lets work in flight finish within the grace
 // period, and may be called at any time and any number of times (guarantee 12). `leave` gives the proxy in front time to
 // notice before that.
+import { randomBytes } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Config } from './config.ts';
 import { connect, type Database } from './db/connect.ts';
+import { processPoolName } from './db/connection-facts.ts';
 import { openDatabase } from './db/open.ts';
 import type { ApiDependencies } from './http/api.ts';
 import { createApp } from './http/app.ts';
@@ -105,7 +107,8 @@ async function startAll(running: Running, watchClock: WatchClock): Promise<void>
   const { config, log } = running;
   const stores = await openStores(running);
   const { connectPool, backend, announcer } = stores;
-  const readDb = connectPool('read', workStatementTimeoutMs);
+  const processId = randomBytes(3).toString('hex');
+  const readDb = connectPool(processPoolName(config.role, processId), workStatementTimeoutMs);
   await watchClock(running, readDb);
   // Before the door opens: a day's partition that is made while that day's rows come in refuses some of them.
   await keepUp(upkeepOf(running, readDb)).catch((error: unknown) =>
@@ -210,6 +213,8 @@ async function createFront(
   const api = await createApi(running, {
     db: readDb,
     reads: await startReads(running, databaseUrl),
+    commitDb: parts.db,
+    databaseUrl,
     operatorDb,
     ring,
     follow: startFollowing(running, { databaseUrl, db: readDb }),

@@ -21,11 +21,10 @@ const postgresMin = 150_000;
 const redisMin = [6, 2] as const;
 const daysAheadMin = 3;
 
-export function checkPostgres(facts: PostgresFacts, maxOwnConnections: number): Finding[] {
+export function checkPostgres(facts: PostgresFacts): Finding[] {
   const { versionNumber, settings } = facts;
   const major = Math.floor(versionNumber / 10_000);
   const isOld = versionNumber < postgresMin;
-  const maxConnections = Number(settings.max_connections);
   const isDurable = settings.fsync === 'on' && settings.full_page_writes === 'on';
   return [
     finding(
@@ -50,19 +49,6 @@ export function checkPostgres(facts: PostgresFacts, maxOwnConnections: number): 
           'set it to lz4 where Postgres was built with it, or to off',
         )
       : finding('postgres log', 'ok', `wal_compression is ${settings.wal_compression}`, null),
-    maxOwnConnections < maxConnections
-      ? finding(
-          'postgres connections',
-          'ok',
-          `up to ${maxOwnConnections} of ${maxConnections} for this start`,
-          null,
-        )
-      : finding(
-          'postgres connections',
-          'warning',
-          `this start may open ${maxOwnConnections} connections, and Postgres allows ${maxConnections} in all`,
-          'lower DATABASE_POOL_MAX or WEB_CONCURRENCY, or raise max_connections',
-        ),
     checkCollation(facts.collation),
   ];
 }

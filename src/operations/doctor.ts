@@ -1,6 +1,8 @@
 // Whether the configuration and what surrounds the service are fit for traffic, before any comes. Each check is a plain
 // function of what was looked at, and each finding says how to mend it. A check that cannot be made is a finding, never an
 // error of the whole.
+import type { Queries } from '../db/connect.ts';
+import { countProcesses, readCommitSetting, readWire } from '../db/connection-facts.ts';
 import { findOldestDayEnd } from '../db/drop-bodies.ts';
 import type { ReplicaSight } from '../db/read-replicas.ts';
 import { readOwnSchema, readPostgresFacts } from '../db/server-facts.ts';
@@ -10,6 +12,14 @@ import type { DialectName } from '../ilive/dialects.ts';
 import type { FolderSight } from '../outage/look-at-folder.ts';
 import { findKeysToCarry } from './audit-keys.ts';
 import { checkBodies } from './doctor-bodies.ts';
+import {
+  checkCommit,
+  checkConnections,
+  checkRedisWire,
+  checkWire,
+  type OwnStart,
+  type StoreWire,
+} from './doctor-connections.ts';
 import { checkOutageStore } from './doctor-outage.ts';
 import {
   checkApiKeys,
@@ -46,8 +56,15 @@ export interface DoctorDependencies extends SealDependencies {
   };
   readonly hasBootstrapKey: boolean;
   readonly hasMadeKeys: () => boolean;
-  /** Connections that all processes of this start may open, all pools together. */
-  readonly maxOwnConnections: number;
+  readonly connections: {
+    /** The pool that records deliveries. */
+    readonly commitDb: Queries;
+    readonly own: OwnStart;
+    /** By its address Postgres is on this machine. */
+    readonly isDatabaseNear: boolean;
+    readonly lookAtReplicaWires: () => Promise<readonly StoreWire[]>;
+    readonly redisUrl: (() => string) | undefined;
+  };
   readonly now: () => Date;
 }
 
@@ -60,7 +77,10 @@ export async function examine(
 ): Promise<Finding[]> {
   const { db, vendor, now } = deps;
   const groups: readonly [string, () => Promise<Finding[]>][] = [
-    ['postgres', async () => checkPostgres(await readPostgresFacts(db, now()), deps.maxOwnConnections)],
+    ['postgres', async () => checkPostgres(await readPostgresFacts(db, now()))],
+    ['postgres commit', async () => [checkCommit(await readCommitSetting(deps.connections.commitDb))]],
+    ['postgres connections', () => examineConnections(deps)],
+    ['encryption of connections', () => examineWires(deps)],
     ['schema', async () => checkSchema(await readPostgresFacts(db, now()), await readOwnSchema())],
     ['bodies', async () => [checkBodies(await findOldestDayEnd(db), deps.bodiesKeepMs, now())]],
     ['replicas', async () => checkReplicas(deps.lookAtReplicas())],
@@ -87,6 +107,18 @@ export async function examine(
     ),
   );
   return found.flat();
+}
+
+async function examineConnections({ db, connections, now }: DoctorDependencies): Promise<Finding[]> {
+  const [{ settings }, processes] = await Promise.all([readPostgresFacts(db, now()), countProcesses(db)]);
+  return [checkConnections({ settings, processes }, connections.own)];
+}
+
+async function examineWires({ db, connections }: DoctorDependencies): Promise<Finding[]> {
+  const { isDatabaseNear: isNear, lookAtReplicaWires, redisUrl } = connections;
+  const [wire, replicas] = await Promise.all([readWire(db), lookAtReplicaWires()]);
+  const stores = [{ name: 'postgres', isNear, wire }, ...replicas];
+  return [...stores.flatMap(checkWire), ...checkRedisWire(redisUrl?.())];
 }
 
 async function examineSeals(deps: DoctorDependencies): Promise<Finding[]> {

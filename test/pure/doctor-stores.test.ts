@@ -5,7 +5,6 @@ import { checkPostgres, checkQueue } from '../../src/operations/doctor-stores.ts
 const settings = {
   fsync: 'on',
   full_page_writes: 'on',
-  max_connections: '100',
   wal_compression: 'off',
 };
 const collation = { name: 'C', isByBytes: true, madeWith: null, version: null };
@@ -19,7 +18,7 @@ const facts = {
 };
 const levels = (changes: Partial<typeof settings>, versionNumber = facts.versionNumber) =>
   Object.fromEntries(
-    checkPostgres({ ...facts, versionNumber, settings: { ...settings, ...changes } }, 57).map(
+    checkPostgres({ ...facts, versionNumber, settings: { ...settings, ...changes } }).map(
       ({ check, level }) => [check, level],
     ),
   );
@@ -28,7 +27,6 @@ const good = {
   'postgres version': 'ok',
   'postgres durability': 'ok',
   'postgres log': 'ok',
-  'postgres connections': 'ok',
   'postgres collation': 'ok',
 };
 
@@ -39,7 +37,6 @@ test.each([
   ['one that may tear pages', { full_page_writes: 'off' }, 180_004, { 'postgres durability': 'error' }],
   ['slow compression', { wal_compression: 'pglz' }, 180_004, { 'postgres log': 'warning' }],
   ['nothing in a fast one', { wal_compression: 'lz4' }, 180_004, {}],
-  ['too few connections', { max_connections: '57' }, 180_004, { 'postgres connections': 'warning' }],
 ])('complains of %s', (_, changes, versionNumber, complaints) => {
   expect(levels(changes, versionNumber)).toEqual({ ...good, ...complaints });
 });
@@ -51,7 +48,7 @@ test.each([
   ['an order that has changed under the indexes', { ...english, version: '2.41' }, 'error'],
   ['one that has changed, though fast', { ...collation, madeWith: '1', version: '2' }, 'error'],
 ])('complains of %s of texts', (_, changed, level) => {
-  const found = checkPostgres({ ...facts, collation: changed }, 57);
+  const found = checkPostgres({ ...facts, collation: changed });
   expect(found.find(({ check }) => check === 'postgres collation')).toMatchObject({ level });
 });
 

@@ -1,6 +1,9 @@
 // The doctor says before traffic comes what would go wrong, and how to mend it.
 import { randomBytes, randomUUID } from 'node:crypto';
-import { expect, test } from 'vitest';
+import { once } from 'node:events';
+import { type AddressInfo, createConnection, createServer } from 'node:net';
+import { expect, inject, test } from 'vitest';
+import { createTestDatabase } from '../support/database.ts';
 import { operatorOf, useServices } from '../support/operator.ts';
 import { startRedis } from '../support/redis-server.ts';
 import { verdictPayload } from '../support/service.ts';
@@ -160,4 +163,55 @@ test('a Postgres with fsync off is told: this one is the tests’ own', async ()
   const { body } = await service.ops('POST', '/doctor', { why, probe: false });
   const durability = body.findings.find(({ check }: { check: string }) => check === 'postgres durability');
   expect(durability).toMatchObject({ level: 'error', message: expect.stringContaining('fsync is off') });
+});
+
+const findingOf = (body: { findings: { check: string }[] }, wanted: string) =>
+  body.findings.find(({ check }) => check === wanted);
+
+test('a commit that does not wait for the disk is told: something on the way leaves out what connections ask for', async () => {
+  const database = await createTestDatabase(inject('postgresUrl'));
+  stopAfterTest({ stop: database.drop });
+  const url = new URL(database.url);
+  const own = { host: url.hostname, port: Number(url.port) };
+  // Of the same length, so that the message that opens a connection stays whole.
+  const leaveOut = (bytes: Buffer) =>
+    Buffer.from(bytes.toString('latin1').replace('synchronous_commit=on', 'enable_bitmapscan=off'), 'latin1');
+  const pooler = createServer((client) => {
+    const server = createConnection(own);
+    client.on('data', (bytes) => server.write(leaveOut(bytes)));
+    server.pipe(client);
+    for (const [one, other] of [
+      [client, server],
+      [server, client],
+    ] as const)
+      one.on('error', () => other.destroy()).on('close', () => other.destroy());
+  });
+  pooler.listen(0, '127.0.0.1');
+  await once(pooler, 'listening');
+  stopAfterTest({ stop: async () => void pooler.close() });
+  const direct = await start({ databaseUrl: database.url });
+  const asked = { why, probe: false };
+  const kept = findingOf((await direct.ops('POST', '/doctor', asked)).body, 'postgres commit');
+  expect(kept).toMatchObject({ level: 'ok', message: 'synchronous_commit is on' });
+  url.port = String((pooler.address() as AddressInfo).port);
+  const behind = await start({ databaseUrl: url.href });
+  const lost = findingOf((await behind.ops('POST', '/doctor', asked)).body, 'postgres commit');
+  expect(lost).toMatchObject({
+    level: 'error',
+    message: expect.stringMatching(/^synchronous_commit is off /),
+  });
+});
+
+test('connections of all processes on one database count, and those to this machine need no TLS', async () => {
+  const env = { DATABASE_POOL_MAX: '20' };
+  const first = await start({ env });
+  const look = async () => (await first.ops('POST', '/doctor', { why, probe: false })).body;
+  const alone = await look();
+  expect(findingOf(alone, 'postgres connections')).toMatchObject({ level: 'ok' });
+  expect(findingOf(alone, 'postgres encryption')).toMatchObject({ level: 'ok' });
+  await start({ env, databaseUrl: first.databaseUrl });
+  expect(findingOf(await look(), 'postgres connections')).toMatchObject({
+    level: 'warning',
+    message: expect.stringMatching(/^2 of ROLE=all may open 244 connections/),
+  });
 });
