@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { Client, DatabaseError } from 'pg';
 import { ServiceError } from '../errors.ts';
-import type { Log } from '../log.ts';
+import { type Log, messageOf } from '../log.ts';
 import { postgresAddress } from '../postgres-address.ts';
 import { type Migration, readMigrations } from './migration-files.ts';
 import { asDatabaseTrouble } from './trouble.ts';
@@ -41,12 +41,7 @@ const goneSettings = [
 /** Migrates the database at `url`; returns once this version can run on it. Throws `schema_mismatch` when it cannot, `config_invalid` when the role may not. */
 export async function migrate(url: string, options: MigrateOptions = {}): Promise<void> {
   const migrations = await readMigrations(options.folder ?? ownFolder);
-  const client = new Client({
-    ...postgresAddress(url, ownSettings),
-    application_name: 'ilive-webhooks migrate',
-    connectionTimeoutMillis: 5_000,
-    keepAlive: true,
-  });
+  const client = createClient(url);
   client.on('error', () => {}); // what breaks in between comes back as the error of the next statement
   try {
     await client.connect();
@@ -62,6 +57,21 @@ export async function migrate(url: string, options: MigrateOptions = {}): Promis
     throw asMissingRight(error) ?? asDatabaseTrouble(error);
   } finally {
     await client.end().catch(() => {}); // ends the session, and with it the lock
+  }
+}
+
+// What it cannot make of the address, such as a certificate that is not there, no waiting mends. It never says a password.
+function createClient(url: string): Client {
+  try {
+    return new Client({
+      ...postgresAddress(url, ownSettings),
+      application_name: 'ilive-webhooks migrate',
+      connectionTimeoutMillis: 5_000,
+      keepAlive: true,
+    });
+  } catch (error) {
+    const message = `DATABASE_URL cannot be used: ${messageOf(error as Error)}`;
+    throw new ServiceError('config_invalid', message, { cause: error });
   }
 }
 

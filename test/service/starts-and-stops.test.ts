@@ -124,6 +124,20 @@ test('an .env that cannot be read, or misspells a key, is told in a sentence and
   ]);
 });
 
+test('an address whose password is not written for one, or that names a certificate that is not there, ends it with 78 and shows no secret', async () => {
+  const unread = runProcess({ DATABASE_URL: 'postgres://me:ca/nary@db/ilive' });
+  expect(await unread.ended).toBe(78);
+  expect(unread.wrote.err).toMatch(/^The configuration cannot be used:\n {2}- DATABASE_URL: is no address; /);
+  const authority = path.join(folder, 'none.pem');
+  const address = `postgres://me:nary@localhost/ilive?sslmode=verify-full&sslrootcert=${authority}`;
+  const unfound = runProcess({ DATABASE_URL: address });
+  expect(await unfound.ended).toBe(78);
+  expect(unfound.wrote.err).toBe(
+    `DATABASE_URL cannot be used: ENOENT: no such file or directory, open '${authority}'\n`,
+  );
+  for (const { wrote } of [unread, unfound]) expect(wrote.out + wrote.err).not.toContain('nary');
+});
+
 test('a role that may not make tables is told so in a sentence, and ends it with 78', async () => {
   const { url } = await databaseBehindWire();
   const admin = new pg.Client({ connectionString: url });
