@@ -39,7 +39,7 @@ export const keys = {
   DATABASE_URL: key(
     url('postgres', 'postgresql'),
     null,
-    'Postgres 15 or newer. Unset: the service starts a Postgres of its own in DATA_DIR, which suits one machine.',
+    'Postgres 15 or newer, connected to directly; by TLS with ?sslmode=verify-full. Unset: the service starts a Postgres of its own in DATA_DIR, which suits one machine.',
     { example: 'postgres://ilive:password@localhost:5432/ilive', isSecret: true },
   ),
   DATA_DIR: key(

@@ -6,6 +6,7 @@ import { Script } from 'node:vm';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { configKeys, parseConfig } from '../../src/config.ts';
+import { mostConnections } from '../../src/operations/doctor-connections.ts';
 import { anchorsOf } from '../support/markdown.ts';
 
 const root = path.resolve(import.meta.dirname, '../..');
@@ -21,6 +22,8 @@ interface Container {
   readonly stop_grace_period?: string;
   readonly volumes?: readonly string[];
   readonly profiles?: readonly string[];
+  readonly ports?: readonly string[];
+  readonly logging?: { readonly driver: string; readonly options: Readonly<Record<string, string>> };
 }
 
 const composeText = read('docker-compose.yml');
@@ -98,6 +101,32 @@ describe('docker-compose.yml', () => {
     }
   });
 
+  test('only this machine reaches the port that is published, since it has no TLS and more than the webhook route', () => {
+    const published = Object.values(compose.services).flatMap(({ ports }) => ports ?? []);
+    expect(published.map((port) => port.replace(/\$\{RECEIVER_PORT:-8080\}/, 'port'))).toEqual([
+      '127.0.0.1:port:8080',
+    ]);
+  });
+
+  test('no log of what runs for long fills the disk', () => {
+    for (const container of [receiver, worker, postgres, redis]) {
+      expect(container?.logging).toMatchObject({
+        driver: 'json-file',
+        options: { 'max-size': expect.stringMatching(/^\d+m$/), 'max-file': expect.stringMatching(/^\d$/) },
+      });
+    }
+  });
+
+  test('Postgres takes two receivers and two workers, with the queue in it too', () => {
+    const setting = (postgres?.command ?? []).find((word) => word.startsWith('max_connections='));
+    const shape = {
+      poolMax: Number(configKeys.find(({ env }) => env === 'DATABASE_POOL_MAX')?.defaultText),
+      isQueueInPostgres: true,
+    };
+    const most = 2 * mostConnections('receiver', shape) + 2 * mostConnections('worker', shape);
+    expect(Number(setting?.split('=')[1])).toBeGreaterThan(most);
+  });
+
   test('every word of a command is a text, and what Node is asked to evaluate can be read', () => {
     // An unquoted `a ? b : c` is a mapping to YAML, and would reach Node as none of our words.
     const commands = Object.values(compose.services).map(({ command, healthcheck }) => [
@@ -114,7 +143,9 @@ describe('docker-compose.yml', () => {
   test('Postgres is 18, and its data is mounted where that image keeps it', () => {
     expect(postgres?.image).toMatch(/^postgres:18\b/);
     expect(postgres?.volumes).toEqual(['postgres-data:/var/lib/postgresql']);
-    expect(postgres?.command?.join(' ')).toBe('postgres -c max_wal_size=4GB -c checkpoint_timeout=15min');
+    expect(postgres?.command?.join(' ')).toBe(
+      'postgres -c max_wal_size=4GB -c checkpoint_timeout=15min -c max_connections=300',
+    );
   });
 
   test('what a receiver keeps while Postgres is away outlives its container, and the image’s user may write it', () => {
