@@ -82,7 +82,7 @@ export async function startReads(running: Running, databaseUrl: string): Promise
     Promise.all(
       opened.map(async ({ name, isNear, checkDb }) => {
         const wire = await readWire(checkDb).catch(() => undefined);
-        return { name: `replica ${name}`, isNear, wire };
+        return { check: `encryption of replica ${name}`, isNear, wire };
       }),
     );
   return { readDb: replicas.queries, lookAtReplicas: replicas.look, lookAtWires };

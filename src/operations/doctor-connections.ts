@@ -21,7 +21,8 @@ export function checkCommit(setting: string): Finding {
 
 /** How a store is connected to; undefined where that could not be looked at. */
 export interface StoreWire {
-  readonly name: string;
+  /** What the finding is called. */
+  readonly check: string;
   /** By its address it is on this machine. */
   readonly isNear: boolean;
   readonly wire: Wire | undefined;
@@ -30,8 +31,7 @@ export interface StoreWire {
 const tlsAdvice =
   'see "TLS" in the runbook; leave it where only these machines are on that network, as in docker-compose.yml';
 
-export function checkWire({ name, isNear, wire }: StoreWire): Finding[] {
-  const check = `${name} encryption`;
+export function checkWire({ check, isNear, wire }: StoreWire): Finding[] {
   if (wire === undefined) return []; // that it does not answer is another finding
   if (wire.isEncrypted) return [finding(check, 'ok', 'connections use TLS', null)];
   if (isNear || wire.hasOneAddress)

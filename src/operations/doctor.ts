@@ -117,7 +117,7 @@ async function examineConnections({ db, connections, now }: DoctorDependencies):
 async function examineWires({ db, connections }: DoctorDependencies): Promise<Finding[]> {
   const { isDatabaseNear: isNear, lookAtReplicaWires, redisUrl } = connections;
   const [wire, replicas] = await Promise.all([readWire(db), lookAtReplicaWires()]);
-  const stores = [{ name: 'postgres', isNear, wire }, ...replicas];
+  const stores = [{ check: 'postgres encryption', isNear, wire }, ...replicas];
   return [...stores.flatMap(checkWire), ...checkRedisWire(redisUrl?.())];
 }
 

@@ -6,7 +6,6 @@ import { Script } from 'node:vm';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { configKeys, parseConfig } from '../../src/config.ts';
-import { mostConnections } from '../../src/operations/doctor-connections.ts';
 import { anchorsOf } from '../support/markdown.ts';
 
 const root = path.resolve(import.meta.dirname, '../..');
@@ -115,16 +114,6 @@ describe('docker-compose.yml', () => {
         options: { 'max-size': expect.stringMatching(/^\d+m$/), 'max-file': expect.stringMatching(/^\d$/) },
       });
     }
-  });
-
-  test('Postgres takes two receivers and two workers, with the queue in it too', () => {
-    const setting = (postgres?.command ?? []).find((word) => word.startsWith('max_connections='));
-    const shape = {
-      poolMax: Number(configKeys.find(({ env }) => env === 'DATABASE_POOL_MAX')?.defaultText),
-      isQueueInPostgres: true,
-    };
-    const most = 2 * mostConnections('receiver', shape) + 2 * mostConnections('worker', shape);
-    expect(Number(setting?.split('=')[1])).toBeGreaterThan(most);
   });
 
   test('every word of a command is a text, and what Node is asked to evaluate can be read', () => {

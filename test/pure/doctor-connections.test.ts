@@ -1,4 +1,6 @@
 // What the doctor says of the connections to the stores, told from what was seen of them.
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import { expect, test } from 'vitest';
 import {
   checkCommit,
@@ -8,6 +10,7 @@ import {
   isNear,
   mostConnections,
 } from '../../src/operations/doctor-connections.ts';
+import { root } from '../support/source-tree.ts';
 
 test.each([
   ['on', 'ok'],
@@ -29,7 +32,7 @@ test.each([
   ['a loopback that leads into a container', true, clear, ['ok']],
   ['one that could not be looked at', false, undefined, []],
 ])('of a Postgres at %s', (_, isByAddressNear, wire, levels) => {
-  const found = checkWire({ name: 'postgres', isNear: isByAddressNear, wire });
+  const found = checkWire({ check: 'postgres encryption', isNear: isByAddressNear, wire });
   expect(found.map(({ level }) => level)).toEqual(levels);
 });
 
@@ -73,6 +76,13 @@ test('a process opens by its role, and by where the queue is', () => {
     mostConnections(role, { poolMax: 10, isQueueInPostgres });
   expect([mostOf('all', true), mostOf('receiver', true), mostOf('worker', true)]).toEqual([72, 50, 40]);
   expect([mostOf('all', false), mostOf('receiver', false), mostOf('worker', false)]).toEqual([54, 42, 22]);
+});
+
+test('the Postgres of docker-compose.yml takes two receivers and two workers, with the queue in it too', () => {
+  const [, allowed] =
+    /max_connections=(\d+)/.exec(readFileSync(path.join(root, 'docker-compose.yml'), 'utf8')) ?? [];
+  const most = 2 * (mostConnections('receiver', own) + mostConnections('worker', own));
+  expect(Number(allowed)).toBeGreaterThan(most);
 });
 
 test('the connections of other processes count', () => {

@@ -73,6 +73,11 @@ test('a replica that has caught up answers lists, and another database that is l
   const findings = body.findings.filter(({ check }: { check: string }) => check.startsWith('replica '));
   expect(findings.map(({ level }: { level: string }) => level)).toEqual(['ok', 'warning']);
   expect(JSON.stringify(findings)).not.toContain('ilive:');
+  const wires = body.findings.filter(({ check }: { check: string }) =>
+    check.startsWith('encryption of replica '),
+  );
+  expect(wires).toHaveLength(2);
+  for (const { message } of wires) expect(message).toBe('connections stay on this machine, without TLS');
 });
 
 test('guarantee 19: a replica that lags answers until it lags too much; what must be right never waits for it', async () => {
