@@ -58,10 +58,11 @@ export interface RefusalFigures {
 export interface RefusalRemedy {
   readonly remedy: string;
   readonly count: number;
-  /** The commonest of their findings. */
+  /** The commonest of their findings, with the clock's offset that goes with it; null where there is none. */
   readonly finding: string;
-  /** The commonest of their clock offsets; null where none has one. */
   readonly offsetSeconds: number | null;
+  /** How many have that finding and that offset. */
+  readonly alike: number;
 }
 
 /** Those still refused; `recent` are those received since. */
@@ -84,13 +85,20 @@ export async function readRefusalFigures(db: Queries, recentSince: Date): Promis
         select coalesce(diagnosis -> 'findings' ->> 0, '${notDiagnosed}') as finding, count(*) from refusals
         where delivery_id is null and diagnosis is not null group by 1 order by 2 desc limit 10`,
     }),
-    db.query<{ remedy: string; count: string; finding: string; offset: number | null }>({
+    db.query<{ remedy: string; count: string; alike: string; finding: string; offset: number | null }>({
       name: 'status-remedies',
+      // The sentence, the offset and the number of what is alike come from the same ones.
       text: `
-        select coalesce(diagnosis ->> 'remedy', 'none') as remedy, count(*),
-               coalesce(mode() within group (order by diagnosis -> 'findings' ->> 0), '${notDiagnosed}') as finding,
-               mode() within group (order by (diagnosis ->> 'offsetSeconds')::double precision) as offset
-        from refusals where delivery_id is null and diagnosis is not null group by 1 order by 2 desc`,
+        with alike as (
+          select coalesce(diagnosis ->> 'remedy', 'none') as remedy,
+                 coalesce(diagnosis -> 'findings' ->> 0, '${notDiagnosed}') as finding,
+                 (diagnosis ->> 'offsetSeconds')::double precision as "offset", count(*) as alike
+          from refusals where delivery_id is null and diagnosis is not null group by 1, 2, 3
+        ), commonest as (
+          select distinct on (remedy) *, sum(alike) over (partition by remedy) as count
+          from alike order by remedy, alike desc, finding
+        )
+        select * from commonest order by count desc`,
     }),
   ]);
   const newest = reasons.map((row) => row.newest).sort();
@@ -106,9 +114,10 @@ export async function readRefusalFigures(db: Queries, recentSince: Date): Promis
     diagnoses: diagnoses.map(({ finding, count }) => ({ finding, count: Number(count) })),
     // The two counts are of two looks, between which one more may have been diagnosed.
     undiagnosed: Math.max(0, refused - diagnosed),
-    remedies: remedies.map(({ remedy, count, finding, offset }) => ({
+    remedies: remedies.map(({ remedy, count, alike, finding, offset }) => ({
       remedy,
       count: Number(count),
+      alike: Number(alike),
       finding,
       offsetSeconds: offset,
     })),

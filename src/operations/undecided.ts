@@ -26,10 +26,10 @@ export function weighUndecided(
     const advice = 'see why: ilive-webhooks refusals list --state refused';
     return { finding: '', advice, isOurs: false };
   }
-  const { count, finding } = chosen;
+  const { alike, finding } = chosen;
   // While something does not open nobody can say that they are not iLive's, and nothing is let go.
   const reopening = ours === undefined ? adviceOnMissing(missingKeys) : undefined;
-  const share = count === refused ? '' : count * 2 > refused ? 'mostly ' : `${count} of them `;
+  const share = alike === refused ? '' : alike * 2 > refused ? 'mostly ' : `${alike} of them `;
   return {
     finding: `: ${share}${quoted(finding, share)}`,
     advice: reopening ?? adviceOn(chosen, Object.keys(byReason)[0] ?? 'signature_mismatch', isComplete),

@@ -63,3 +63,26 @@ test('a diagnosis without a finding is told as none, and is made anew', async ()
   const two = await start({ databaseUrl: one.databaseUrl });
   await diagnosed(two, /^nothing that we know/);
 });
+
+test('a sentence about a clock, its number and its command are of the same refusals', async () => {
+  const service = await start();
+  const minutesOff = async (minutes: number, count: number) => {
+    const signedAt = new Date(Date.now() + minutes * 60_000);
+    for (let sent = 0; sent < count; sent += 1) await service.deliver(verdictPayload(), { signedAt });
+  };
+  await minutesOff(-10, 2); // told late, or our clock is ahead
+  await minutesOff(-12, 1);
+  await minutesOff(10, 3);
+  const advice = async () =>
+    (await service.status()).problems.find(({ message }: Problem) => /clock/.test(message));
+  const told = await until(
+    async () => ((await service.status()).refusals.undiagnosed === 0 ? advice() : undefined),
+    {
+      deadlineMs: 20_000,
+    },
+  );
+  expect(told.message).toContain(
+    '3 of them "the signature is right; our clock was 10 minutes behind iLive\'s"',
+  );
+  expect(told.advice).toContain('--clock-offset=-10m');
+});
