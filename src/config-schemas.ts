@@ -96,7 +96,7 @@ export const plainUrl = (...schemes: string[]) =>
   z
     .string()
     .refine((text) => schemes.some((scheme) => text.startsWith(`${scheme}://`)) && URL.canParse(text), {
-      message: `must be an address that starts with ${schemes.map((scheme) => `${scheme}://`).join(' or ')}`,
+      message: `must be an address such as ${schemes[0]}://hooks.example.com (${schemes.map((scheme) => `${scheme}://`).join(' or ')})`,
     })
     .transform((text) => text.replace(/\/+$/, ''));
 

@@ -33,6 +33,10 @@ export function readCommandLine(args: readonly string[], commands: readonly Comm
     return { kind: 'help', topic: topicOf(words, commands) };
   }
   if (flags.some(({ name }) => name === 'version' || name === 'v')) return { kind: 'version' };
+  const [flag] = flags;
+  if (words.length === 0 && flag !== undefined) {
+    throw wrongUsage(`Say what to do before ${flag.rawName}.`);
+  }
   const command = findCommand(words, commands);
   const values = readFlags(flags, command, commands);
   const operands = words.slice(command.name.split(' ').length);

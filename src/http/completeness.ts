@@ -42,7 +42,10 @@ export const showCompleteness = operation({
   answer: async ({ readDb, now }, { query }) => {
     const to = query.to ?? now();
     const from = query.from ?? new Date(to.getTime() - dayMs);
-    if (from >= to) throw new ServiceError('invalid_request', 'query parameter "from" must be before "to".');
+    if (from >= to) {
+      const end = query.to === undefined ? 'now, or "to" given' : '"to"';
+      throw new ServiceError('invalid_request', `query parameter "from" must be before ${end}.`);
+    }
     const [counts, repaired] = await Promise.all([
       countCompleteness(readDb, from, to),
       findRepaired(readDb, from, to, repairedMax),

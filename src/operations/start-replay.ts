@@ -121,7 +121,10 @@ async function measureKnown(tx: Transaction, filter: DeliveryFilter) {
   const measured = await measureDeliveries(tx, filter);
   const wanted = new Set(filter.ids ?? []).size;
   if (filter.ids !== undefined && measured.count < wanted) {
-    throw new ServiceError('not_found', `${wanted - measured.count} of these ids are no delivery's.`);
+    const unknown = wanted - measured.count;
+    const what =
+      wanted === 1 ? 'No delivery has this id.' : `${unknown} of these ${wanted} ids are no delivery's.`;
+    throw new ServiceError('not_found', what);
   }
   return measured;
 }

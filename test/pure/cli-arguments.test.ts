@@ -48,7 +48,7 @@ describe('a command', () => {
     [['sessions', 'creat'], 'There is no command "sessions creat". Did you mean "sessions create"?'],
     [['sessions', 'xyz'], 'There is no command "sessions xyz". There are: create, show, register, list.'],
     [['sessions'], '"sessions" needs one of: create, show, register, list.'],
-    [['--json'], 'Say what to do.'],
+    [['--json'], 'Say what to do before --json.'],
     [['sessions', 'show'], '"sessions show" needs ID.'],
     [['sessions', 'show', ''], 'ID is empty.'],
     [['sessions', 'show', 'a', 'b'], '"sessions show" takes only ID behind it, and there is more.'],

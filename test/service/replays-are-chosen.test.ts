@@ -42,7 +42,9 @@ test('what is replayed is found by every field of the filter, and by ids', async
   const ids = all.slice(0, 2).map(({ delivery_id }) => delivery_id);
   expect(await replay(service, { ids })).toMatchObject({ matching: 2, replayed: 2 });
   const unknown = await service.ops('POST', '/replays', { ids: [ids[0], randomUUID()], why });
-  expect(unknown).toMatchObject({ status: 404, body: { detail: "1 of these ids are no delivery's." } });
+  expect(unknown).toMatchObject({ status: 404, body: { detail: "1 of these 2 ids are no delivery's." } });
+  const alone = await service.ops('POST', '/replays', { ids: [randomUUID()], why });
+  expect(alone).toMatchObject({ status: 404, body: { detail: 'No delivery has this id.' } });
 });
 
 test('a replay above the named size asks for a confirmation, and says of how many', async () => {
