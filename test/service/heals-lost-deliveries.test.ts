@@ -36,6 +36,18 @@ async function expectTheVendorsVerdicts({ vendor, service }: Together): Promise<
   }
 }
 
+// The pull writes no verdict: each stands on a delivery that was processed like any other, and on what that stated.
+async function expectVerdictsFromDeliveries({ service }: Together, counts: { settled_by_pull: number }) {
+  const told = await service.db.query({
+    text: `select s.session_id from sessions s
+           join deliveries d on d.id = s.settled_by and d.account = s.account and d.source = s.settled_source
+           join observations o on o.delivery_id = d.id and o.session_id = s.session_id and o.account = s.account
+           where s.state = 'settled' and s.settled_source = 'pull' and s.verdict = o.verdict
+             and d.state = 'done' and d.finished_at = s.settled_at and o.source = 'pull'`,
+  });
+  expect(told).toHaveLength(counts.settled_by_pull);
+}
+
 // Mostly they wait for sessions to end, so they run side by side.
 describe.each(dialects)('in the %s dialect', { concurrent: true }, (dialect) => {
   test.each(queueBackends)(
@@ -55,6 +67,7 @@ describe.each(dialects)('in the %s dialect', { concurrent: true }, (dialect) => 
         expect(counts.settled_by_pull).toBeGreaterThan(5);
         expect(counts.settled_by_webhook).toBeGreaterThan(5);
         await expectTheVendorsVerdicts(together);
+        await expectVerdictsFromDeliveries(together, counts);
       } finally {
         await together.stop();
       }

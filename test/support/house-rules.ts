@@ -34,6 +34,10 @@ export interface House {
   /** The exceptions, each with its reason. */
   readonly mayReadEnvironment: Listed;
   readonly mayBeUnreachable: Listed;
+  /** Statements that are asked outside the room of SQL: each changes no row, and says so. */
+  readonly statementsAnywhere: Listed;
+  /** Files that compare bytes in a time that tells how far they agree: bytes that are no secret, or that nobody sends. */
+  readonly mayCompareBytes: Listed;
   readonly notImported: Listed;
 }
 
@@ -121,6 +125,19 @@ const packagesByOwner: Rule = (checked) =>
     ),
   );
 
+const statementsInTheirRoom: Rule = (checked) =>
+  sourcesOf(checked, 'src/')
+    .filter(([file]) => roomOf(file) !== 'db')
+    .flatMap(([file, facts]) =>
+      facts.statements
+        .filter((statement) => !(statement in checked.house.statementsAnywhere))
+        .map((statement) => ({
+          file,
+          rule: `only db asks ${JSON.stringify(statement.trim().slice(0, 60))}`,
+          reason: 'who writes what, and who never does, is read in one place',
+        })),
+    );
+
 const noComputedImport: Rule = (checked) =>
   sourcesOf(checked, 'src/')
     .filter(([, facts]) => facts.hasComputedImport)
@@ -186,13 +203,30 @@ const environment: Rule = (checked) => {
     }));
 };
 
+const steadyComparisons: Rule = (checked) =>
+  sourcesOf(checked, 'src/')
+    .filter(([file, facts]) => facts.comparesBytes && !(file in checked.house.mayCompareBytes))
+    .map(([file]) => ({
+      file,
+      rule: 'compares by timingSafeEqual',
+      reason: 'the time of a comparison that ends early tells a secret byte by byte',
+    }));
+
 const exceptionsInUse: Rule = (checked) => {
-  const { mayReadEnvironment, mayBeUnreachable, generated } = checked.house;
+  const { mayReadEnvironment, mayBeUnreachable, generated, statementsAnywhere, mayCompareBytes } =
+    checked.house;
+  const asked = new Set(
+    sourcesOf(checked, 'src/')
+      .filter(([file]) => roomOf(file) !== 'db')
+      .flatMap(([, facts]) => facts.statements),
+  );
   const sources = new Map(sourcesOf(checked));
   const idle = [
     ...Object.keys(generated).filter((file) => !sources.has(file)),
     ...Object.keys(mayReadEnvironment).filter((file) => !sources.get(file)?.readsEnvironment),
+    ...Object.keys(mayCompareBytes).filter((file) => !sources.get(file)?.comparesBytes),
     ...Object.keys(mayBeUnreachable).filter((file) => !sources.has(file)),
+    ...Object.keys(statementsAnywhere).filter((statement) => !asked.has(statement)),
   ];
   const reason = 'a list of exceptions that holds more than exceptions is no rule';
   return idle.map((file) => ({ file, rule: 'needs no exception any more', reason }));
@@ -201,9 +235,11 @@ const exceptionsInUse: Rule = (checked) => {
 export const graphRules: Readonly<Record<string, Rule>> = {
   'rooms import by the table': importsByTable,
   'packages have one owner': packagesByOwner,
+  'SQL stands in db': statementsInTheirRoom,
   'no import is computed': noComputedImport,
   'nothing imports in a circle': noCycle,
   'every file is reachable': reachable,
   'the environment is read at the door': environment,
+  'secrets are compared in steady time': steadyComparisons,
   'every exception is in use': exceptionsInUse,
 };

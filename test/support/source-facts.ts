@@ -15,7 +15,9 @@ import {
   isImportSpecifier,
   isImportTypeNode,
   isLiteralTypeNode,
+  isObjectLiteralExpression,
   isPropertyAccessExpression,
+  isPropertyAssignment,
   isStringLiteralLikeNode,
   isVariableDeclaration,
   type Node,
@@ -44,6 +46,10 @@ export interface SourceFacts {
   /** It does nothing but hand on what others export. */
   readonly isBarrel: boolean;
   readonly readsEnvironment: boolean;
+  /** What it asks of a database, as written in `query({ text })`; what is no plain text there, by how it is spelled. */
+  readonly statements: readonly string[];
+  /** `equals` or `compare` of a buffer, which end at the first byte that differs. */
+  readonly comparesBytes: boolean;
   /** Lines that are neither blank nor only a comment. */
   readonly codeLines: number;
   readonly functions: readonly FunctionFacts[];
@@ -99,6 +105,8 @@ function readFacts(file: SourceFile): SourceFacts {
       file.statements.some(isExportDeclaration) &&
       file.statements.every((statement) => isExportDeclaration(statement) || isImportDeclaration(statement)),
     readsEnvironment: nodes.some(isEnvironment),
+    statements: nodes.flatMap(statementsOf),
+    comparesBytes: nodes.some(isComparison),
     codeLines: lines.filter(Boolean).length,
     functions: nodes
       .filter((node) => isFunctionLikeDeclaration(node) && node.body !== undefined)
@@ -191,6 +199,24 @@ function isEnvironment(node: Node): boolean {
 function isProcess(node: Node): boolean {
   if (isPropertyAccessExpression(node)) return node.name.text === 'process';
   return isIdentifier(node) && node.text === 'process';
+}
+
+/** A call of `query` or `orm` by a statement; whatever else such a call is handed is taken as it stands. */
+function statementsOf(node: Node): string[] {
+  if (!isCallExpression(node) || !isPropertyAccessExpression(node.expression)) return [];
+  if (node.expression.name.text !== 'query' && node.expression.name.text !== 'orm') return [];
+  const [given] = node.arguments;
+  if (given === undefined) return [];
+  const texts = isObjectLiteralExpression(given)
+    ? given.properties.filter(isPropertyAssignment).filter(({ name }) => name.getText() === 'text')
+    : [];
+  const [text] = texts.map(({ initializer }) => initializer);
+  return [text !== undefined && isStringLiteralLikeNode(text) ? text.text : given.getText()];
+}
+
+function isComparison(node: Node): boolean {
+  if (!isCallExpression(node) || !isPropertyAccessExpression(node.expression)) return false;
+  return node.expression.name.text === 'equals' || node.expression.name.text === 'compare';
 }
 
 function nameOfFunction(node: Node): string {
