@@ -28,6 +28,8 @@ export interface VerdictWaits {
   changedAll(): void;
   /** Answers everybody now; from then on nobody is kept waiting. */
   release(): void;
+  /** What is held for those who wait: nothing once the last of them is answered or has left. */
+  count(): { readonly sessions: number; readonly callers: number };
 }
 
 export interface VerdictWaitDependencies {
@@ -102,6 +104,10 @@ export function createVerdictWaits(deps: VerdictWaitDependencies): VerdictWaits 
       isReleased = true;
       for (const each of [...waiters.values()].flatMap((set) => [...set])) each.timeOver();
     },
+    count: () => ({
+      sessions: waiters.size,
+      callers: [...waiters.values()].reduce((sum, { size }) => sum + size, 0),
+    }),
   };
 }
 
