@@ -52,8 +52,18 @@ const noAddress = 'is no address; in a password %, #, /, ? and @ are written as 
 
 // Whoever connects would quote one that cannot be read, with its password. Clusters have an address of their own form.
 function isAddress(text: string): boolean {
+  if (!isDecodable(text)) return false;
   if (/^postgres(ql)?:/.test(text)) return isPostgresAddress(text);
   return !/^rediss?:/.test(text) || URL.canParse(text);
+}
+
+function isDecodable(text: string): boolean {
+  try {
+    decodeURIComponent(text);
+    return true;
+  } catch {
+    return false; // a percent sign that begins nothing
+  }
 }
 
 export const urlList = (...schemes: string[]) =>

@@ -35,18 +35,9 @@ export function postgresAddress(url: string, settings = ''): PostgresAddress {
 export function isPostgresAddress(text: string): boolean {
   // `pg` takes one without a host, whose place is among its parameters or in the environment.
   const url = URL.parse(text.replace('@/', '@host/'));
-  if (url === null || !isDecodable(text)) return false;
+  if (url === null) return false;
   const { hash, username, pathname, search } = url;
   // Behind a / or a ? that ends the place too early stands what was meant to be the rest of it.
   const rest = pathname === '' ? search : pathname;
   return hash === '' && (username !== '' || !rest.includes('@'));
-}
-
-function isDecodable(text: string): boolean {
-  try {
-    decodeURIComponent(text);
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -38,9 +38,15 @@ test('all problems are told at once, each with its key', () => {
 });
 
 test('an address of Redis that cannot be read is told without its password', () => {
-  const told = problemsOf({ ...least, REDIS_URL: 'redis://:ab#canary@redis:6379' });
-  expect(told).toContain('- REDIS_URL: is no address');
-  expect(told).not.toContain('canary');
+  for (const [scheme, mistake] of [
+    ['redis', '#'],
+    ['redis', '%zz'],
+    ['redis-cluster', '%C3'],
+  ]) {
+    const told = problemsOf({ ...least, REDIS_URL: `${scheme}://:ab${mistake}canary@redis:6379` });
+    expect(told).toContain('- REDIS_URL: is no address');
+    expect(told).not.toContain('canary');
+  }
   const cluster = 'rediss-cluster://me:pass@a:6379,b:6380';
   expect(parseConfig({ ...least, REDIS_URL: cluster }).queue.redisUrl?.reveal()).toBe(cluster);
 });
