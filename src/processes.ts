@@ -28,6 +28,8 @@ const connectionsOfOne = 80;
 const embeddedConnections = 200;
 
 interface Parent extends Pick<Processes, 'stop'> {
+  /** Whether any of them has ever listened: then what they are started with is sound, and one that ends is started anew. */
+  hasListened: boolean;
   readonly config: Config;
   readonly log: Log;
   readonly running: Map<number, Worker>;
@@ -44,7 +46,7 @@ export function createProcesses(config: Config, log: Log): Processes {
     isStopping = true;
     resolve({ exitCode, signal: isLeaving ? 'SIGTERM' : 'SIGINT' });
   };
-  const parent: Parent = { config, log, running, isStopping: () => isStopping, stop };
+  const parent: Parent = { config, log, running, hasListened: false, isStopping: () => isStopping, stop };
   return {
     stop,
     run: async () => {
@@ -77,16 +79,15 @@ export function createProcesses(config: Config, log: Log): Processes {
 // One place of several: a process, and after its end the next.
 async function keepRunning(parent: Parent, number: number, env: Record<string, string>): Promise<void> {
   const { log } = parent;
-  let hasListened = false;
   for (let attempt = 0; !parent.isStopping(); attempt += 1) {
     const startedAt = performance.now();
     const how = await runOne(parent, number, env, () => {
-      hasListened = true;
+      parent.hasListened = true;
     });
     parent.running.delete(number);
     if (parent.isStopping()) return;
-    if (!hasListened) {
-      log.error({ process: number, how }, 'a process ended before it had ever listened; stopping');
+    if (!parent.hasListened) {
+      log.error({ process: number, how }, 'a process ended before any had ever listened; stopping');
       parent.stop(typeof how === 'number' && how > 0 ? how : 1);
       return;
     }

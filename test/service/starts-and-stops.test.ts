@@ -1,6 +1,6 @@
 // How the process begins and ends, as who runs it sees it: a stop that was asked for is no failure, also while the database is
 // away, and what keeps it from starting is one sentence on the standard error.
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -45,7 +45,7 @@ function runProcess(env: Record<string, string>) {
     child.kill('SIGKILL');
     return ended;
   });
-  return { wrote, ended, kill: (signal: NodeJS.Signals) => child.kill(signal) };
+  return { wrote, ended, pid: child.pid ?? 0, kill: (signal: NodeJS.Signals) => child.kill(signal) };
 }
 
 async function databaseBehindWire() {
@@ -96,6 +96,26 @@ test.each(['1', '2'])('a port that is taken is one sentence; %s processes', asyn
       `The address 127.0.0.1:${port} is taken by another program: stop that one, or set PORT or HOST to another.`,
     ]),
   );
+});
+
+test('one of several that is killed while it starts takes none down that listens', async () => {
+  const { url } = await databaseBehindWire();
+  const started = runProcess({ DATABASE_URL: url, WEB_CONCURRENCY: '2' });
+  const childrenOf = (pid: number) =>
+    execFileSync('pgrep', ['-P', String(pid)], { encoding: 'utf8' })
+      .trim()
+      .split('\n')
+      .map(Number);
+  const saidCount = (message: string) => started.wrote.out.split(`"msg":"${message}"`).length - 1;
+  const deadlineMs = 30_000;
+  const victim = await until(() => childrenOf(started.pid)[1], { deadlineMs });
+  process.kill(victim, 'SIGSTOP');
+  await until(() => saidCount('listening') === 1, { deadlineMs });
+  process.kill(victim, 'SIGKILL');
+  await until(() => saidCount('a process has ended and is started anew') === 1, { deadlineMs });
+  await until(() => saidCount('listening') === 2, { deadlineMs });
+  started.kill('SIGTERM');
+  expect(await started.ended).toBe(0);
 });
 
 test('an .env that cannot be read, or misspells a key, is told in a sentence and ends it with 78', async () => {
