@@ -11,6 +11,7 @@ import { type CutValue, findCutValues } from './env-file.ts';
 import { asServiceError, ServiceError } from './errors.ts';
 import type { Log } from './log.ts';
 import type { Overrides } from './running.ts';
+import { onStopSignals } from './stop-signals.ts';
 
 const exitCodeConfigInvalid = 78; // EX_CONFIG of sysexits.h
 const exitCodeFailed = 1;
@@ -104,16 +105,9 @@ async function runSeveral(config: Config, log: Log): Promise<void> {
   process.exit(await processes.run());
 }
 
-// SIGTERM is a platform's, which has a proxy in front and takes its leave; SIGINT is a person's, and so is whatever comes second.
 function onSignals(log: Log, end: (exitCode: number, isLeaving: boolean) => void): void {
-  let isStopping = false;
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    process.on(signal, () => {
-      log.info({ signal }, 'stopping');
-      end(0, signal === 'SIGTERM' && !isStopping);
-      isStopping = true;
-    });
-  }
+  const nowMs = () => performance.now();
+  onStopSignals({ source: process, log, nowMs, end: (isLeaving) => end(0, isLeaving) });
   // As Node would, but for what hangs on the error.
   process.on('uncaughtException', (error) => {
     log.error({ err: error }, 'an error was thrown and nobody caught it: a bug; ending');

@@ -101,7 +101,7 @@ const house: House = {
       reason: 'it names what the parts share and does nothing',
     },
     main: {
-      mayImport: ['config', 'env-file', 'running', 'service', 'processes', 'process-metrics'],
+      mayImport: ['config', 'env-file', 'running', 'service', 'processes', 'process-metrics', 'stop-signals'],
       reason: 'the process only reads, builds, starts and stops',
     },
     processes: {
@@ -109,6 +109,7 @@ const house: House = {
       reason: 'the parent of several processes owns their database, and does nothing of their work',
     },
     'env-file': { mayImport: [], reason: 'it reads a text, and knows no key' },
+    'stop-signals': { mayImport: [], reason: 'it tells what is asked for, and stops nothing itself' },
     'process-metrics': { mayImport: [], reason: 'it passes figures on and knows none of them' },
     config: {
       mayImport: ['config-keys', 'config-names', 'config-schemas', 'ilive'],
