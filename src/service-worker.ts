@@ -89,22 +89,26 @@ export function startWork(
 }
 
 /** What upkeep needs, before any work begins as well as all the while. */
-export function upkeepOf({ config, log, now, clock }: Running, db: Database): UpkeepDependencies {
+export function upkeepOf(running: Running, db: Database): UpkeepDependencies {
+  const { config, log, now, clock } = running;
   const { mayForget } = clock;
   return {
     db,
     refusalsKeepMs: config.refusals.keepMs,
     changesKeepMs: config.follow.keepMs,
     mayForget,
+    isStopping: () => running.isStopping,
     log,
     now,
   };
 }
 
-function retentionOf({ config, log, metrics, now, clock }: Running, db: Database): RetentionDependencies {
+function retentionOf(running: Running, db: Database): RetentionDependencies {
+  const { config, log, metrics, now, clock } = running;
   const onDropped = (days: number) => metrics.daysDropped.inc(days);
   const { mayForget } = clock;
-  return { db, keepMs: config.bodiesKeepMs, mayForget, log, now, onDropped };
+  const isStopping = () => running.isStopping;
+  return { db, keepMs: config.bodiesKeepMs, mayForget, isStopping, log, now, onDropped };
 }
 
 function createPullTask(

@@ -123,11 +123,13 @@ async function startAll(running: Running, watchClock: WatchClock): Promise<void>
   if (client === undefined)
     log.warn('ILIVE_API_KEY is not set: a verdict whose webhook is lost cannot be pulled');
   const front = config.role === 'worker' ? undefined : await createFront(running, stores, readDb, client);
-  await openDoor(running, readDb, front, backend.kind);
-  // Undone just before the door: those who wait are answered, so that it can close.
-  if (front !== undefined) {
-    running.undo.push({ name: 'waiting callers', run: async () => letGo(front.api.follow) });
-  }
+  const closeDoor = await openDoor(running, readDb, front, backend.kind);
+  // Those who wait are answered, so that the door can close. What has come in is waited for further on.
+  const shutDoor = async () => {
+    if (front !== undefined) letGo(front.api.follow);
+    void closeDoor();
+  };
+  running.undo.push({ name: 'door', run: shutDoor });
   if (config.role !== 'receiver') {
     const pools = {
       db: connectPool('work', workStatementTimeoutMs),
@@ -139,6 +141,8 @@ async function startAll(running: Running, watchClock: WatchClock): Promise<void>
       running.undo.push({ name: `consumer of the ${lane} lane`, run: () => consumer.close() });
     });
   }
+  // Again, and so before the work is undone: nothing new comes in while that takes its time. A worker's door has none to keep out.
+  if (front !== undefined) running.undo.push({ name: 'door', run: shutDoor });
   log.info({ address: running.address, role: config.role, queue: backend.kind }, 'listening');
 }
 
@@ -230,7 +234,7 @@ async function openDoor(
   db: Database,
   front: Front | undefined,
   queue: 'redis' | 'postgres',
-): Promise<void> {
+): Promise<() => Promise<void>> {
   const { config, log, metrics, undo } = running;
   if (front !== undefined) beginAtZero(metrics.limited, 'limit', limitNames);
   const manners = {
@@ -262,4 +266,5 @@ async function openDoor(
   undo.push({ name: 'HTTP server', run: () => server.close() });
   const { address, family, port } = server.address satisfies AddressInfo;
   running.address = `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
+  return server.close;
 }

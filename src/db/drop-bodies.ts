@@ -57,14 +57,22 @@ export async function findBodiesCutoff(db: Queries, now: Date, keepMs: number): 
   return new Date(Math.min(...clocks.map((clock) => clock.getTime())) - keepMs);
 }
 
-/** Drops the days that lie before `before`, oldest first, and what old bodies the default partition holds. */
-export async function dropOldBodies(db: Database, before: Date): Promise<DroppedBodies> {
+/**
+ * Drops the days that lie before `before`, oldest first, and what old bodies the default partition holds; no more than has begun
+ * once `isStopping`.
+ */
+export async function dropOldBodies(
+  db: Database,
+  before: Date,
+  isStopping: () => boolean = () => false,
+): Promise<DroppedBodies> {
   await dropLeaving(db);
   const days = await findOldDays(db, before);
   const dropped: string[] = [];
   const stayed: { name: string; why: StayReason }[] = [];
   let movedCount = 0;
   for (const day of days) {
+    if (isStopping()) break;
     const outcome = await takeAwayPatiently(db, day);
     if (typeof outcome === 'string') {
       stayed.push({ name: day.name, why: outcome });
@@ -75,7 +83,7 @@ export async function dropOldBodies(db: Database, before: Date): Promise<Dropped
     await dropLeaving(db);
     dropped.push(day.name);
   }
-  return { dropped, stayed, movedCount, deletedCount: await deleteStrays(db, before) };
+  return { dropped, stayed, movedCount, deletedCount: await deleteStrays(db, before, isStopping) };
 }
 
 /** The end of the oldest day that has a partition; null without days. */
@@ -184,9 +192,9 @@ async function dropLeaving(db: Database): Promise<void> {
   }
 }
 
-async function deleteStrays(db: Queries, before: Date): Promise<number> {
+async function deleteStrays(db: Queries, before: Date, isStopping: () => boolean): Promise<number> {
   let count = 0;
-  for (;;) {
+  while (!isStopping()) {
     const deleted = await db.query({
       text: `
         delete from delivery_bodies_default b using (
@@ -201,6 +209,7 @@ async function deleteStrays(db: Queries, before: Date): Promise<number> {
       values: [before.toISOString()],
     });
     count += deleted.length;
-    if (deleted.length < deletedPiece) return count;
+    if (deleted.length < deletedPiece) break;
   }
+  return count;
 }

@@ -6,6 +6,7 @@ import {
   createServer,
   type IncomingMessage,
   type RequestListener,
+  type Server,
   type ServerResponse,
   STATUS_CODES,
 } from 'node:http';
@@ -25,7 +26,7 @@ export interface ListenOptions {
 
 export interface HttpServer {
   readonly address: AddressInfo;
-  /** Resolves once every request in flight is answered and every connection closed. */
+  /** Takes nothing new at once; resolves once every request in flight is answered and every connection closed. */
   close(): Promise<void>;
 }
 
@@ -71,19 +72,26 @@ export async function listen(app: RequestListener, options: ListenOptions): Prom
       resolve();
     });
   });
+  let closing: Promise<void> | undefined;
   return {
     address: server.address() as AddressInfo,
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        // A connection that was busy a moment ago becomes idle after `close` has looked.
-        const timer = setInterval(() => {
-          server.closeIdleConnections();
-          for (const socket of silent) if (socket.bytesRead === 0) socket.destroy();
-        }, 100);
-        server.once('close', () => clearInterval(timer));
-      }),
+    close: () => {
+      closing ??= closeServer(server, silent);
+      return closing;
+    },
   };
+}
+
+function closeServer(server: Server, silent: ReadonlySet<Socket>): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    // A connection that was busy a moment ago becomes idle after `close` has looked.
+    const timer = setInterval(() => {
+      server.closeIdleConnections();
+      for (const socket of silent) if (socket.bytesRead === 0) socket.destroy();
+    }, 100);
+    server.once('close', () => clearInterval(timer));
+  });
 }
 
 // Whoever starts the service is told in one sentence what stands in the way, and what to do.

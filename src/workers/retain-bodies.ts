@@ -10,6 +10,8 @@ export interface RetentionDependencies {
   readonly keepMs: number;
   /** Whether the time is certain enough to delete by it. */
   readonly mayForget: () => boolean;
+  /** Looked at between days: a stop does not wait for all of them. */
+  readonly isStopping: () => boolean;
   readonly log: Log;
   readonly now: () => Date;
   readonly onDropped: (dayCount: number) => void;
@@ -27,6 +29,7 @@ export async function retainBodies({
   db,
   keepMs,
   mayForget,
+  isStopping,
   log,
   now,
   onDropped,
@@ -34,7 +37,7 @@ export async function retainBodies({
   if (keepMs === 0 || !mayForget()) return;
   const before = await findBodiesCutoff(db, now(), keepMs);
   if (before === null) return;
-  const { dropped, stayed, movedCount, deletedCount } = await dropOldBodies(db, before);
+  const { dropped, stayed, movedCount, deletedCount } = await dropOldBodies(db, before, isStopping);
   onDropped(dropped.length);
   if (dropped.length + deletedCount > 0) {
     log.info(

@@ -19,6 +19,8 @@ export interface UpkeepDependencies {
   readonly changesKeepMs: number;
   /** Whether the time is certain enough to delete by it. */
   readonly mayForget: () => boolean;
+  /** Looked at between pieces: a stop does not wait for all of them. */
+  readonly isStopping: () => boolean;
   readonly log: Log;
   readonly now: () => Date;
 }
@@ -34,6 +36,7 @@ export async function keepUp(deps: UpkeepDependencies): Promise<void> {
     log.warn('the clocks do not agree, or one has jumped: nothing is deleted by its age');
     return;
   }
+  const inPieces = (drop: () => Promise<number>) => dropInPieces(drop, deps.isStopping);
   await inPieces(() => dropOldIdempotencyKeys(db, now(), droppedPiece));
   const refusalsBefore = new Date(now().getTime() - refusalsKeepMs);
   const refusals = await inPieces(() => dropOldRefusals(db, refusalsBefore, droppedPiece));
@@ -43,11 +46,12 @@ export async function keepUp(deps: UpkeepDependencies): Promise<void> {
   await inPieces(() => dropOldChanges(db, changesBefore, droppedPiece));
 }
 
-async function inPieces(drop: () => Promise<number>): Promise<number> {
+async function dropInPieces(drop: () => Promise<number>, isStopping: () => boolean): Promise<number> {
   let count = 0;
-  for (;;) {
+  while (!isStopping()) {
     const dropped = await drop();
     count += dropped;
-    if (dropped < droppedPiece) return count;
+    if (dropped < droppedPiece) break;
   }
+  return count;
 }

@@ -67,11 +67,12 @@ const names = async () => {
   return rows.map(({ name }) => name);
 };
 const nameOf = (at: Date) => `delivery_bodies_${at.toISOString().slice(0, 10).replaceAll('-', '')}`;
-const retain = (now = new Date(), keep = keepMs, mayForget = true) =>
+const retain = (now = new Date(), keep = keepMs, mayForget = true, isStopping = () => false) =>
   retainBodies({
     db,
     keepMs: keep,
     mayForget: () => mayForget,
+    isStopping,
     log: silent,
     now: () => now,
     onDropped: () => {},
@@ -91,6 +92,20 @@ test('an old day goes as a whole, and younger ones stay', async () => {
   expect(left.filter((name) => name.includes('leaving'))).toEqual([]);
   await retain();
   expect(await names()).toEqual(left);
+});
+
+test('a stop waits for the day under way and not for all of them', async () => {
+  await fill({ at: old, count: 2 });
+  await fill({ at: new Date(old.getTime() + dayMs), count: 3 });
+  await fill({ at: new Date() });
+  let looks = 0;
+  await retain(new Date(), keepMs, true, () => {
+    looks += 1;
+    return looks > 1;
+  });
+  expect(await countBodies()).toBe(4);
+  await retain();
+  expect(await countBodies()).toBe(1);
 });
 
 test('a day with a delivery that is still owed stays, and goes once it is processed', async () => {

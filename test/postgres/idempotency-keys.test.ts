@@ -8,6 +8,8 @@ import {
   recordIdempotencyKey,
 } from '../../src/db/idempotency-keys.ts';
 import type { SessionId } from '../../src/events/event.ts';
+import { keepUp } from '../../src/workers/upkeep.ts';
+import { silent } from '../support/service.ts';
 import { useTestDatabase } from '../support/test-database.ts';
 
 const testDatabase = useTestDatabase();
@@ -59,4 +61,36 @@ test('a key that others have by turns counts as under way', async () => {
   const giveBack = () => dropIdempotencyKey(db, id);
   const known = await recordIdempotencyKey(beside(take, giveBack), id, request, now);
   expect(known).toEqual({ requestSha256: request, sessionId: null, account: null, sessionUrl: null });
+});
+
+test('a stop waits for one piece of the old ones and not for all of them', async () => {
+  const { db } = testDatabase;
+  await db.query({
+    text: `insert into idempotency_keys (id, request_sha256, created_at)
+           select 'old-' || n, '', '2026-01-01' from generate_series(1, 6000) n`,
+  });
+  const count = async () =>
+    (
+      await db.query<{ count: number }>({
+        text: `select count(*)::int from idempotency_keys where id ~ '^old'`,
+      })
+    )[0]?.count;
+  const upkeep = (isStopping: () => boolean) =>
+    keepUp({
+      db,
+      refusalsKeepMs: 1_000,
+      changesKeepMs: 1_000,
+      mayForget: () => true,
+      isStopping,
+      log: silent,
+      now: () => now,
+    });
+  let looks = 0;
+  await upkeep(() => {
+    looks += 1;
+    return looks > 1;
+  });
+  expect(await count()).toBe(1_000);
+  await upkeep(() => false);
+  expect(await count()).toBe(0);
 });

@@ -98,6 +98,7 @@ test('upkeep deletes nothing by age while the time is not certain, and makes its
       refusalsKeepMs: 1_000,
       changesKeepMs: 1_000,
       mayForget: () => mayForget,
+      isStopping: () => false,
       log: silent,
       now: () => wrong,
     });
