@@ -93,10 +93,14 @@ test('guarantee 19: a replica that lags answers until it lags too much; what mus
   expect(body.replicas[0]).toMatchObject({ state: 'lagging', lag_ms: expect.any(Number) });
   expect(body.replicas[0].lag_ms).toBeGreaterThan(5_000);
   expect(JSON.stringify(body.problems)).toContain('(lagging)');
-  const metrics = (await service.get('/metrics', null)).body as string;
+  const metricsNow = async (): Promise<string> => (await service.get('/metrics', null)).body;
+  const metrics = await metricsNow();
   expect(metrics).toMatch(/ilive_replica_lag_seconds\{replica="127.0.0.1:\d+"\} [5-9]/);
+  const usable = `ilive_replica_usable{replica="${body.replicas[0].name}"}`;
+  expect(metrics).toContain(`${usable} 0\n`);
   await run('select pg_wal_replay_resume()');
   await until(async () => (await stateOf(0)) === 'usable');
+  expect(await metricsNow()).toContain(`${usable} 1\n`);
   expect(await sessionIds()).toContain(payload.session_id);
 });
 

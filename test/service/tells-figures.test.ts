@@ -1,8 +1,11 @@
 // What `/metrics` tells to those who are to be woken by it: nothing that was not read, a beginning for each count, and whether
 // iLive refuses our key or the token of one session.
 import { expect, inject, test } from 'vitest';
+import { createBodyPartitions } from '../../src/db/partitions.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { useServices } from '../support/operator.ts';
+import { connectTo, store } from '../support/replaying.ts';
+import { verdictPayload } from '../support/service.ts';
 import { startTcpProxy } from '../support/tcp-proxy.ts';
 import { until } from '../support/until.ts';
 import { startTogether } from '../support/vendor.ts';
@@ -13,13 +16,25 @@ async function metricsOf(url: string): Promise<string> {
   return (await fetch(`${url}/metrics`)).text();
 }
 
-test('while the database cannot be read its figures are absent, and never 0', async () => {
+/** What `/metrics` says of a series; none for one that it does not name. */
+async function figureOf(url: string, series: string): Promise<number> {
+  const lines = (await metricsOf(url)).split('\n');
+  return Number(lines.find((line) => line.startsWith(`${series} `))?.slice(series.length) ?? Number.NaN);
+}
+
+/** A database, and the address of a wire to it that can be cut. */
+async function layWire() {
   const database = await createTestDatabase(inject('postgresUrl'));
   const address = new URL(database.url);
   const wire = await startTcpProxy({ host: address.hostname, port: Number(address.port) });
   for (const stop of [database.drop, wire.close]) stopAfterTest({ stop });
   address.port = String(wire.port);
-  const service = await start({ databaseUrl: address.href });
+  return { wire, databaseUrl: address.href };
+}
+
+test('while the database cannot be read its figures are absent, and never 0', async () => {
+  const { wire, databaseUrl } = await layWire();
+  const service = await start({ databaseUrl });
   const named = [
     'ilive_deliveries_owed',
     'ilive_deliveries_oldest_owed_age_seconds',
@@ -36,6 +51,47 @@ test('while the database cannot be read its figures are absent, and never 0', as
   await until(async () => (await told()).length === 0);
   await wire.mend();
   await until(async () => (await told()).length === named.length, { deadlineMs: 20_000 });
+});
+
+test('what alerts go by moves with what happens: refusals, rings, days, what is owed or held back, the outage store', async () => {
+  const { wire, databaseUrl } = await layWire();
+  const db = connectTo(databaseUrl);
+  stopAfterTest({ stop: db.close });
+  await store(db, [verdictPayload()]); // what is old is told by the newest that iLive signed
+  await createBodyPartitions(db, new Date(Date.now() - 100 * 24 * 60 * 60 * 1000), 0);
+  const service = await start({
+    databaseUrl,
+    // A queue that is away, so that what is owed stays so.
+    env: { REDIS_URL: 'redis://127.0.0.1:1', SWEEP_OVERDUE_SECONDS: '3600', BODIES_KEEP_DAYS: '90' },
+  });
+  const is = (series: string, fits: (value: number) => boolean) =>
+    until(async () => fits(await figureOf(service.url, series)), { describe: series });
+
+  await db.transaction(async (tx) => {
+    await tx.query({ text: 'select pg_current_xact_id()' });
+    await db.query({
+      text: `insert into changes (generation, type, account, data) values (1, 'session.settled', 'default', '{}')`,
+    });
+    expect((await service.deliver(verdictPayload(), { secret: 'whsec_of_nobody' })).status).toBe(401);
+    expect((await service.deliver(verdictPayload())).status).toBe(202);
+    expect((await service.get('/v1/sessions/nobody')).status).toBe(404);
+    await is('ilive_deliveries_refused_total{reason="signature_mismatch"}', (count) => count === 1);
+    await is('ilive_api_requests_total{operation="getSession",status="404"}', (count) => count === 1);
+    await is('ilive_rings_failed_total', (count) => count > 0);
+    await is('ilive_body_days_dropped_total', (count) => count === 1);
+    await is('ilive_event_loop_delay_seconds', (seconds) => seconds > 0);
+    await is('ilive_deliveries_owed', (count) => count === 2);
+    await is('ilive_deliveries_oldest_owed_age_seconds', (seconds) => seconds > 0);
+    await is('ilive_changes_held_back_seconds', (seconds) => seconds > 0);
+  });
+
+  expect(await figureOf(service.url, 'ilive_outage_kept_total')).toBe(0);
+  await wire.cut();
+  expect((await service.deliver(verdictPayload())).status).toBe(202);
+  await is('ilive_outage_kept_total', (count) => count === 1);
+  await is('ilive_outage_held_deliveries', (count) => count === 1);
+  await is('ilive_outage_held_bytes', (bytes) => bytes > 0);
+  await wire.mend();
 });
 
 test('each count begins with 0 for all that may come, so that the first of it is seen to grow', async () => {
@@ -82,5 +138,8 @@ test.each([
       (await metricsOf(service.url)).match(/^ilive_vendor_refused_total\{.* [1-9]\d*$/gm);
     await until(refused);
     expect(await refused()).toEqual([`ilive_vendor_refused_total{about="${about}"} 1`]);
+    expect(await metricsOf(service.url)).toMatch(
+      /^ilive_vendor_calls_total\{operation="fetchResult",status="40[13]"\} [1-9]/m,
+    );
   },
 );
