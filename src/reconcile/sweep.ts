@@ -67,13 +67,13 @@ export function createSweep(deps: SweepDependencies): Sweep {
 async function sweepWindow(deps: SweepDependencies, turn: Turn, found: readonly DeliveryId[]): Promise<void> {
   const { rungLastTurn, rung, failures, isOver } = turn;
   const batches = inOwnOrder(cut(found, deps.batchMaxIds));
-  let isHeard = true;
   for (const batch of batches) {
     if (isOver()) return;
     const fresh = batch.filter((id) => !rungLastTurn.has(id));
+    if (fresh.length === 0) continue;
     // One ring that nobody heard tells for the others, each of which would take its time.
-    isHeard &&= await deps.announce(fresh);
-    if (isHeard) for (const id of fresh) rung.add(id);
+    if (!(await deps.announce(fresh))) break;
+    for (const id of fresh) rung.add(id);
   }
   for (const batch of batches) {
     if (isOver()) return;
