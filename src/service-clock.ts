@@ -3,8 +3,8 @@
 import type { Database } from './db/connect.ts';
 import { readDatabaseNow } from './db/server-facts.ts';
 import { ServiceError } from './errors.ts';
-import { schedule } from './queue/schedule.ts';
 import type { Overrides, Running } from './running.ts';
+import { schedule } from './schedule.ts';
 import { createPlayedClock, createSteadyClock, type SteadyClock } from './steady-clock.ts';
 
 export type WatchClock = (running: Running, db: Database) => Promise<void>;

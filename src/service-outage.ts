@@ -9,8 +9,8 @@ import { packDelivery, unpackDelivery } from './operations/kept-delivery.ts';
 import { createOutage, drainStore, type Outage, type OutageSight } from './outage/outage.ts';
 import { claimSlot, type Slot, visitAbandoned } from './outage/slot.ts';
 import { type OutageStore, openStore } from './outage/store.ts';
-import { schedule } from './queue/schedule.ts';
 import type { Running } from './running.ts';
+import { schedule } from './schedule.ts';
 import { createTokenCipher } from './service-vendor.ts';
 
 const abandonedIntervalMs = 5_000;

@@ -5,8 +5,8 @@ import { readWire } from './db/connection-facts.ts';
 import { createReadReplicas, type ReplicaSight } from './db/read-replicas.ts';
 import { addReplicas } from './metrics.ts';
 import { isNear, type StoreWire } from './operations/doctor-connections.ts';
-import { schedule } from './queue/schedule.ts';
 import type { Running } from './running.ts';
+import { schedule } from './schedule.ts';
 
 export interface Reads {
   /** May lag by as much as DATABASE_READ_MAX_LAG_SECONDS; cannot write. */

@@ -19,9 +19,9 @@ import { createRefusalKeeper } from './operations/keep-refusals.ts';
 import { type SecretRing, secretUnopened } from './operations/signing-secrets.ts';
 import type { OutageSight } from './outage/outage.ts';
 import type { Announcer } from './queue/announce.ts';
-import { schedule } from './queue/schedule.ts';
 import { firstPullAt } from './reconcile/overdue.ts';
 import type { Running } from './running.ts';
+import { schedule } from './schedule.ts';
 import { startOutage } from './service-outage.ts';
 import { createTokenCipher, ledgerRulesOf } from './service-vendor.ts';
 

@@ -18,7 +18,7 @@ import { createLog } from './log.ts';
 import { beginAtZero, createMetrics } from './metrics.ts';
 import { type Announcer, createAnnouncer } from './queue/announce.ts';
 import { createQueueBackend, type QueueBackend } from './queue/backend.ts';
-import { consume } from './queue/consume.ts';
+import { type Consumer, consume } from './queue/consume.ts';
 import type { Overrides, Running } from './running.ts';
 import { createServiceClock, type WatchClock } from './service-clock.ts';
 import { letGo, startFollowing } from './service-follow.ts';
@@ -136,9 +136,12 @@ async function startAll(running: Running, watchClock: WatchClock): Promise<void>
       replayDb: connectPool('replay', operateStatementTimeoutMs, replayConnections),
     };
     const pauses = await startPauses(running, pools.db);
+    const consumers: Consumer[] = [];
     startWork(running, { ...pools, pauses }, client, announcer, (lane, handler) => {
-      const consumer = consume(backend, handler, { lane, concurrency: config.work.concurrency, log });
-      running.undo.push({ name: `consumer of the ${lane} lane`, run: () => consumer.close() });
+      consumers.push(consume(backend, handler, { lane, concurrency: config.work.concurrency, log }));
+      // Together, so that a store that is away is waited for once.
+      const closeAll = async () => void (await Promise.all(consumers.map((consumer) => consumer.close())));
+      if (consumers.length === 1) running.undo.push({ name: 'consumers of the queue', run: closeAll });
     });
   }
   // Again, and so before the work is undone: nothing new comes in while that takes its time. A worker's door has none to keep out.

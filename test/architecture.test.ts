@@ -17,6 +17,7 @@ const ground = [
   'secret',
   'cipher',
   'backoff',
+  'schedule',
   'metrics',
   'metrics-figures',
   'printable',

@@ -44,6 +44,7 @@ export const shownStatus = z.object({
   queue: z.object({
     kind: z.string(),
     is_up: z.boolean(),
+    trouble: z.string().nullish(),
     waiting: z.number().nullable(),
     active: z.number().nullable(),
     delayed: z.number().nullable(),
@@ -127,7 +128,10 @@ function fieldsOf(status: ShownStatus, now: Date): [string, string | null][] {
       '',
       `${sessions.overdue} overdue; in the last day ${sessions.disputed_last_day} disputed, ${sessions.unrecoverable_last_day} unrecoverable`,
     ],
-    ['queue', `${queue.kind}, ${queue.is_up ? 'up' : 'does not answer'}${waiting}`],
+    [
+      'queue',
+      `${queue.kind}, ${queue.is_up ? 'up' : `takes no rings (${(queue.trouble ?? 'away').replaceAll('_', ' ')})`}${waiting}`,
+    ],
     [
       'database',
       `Postgres ${database.version}, ${Math.round(database.size_bytes / 2 ** 20)} MiB, answers within ${database.ms} ms, ${database.connections} of ${database.max_connections} connections`,

@@ -4,6 +4,7 @@ import type { Collation, PostgresFacts, SchemaVersion } from '../db/server-facts
 import type { RefusalFigures } from '../db/status.ts';
 import { counted } from './counted.ts';
 import { type Finding, finding } from './finding.ts';
+import { describeQueueTrouble, type QueueTrouble } from './queue-problem.ts';
 import type { JudgingSight } from './sealed.ts';
 import { thresholds } from './status.ts';
 import { ageOf, weighUndecided } from './undecided.ts';
@@ -11,6 +12,7 @@ import { ageOf, weighUndecided } from './undecided.ts';
 export interface QueueStore {
   readonly kind: 'redis' | 'postgres';
   readonly isUp: boolean;
+  readonly trouble: QueueTrouble | null;
   /** What `INFO` of a Redis says, by name. */
   readonly redis: Readonly<Record<string, string>>;
   /** When a Redis makes snapshots, as its `save` says it; empty where it makes none, null where it does not tell. */
@@ -107,10 +109,10 @@ export function checkSchema(
   ];
 }
 
-export function checkQueue({ kind, isUp, redis, savePoints }: QueueStore): Finding[] {
+export function checkQueue({ kind, isUp, trouble, redis, savePoints }: QueueStore): Finding[] {
   if (!isUp) {
     const advice = 'check REDIS_URL, and that it answers; deliveries are processed by the sweep meanwhile';
-    return [finding('queue', 'error', `the queue (${kind}) does not answer`, advice)];
+    return [finding('queue', 'error', describeQueueTrouble(kind, trouble ?? 'away'), advice)];
   }
   if (kind === 'postgres') return [finding('queue', 'ok', 'lives in Postgres', null)];
   const version = redis.redis_version ?? '0';

@@ -20,13 +20,16 @@ import { counted } from './counted.ts';
 import { explainTrouble, type VendorSight } from './look-at-vendor.ts';
 import { damageProblem, keepingProblem, sealProblem, waitingProblem } from './outage-problems.ts';
 import { type Level, type Problem, problem } from './problem.ts';
+import { type QueueTrouble, queueProblem } from './queue-problem.ts';
 import { judgingOf, lookAtSeals, type SealDependencies, type SealSight, sealProblems } from './sealed.ts';
 import type { ListedSecret } from './signing-secrets.ts';
 import { ageOf, weighUndecided } from './undecided.ts';
 
 export interface QueueSight {
   readonly kind: 'redis' | 'postgres';
+  /** It takes rings. */
   readonly isUp: boolean;
+  readonly trouble: QueueTrouble | null;
   readonly waiting: number | null;
   readonly active: number | null;
   readonly delayed: number | null;
@@ -200,14 +203,7 @@ const checks: readonly Check[] = [
           `${counted(overdue, 'session', 'is', 'are')} open although iLive has forgotten ${overdue === 1 ? 'it' : 'them'}.`,
           `Does a worker run, with ILIVE_API_KEY? ${runbook('Sessions without a verdict')}`,
         ),
-  ({ queue }) =>
-    queue.isUp
-      ? undefined
-      : problem(
-          'warning',
-          `The queue (${queue.kind}) does not answer; the sweep does its work, more slowly.`,
-          runbook('Redis is gone'),
-        ),
+  ({ queue }) => queueProblem(queue),
   ({ vendor }) =>
     vendor === undefined || vendor.isReachable
       ? undefined

@@ -7,19 +7,22 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { Queue } from 'bullmq';
 import type { Log } from '../log.ts';
 import type { QueueBackend } from './backend.ts';
-import { inspectQueues, type QueueFacts } from './inspect.ts';
+import { type Crowd, waitingMaxJobs, watchCrowd } from './crowd.ts';
+import { createInspection, type QueueFacts } from './inspect.ts';
 import { splitByAge } from './lateness.ts';
+import { endsWithin, within } from './within.ts';
 
 export const queueNames = { live: 'deliveries', late: 'late-deliveries' } as const;
 export type Lane = keyof typeof queueNames;
 
-/** Rings for ids; `false` when nobody may have heard it. Never throws, never takes longer than its timeout. */
+/** Rings for ids; `false` when some of them may have been heard by nobody. Never throws, never takes longer than its timeout. */
 export type Announce = (ids: readonly string[]) => Promise<boolean>;
 
 export interface Announcer {
   readonly announce: Announce;
-  /** Resolves once the bell of new deliveries can be rung for the first time; never, while its store is away. */
+  /** Resolves once both bells can be rung for the first time; never, where their store stays away. */
   readonly opened: Promise<void>;
+  /** Lets rings that are on their way arrive; a store that is away is not waited for. */
   close(): Promise<void>;
   /** How much waits, and what the store says of itself. */
   inspect(): Promise<QueueFacts>;
@@ -39,6 +42,7 @@ export interface AnnounceOptions {
 // Ids that wait for a store that is away. Past this many the answer is known, and memory is all that waiting would cost.
 const maxGatheredIds = 10_000;
 const failureLogIntervalMs = 10_000;
+const closeMs = 500;
 // How long after the ring before the next one may go: the longer the more come in, so that their number grows with the
 // square of it. A job costs Postgres and the process several times what one more id in it does (measured 2026-11-25), and
 // at some hundreds a second nobody waits.
@@ -56,26 +60,24 @@ export function createAnnouncer(backend: QueueBackend, options: AnnounceOptions)
     options.onFailure();
     if (Date.now() - lastLoggedAt > failureLogIntervalMs) {
       lastLoggedAt = Date.now();
-      options.log.warn({ err: reason }, 'the queue does not answer; the sweep will see to the deliveries');
+      options.log.warn({ err: reason }, 'the queue takes no rings; the sweep will see to the deliveries');
     }
     return false;
   };
   const bells = { live: hangBell(backend, 'live', options), late: hangBell(backend, 'late', options) };
   return {
-    opened: bells.live.opened,
+    opened: Promise.all([bells.live.opened, bells.late.opened]).then(() => {}),
     announce: async (ids) => {
       if (ids.length === 0) return true;
       const { live, late } = splitByAge(ids, Date.now(), options.lateAfterMs);
-      try {
-        await Promise.all([bells.live.ring(live), bells.late.ring(late)]);
-        return true;
-      } catch (error) {
-        return fail(error);
-      }
+      const rung = await Promise.allSettled([bells.live.ring(live), bells.late.ring(late)]);
+      const failed = rung.find((each) => each.status === 'rejected');
+      return failed === undefined || fail(failed.reason);
     },
-    inspect: () => inspectQueues(backend, [bells.live.queue(), bells.late.queue()]),
+    inspect: createInspection(backend, () => [bells.live.queue(), bells.late.queue()]),
     close: async () => {
-      await Promise.all([bells.live.queue()?.close(), bells.late.queue()?.close()]);
+      const closed = [bells.live, bells.late].map((bell) => bell.queue()?.close());
+      await endsWithin(closeMs, Promise.all(closed));
     },
   };
 }
@@ -95,6 +97,7 @@ interface Ring {
 
 function hangBell(backend: QueueBackend, lane: Lane, { batchMaxIds, timeoutMs }: AnnounceOptions): Bell {
   let queue: Queue | undefined;
+  let crowd: Crowd | undefined;
   const opening = backend.openQueue(queueNames[lane], {
     // History lives in Postgres; ids are BullMQ's own, since it silently ignores a job whose id it has seen. The newest
     // first: who has waited long waits among the late ones, and those are heard in order.
@@ -102,7 +105,9 @@ function hangBell(backend: QueueBackend, lane: Lane, { batchMaxIds, timeoutMs }:
     streams: { events: { maxLen: 100 } },
   });
   const opened = opening.then((answering) => {
+    if (answering === undefined) return new Promise<never>(() => {});
     queue = answering;
+    return undefined;
   });
   const gathered: string[] = [];
   let gatheredCount = 0;
@@ -113,9 +118,11 @@ function hangBell(backend: QueueBackend, lane: Lane, { batchMaxIds, timeoutMs }:
 
   // Rings for all that has gathered, but for those that would only begin another job: they wait for more.
   const ringNext = async (answering: Queue): Promise<Ring> => {
+    crowd ??= watchCrowd(answering);
     const restMs = lastRungAt + intervalMs - performance.now();
     // A job that is full gains nothing by waiting.
     if (restMs > 1 && gathered.length < batchMaxIds) await Promise.race([wait(restMs), full.promise]);
+    const refusal = await refusalOf(crowd);
     const nowMs = performance.now();
     const inFullJobs = gathered.length - (gathered.length % batchMaxIds);
     const ids = gathered.splice(0, inFullJobs || gathered.length);
@@ -123,7 +130,9 @@ function hangBell(backend: QueueBackend, lane: Lane, { batchMaxIds, timeoutMs }:
     full = Promise.withResolvers();
     const thousandsASecond = ids.length / (nowMs - lastRungAt);
     lastRungAt = nowMs;
-    const added = await Promise.allSettled(addJobs(answering, ids, batchMaxIds));
+    const jobs = refusal === undefined ? addJobs(answering, ids, batchMaxIds) : [Promise.reject(refusal)];
+    crowd.grow(jobs.length);
+    const added = await Promise.allSettled(jobs);
     const slowness = Math.min(Math.max((performance.now() - nowMs) / quietRingMs, 1), slownessMax);
     const wantedMs = Math.min(ringIntervalMaxMs, thousandsASecond * ringIntervalPerThousandASecondMs);
     intervalMs = Math.min(slowRingIntervalMaxMs, wantedMs * slowness ** 2);
@@ -144,17 +153,18 @@ function hangBell(backend: QueueBackend, lane: Lane, { batchMaxIds, timeoutMs }:
     if (failure !== undefined) throw failure.reason;
   };
 
+  const because = (message: string) => new Error(message, { cause: backend.lastError() });
   return {
     opened,
     queue: () => queue,
     ring: async (ids) => {
       if (ids.length === 0) return;
-      if (queue === undefined) throw new Error('the queue has not been reached yet');
+      if (queue === undefined) throw because('the queue has not been reached yet');
       if (gathered.length + ids.length > maxGatheredIds) throw new Error('too many ids wait for it already');
       gathered.push(...ids);
       gatheredCount += ids.length;
       if (gathered.length >= batchMaxIds) full.resolve();
-      await within(timeoutMs, ringFor(queue, ids.length));
+      await within(timeoutMs, ringFor(queue, ids.length), () => because(`no answer within ${timeoutMs} ms`));
     },
   };
 }
@@ -168,9 +178,10 @@ function addJobs(queue: Queue, ids: readonly string[], batchMaxIds: number): Pro
   return jobs;
 }
 
-async function within(ms: number, work: Promise<void>): Promise<void> {
-  const { promise, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(new Error(`no answer within ${ms} ms`)), ms);
-  timer.unref();
-  await Promise.race([work, promise]).finally(() => clearTimeout(timer));
+// Never rejects: what is gathered goes with this ring, whatever comes of it.
+function refusalOf(crowd: Crowd): Promise<Error | undefined> {
+  return crowd.isThere().then(
+    (isThere) => (isThere ? new Error(`${waitingMaxJobs} jobs wait in it already`) : undefined),
+    (error: Error) => error,
+  );
 }

@@ -12,10 +12,21 @@ import {
   Worker,
   type WorkerOptions,
 } from 'bullmq';
-import { Cluster, Redis } from 'ioredis';
 import { backoffMs } from '../backoff.ts';
 import type { Log } from '../log.ts';
 import { postgresAddress } from '../postgres-address.ts';
+import {
+  connectTimeoutMs,
+  isAftermath,
+  openRedis,
+  type RedisClient,
+  readSavePoints,
+  readServerInfo,
+  reasonOf,
+  reconnectDelayMaxMs,
+  tellTrouble,
+  tryWriting,
+} from './redis-client.ts';
 
 export interface QueueBackendOptions {
   /** `redis://`, `rediss://`, `redis-cluster://host:port,host:port` or `rediss-cluster://…`; undefined = Postgres. */
@@ -38,17 +49,22 @@ export interface QueueBackend {
     processor: Processor,
     options: Partial<WorkerOptions>,
   ): Promise<Worker | undefined>;
-  /** What a Redis answers to INFO; empty for Postgres. Waits for a server that is away. */
-  readInfo(): Promise<string>;
-  /** When a Redis makes snapshots; null for one that does not tell, and for Postgres. Waits as `readInfo` does. */
-  readSavePoints(): Promise<string | null>;
+  /** What the Redis that keeps a queue answers to INFO; empty for Postgres. Waits for a server that is away. */
+  readInfo(queue: Queue): Promise<string>;
+  /** When that Redis makes snapshots; null for one that does not tell, and for Postgres. Waits as `readInfo` does. */
+  readSavePoints(queue: Queue): Promise<string | null>;
+  /**
+   * Rejects with what the store of a queue says where it takes no write, and waits for one that is away. On Postgres it says
+   * nothing: a database that takes no write takes no delivery either.
+   */
+  tryWriting(queue: Queue): Promise<void>;
+  /** What a connection failed with, unless one has been made since. */
+  lastError(): Error | undefined;
   /** Ends every connection, also ones that still wait for a server that is away. */
   disconnect(): Promise<void>;
 }
 
-const reconnectDelayMaxMs = 2_000;
 const postgresMaxConnections = 4;
-const connectTimeoutMs = 5_000;
 const defaultSilenceMs = 30_000;
 
 /** Describes the backend; nothing connects before a queue or a worker is opened. */
@@ -60,29 +76,51 @@ export function createQueueBackend(given: QueueBackendOptions): QueueBackend {
 }
 
 function createOnRedis(url: string, { prefix, silenceMs, log }: Required<QueueBackendOptions>): QueueBackend {
-  const clients = new Set<Redis | Cluster>();
+  const clients = new Set<RedisClient>();
+  const clientOf = new WeakMap<object, RedisClient>();
+  const tell = tellTrouble(log);
+  let lastError: Error | undefined;
   let isStopped = false;
-  const connectClient = () => {
-    const client = openRedis(url, silenceMs);
-    // BullMQ reports what matters through its own `error` events; ioredis only needs somebody to listen.
-    client.on('error', (error: Error) => log.debug({ err: error }, 'redis connection'));
+  const hear = (reason: Error) => {
+    if (!isAftermath(reason)) lastError = reason;
+    tell(reason);
+  };
+  // Also a copy that BullMQ makes of it, to wait for jobs with: a worker that could not be closed in time leaves it behind.
+  const adopt = <C extends RedisClient>(client: C, own: Set<RedisClient>): C => {
+    client.on('error', (error: Error) => hear(reasonOf(error)));
+    client.on('ready', () => {
+      lastError = undefined;
+    });
     clients.add(client);
+    own.add(client);
+    const duplicate = client.duplicate.bind(client) as (...given: unknown[]) => RedisClient;
+    client.duplicate = ((...given: unknown[]) => adopt(duplicate(...given), own)) as C['duplicate'];
     return client;
   };
   const shared = { prefix: `{${prefix}}` };
-  const open = <T extends Openable>(create: (connection: Redis | Cluster) => T) => {
+  const probeKey = `${shared.prefix}:probe`;
+  const clientIn = (queue: Queue) => {
+    const client = clientOf.get(queue);
+    if (client === undefined) throw new Error('the queue is not one of this store');
+    return client;
+  };
+  const open = <T extends Openable>(create: (connection: RedisClient) => T) => {
     const createWithClient = () => {
-      const client = connectClient();
+      const own = new Set<RedisClient>();
+      const client = adopt(openRedis(url, silenceMs, hear), own);
       const release = () => {
-        client.disconnect();
-        clients.delete(client);
+        for (const each of own) {
+          each.disconnect();
+          clients.delete(each);
+        }
       };
       const opened = create(client);
+      clientOf.set(opened, client);
       // BullMQ ends no client that it was given.
       (opened as Worker).once('closed', release);
       return { opened, release };
     };
-    return openReady(createWithClient, () => isStopped, log);
+    return openReady(createWithClient, { isStopped: () => isStopped, log });
   };
   return {
     kind: 'redis',
@@ -92,12 +130,10 @@ function createOnRedis(url: string, { prefix, silenceMs, log }: Required<QueueBa
       open(
         (connection) => new Worker(name, processor, { ...options, ...shared, connection, autorun: false }),
       ),
-    readInfo: async () => (await [...clients][0]?.info()) ?? '',
-    // A managed Redis often forbids `CONFIG`.
-    readSavePoints: async () => {
-      const answer: unknown = await [...clients][0]?.config('GET', 'save').catch(() => null);
-      return Array.isArray(answer) && typeof answer[1] === 'string' ? answer[1] : null;
-    },
+    readInfo: async (queue) => readServerInfo(clientIn(queue), probeKey),
+    readSavePoints: async (queue) => readSavePoints(clientIn(queue), probeKey),
+    tryWriting: async (queue) => tryWriting(clientIn(queue), probeKey),
+    lastError: () => lastError,
     disconnect: async () => {
       isStopped = true;
       for (const client of clients) client.disconnect();
@@ -112,8 +148,7 @@ type Openable = Queue | Worker;
 // succeeded, and one that failed is thrown away.
 async function openReady<T extends Openable>(
   create: () => { opened: T; release: () => void },
-  isStopped: () => boolean,
-  log: Log,
+  { isStopped, log, onFailure }: { isStopped: () => boolean; log: Log; onFailure?: (error: unknown) => void },
 ): Promise<T | undefined> {
   for (let attempt = 0; !isStopped(); attempt += 1) {
     const { opened, release } = create();
@@ -124,47 +159,13 @@ async function openReady<T extends Openable>(
       if (!isStopped()) return opened;
     } catch (error) {
       log.debug({ err: error }, 'the queue does not answer yet');
+      onFailure?.(error);
     }
     await opened.close().catch(() => {});
     release();
     if (!isStopped()) await wait(backoffMs(attempt, { baseMs: 100, maxMs: reconnectDelayMaxMs }));
   }
   return undefined;
-}
-
-// Commands wait for the server as long as it takes, and `announce` is what gives up on them early: a client that fails
-// by itself would leave BullMQ's one-time handshake failed for ever.
-function openRedis(url: string, silenceMs: number): Redis | Cluster {
-  const options = {
-    maxRetriesPerRequest: null,
-    connectTimeout: connectTimeoutMs,
-    socketTimeout: silenceMs,
-    keepAlive: 10_000,
-    retryStrategy: reconnectDelayMs,
-  };
-  const cluster = /^(rediss?)-cluster:\/\/(?:([^:@]*):([^@]*)@)?(.+)$/.exec(url);
-  if (cluster === null) return new Redis(url, options);
-  const [, scheme, username, password, hosts = ''] = cluster;
-  const nodes = hosts.split(',').map((host) => {
-    const { hostname, port } = new URL(`redis://${host}`);
-    return { host: hostname, port: Number(port || 6379) };
-  });
-  return new Cluster(nodes, {
-    clusterRetryStrategy: reconnectDelayMs,
-    redisOptions: {
-      maxRetriesPerRequest: options.maxRetriesPerRequest,
-      connectTimeout: options.connectTimeout,
-      socketTimeout: options.socketTimeout,
-      keepAlive: options.keepAlive,
-      ...(username ? { username: decodeURIComponent(username) } : {}),
-      ...(password ? { password: decodeURIComponent(password) } : {}),
-      ...(scheme === 'rediss' ? { tls: {} } : {}),
-    },
-  });
-}
-
-function reconnectDelayMs(times: number): number {
-  return Math.min(50 * 2 ** Math.min(times, 10), reconnectDelayMaxMs);
 }
 
 function createOnPostgres({
@@ -184,6 +185,7 @@ function createOnPostgres({
     schema: 'bullmq',
     migrate: true,
   };
+  let lastError: Error | undefined;
   let isStopped = false;
   const openings = new Set<Promise<unknown>>();
   const open = <T extends Openable>(create: () => OnPostgres) => {
@@ -193,11 +195,19 @@ function createOnPostgres({
         hearErrors(opened, log);
         return { opened: opened as unknown as T, release: () => {} };
       },
-      () => isStopped,
-      log,
+      {
+        isStopped: () => isStopped,
+        log,
+        onFailure: (error) => {
+          if (error instanceof Error) lastError = error;
+        },
+      },
     );
     openings.add(opening);
-    return opening.finally(() => openings.delete(opening));
+    return opening.finally(() => {
+      lastError = undefined;
+      openings.delete(opening);
+    });
   };
   return {
     kind: 'postgres',
@@ -215,6 +225,8 @@ function createOnPostgres({
       ),
     readInfo: async () => '',
     readSavePoints: async () => null,
+    tryWriting: async () => {},
+    lastError: () => lastError,
     // What is being opened closes itself: within the time that connecting may take.
     disconnect: async () => {
       isStopped = true;

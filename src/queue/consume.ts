@@ -6,6 +6,8 @@ import type { Worker } from 'bullmq';
 import type { Log } from '../log.ts';
 import { type Lane, queueNames } from './announce.ts';
 import type { QueueBackend } from './backend.ts';
+import { troubleOf } from './trouble.ts';
+import { endsWithin } from './within.ts';
 
 export interface ConsumeOptions {
   readonly lane: Lane;
@@ -15,14 +17,23 @@ export interface ConsumeOptions {
 }
 
 export interface Consumer {
-  /** Takes no more jobs and waits for those at work. */
+  /** Takes no more jobs and waits for those at work; for its store only a moment. */
   close(): Promise<void>;
 }
+
+type Stage =
+  | { readonly is: 'opening' }
+  | { readonly is: 'running'; readonly worker: Worker }
+  | { readonly is: 'closed' };
 
 const lockMs = 60_000;
 const retryAfterErrorMs = 1_000;
 const burstErrors = 10;
 const burstWindowMs = 1_000;
+const burstLogIntervalMs = 60_000;
+const makeRoomMs = 1_000;
+/** For telling the store that jobs are done, once they are. One that is away is not waited for, and brings them again. */
+const lastWordsMs = 500;
 
 /** Starts taking jobs once the store answers. A store that is away is waited for; its absence is never thrown. */
 export function consume(
@@ -30,8 +41,15 @@ export function consume(
   handler: (ids: readonly string[]) => Promise<void>,
   { lane, concurrency, log }: ConsumeOptions,
 ): Consumer {
-  let worker: Worker | undefined;
-  let isClosed = false;
+  let stage: Stage = { is: 'opening' };
+  const isClosed = () => stage.is === 'closed';
+  const atWork = new Set<Promise<void>>();
+  const work = ({ data }: { readonly data: unknown }): Promise<void> => {
+    const working = handler(readIds(data)).finally(() => atWork.delete(working));
+    atWork.add(working);
+    return working;
+  };
+  const tell = tellNowAndThen(log);
   const workerOptions = {
     concurrency,
     lockDuration: lockMs,
@@ -40,13 +58,11 @@ export function consume(
   };
 
   const runUntilClosed = async () => {
-    while (!isClosed) {
-      worker = await backend.openWorker(queueNames[lane], (job) => handler(readIds(job.data)), workerOptions);
-      if (worker === undefined) break;
-      if (isClosed) {
-        await worker.close().catch(() => {});
-        break;
-      }
+    while (!isClosed()) {
+      const worker = await backend.openWorker(queueNames[lane], work, workerOptions);
+      if (worker === undefined) return;
+      if (isClosed()) return void (await worker.close().catch(() => {}));
+      stage = { is: 'running', worker };
       worker.on('failed', (job, error) =>
         log.warn({ err: error, job: job?.id }, 'a batch failed; the sweep will bring it back'),
       );
@@ -54,38 +70,64 @@ export function consume(
         .run()
         .catch((error: unknown) => log.warn({ err: error }, 'the queue worker stopped'));
       // One that is closed while it waits for a job may wait for ever (bullmq 6.7.0 on Postgres).
-      await Promise.race([stopped, closedOnBurst(worker, log)]);
-      await worker.close().catch(() => {});
-      if (!isClosed) await wait(retryAfterErrorMs);
+      await Promise.race([stopped, thrownAwayOnBurst(worker, tell)]);
+      if (isClosed()) return;
+      stage = { is: 'opening' };
+      await worker.close(true).catch(() => {});
+      // What the old one took is still at work, and counts.
+      await Promise.allSettled(atWork);
+      await wait(retryAfterErrorMs);
     }
   };
   const running = runUntilClosed();
 
   return {
     close: async () => {
-      isClosed = true;
-      await worker?.close();
-      // One that still waits for its store ends when the backend is disconnected; nothing is at work in it.
-      if (worker !== undefined) await running;
+      const before = stage;
+      stage = { is: 'closed' };
+      const closed = before.is === 'running' ? before.worker.close().catch(() => {}) : undefined;
+      const ended = Promise.all([closed, running]);
+      // What was on its way when it was closed is worked off too.
+      do await Promise.allSettled(atWork);
+      while (!(await endsWithin(lastWordsMs, ended)) && atWork.size > 0);
     },
   };
 }
 
 // Resolves once a worker has been closed because of its errors.
-function closedOnBurst(worker: Worker, log: Log): Promise<void> {
+function thrownAwayOnBurst(worker: Worker, tell: (error: Error) => void): Promise<void> {
   let errorsAt: number[] = [];
-  return new Promise((resolve) => {
-    worker.on('error', (error) => {
-      const now = performance.now();
-      errorsAt = [...errorsAt.filter((at) => now - at < burstWindowMs), now];
-      if (errorsAt.length !== burstErrors) return;
-      log.warn({ err: error }, 'the queue answers with one error after another; connecting anew');
-      void worker
-        .close(true)
-        .catch(() => {})
-        .then(resolve);
-    });
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const throwAway = async (error: Error) => {
+    tell(error);
+    if (troubleOf(error) === 'full') await makeRoom(worker);
+    await worker.close(true).catch(() => {});
+    resolve();
+  };
+  worker.on('error', (error) => {
+    const now = performance.now();
+    errorsAt = [...errorsAt.filter((at) => now - at < burstWindowMs), now];
+    if (errorsAt.length === burstErrors) void throwAway(error);
   });
+  return promise;
+}
+
+// A Redis that is full refuses even what takes a job out of it, so that one full of rings would be so for ever. They may go:
+// the sweep rings again.
+async function makeRoom(worker: Worker): Promise<void> {
+  await endsWithin(makeRoomMs, worker.getBackend().drain(false));
+}
+
+function tellNowAndThen(log: Log): (error: Error) => void {
+  let toldAt = Number.NEGATIVE_INFINITY;
+  return (error) => {
+    const now = performance.now();
+    const isTold = now - toldAt < burstLogIntervalMs;
+    if (!isTold) toldAt = now;
+    const message = 'the queue answers with one error after another; connecting anew';
+    if (isTold) log.debug({ err: error }, message);
+    else log.warn({ err: error }, message);
+  };
 }
 
 const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;

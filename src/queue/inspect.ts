@@ -1,11 +1,16 @@
-// Looking at the queue without taking part in it: how much waits, and what a Redis says of itself. A store that is away is
-// an answer, not an error, and it is not waited for.
+// Looking at the queue without taking part in it: how much waits, whether it takes rings, and what a Redis says of itself. A
+// store that is away is an answer, not an error, and it is not waited for.
 import type { Queue } from 'bullmq';
 import type { QueueBackend } from './backend.ts';
+import { waitingMaxJobs } from './crowd.ts';
+import { type QueueTrouble, troubleOf } from './trouble.ts';
+import { within } from './within.ts';
 
 export interface QueueFacts {
   readonly kind: 'redis' | 'postgres';
+  /** It takes rings. */
   readonly isUp: boolean;
+  readonly trouble: QueueTrouble | null;
   readonly waiting: number | null;
   readonly active: number | null;
   readonly delayed: number | null;
@@ -17,58 +22,67 @@ export interface QueueFacts {
 
 const answerMs = 1_500;
 
-/** Looks at queues of one store, as if they were one; undefined stands for one whose store has not answered yet. */
-export async function inspectQueues(
+/**
+ * Looks at queues of one store, as if they were one; undefined stands for one whose store has not answered yet. Who asks
+ * while a look is under way shares it: a store that is away holds the commands of one.
+ */
+export function createInspection(
   backend: QueueBackend,
-  queues: readonly (Queue | undefined)[],
-): Promise<QueueFacts> {
-  const away: QueueFacts = {
-    kind: backend.kind,
-    isUp: false,
-    waiting: null,
-    active: null,
-    delayed: null,
-    redis: {},
-    savePoints: null,
+  listQueues: () => readonly (Queue | undefined)[],
+): () => Promise<QueueFacts> {
+  let looking: Promise<QueueFacts> | undefined;
+  return async () => {
+    const queues = listQueues();
+    const hung = queues.filter((queue) => queue !== undefined);
+    if (hung.length < queues.length) return failed(backend, backend.lastError());
+    looking ??= look(backend, hung)
+      .catch((error: unknown) => failed(backend, error))
+      .finally(() => {
+        looking = undefined;
+      });
+    return within(answerMs, looking).catch(() => failed(backend, backend.lastError()));
   };
-  const answering = queues.filter((queue) => queue !== undefined);
-  if (answering.length < queues.length) return away;
-  const look = async (): Promise<QueueFacts> => {
-    const counts = await Promise.all(
-      answering.map((queue) => queue.getJobCounts('waiting', 'active', 'delayed')),
-    );
-    const sum = (name: 'waiting' | 'active' | 'delayed') =>
-      counts.reduce((total, each) => total + (each[name] ?? 0), 0);
-    const [info, savePoints] = await Promise.all([backend.readInfo(), backend.readSavePoints()]);
-    return {
-      ...away,
-      isUp: true,
-      waiting: sum('waiting'),
-      active: sum('active'),
-      delayed: sum('delayed'),
-      redis: readInfo(info),
-      savePoints,
-    };
-  };
-  return withinTime(
-    look().catch(() => away),
-    away,
-  );
 }
 
-function readInfo(text: string): Record<string, string> {
+const failed = ({ kind }: QueueBackend, error: unknown): QueueFacts => ({
+  kind,
+  isUp: false,
+  trouble: troubleOf(error),
+  waiting: null,
+  active: null,
+  delayed: null,
+  redis: {},
+  savePoints: null,
+});
+
+async function look(backend: QueueBackend, queues: readonly Queue[]): Promise<QueueFacts> {
+  // A read alone says little: a server that is full, or a replica, answers it.
+  const refusals = Promise.all(queues.map((queue) => backend.tryWriting(queue))).then(() => null, troubleOf);
+  const counts = await Promise.all(queues.map((queue) => queue.getJobCounts('waiting', 'active', 'delayed')));
+  const sum = (name: 'waiting' | 'active' | 'delayed') =>
+    counts.reduce((total, each) => total + (each[name] ?? 0), 0);
+  const [queue] = queues;
+  const [info, savePoints] =
+    queue === undefined
+      ? ['', null]
+      : await Promise.all([backend.readInfo(queue), backend.readSavePoints(queue)]);
+  const refused = await refusals;
+  const isCrowded = counts.some(({ waiting = 0 }) => waiting >= waitingMaxJobs);
+  return {
+    kind: backend.kind,
+    isUp: refused === null,
+    trouble: refused ?? (isCrowded ? 'crowded' : null),
+    waiting: sum('waiting'),
+    active: sum('active'),
+    delayed: sum('delayed'),
+    redis: readFields(info),
+    savePoints,
+  };
+}
+
+function readFields(text: string): Record<string, string> {
   const lines = text.split(/\r?\n/).filter((line) => line.includes(':'));
   return Object.fromEntries(
     lines.map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1)]),
   );
-}
-
-function withinTime<T>(answer: Promise<T>, otherwise: T): Promise<T> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(() => resolve(otherwise), answerMs);
-    void answer.then((value) => {
-      clearTimeout(timer);
-      resolve(value);
-    });
-  });
 }

@@ -1361,7 +1361,19 @@ export interface Status {
   };
   queue: {
     kind: 'redis' | 'postgres';
+    /**
+     * It takes rings.
+     */
     is_up: boolean;
+    trouble:
+      | 'away'
+      | 'read_only'
+      | 'full'
+      | 'credentials_refused'
+      | 'certificate_refused'
+      | 'refused'
+      | 'crowded'
+      | null;
     waiting: number | null;
     active: number | null;
     delayed: number | null;

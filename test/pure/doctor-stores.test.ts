@@ -69,7 +69,13 @@ test.each([
     /not known whether/,
   ],
 ])('a Redis is told by what it keeps: %s', (_, changes, savePoints, level, message) => {
-  const found = checkQueue({ kind: 'redis', isUp: true, redis: { ...info, ...changes }, savePoints });
+  const found = checkQueue({
+    kind: 'redis',
+    isUp: true,
+    trouble: null,
+    redis: { ...info, ...changes },
+    savePoints,
+  });
   expect(found.find(({ check }) => check === 'redis persistence')).toMatchObject({
     level,
     message: expect.stringMatching(message),

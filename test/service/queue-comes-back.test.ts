@@ -33,10 +33,10 @@ async function hear(
   concurrency: number,
   handle: () => Promise<void> = async () => {},
 ): Promise<Heard> {
-  const warn = (_: object, message: string) => {
+  const count = (_: object, message: string) => {
     if (message.includes('connecting anew')) heard.thrownAway += 1;
   };
-  const log = { ...silent, warn } as typeof silent;
+  const log = { ...silent, warn: count, debug: count } as typeof silent;
   const backend = createQueueBackend({
     redisUrl: undefined,
     databaseUrl: '',

@@ -34,7 +34,7 @@ test.each(queueBackends)('a service that is well says so; queue on %s', async (q
     deliveries: { owed: 0, oldest_owed_at: null, parked: 0 },
     refusals: { refused: 0, max_count: 20_000 },
     sessions: { open: 0, overdue: 0 },
-    queue: { kind: queue, is_up: true },
+    queue: { kind: queue, is_up: true, trouble: null },
     ilive: { is_configured: false, is_reachable: null },
     secrets: [{ account: 'default', state: 'active' }],
     replays: { running: 0, paused: 0 },
@@ -172,7 +172,10 @@ test('a Redis that is gone is a warning: the sweep does its work', async () => {
   await until(async () => (await service.status()).queue.is_up);
   await redis.kill();
   const status = await service.status();
-  expect(status).toMatchObject({ level: 'warning', queue: { kind: 'redis', is_up: false, waiting: null } });
+  expect(status).toMatchObject({
+    level: 'warning',
+    queue: { kind: 'redis', is_up: false, trouble: 'away', waiting: null },
+  });
   expect(messages(status)).toEqual([expect.stringMatching(/^The queue \(redis\) does not answer/)]);
 });
 

@@ -1,8 +1,10 @@
 // Guarantee 2 on a Redis Cluster of three nodes: the queue works on it, a node that dies in the middle of traffic loses
 // nothing and keeps nothing from being accepted, and the queue is used again once the node is back.
 import { afterEach, expect, test, vi } from 'vitest';
+import { createAnnouncer } from '../../src/queue/announce.ts';
+import { createQueueBackend } from '../../src/queue/backend.ts';
 import { type RedisCluster, startRedisCluster } from '../support/redis-cluster.ts';
-import { startTestService, type TestService, verdictPayload } from '../support/service.ts';
+import { silent, startTestService, type TestService, verdictPayload } from '../support/service.ts';
 import { until } from '../support/until.ts';
 
 vi.setConfig({ testTimeout: 180_000 });
@@ -100,6 +102,34 @@ test('guarantee 2: the node that keeps the queue is killed in the middle of traf
   expect(others).toEqual([]);
   await untilProcessed(service, accepted);
   expect((await service.get('/v1/ops/status')).body.queue).toMatchObject({ kind: 'redis', is_up: true });
+});
+
+test('what the queue’s Redis says of itself is what the node that keeps the queue says', async () => {
+  const cluster = await startRedisCluster(true);
+  undo.push(cluster.stop);
+  const backend = createQueueBackend({
+    redisUrl: cluster.url,
+    databaseUrl: '',
+    prefix: 'in-a-cluster',
+    log: silent,
+  });
+  const announcer = createAnnouncer(backend, {
+    batchMaxIds: 10,
+    lateAfterMs: 60_000,
+    timeoutMs: 2_000,
+    log: silent,
+    onFailure: () => {},
+  });
+  undo.push(async () => {
+    await announcer.close();
+    await backend.disconnect();
+  });
+  await announcer.opened;
+  const keeper = await nodeOfQueue(cluster);
+  // Any node is right once in a while.
+  for (let count = 0; count < 8; count += 1) {
+    expect((await announcer.inspect()).redis.tcp_port).toBe(String(keeper.port));
+  }
 });
 
 test('guarantee 2: without full coverage, the death of another node does not even slow the queue down', async () => {

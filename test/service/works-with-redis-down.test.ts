@@ -2,7 +2,7 @@
 import { Redis } from 'ioredis';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type RedisServer, startRedis } from '../support/redis-server.ts';
-import { startTestService, type TestService, verdictPayload } from '../support/service.ts';
+import { silent, startTestService, type TestService, verdictPayload } from '../support/service.ts';
 import { until } from '../support/until.ts';
 
 let redis: RedisServer;
@@ -68,6 +68,21 @@ test('guarantee 2: flushed while deliveries are on their way: nothing is lost', 
   } finally {
     client.disconnect();
   }
+});
+
+test('a stop does not wait for a Redis that has gone', async () => {
+  const late: string[] = [];
+  const warn = (_: unknown, message?: string) => {
+    if (message?.includes('longer than the grace period')) late.push(message);
+  };
+  service = await startTestService({
+    env: { REDIS_URL: redis.url },
+    overrides: { log: { ...silent, warn } as typeof silent },
+  });
+  await deliverMany(1);
+  await redis.kill();
+  await service.service.stop();
+  expect(late).toEqual([]);
 });
 
 test('guarantee 9: what lies in Redis is ids, and nothing of what was delivered', async () => {

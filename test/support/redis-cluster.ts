@@ -61,7 +61,7 @@ export async function startRedisCluster(isCoverageRequired: boolean): Promise<Re
   };
 }
 
-async function findBusPort(): Promise<number> {
+export async function findBusPort(): Promise<number> {
   for (;;) {
     const port = await findFreePort();
     if (port <= maxPort) return port;

@@ -173,12 +173,15 @@ async function launch(
       resolve();
     });
   });
-  await untilReady('127.0.0.1', port, () => hasExited, logPath).catch((error: unknown) => {
+  try {
+    await untilReady('127.0.0.1', port, () => hasExited, logPath);
+    // Redis may answer before what the shell said of it has come here.
+    const said = await until(() => pid, { describe: 'the shell says the pid of its Redis' });
+    return { pid: said, supervisor, exited };
+  } catch (error) {
     supervisor.stdin.destroy();
     throw error;
-  });
-  if (pid === undefined) throw new Error('The shell did not say the pid of its Redis.');
-  return { pid, supervisor, exited };
+  }
 }
 
 /** PONG alone could come from a stranger on the port, so our process must also still be there. */

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { replicaStates } from '../../db/read-replicas.ts';
 import { instantOf } from '../../events/instant.ts';
+import { queueTroubles } from '../../operations/queue-problem.ts';
 import { readStatus, type Status } from '../../operations/status.ts';
 import { outageStates } from '../../outage/outage.ts';
 import { operation, reply } from '../operation.ts';
@@ -46,7 +47,8 @@ const statusShape = z
     }),
     queue: z.object({
       kind: z.enum(['redis', 'postgres']),
-      is_up: z.boolean(),
+      is_up: z.boolean().describe('It takes rings.'),
+      trouble: z.enum(queueTroubles).nullable(),
       waiting: count.nullable(),
       active: count.nullable(),
       delayed: count.nullable(),
@@ -138,6 +140,7 @@ function show(status: Status, { maxBytes, maxCount }: { maxBytes: number; maxCou
     queue: {
       kind: queue.kind,
       is_up: queue.isUp,
+      trouble: queue.trouble,
       waiting: queue.waiting,
       active: queue.active,
       delayed: queue.delayed,

@@ -1,7 +1,7 @@
 // Work that comes round: the sweep, the upkeep. A timer in the process and not a job scheduler in the store, because what
 // repairs a flushed or absent store must not live in it. Every process runs its own; each task is harmless when several
 // do it at once.
-import type { Log } from '../log.ts';
+import type { Log } from './log.ts';
 
 export interface Schedule {
   /** Takes no new turn and waits for the one at work. */

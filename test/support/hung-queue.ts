@@ -1,0 +1,94 @@
+// A bell and consumers on a store that a test may take away from them: what they warn of is noted, and everything is undone
+// at the end of the test, the last first.
+import { Redis } from 'ioredis';
+import { afterEach } from 'vitest';
+import { createDeliveryIds } from '../../src/http/delivery-id.ts';
+import { type Announcer, createAnnouncer } from '../../src/queue/announce.ts';
+import { createQueueBackend, type QueueBackend } from '../../src/queue/backend.ts';
+import { type Consumer, consume } from '../../src/queue/consume.ts';
+import { type RedisServer, startRedis } from './redis-server.ts';
+import { silent } from './service.ts';
+import { until } from './until.ts';
+
+export const undo: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const step of undo.splice(0).reverse()) await step();
+});
+
+export const newId = createDeliveryIds();
+
+export interface Hung {
+  readonly backend: QueueBackend;
+  readonly announcer: Announcer;
+  /** Messages at warn, with what their errors and the causes of these say. */
+  readonly warned: string[];
+  /** How often a worker was thrown away for its errors. */
+  thrownAway: number;
+  consume(handle: () => Promise<void>, concurrency?: number): Consumer;
+}
+
+export function hang(redisUrl: string | undefined, databaseUrl = '', batchMaxIds = 1_000): Hung {
+  const note = (level: 'warn' | 'debug') => (given: { err?: Error }, message: string) => {
+    if (message.includes('connecting anew')) hung.thrownAway += 1;
+    const cause = given.err?.cause instanceof Error ? given.err.cause.message : '';
+    if (level === 'warn') hung.warned.push(`${message}: ${given.err?.message} ${cause}`);
+  };
+  const log = { ...silent, warn: note('warn'), debug: note('debug') } as typeof silent;
+  const backend = createQueueBackend({ redisUrl, databaseUrl, prefix: 'trouble', log });
+  const announcer = createAnnouncer(backend, {
+    batchMaxIds,
+    lateAfterMs: Number.MAX_SAFE_INTEGER,
+    timeoutMs: 1_000,
+    log,
+    onFailure: () => {},
+  });
+  undo.push(async () => {
+    await announcer.close();
+    await backend.disconnect();
+  });
+  const hung: Hung = {
+    backend,
+    announcer,
+    warned: [],
+    thrownAway: 0,
+    consume: (handle, concurrency = 4) => {
+      const consumer = consume(backend, handle, { lane: 'live', concurrency, log });
+      undo.push(() => consumer.close());
+      return consumer;
+    },
+  };
+  return hung;
+}
+
+export async function startOne(): Promise<RedisServer> {
+  const redis = await startRedis();
+  undo.push(redis.kill); // one that others replicate would end only after seconds
+  return redis;
+}
+
+export function ask(redis: RedisServer): Redis {
+  const client = new Redis(redis.url);
+  client.on('error', () => {});
+  undo.push(() => client.disconnect());
+  return client;
+}
+
+interface Heard {
+  readonly announcer: Announcer;
+  count: number;
+}
+
+export function countHeard(hung: Hung, concurrency?: number): Heard {
+  const heard: Heard = { announcer: hung.announcer, count: 0 };
+  hung.consume(async () => {
+    heard.count += 1;
+  }, concurrency);
+  return heard;
+}
+
+/** Announces again and again until one more is heard. */
+export async function untilHeard(heard: Heard): Promise<void> {
+  const before = heard.count;
+  const isHeard = async () => (await heard.announcer.announce([newId()])) && heard.count > before;
+  await until(isHeard, { deadlineMs: 30_000, describe: 'a ring is heard' });
+}
