@@ -19,6 +19,8 @@ export interface ArrivalsJob {
 }
 
 export interface Arrival {
+  /** What its delivery can be found by. */
+  readonly name: string;
   /** On the wall's clock, in milliseconds. */
   readonly dueAtMs: number;
   /** The answer's status; 0 for a broken connection. */
@@ -63,6 +65,7 @@ async function send(
     if (stopping.aborted) break;
     const delivery = signDelivery();
     const arrival: Arrival = {
+      name: delivery.name,
       dueAtMs,
       status: undefined,
       acknowledgedMs: undefined,

@@ -1,6 +1,7 @@
 // Autocannon as the loads use it: connections that stay open, each sending its next request as soon as the last one is
 // answered, and what came back, counted from a moment on. It belongs into a process of its own: it would share the
 // processor with whatever else its process does.
+import { once } from 'node:events';
 import autocannon from 'autocannon';
 import type { Requests } from './requests.ts';
 import { quantile } from './statistics.ts';
@@ -26,22 +27,40 @@ export interface CannonOptions {
   /** Requests in all, after which it ends by itself. */
   readonly amount?: number;
   /** Called once a connection; what it gives is called for every request of that connection. */
-  readonly requestsOf: () => () => Buffer;
+  readonly requestsOf: (connection: autocannon.Client) => () => Buffer;
 }
 
-export function startCannon(url: URL, { requestsOf, ...options }: CannonOptions): autocannon.Instance {
-  return autocannon(
+export type Cannon = autocannon.Instance & {
+  /**
+   * Sends nothing more, and resolves once all that is under way is answered or broken. autocannon's own `stop` goes on
+   * sending until its next tick, up to a second later, and then leaves without what is under way.
+   */
+  finish(): Promise<void>;
+};
+
+export function startCannon(url: URL, { requestsOf, ...options }: CannonOptions): Cannon {
+  const connections: autocannon.Client[] = [];
+  const instance = autocannon(
     {
       url: url.href,
       method: 'POST',
       ...options,
       // autocannon's own way to vary a request builds it anew each time, at several times the cost of sending it.
       setupClient: (client) => {
-        Object.assign(client, { getRequestBuffer: requestsOf() });
+        Object.assign(client, { getRequestBuffer: requestsOf(client) });
+        connections.push(client);
       },
     },
     () => {},
   );
+  const finish = async () => {
+    const ended = connections.map((connection) => once(connection, 'done'));
+    // The most requests that it is to make, which it has made: what it asks for before the next one.
+    for (const connection of connections) Object.assign(connection, { responseMax: 1 });
+    await Promise.all(ended);
+    instance.stop();
+  };
+  return Object.assign(instance, { finish });
 }
 
 /** What was seen between `begin` and `end`. */
@@ -60,10 +79,12 @@ export function tallyAnswers(instance: autocannon.Instance, wantedStatus: number
   let errorCount = 0;
   let isCounting = false;
   let begunAt = 0;
+  let stoppedAt: number | undefined;
   instance.on('response', (_client, status, _bytes, latencyMs) => {
     if (!isCounting) return;
-    if (status === wantedStatus) latenciesMs.push(latencyMs);
-    else otherStatuses[status] = (otherStatuses[status] ?? 0) + 1;
+    if (status === wantedStatus) {
+      if (stoppedAt === undefined) latenciesMs.push(latencyMs);
+    } else otherStatuses[status] = (otherStatuses[status] ?? 0) + 1;
   });
   instance.on('reqError', () => {
     if (isCounting) errorCount += 1;
@@ -73,9 +94,13 @@ export function tallyAnswers(instance: autocannon.Instance, wantedStatus: number
       isCounting = true;
       begunAt = performance.now();
     },
+    /** From here on only what is not wanted counts. */
+    stopClock: () => {
+      stoppedAt = performance.now();
+    },
     end: (): Answers => {
       isCounting = false;
-      const seconds = (performance.now() - begunAt) / 1000;
+      const seconds = ((stoppedAt ?? performance.now()) - begunAt) / 1000;
       return { seconds, latenciesMs, otherStatuses, errorCount };
     },
   };

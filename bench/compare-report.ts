@@ -3,7 +3,7 @@
 // the highest beside it.
 import { type Contender, ceilingName } from './line-up.ts';
 import { writeMedian, writeNumber, writeSpread, writeTable } from './report.ts';
-import type { Measured, ScenarioName } from './scenario.ts';
+import { isSound, type Measured, type ScenarioName } from './scenario.ts';
 import { type Spread, spreadOf } from './statistics.ts';
 import type { Verdict } from './targets.ts';
 
@@ -94,12 +94,13 @@ const costs: readonly Column[] = [
   plain('Redis commands', 'redisCommands', 2),
 ];
 
-/** All tables of the run, in Markdown. */
+/** All tables of the run, in Markdown, without the measurements that had troubles. */
 export function writeComparison(
   contenders: readonly Contender[],
-  measured: readonly Measured[],
+  all: readonly Measured[],
   scenarios: readonly ScenarioName[],
 ): string {
+  const measured = all.filter(isSound);
   const tables = scenarios.map((scenario) => {
     const own = measured.filter((each) => each.scenario === scenario);
     return `**${headings[scenario]}**\n\n${writeScenario(contenders, own, columns[scenario])}`;
@@ -135,6 +136,17 @@ function writeCell(own: readonly Measured[], all: readonly Measured[], column: C
   });
   if (values.length === 0) return '–';
   return isPlain || values.length === 1 ? writeMedian(values, digits) : writeSpread(spreadOf(values), digits);
+}
+
+/** Which measurements neither the tables nor the promises count, each once; empty for none. */
+export function writeLeftOut(measured: readonly Measured[]): string[] {
+  const failed = measured.filter((each) => !isSound(each));
+  if (failed.length === 0) return [];
+  const named = failed.map(({ scenario, contender, round }) => `${scenario}, ${contender}, round ${round}`);
+  return [
+    '',
+    `Left out of the tables and of the promises, since something was not as it should be: ${named.join('; ')}.`,
+  ];
 }
 
 /** The promises, with what this run measured. */

@@ -5,7 +5,13 @@ import { randomBytes } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { type CompareOptions, compareHelp, readCompareOptions } from './compare-options.ts';
-import { writeComparison, writeComplaints, writeProgress, writeVerdicts } from './compare-report.ts';
+import {
+  writeComparison,
+  writeComplaints,
+  writeLeftOut,
+  writeProgress,
+  writeVerdicts,
+} from './compare-report.ts';
 import { type Contender, lineUp } from './line-up.ts';
 import { describeMachine, describeVersions } from './machine.ts';
 import { writeMachine } from './report.ts';
@@ -17,6 +23,7 @@ import { burst, sustained } from './scenario-load.ts';
 import { startProgram } from './start-program.ts';
 import { findRedis, type Stores, startStores } from './stores.ts';
 import { judge } from './targets.ts';
+import { turnedBy } from './turns.ts';
 
 const scenarioOf: Readonly<Record<ScenarioName, Scenario>> = { burst, sustained, queryable, drain, live };
 const readme = path.join(import.meta.dirname, 'README.md');
@@ -55,6 +62,7 @@ async function run(options: CompareOptions, bench: Bench): Promise<boolean> {
     '```',
     '',
     writeComparison(contenders, measured, options.scenarios),
+    ...writeLeftOut(measured),
     '',
     '**Promised, and what became of it**',
     '',
@@ -127,12 +135,6 @@ function takesPartIn(scenario: ScenarioName): (contender: Contender) => boolean 
     case 'live':
       return ({ name, fill }) => name.startsWith('ours') && fill !== undefined;
   }
-}
-
-// Each round begins with another one, so that none is always measured in the wake of the same neighbour.
-function turnedBy<T>(turns: number, items: readonly T[]): T[] {
-  const shift = turns % Math.max(1, items.length);
-  return [...items.slice(shift), ...items.slice(0, shift)];
 }
 
 function describeRun(options: CompareOptions, loadLimit: Readonly<Record<string, number>> | undefined) {

@@ -13,9 +13,16 @@ export interface SignedDelivery {
   readonly body: Buffer;
 }
 
+export const webhookIdPrefix = 'wh_';
+
 /** What makes one delivery after another, each signed at the moment at which it is made. */
 export function createSigner(dialect: Dialect, secret: string): () => SignedDelivery {
   return dialect === 'ilive' ? createIliveSigner(secret) : createStripeSigner(secret);
+}
+
+/** The webhook id of iLive's delivery of this name, by which it can be found before anybody has read it. */
+export function webhookIdOf(name: string): string {
+  return `${webhookIdPrefix}${name}`;
 }
 
 function createIliveSigner(secret: string): () => SignedDelivery {
@@ -24,7 +31,7 @@ function createIliveSigner(secret: string): () => SignedDelivery {
   return () => {
     const name = randomUUID(); // as iLive's are: among those of the tables, and not behind them
     const body = Buffer.from(writeBody(name));
-    const rules = { key, template, timestamp: nowSeconds(), webhookId: `wh_${randomUUID()}` };
+    const rules = { key, template, timestamp: nowSeconds(), webhookId: webhookIdOf(name) };
     return { name, headers: { ...sign(body, rules) }, body };
   };
 }

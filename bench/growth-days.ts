@@ -3,7 +3,7 @@
 import type { Database } from '../src/db/connect.ts';
 import { dropOldBodies } from '../src/db/drop-bodies.ts';
 import type { Contender } from './line-up.ts';
-import { beside, type Outcome, type ScenarioOptions } from './scenario.ts';
+import { beside, countKept, type Outcome, type ScenarioOptions } from './scenario.ts';
 import {
   atEaseWarmUpSeconds,
   between,
@@ -25,7 +25,7 @@ export async function dropDays(
   options: ScenarioOptions,
 ): Promise<Outcome> {
   return beside(contender.start('whole', place), async (playing) => {
-    const storedBefore = (await contender.countStored?.(place, 'whole')) ?? 0;
+    const before = await countKept(contender, place, 'whole');
     const arrivals = startArrivals(contender, { place, playing, options });
     await pause(Math.max(options.warmUpSeconds, atEaseWarmUpSeconds), place);
     const quietFromMs = nowMs();
@@ -49,7 +49,7 @@ export async function dropDays(
         ...figuresOf(quiet, 'quiet', ({ queryableMs }) => queryableMs),
         ...figuresOf(besides, 'besides', ({ queryableMs }) => queryableMs),
       },
-      troubles: await findTroubles(contender, place, all, storedBefore),
+      troubles: await findTroubles(contender, place, all, before),
     };
   });
 }

@@ -1,9 +1,13 @@
 // Who takes part: each contender with the parts that it can play, how it is started and filled, how the rows are counted
 // that came of its deliveries, and how they are found. What a scenario asks of all of them is asked in the same way.
+
+import { count, find } from './ask-rows.ts';
+import type { Received } from './contenders/express-route.ts';
 import type { Part } from './contenders/program.ts';
 import { bossQueue, tutorialQueue } from './contenders/queue-names.ts';
 import type { Dialect } from './deliveries-to-send.ts';
 import { type Fill, fillBoss, fillGraphile, fillOurs, fillTutorial } from './fill-backlog.ts';
+import { ourRows } from './our-rows.ts';
 import { type Playing, startApart, startOurs, startProgram } from './start-program.ts';
 import type { Place } from './stores.ts';
 
@@ -21,6 +25,10 @@ export interface Contender {
   readonly countStored?: (place: Place, part: Part) => Promise<number>;
   /** How many of them have become what is asked for. */
   readonly countProcessed?: (place: Place) => Promise<number>;
+  /** How many it has put aside, for a contender that does such a thing. */
+  readonly countParked?: (place: Place) => Promise<number>;
+  /** Those of the names that it has accepted and still has, with what they say. */
+  readonly findStored?: (place: Place, part: Part, names: readonly string[]) => Promise<readonly string[]>;
   /** The statement that gives as `name` those of the names `$1` that can be queried. */
   readonly findNames?: string;
 }
@@ -28,6 +36,13 @@ export interface Contender {
 const queuePrefix = 'bench';
 const countEvents = 'select count(*)::int as count from events';
 const findEvents = 'select session_id as name from events where session_id = any($1::text[])';
+const findCustomers = 'select id as name from stripe.customers where id = any($1::text[])';
+const findBossJobs = `
+  select data->'payload'->>'session_id' as name from pgboss.job
+  where name = '${bossQueue}' and data->'payload'->>'session_id' = any($1::text[])`;
+const findGraphileJobs = `
+  select payload->'payload'->>'session_id' as name from graphile_worker._private_jobs
+  where payload->'payload'->>'session_id' = any($1::text[])`;
 
 export const ceilingName = 'ceiling';
 
@@ -54,12 +69,15 @@ const others: readonly Contender[] = [
       part === 'receive'
         ? ((await place.redis?.llen(`bull:${tutorialQueue}:wait`)) ?? 0)
         : count(place, countEvents),
+    findStored: (place, part, names) =>
+      part === 'receive' ? findWaitingJobs(place) : find(place, findEvents, names),
   },
   {
     ...program('pg-boss', 'pg-boss: job a request'),
     fill: fillBoss,
     countStored: (place) =>
       count(place, `select count(*)::int as count from pgboss.job where name = '${bossQueue}'`),
+    findStored: (place, part, names) => find(place, part === 'receive' ? findBossJobs : findEvents, names),
   },
   {
     ...program('graphile-worker', 'graphile-worker: job a request'),
@@ -69,6 +87,8 @@ const others: readonly Contender[] = [
         place,
         part === 'receive' ? 'select count(*)::int as count from graphile_worker._private_jobs' : countEvents,
       ),
+    findStored: (place, part, names) =>
+      find(place, part === 'receive' ? findGraphileJobs : findEvents, names),
   },
   {
     ...program('stripe-sync', 'Stripe’s sync engine'),
@@ -76,7 +96,8 @@ const others: readonly Contender[] = [
     parts: ['receive', 'whole'],
     countStored: (place) => count(place, 'select count(*)::int as count from stripe.customers'),
     countProcessed: (place) => count(place, 'select count(*)::int as count from stripe.customers'),
-    findNames: 'select id as name from stripe.customers where id = any($1::text[])',
+    findNames: findCustomers,
+    findStored: (place, _part, names) => find(place, findCustomers, names),
   },
 ];
 
@@ -105,6 +126,7 @@ function program(file: string, title: string): Contender {
     start: (part, place, filledCount = 0) => startProgram(file, part, place, filledCount),
     countProcessed: (place) => count(place, countEvents),
     findNames: findEvents,
+    findStored: (place, _part, names) => find(place, findEvents, names),
   };
 }
 
@@ -122,11 +144,7 @@ function ours(name: string, title: string, onRedis: boolean): Contender {
     parts: ['receive', 'work', 'whole'],
     start: (part, place) => startOurs(part, place, queueOf(place)),
     fill: (place, filled) => fillOurs(place, filled, { redisUrl: redisUrlOf(place), prefix: queuePrefix }),
-    countStored: (place) => count(place, 'select count(*)::int as count from deliveries'),
-    countProcessed: (place) =>
-      count(place, `select count(*)::int as count from deliveries where state <> 'received'`),
-    findNames: `select session_id as name from sessions
-                where session_id = any($1::text[]) and account = 'default' and state = 'settled'`,
+    ...ourRows,
   };
 }
 
@@ -140,7 +158,19 @@ function apart(contender: Contender): Contender {
   };
 }
 
-async function count({ db }: Place, text: string): Promise<number> {
-  const [row] = await db.query<{ count: number }>({ text });
-  return row?.count ?? 0;
+const jobsAtOnce = 1_000;
+
+async function findWaitingJobs({ redis }: Place): Promise<string[]> {
+  const prefix = `bull:${tutorialQueue}`;
+  const ids = (await redis?.lrange(`${prefix}:wait`, 0, -1)) ?? [];
+  const names: string[] = [];
+  for (let start = 0; start < ids.length; start += jobsAtOnce) {
+    const asking = redis?.pipeline();
+    for (const id of ids.slice(start, start + jobsAtOnce)) asking?.hget(`${prefix}:${id}`, 'data');
+    for (const [, data] of (await asking?.exec()) ?? []) {
+      const received = JSON.parse(String(data ?? '{}')) as Partial<Received>;
+      names.push(received.payload?.session_id ?? '');
+    }
+  }
+  return names;
 }

@@ -10,6 +10,7 @@ import { readCpu } from './cpu-time.ts';
 import type { Contender } from './line-up.ts';
 import { describeMachine } from './machine.ts';
 import { readCount } from './options.ts';
+import { ourRows } from './our-rows.ts';
 import { writeMachine, writeNumber, writeTable } from './report.ts';
 import { type Bench, runBench } from './run-bench.ts';
 import { type Outcome, onPlace, type ScenarioOptions, untilSo } from './scenario.ts';
@@ -118,10 +119,6 @@ async function run(options: ProcessesOptions, bench: Bench): Promise<boolean> {
 }
 
 function severalOf(processes: number): Contender {
-  const count = async ({ db }: Place, text: string) => {
-    const [row] = await db.query<{ count: number }>({ text });
-    return row?.count ?? 0;
-  };
   return {
     name: `processes-${processes}`,
     title: `${processes} ${processes === 1 ? 'process' : 'processes'}`,
@@ -129,9 +126,7 @@ function severalOf(processes: number): Contender {
     needsRedis: false,
     parts: ['receive', 'whole'],
     start: (part, place) => startSeveral(processes, part, place),
-    countStored: (place) => count(place, 'select count(*)::int as count from deliveries'),
-    countProcessed: (place) =>
-      count(place, `select count(*)::int as count from deliveries where state <> 'received'`),
+    ...ourRows,
   };
 }
 

@@ -12,6 +12,8 @@ const verdicts = ['pass', 'pass', 'pass', 'retry', 'fail'] as const;
 /** Gives one request after another, each different; none is sent twice. */
 export interface Requests {
   next(): Buffer;
+  /** What the delivery of the last one can be found by. */
+  lastName(): string;
   /** Those that had to be made while the load ran, because the ones made ahead were used up. */
   lateCount(): number;
   readonly bodyBytes: number;
@@ -20,22 +22,33 @@ export interface Requests {
 /** Makes `count` requests to `url` now, of what `createDelivery` gives. */
 export function prepareRequests(
   url: URL,
-  createDelivery: () => { readonly headers: Readonly<Record<string, string>>; readonly body: Buffer },
+  createDelivery: () => {
+    readonly name: string;
+    readonly headers: Readonly<Record<string, string>>;
+    readonly body: Buffer;
+  },
   count: number,
 ): Requests {
+  const names: string[] = [];
   const make = () => {
-    const { headers, body } = createDelivery();
+    const { name, headers, body } = createDelivery();
+    names.push(name);
     return writeHttp(url, headers, body);
   };
   const ready = Array.from({ length: count }, make);
   let lateCount = 0;
+  let lastName = '';
   return {
     next: () => {
-      const request = ready.pop();
-      if (request !== undefined) return request;
-      lateCount += 1;
-      return make();
+      let request = ready.pop();
+      if (request === undefined) {
+        lateCount += 1;
+        request = make();
+      }
+      lastName = names.pop() ?? '';
+      return request;
     },
+    lastName: () => lastName,
     lateCount: () => lateCount,
     bodyBytes: Buffer.byteLength(writeBody()),
   };

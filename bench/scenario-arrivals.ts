@@ -6,6 +6,8 @@ import { forkLoad, untilTold } from './load-process.ts';
 import {
   beside,
   findLosses,
+  type Kept,
+  nothingKept,
   type Outcome,
   type Scenario,
   type ScenarioOptions,
@@ -35,7 +37,7 @@ export const queryable: Scenario = (contender, place, options) =>
         ...figuresOf(counted, 'queryable', ({ queryableMs }) => queryableMs),
         perSecond: (counted.length * 1_000) / (toMs - fromMs),
       },
-      troubles: await findTroubles(contender, place, all, 0),
+      troubles: await findTroubles(contender, place, all, nothingKept),
     };
   });
 
@@ -75,7 +77,8 @@ export const live: Scenario = async (contender, place, options) => {
       const troubles = [`its backlog was not worked off within ${options.limitSeconds} s`];
       return { figures, troubles: [...troubles, ...wrongAnswers(all)] };
     }
-    return { figures, troubles: await findTroubles(contender, place, all, options.backlog) };
+    const backlog = { stored: options.backlog, processed: options.backlog, parked: 0 };
+    return { figures, troubles: await findTroubles(contender, place, all, backlog) };
   });
 };
 
@@ -101,14 +104,15 @@ export async function findTroubles(
   contender: Contender,
   place: Place,
   all: readonly Arrival[],
-  storedBefore: number,
+  before: Kept,
 ): Promise<string[]> {
   const accepted = all.filter(({ status }) => status === 202);
+  const names = accepted.map(({ name }) => name);
   const unseen = accepted.filter(({ queryableMs }) => queryableMs === undefined).length;
   return [
     ...wrongAnswers(all),
     ...(unseen === 0 ? [] : [`${unseen} of ${accepted.length} were never seen`]),
-    ...(await findLosses(contender, { place, part: 'whole', storedBefore, acknowledged: accepted.length })),
+    ...(await findLosses(contender, { place, part: 'whole', names, before })),
   ];
 }
 
@@ -126,7 +130,11 @@ export function figuresOf(
   name: string,
   timeOf: (arrival: Arrival) => number | undefined,
 ): Outcome['figures'] {
-  const sorted = arrivals.map(timeOf).filter((ms) => ms !== undefined);
+  // An error is answered sooner than a delivery is stored.
+  const sorted = arrivals
+    .filter(({ status }) => status === 202)
+    .map(timeOf)
+    .filter((ms) => ms !== undefined);
   sorted.sort((a, b) => a - b);
   if (sorted.length === 0) return {};
   return { [`${name}P50Ms`]: quantile(sorted, 0.5), [`${name}P99Ms`]: quantile(sorted, 0.99) };

@@ -13,6 +13,7 @@ export const drain: Scenario = async (contender, place, { backlog, limitSeconds 
     const processed = (await contender.countProcessed?.(place)) ?? 0;
     // Where it goes on meanwhile, counting is part of the time.
     const seconds = ((hasDone ? doneMs : performance.now()) - readyMs) / 1_000;
+    const parked = (await contender.countParked?.(place)) ?? 0;
     return {
       figures: {
         perSecond: processed / seconds,
@@ -21,7 +22,10 @@ export const drain: Scenario = async (contender, place, { backlog, limitSeconds 
         filledPerSecond: backlog / fillSeconds,
         startMs: playing.startMs,
       },
-      troubles: hasDone && processed !== backlog ? [`of ${backlog} only ${processed} were processed`] : [],
+      troubles: [
+        ...(hasDone && processed !== backlog ? [`of ${backlog} only ${processed} were processed`] : []),
+        ...(parked > 0 ? [`${parked} were put aside`] : []),
+      ],
     };
   });
 };

@@ -6,12 +6,14 @@ import type { LoadResult } from './cannon.ts';
 import type { Part } from './contenders/program.ts';
 import { type MemoryReading, readCpu, readMemory, shareCpu } from './cpu-time.ts';
 import type { Contender } from './line-up.ts';
-import type { LoadJob, LoadMessage } from './load.ts';
+import type { Loaded, LoadJob, LoadMessage } from './load.ts';
 import { forkLoad, untilTold } from './load-process.ts';
 import { compareCounters, readCounters } from './measure.ts';
 import {
   beside,
+  countKept,
   findLosses,
+  type Kept,
   type Outcome,
   type Scenario,
   type ScenarioOptions,
@@ -47,41 +49,38 @@ async function measureLoad(turn: Turn): Promise<Outcome> {
   const { signal, secret } = place;
   const url = new URL('/webhooks/ilive', playing.address).href;
   const job: LoadJob = { url, secret, dialect: contender.dialect, connections, warmUpSeconds, seconds };
+  const before = await countKept(contender, place, turn.part);
   const child = forkLoad('load.ts', job, signal);
   try {
-    return await measureWarmed(turn, child);
+    return await measureWarmed(turn, child, before);
   } finally {
     if (child.connected) child.disconnect();
   }
 }
 
-async function measureWarmed(turn: Turn, child: ChildProcess): Promise<Outcome> {
+async function measureWarmed(turn: Turn, child: ChildProcess, before: Kept): Promise<Outcome> {
   const { contender, place, playing, part } = turn;
   const { signal } = place;
-  const storedBefore = (await contender.countStored?.(place, part)) ?? 0;
   const warmed = await untilTold<LoadMessage, 'warmed'>(child, 'warmed', signal);
   const isDone = () => (part === 'whole' ? playing.isDone() : Promise.resolve(true));
   await untilSo(isDone, doneDeadlineSeconds, signal);
-  const before = await readCosts(turn);
+  const costsBefore = await readCosts(turn);
   child.send('go');
   const { result } = await untilTold<LoadMessage, 'ended'>(child, 'ended', signal);
   const loaded = await readCosts(turn);
   const hasDone = await untilSo(isDone, doneDeadlineSeconds, signal);
   const after = part === 'whole' ? await readCosts(turn) : loaded;
-  const losses = await findLosses(contender, {
-    place,
-    part,
-    storedBefore,
-    acknowledged: warmed.result.acknowledgedCount + result.acknowledgedCount,
-    countAccepted: playing.countAccepted,
-  });
-  const spanSeconds = (after.atMs - before.atMs) / 1_000;
-  const costs = compareCosts(before, after, { turn, spanSeconds, loadPid: child.pid ?? 0, result });
-  const groups = compareCounters(before.counters, loaded.counters, result.seconds, part === 'whole');
+  const names = await askNames(child, signal);
+  const { countAccepted } = playing;
+  const losses = await findLosses(contender, { place, part, names, before, countAccepted });
+  const spanSeconds = (after.atMs - costsBefore.atMs) / 1_000;
+  const costs = compareCosts(costsBefore, after, { turn, spanSeconds, loadPid: child.pid ?? 0, result });
+  const groups = compareCounters(costsBefore.counters, loaded.counters, result.seconds, part === 'whole');
   return {
     figures: keepKnown({
       ackPerSecond: result.acknowledgedCount / result.seconds,
-      perSecond: result.acknowledgedCount / (part === 'whole' ? spanSeconds : result.seconds),
+      perSecond:
+        part === 'whole' ? result.acceptedCount / spanSeconds : result.acknowledgedCount / result.seconds,
       p50Ms: result.p50Ms,
       p99Ms: result.p99Ms,
       caughtUpSeconds: part === 'whole' ? (after.atMs - loaded.atMs) / 1_000 : undefined,
@@ -97,6 +96,16 @@ async function measureWarmed(turn: Turn, child: ChildProcess): Promise<Outcome> 
       ...(hasDone ? losses : ['it was never done with what it accepted']),
     ],
   };
+}
+
+async function askNames(child: ChildProcess, signal: AbortSignal): Promise<string[]> {
+  const names: string[] = [];
+  for (;;) {
+    child.send('name');
+    const told = await untilTold<LoadMessage, 'named'>(child, 'named', signal);
+    if (told.names.length === 0) return names;
+    for (const name of told.names) names.push(name);
+  }
 }
 
 interface Costs {
@@ -135,14 +144,14 @@ function compareCosts(
     readonly turn: Turn;
     readonly spanSeconds: number;
     readonly loadPid: number;
-    readonly result: LoadResult;
+    readonly result: Loaded;
   },
 ): Record<string, number | undefined> {
   const { turn, spanSeconds: seconds, loadPid, result } = more;
   const { pids } = turn.playing;
   const { postgresPid, redisPid } = turn.place;
   const cpu = shareCpu(before.cpu, after.cpu, { seconds, servicePids: pids, loadPid, postgresPid, redisPid });
-  const perDelivery = (value: number) => value / Math.max(1, result.acknowledgedCount);
+  const perDelivery = (value: number) => value / Math.max(1, result.acceptedCount);
   const cpuMs = (cores: number | undefined) =>
     cores === undefined ? undefined : perDelivery(cores * seconds * 1_000);
   const megabytes = (bytes: number | undefined) => (bytes === undefined ? undefined : bytes / megabyte);

@@ -34,6 +34,9 @@ export interface Stores {
   openFullPlace(secret: string): Promise<Place>;
 }
 
+// The service asks for these itself, whatever the server's defaults; whoever does not must not lose by it, or win.
+const sharedSettings = ['jit = off', 'synchronous_commit = on'];
+
 /** On a Postgres that is started for this, unless there is one already. */
 export async function startStores(
   postgresUrl: string | undefined,
@@ -88,6 +91,9 @@ export async function openStores(
       placeCount += 1;
       const name = `place_${placeCount}`;
       await admin.query({ text: `create database ${name}` });
+      for (const setting of sharedSettings) {
+        await admin.query({ text: `alter database ${name} set ${setting}` });
+      }
       const url = new URL(postgresUrl);
       url.pathname = `/${name}`;
       return open(secret, url.href, () => admin.query({ text: `drop database ${name} with (force)` }));

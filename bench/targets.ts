@@ -1,6 +1,6 @@
 // What the service has promised of itself, as figures that a run can keep or not. Ratios are taken within a round, where
 // both sides met the same machine, and the median over the rounds is what counts.
-import type { Measured, ScenarioName } from './scenario.ts';
+import { isSound, type Measured, type ScenarioName } from './scenario.ts';
 import { type Spread, spreadOf } from './statistics.ts';
 
 interface Target {
@@ -72,8 +72,9 @@ const targets: readonly Target[] = [
   { scenario: 'live', of: each, figure: 'slowdown', what: 'p99 beside a backlog, of quiet', atMost: 2 },
 ];
 
-/** What this run says about each target; those that it did not measure are left out. */
-export function judge(measured: readonly Measured[]): Verdict[] {
+/** What this run says about each target; those that it did not measure are left out, and measurements with troubles. */
+export function judge(all: readonly Measured[]): Verdict[] {
+  const measured = all.filter(isSound);
   return targets.flatMap((target) =>
     target.of.flatMap((contender): Verdict[] => {
       const values = valuesOf(target, contender, measured);
