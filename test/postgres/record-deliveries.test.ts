@@ -48,6 +48,26 @@ test('guarantee 11: the same id with other bytes is another delivery: no single 
 });
 
 test.each([
+  ['at noon', '2026-04-11T12:00:00Z', '2026-04-11T12:00:01Z'],
+  ['near midnight', '2026-04-11T23:30:00Z', '2026-04-11T23:30:01Z'],
+  ['across midnight', '2026-04-11T23:30:00Z', '2026-04-12T00:10:00Z'],
+  ['across midnight, recorded afterwards', '2026-04-12T00:10:00Z', '2026-04-11T23:30:00Z'],
+])(
+  'guarantee 11: what differs in bytes, account or id alone is no repeat, %s',
+  async (_, firstAt, nextAt) => {
+    await recordDeliveries(testDatabase.db, [make('w', 'a', at(firstAt))]);
+    const others = [
+      make('w', 'b', at(nextAt)),
+      make('w', 'a', { account: 'other', ...at(nextAt) }),
+      make('x', 'a', at(nextAt)),
+      make(null, 'a', at(nextAt)),
+    ];
+    const recorded = await recordDeliveries(testDatabase.db, others);
+    expect(recorded).toEqual(others.map(({ id }) => ({ id, isRepeat: false })));
+  },
+);
+
+test.each([
   ['a second later, on the same day', '2026-04-11T12:00:00Z', '2026-04-11T12:00:01Z'],
   ['a second later, on the next day', '2026-04-11T23:59:59.500Z', '2026-04-12T00:00:00.500Z'],
   ['almost a day later, on the same day', '2026-04-11T00:00:00Z', '2026-04-11T23:59:59Z'],
@@ -126,7 +146,9 @@ const storedRows = () =>
 
 test('guarantee 1: a large group without a repeat is stored by one statement, with its bytes', async () => {
   const { record, names } = watchRecorder();
-  const group = many(0, 8);
+  // The places of the others are counted in more than 16 bits.
+  const large = make('w-0', '0'.padStart(70_000, '0'));
+  const group = [large, ...many(1, 8)];
   expect(await record(group)).toEqual(group.map(({ id }) => ({ id, isRepeat: false })));
   expect(names).toEqual(['insert-fresh-deliveries']);
   expect(await storedRows()).toEqual(
