@@ -3,12 +3,14 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { beforeEach, expect, test } from 'vitest';
 import { type Cipher, createCipher } from '../../src/cipher.ts';
 import { findRefusal, listRefusals } from '../../src/db/find-refusals.ts';
-import { dropOldRefusals, recordRefusals } from '../../src/db/refusals.ts';
+import { dropOldRefusals, markAdmitted, recordRefusals, takeRefusals } from '../../src/db/refusals.ts';
+import type { DeliveryId } from '../../src/events/event.ts';
 import { defaultTemplate, parseTemplate } from '../../src/ilive/signature.ts';
 import { createDiagnoser } from '../../src/operations/diagnose-refusals.ts';
 import { createRefusalKeeper } from '../../src/operations/keep-refusals.ts';
 import { openRefusal } from '../../src/operations/open-refusal.ts';
 import { Secret } from '../../src/secret.ts';
+import { beginUntilBlocked } from '../support/blocked.ts';
 import { many, refusal } from '../support/kept-refusals.ts';
 import { silent } from '../support/service.ts';
 import { useTestDatabase } from '../support/test-database.ts';
@@ -76,13 +78,41 @@ test('what was admitted goes before what is still refused', async () => {
   expect(counts['192.0.2.2']).toBeLessThan(10);
 });
 
-test('two receivers that store at once do not exceed the limits together', async () => {
+test('guarantee 13: of two receivers that store at once one waits for the other, and both keep within the limits', async () => {
   const { db } = testDatabase;
-  await Promise.all(
-    Array.from({ length: 8 }, (_, index) => recordRefusals(db, many(`192.0.2.${index}`, 40, 100), limits)),
-  );
+  // Both have looked whether it is too much, and neither has committed, where they do not wait for each other.
+  await db.query({
+    text: `create function hold_commit() returns trigger language plpgsql as
+             $$ begin perform pg_advisory_xact_lock_shared(1); return null; end $$;
+           create constraint trigger hold_commit after insert on refusals deferrable initially deferred
+             for each row execute function hold_commit()`,
+  });
+  const keepers = await db.transaction(async (tx) => {
+    await tx.query({ text: 'select pg_advisory_xact_lock(1)' });
+    const keep = (address: string) =>
+      beginUntilBlocked(db, () => recordRefusals(db, many(address, 60, 100), limits));
+    return [await keep('192.0.2.1'), await keep('192.0.2.2')];
+  });
+  await Promise.all(keepers.map(({ ended }) => ended));
+  await db.query({ text: 'drop function hold_commit cascade' });
+  expect(keepers.map(({ isBlocked }) => isBlocked)).toEqual([true, true]);
   const total = (await held()).reduce((sum, { count }) => sum + count, 0);
   expect(total).toBeLessThanOrEqual(limits.maxCount);
+});
+
+test('guarantee 13: what two operators admit at once is taken by one of them', async () => {
+  const { db } = testDatabase;
+  const group = many('192.0.2.1', 3, 10);
+  const ids = group.map(({ id }) => id);
+  await recordRefusals(db, group, limits);
+  const other = await db.transaction(async (tx) => {
+    expect([...(await takeRefusals(tx, ids.slice(0, 2)))]).toHaveLength(2);
+    const begun = await beginUntilBlocked(db, () => db.transaction((theirs) => takeRefusals(theirs, ids)));
+    const admitted = ids.slice(0, 2).map((id) => ({ id, deliveryId: randomUUID() as DeliveryId }));
+    await markAdmitted(tx, admitted, { admission: 'signature', now: new Date() });
+    return begun;
+  });
+  expect([...(await other.ended)]).toEqual([ids[2]]);
 });
 
 test('what is older than its time goes', async () => {

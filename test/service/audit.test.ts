@@ -120,30 +120,47 @@ describe.each(both)('%s', (_what, env) => {
     expect(moved).toEqual([{ seq: 5, flaw: 'changed' }]);
     expect(await service.tamper('delete from audit_head')).toContainEqual({ seq: 0, flaw: 'missing' });
   });
-});
 
-test('however wide a gap is made, no more of it is walked than is told', async () => {
-  const service = await start();
-  await act(service, 5);
-  const startedAt = performance.now();
-  const flaws = await service.tamper('update audit_entries set seq = 200000000 where seq = 3');
-  expect(flaws[0]).toEqual({ seq: 3, flaw: 'missing' });
-  const head = await service.tamper(
-    'update audit_entries set seq = 3 where seq = 200000000',
-    'update audit_head set seq = 200000000',
-  );
-  expect([head.length, head[0]]).toEqual([100, { seq: 6, flaw: 'missing' }]);
-  expect(performance.now() - startedAt).toBeLessThan(5_000);
-});
+  test('guarantee 16: an action whose entry cannot be written is not done', async () => {
+    const made = () => service.db.query({ text: `select from api_keys where name = 'unrecorded'` });
+    const make = async () =>
+      (await service.ops('POST', '/keys', { name: 'unrecorded', role: 'reader', why: 'a test' })).status;
+    await service.tamper('delete from audit_head');
+    expect({ status: await make(), made: await made() }).toEqual({ status: 500, made: [] });
+    await putBack(service);
+    expect(await make()).toBe(201);
+    await service.db.query({ text: `delete from api_keys where name = 'unrecorded'` });
+  });
 
-test('the largest number that an entry can be given is named', async () => {
-  const service = await start();
-  await act(service, 3);
-  const largest = 2n ** 63n - 1n;
-  expect(await service.tamper(`update audit_entries set seq = ${largest} where seq = 2`)).toEqual([
-    { seq: 2, flaw: 'missing' },
-    { seq: Number(largest), flaw: 'changed' },
-  ]);
+  test('however wide a gap is made, no more of it is walked than is told', async () => {
+    const startedAt = performance.now();
+    const flaws = await service.tamper('update audit_entries set seq = 200000000 where seq = 3');
+    expect(flaws[0]).toEqual({ seq: 3, flaw: 'missing' });
+    const head = await service.tamper(
+      'update audit_entries set seq = 3 where seq = 200000000',
+      'update audit_head set seq = 200000000',
+    );
+    expect([head.length, head[0]]).toEqual([100, { seq: 6, flaw: 'missing' }]);
+    expect(performance.now() - startedAt).toBeLessThan(5_000);
+  });
+
+  test('the largest number that an entry can be given is named', async () => {
+    const largest = 2n ** 63n - 1n;
+    expect(await service.tamper(`update audit_entries set seq = ${largest} where seq = 2`)).toEqual([
+      { seq: 2, flaw: 'missing' },
+      { seq: Number(largest), flaw: 'changed' },
+    ]);
+  });
+
+  test('the database itself refuses to change or delete an entry', async () => {
+    for (const text of [
+      'update audit_entries set why = why',
+      'delete from audit_entries',
+      'truncate audit_entries',
+    ]) {
+      await expect(service.db.query({ text })).rejects.toThrow('the audit is append-only');
+    }
+  });
 });
 
 test('a chain that was made anew without the key is found', async () => {
@@ -172,18 +189,6 @@ test('a key that is configured later has the audit hang on it from the next star
   expect(await before.verify()).toMatchObject({ is_whole: true, keyed_from: null });
   const after = examine(await services.start({ env: encryption, databaseUrl: before.databaseUrl }));
   expect(await after.verify()).toMatchObject({ is_whole: true, entries: 3, keyed_from: 3 });
-});
-
-test('the database itself refuses to change or delete an entry', async () => {
-  const service = await start();
-  await act(service, 1);
-  for (const text of [
-    'update audit_entries set why = why',
-    'delete from audit_entries',
-    'truncate audit_entries',
-  ]) {
-    await expect(service.db.query({ text })).rejects.toThrow('the audit is append-only');
-  }
 });
 
 test('an action that fails is an entry with its code; actions at once keep the chain whole', async () => {
