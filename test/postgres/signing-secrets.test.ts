@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { createCipher } from '../../src/cipher.ts';
 import { insertSecret } from '../../src/db/webhook-secrets.ts';
+import { beginRotation, finishRotation } from '../../src/operations/rotate-secrets.ts';
 import { createSecretRing, fingerprintOf, secretContext } from '../../src/operations/signing-secrets.ts';
 import { Secret } from '../../src/secret.ts';
 import { silent } from '../support/service.ts';
@@ -71,4 +72,33 @@ test('a secret that makes no key in the encoding of now proves nothing: of an em
   expect(told).toEqual([
     [expect.objectContaining({ name: 'empty' }), expect.stringMatching(/proves nothing: it is not base64/)],
   ]);
+});
+
+test('guarantee 17: what another process has yet to write down is waited for, on top of the quiet that is asked for', async () => {
+  const { db } = testDatabase;
+  const cipher = createCipher([{ id: 'k1', key: new Secret(randomBytes(32).toString('base64')) }]);
+  let ms = 0;
+  const now = () => new Date(Date.parse('2026-11-01T00:00:00Z') + ms);
+  const environment = [{ account: 'rotated', secrets: [new Secret('whsec_of_last_year')] }];
+  const ring = createSecretRing({ db, environment, encoding: 'utf8', cipher, now, log: silent });
+  await ring.refresh();
+  const deps = { ring, cipher, encoding: 'utf8', now } as const;
+  const next = { account: 'rotated', name: '2027', secret: new Secret('whsec_of_this_year') };
+  await db.transaction((tx) => beginRotation(tx, deps, next));
+  await ring.refresh();
+  const indexOf = (name: RegExp) => ring.secretsOf('rotated').findIndex((held) => name.test(held.name));
+  const finishAt = (at: number) => {
+    ms = at;
+    return db
+      .transaction((tx) => finishRotation(tx, deps, { account: 'rotated', quietMs: 5_000 }))
+      .catch((error: { code: string }) => error.code);
+  };
+  ring.noteMatch('rotated', indexOf(/2027/), now());
+  await ring.refresh();
+  // The old one has never matched: as far as is written down.
+  expect(await finishAt(1_999)).toBe('conflict');
+  ring.noteMatch('rotated', indexOf(/^environment-/), now());
+  await ring.refresh();
+  expect(await finishAt(1_999 + 5_000 + 1_999)).toBe('conflict');
+  expect(await finishAt(1_999 + 5_000 + 2_000)).toEqual([expect.stringMatching(/^environment-/)]);
 });

@@ -57,6 +57,20 @@ test('guarantee 4: a commit that takes too long is a 503 with Retry-After, never
   });
 });
 
+test('guarantee 4: an error that nobody has foreseen is a 503 with Retry-After too', async () => {
+  const payload = verdictPayload();
+  const sent = () => service.deliver(payload, { webhookId: 'w-unforeseen' });
+  await service.db.query({
+    text: `create function refuse() returns trigger language plpgsql as $$ begin raise 'no class of ours'; end $$;
+           create trigger refuse before insert on deliveries for each row execute function refuse()`,
+  });
+  const { status, headers, body } = await sent();
+  await service.db.query({ text: 'drop function refuse cascade' });
+  expect([status, body.code]).toEqual([503, 'unavailable']);
+  expect(Number(headers.get('retry-after'))).toBeGreaterThan(0);
+  expect(await sent()).toMatchObject({ status: 202, body: { repeat: false } });
+});
+
 test('the body is shown only to who asks for it', async () => {
   const { body } = await service.deliver(verdictPayload());
   const shown = await service.get(`/v1/deliveries/${body.delivery_id}`);
