@@ -27,6 +27,7 @@ import {
   tellTrouble,
   tryWriting,
 } from './redis-client.ts';
+import { endsWithin } from './within.ts';
 
 export interface QueueBackendOptions {
   /** `redis://`, `rediss://`, `redis-cluster://host:port,host:port` or `rediss-cluster://…`; undefined = Postgres. */
@@ -66,6 +67,7 @@ export interface QueueBackend {
 
 const postgresMaxConnections = 4;
 const defaultSilenceMs = 30_000;
+const endMs = 1_000;
 
 /** Describes the backend; nothing connects before a queue or a worker is opened. */
 export function createQueueBackend(given: QueueBackendOptions): QueueBackend {
@@ -244,15 +246,21 @@ interface Heard {
   removeAllListeners(...event: string[]): this;
 }
 
+interface Listening extends Heard {
+  readonly connection: { readonly stream: { destroy(): void } };
+  end(): Promise<void>;
+}
+
 // BullMQ listens for errors of its connections only between uses; one that breaks in its hands would end the process. So would
 // one that listens for jobs and breaks with the very bytes that opened it, or while it is being closed (bullmq 6.7.0): it is
-// heard from its making on, also after BullMQ has taken all listeners off it.
+// heard from its making on, also after BullMQ has taken all listeners off it. And one that has fallen silent would be waited for
+// without limit at its end, and with it the worker that is thrown away.
 function hearErrors(opened: OnPostgres, log: Log): void {
   const hear = (client: Heard) =>
     client.on('error', (error) => log.debug({ err: error }, 'queue connection'));
   const { connection } = opened.getBackend();
   connection.pool.on('connect', hear);
-  const makesClients = connection as unknown as { pgModule: { Client: new (config: unknown) => Heard } };
+  const makesClients = connection as unknown as { pgModule: { Client: new (config: unknown) => Listening } };
   const { Client } = makesClients.pgModule;
   makesClients.pgModule = {
     Client: class extends Client {
@@ -265,6 +273,10 @@ function hearErrors(opened: OnPostgres, log: Log): void {
         super.removeAllListeners(...event);
         hear(this);
         return this;
+      }
+
+      override async end(): Promise<void> {
+        if (!(await endsWithin(endMs, super.end()))) this.connection.stream.destroy();
       }
     },
   };

@@ -142,5 +142,25 @@ test('connections to Postgres that have fallen silent are given up, and rings an
   await isHeardAgain(heard);
   wire.strand();
   await isHeardAgain(heard);
-  await wire.cut(); // or closing would wait for the silent ones too
+});
+
+test('a worker is thrown away also where the connection that it listens on has fallen silent', async () => {
+  const databaseUrl = await makeDatabase();
+  const url = new URL(databaseUrl);
+  const wire = await startTcpProxy({ host: url.hostname, port: Number(url.port) });
+  undo.push(wire.close);
+  url.port = String(wire.port);
+  const concurrency = 12;
+  const gate = Promise.withResolvers<void>();
+  const heard = await hear({ databaseUrl: url.href, silenceMs: 1_000 }, concurrency, () => gate.promise);
+  undo.push(() => gate.resolve());
+  for (let count = 0; count < concurrency; count += 1) await heard.announce();
+  await until(() => heard.count === concurrency, { deadlineMs: 20_000 });
+
+  wire.strand();
+  await runAsAdmin(databaseUrl, 'alter schema bullmq rename to gone');
+  gate.resolve(); // none of the jobs can be ended, which is more than ten errors at once
+  await until(() => heard.thrownAway > 0, { deadlineMs: 20_000 });
+  await runAsAdmin(databaseUrl, 'alter schema gone rename to bullmq');
+  await isHeardAgain(heard);
 });
