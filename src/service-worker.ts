@@ -30,15 +30,15 @@ export interface WorkParts {
   readonly pauses: Pauses;
 }
 
-/** Starts hearing the queue and the scheduled tasks; everything it starts is in `undo`. */
+/** Starts hearing the queue and the scheduled tasks; answers what ends the tasks, with the pieces at work. */
 export function startWork(
   running: Running,
   { db, replayDb, pauses }: WorkParts,
   client: IliveClient | undefined,
   { announce }: Announcer,
-  consumeWith: (lane: Lane, handler: (ids: readonly string[]) => Promise<void>) => void,
-): void {
-  const { config, log, metrics, now, undo } = running;
+  consumeWith: (lane: Lane, handler: (ids: readonly string[]) => Promise<void>) => unknown,
+): () => Promise<void> {
+  const { config, log, metrics, now } = running;
   const { batchMaxDeliveries, kindAliases, ignoredKinds, lateAfterMs, maxAttempts } = config.work;
   const { sweepIntervalMs, sweepOverdueMs } = config.work;
   const catalogue = catalogueKinds(kindAliases, ignoredKinds);
@@ -79,13 +79,10 @@ export function startWork(
     schedule('upkeep', upkeepIntervalMs, () => keepUp(upkeepOf(running, db)), log),
     schedule('retention', upkeepIntervalMs, () => retainBodies(retentionOf(running, db)), log),
   ];
-  undo.push({
-    name: 'scheduled tasks',
-    run: async () => {
-      stopping.abort();
-      await Promise.all(tasks.map((task) => task.stop()));
-    },
-  });
+  return async () => {
+    stopping.abort();
+    await Promise.all(tasks.map((task) => task.stop()));
+  };
 }
 
 /** What upkeep needs, before any work begins as well as all the while. */

@@ -137,12 +137,13 @@ async function startAll(running: Running, watchClock: WatchClock): Promise<void>
     };
     const pauses = await startPauses(running, pools.db);
     const consumers: Consumer[] = [];
-    startWork(running, { ...pools, pauses }, client, announcer, (lane, handler) => {
-      consumers.push(consume(backend, handler, { lane, concurrency: config.work.concurrency, log }));
-      // Together, so that a store that is away is waited for once.
-      const closeAll = async () => void (await Promise.all(consumers.map((consumer) => consumer.close())));
-      if (consumers.length === 1) running.undo.push({ name: 'consumers of the queue', run: closeAll });
-    });
+    const stopTasks = startWork(running, { ...pools, pauses }, client, announcer, (lane, handler) =>
+      consumers.push(consume(backend, handler, { lane, concurrency: config.work.concurrency, log })),
+    );
+    // All of it at once: while one is waited for the others take nothing new, and a store that is away is waited for once.
+    const stopWork = async () =>
+      void (await Promise.all([stopTasks(), ...consumers.map((consumer) => consumer.close())]));
+    running.undo.push({ name: 'consumers of the queue and scheduled tasks', run: stopWork });
   }
   // Again, and so before the work is undone: nothing new comes in while that takes its time. A worker's door has none to keep out.
   if (front !== undefined) running.undo.push({ name: 'door', run: shutDoor });

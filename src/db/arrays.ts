@@ -120,8 +120,7 @@ const timestamptz: ElementType = {
   oid: 1184,
   bytes: 8,
   write: (into, value, at) => {
-    const micros = value instanceof Date ? value.getTime() * 1000 : microsOf(value);
-    const since2000 = micros - postgresEpochMs * 1000;
+    const since2000 = value instanceof Date ? microsOf(value.getTime(), 0) : microsOfText(value);
     if (!Number.isSafeInteger(since2000)) return false;
     const high = Math.floor(since2000 / twoTo32);
     putInt(into, since2000 - high * twoTo32, putInt(into, high, at));
@@ -132,13 +131,18 @@ const timestamptz: ElementType = {
 const instantForm = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}(\d{3})?Z$/;
 
 // Of our own spelling of an instant, and of `Date`'s.
-function microsOf(value: NonNullable<Plain>): number {
+function microsOfText(value: NonNullable<Plain>): number {
   if (typeof value !== 'string' || !instantForm.test(value)) return Number.NaN;
   const millis = Date.parse(value);
   const day = Number(value.slice(8, 10));
   // A Date makes the second of March of the thirtieth of February, which Postgres refuses.
   if (day > 28 && new Date(millis).getUTCDate() !== day) return Number.NaN;
-  return millis * 1000 + Number(value.slice(23, -1)); // below a millisecond a Date knows nothing
+  return microsOf(millis, Number(value.slice(23, -1))); // below a millisecond a Date knows nothing
+}
+
+// Since Postgres' own epoch, which keeps them exact for longer than since that of a Date.
+function microsOf(millis: number, micros: number): number {
+  return (millis - postgresEpochMs) * 1000 + micros;
 }
 
 const float8: ElementType = {

@@ -51,9 +51,9 @@ export function checkRedisWire(address: string | undefined): Finding[] {
   return [finding(check, 'warning', message, tlsAdvice)];
 }
 
-const nearHost = /^(localhost|127(\.\d{1,3}){3}|\[?::1\]?|\/.*|%2f.*)?(:\d+)?$/i;
+const nearHost = /^(localhost|127(\.\d{1,3}){3}|\[?::1\]?|\/.*|%2f.*)(:\d+)?$/i;
 
-/** Whether an address of a store, of one host or of several, names this machine: by its loopback or by a Unix socket. */
+/** Whether an address of a store, of one host or of several, names this machine: by its loopback or by a Unix socket. One that names none may mean any. */
 export function isNear(address: string): boolean {
   const [, authority = '', rest = ''] = /^[\w+-]+:\/\/([^/?#]*)(.*)$/s.exec(address) ?? [];
   // For Postgres, a host among the parameters is the one that counts.

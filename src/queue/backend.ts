@@ -183,6 +183,8 @@ function createOnPostgres({
     max: postgresMaxConnections,
     connectionTimeoutMillis: connectTimeoutMs,
     query_timeout: silenceMs,
+    // What a connection that has fallen silent still holds at the server, such as a lane's rows, would stop the others for ever.
+    idle_in_transaction_session_timeout: silenceMs,
     keepAlive: true,
     schema: 'bullmq',
     migrate: true,

@@ -32,6 +32,7 @@ const burstErrors = 10;
 const burstWindowMs = 1_000;
 const burstLogIntervalMs = 60_000;
 const makeRoomMs = 1_000;
+const makeRoomIntervalMs = 5_000;
 /** For telling the store that jobs are done, once they are. One that is away is not waited for, and brings them again. */
 const lastWordsMs = 500;
 
@@ -100,12 +101,17 @@ function thrownAwayOnBurst(worker: Worker, tell: (error: Error) => void): Promis
   const { promise, resolve } = Promise.withResolvers<void>();
   const throwAway = async (error: Error) => {
     tell(error);
-    if (troubleOf(error) === 'full') await makeRoom(worker);
     await worker.close(true).catch(() => {});
     resolve();
   };
+  let roomMadeAt = Number.NEGATIVE_INFINITY;
   worker.on('error', (error) => {
     const now = performance.now();
+    if (troubleOf(error) === 'full' && now - roomMadeAt > makeRoomIntervalMs) {
+      roomMadeAt = now;
+      tell(error);
+      void makeRoom(worker);
+    }
     errorsAt = [...errorsAt.filter((at) => now - at < burstWindowMs), now];
     if (errorsAt.length === burstErrors) void throwAway(error);
   });

@@ -34,7 +34,10 @@ export async function call<Name extends OperationName>(
   const parts: { path?: object; query?: object; body?: unknown } = asked ?? {};
   const url = new URL(fill(path, parts.path), baseOf(sdk.url));
   for (const [key, value] of Object.entries(parts.query ?? {})) {
-    if (value !== undefined) url.searchParams.set(key, String(value));
+    // An empty list asks for nothing.
+    if (value !== undefined && !(Array.isArray(value) && value.length === 0)) {
+      url.searchParams.set(key, String(value));
+    }
   }
   const isOnce = name === 'createSession' && options.idempotencyKey !== undefined;
   const isRepeatable = method !== 'POST' || path.endsWith('/lookup') || isOnce;
@@ -87,8 +90,8 @@ function fill(path: string, values: object = {}): string {
   const filled = path.replace(/\{(\w+)\}/g, (_, name: string) => {
     const value = String((values as Record<string, unknown>)[name] ?? '');
     // These would name another path.
-    if (['', '.', '..'].includes(value)) {
-      throw errorOf(`"${name}" must not be "${value}".`, notSent);
+    if (['', '.', '..'].includes(value) || !value.isWellFormed()) {
+      throw errorOf(`"${name}" must not be ${JSON.stringify(value)}.`, notSent);
     }
     return encodeURIComponent(value);
   });

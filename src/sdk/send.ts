@@ -31,12 +31,12 @@ const timerMaxMs = 2 ** 31 - 1;
 /** A time to wait as a timer takes it. Throws a RequestError for what is no time. */
 export function timerMs(ms: number, name: string): number {
   if (!(ms >= 0)) throw errorOf(`"${name}" must be a number of milliseconds, and not ${ms}.`, notSent);
-  return Math.min(ms, timerMaxMs);
+  return Math.min(Math.ceil(ms), timerMaxMs);
 }
 
 /** The address of the service as a folder: one with a path, such as that of a gateway, keeps it. Throws a RequestError. */
 export function baseOf(url: string): string {
-  if (!/^https?:\/\//.test(url) || !URL.canParse(url)) {
+  if (!URL.canParse(url) || !['http:', 'https:'].includes(new URL(url).protocol)) {
     const message = `"url" must be the service's address, such as https://verdicts.internal, and not ${JSON.stringify(url)}.`;
     throw errorOf(message, notSent);
   }

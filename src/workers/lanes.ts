@@ -20,6 +20,8 @@ interface Aged {
 /** New ones came in no longer ago than this: then late ones make room. */
 const liveForMs = 250;
 const pieceMaxDeliveries = 100;
+/** What takes longer is in trouble, and others wait behind it. */
+const pauseMaxMs = 1_000;
 
 /** `process` takes a batch and rejects when it could not be processed; so do the lanes. */
 export function createLanes(process: (ids: readonly string[]) => Promise<void>): Lanes {
@@ -30,7 +32,7 @@ export function createLanes(process: (ids: readonly string[]) => Promise<void>):
   const inPieces = async (ids: readonly string[]) => {
     const startedAt = performance.now();
     await process(ids);
-    await wait(performance.now() - startedAt);
+    await wait(Math.min(performance.now() - startedAt, pauseMaxMs));
   };
   const passOn = (ids: readonly string[]) => {
     liveAt = performance.now();

@@ -21,7 +21,7 @@ import type { Log } from '../log.ts';
 import type { LedgerRules } from '../reconcile/ledger-rules.ts';
 import { applyBatch } from './apply-batch.ts';
 import { cutByBytes } from './cut-by-bytes.ts';
-import { type TranslatedDelivery, translateDelivery } from './translate-delivery.ts';
+import { translateDelivery } from './translate-delivery.ts';
 
 export interface ProcessDependencies {
   readonly db: Database;
@@ -34,44 +34,60 @@ export interface ProcessDependencies {
   readonly onFinished: (finished: readonly FinishedDelivery[], seconds: number) => void;
 }
 
+/** What was too much for the database by itself. */
+interface Slow {
+  readonly beganAt: number;
+  readonly error: unknown;
+  /** Undefined where not even its row could be read. */
+  readonly delivery: LoadedDelivery | undefined;
+}
+
 interface Call extends ProcessDependencies {
-  /** What was too much for the database by itself, and why. */
-  readonly slow: { readonly item: TranslatedDelivery; readonly error: unknown }[];
-  /** How many of them in a row, with nothing gone through between. */
-  slowInARow: number;
-  hasGoneThrough: boolean;
+  readonly slow: Slow[];
 }
 
 // One delivery that waits for a session's lock has others of that session beside it. More than so many in a row, each a
-// statement's whole time, and it is the database that is slow, for everything.
+// statement's whole time and with nothing gone through meanwhile, and it is the database that is slow, for everything.
 const slowInARowMax = 5;
+
+/** When something was last applied to it, by whichever batch: then a database is not slow for everything. */
+const appliedAt = new WeakMap<Database, number>();
 
 /** Finishes those of the deliveries that are still owed. Throws `unavailable` when the database cannot say. */
 export async function processDeliveries(deps: ProcessDependencies, ids: readonly string[]): Promise<void> {
-  const call: Call = { ...deps, slow: [], slowInARow: 0, hasGoneThrough: false };
-  const owed = await inHalves(ids as readonly DeliveryId[], (some) => loadOwedDeliveries(deps.db, some));
-  const fresh = owed.filter(({ attempts }) => attempts === 0);
-  const triedBefore = owed.filter(({ attempts }) => attempts > 0);
-  const pieces = cutByBytes(fresh, ({ largeBytes }) => largeBytes ?? 0);
-  for (const piece of [...pieces, ...triedBefore.map((delivery) => [delivery])]) {
-    const whole = await withLargeBodies(deps.db, piece);
-    const batch = whole.map((delivery) => translateDelivery(delivery, deps.catalogue));
-    await applyOrHalve(call, batch);
+  const call: Call = { ...deps, slow: [] };
+  const beganAt = performance.now();
+  let trouble: unknown;
+  try {
+    const owed = await loadOrHalve(call, ids as readonly DeliveryId[]);
+    const fresh = owed.filter(({ attempts }) => attempts === 0);
+    const triedBefore = owed.filter(({ attempts }) => attempts > 0);
+    const pieces = cutByBytes(fresh, ({ largeBytes }) => largeBytes ?? 0);
+    for (const piece of pieces) await applyOrHalve(call, piece);
+    for (const delivery of inAnyOrder(triedBefore)) await applyOrHalve(call, [delivery]);
+  } catch (error) {
+    trouble = error;
   }
-  await countSlow(call);
+  // By now nobody is held up any more, whatever becomes of the counting.
+  if (trouble === undefined || isTooMuch(trouble)) {
+    const uncounted = await countSlow(call, beganAt);
+    trouble ??= uncounted;
+  }
+  if (trouble !== undefined) throw trouble;
 }
 
-/** All that `load` gives for the items; asked for in halves where it is too much for the database at once. */
-async function inHalves<Item, Row>(
-  items: readonly Item[],
-  load: (items: readonly Item[]) => Promise<readonly Row[]>,
-): Promise<readonly Row[]> {
+async function loadOrHalve(call: Call, ids: readonly DeliveryId[]): Promise<readonly LoadedDelivery[]> {
+  const beganAt = performance.now();
   try {
-    return await load(items);
+    return await loadOwedDeliveries(call.db, ids);
   } catch (error) {
-    if (!isTooMuch(error) || items.length <= 1) throw error;
-    const [first, second] = halves(items);
-    return [...(await inHalves(first, load)), ...(await inHalves(second, load))];
+    if (!isTooMuch(error)) throw error;
+    if (ids.length <= 1) {
+      noteSlow(call, { beganAt, error, delivery: undefined });
+      return [];
+    }
+    const [first, second] = halves(ids);
+    return [...(await loadOrHalve(call, first)), ...(await loadOrHalve(call, second))];
   }
 }
 
@@ -80,49 +96,65 @@ function halves<T>(items: readonly T[]): readonly [readonly T[], readonly T[]] {
   return [items.slice(0, middle), items.slice(middle)];
 }
 
+// So that what is stuck does not stand before the same others at each try.
+function inAnyOrder<T>(items: readonly T[]): readonly T[] {
+  return items
+    .map((item) => ({ item, place: Math.random() }))
+    .sort((one, other) => one.place - other.place)
+    .map(({ item }) => item);
+}
+
 async function withLargeBodies(
   db: Database,
   piece: readonly LoadedDelivery[],
 ): Promise<readonly OwedDelivery[]> {
   const large = piece.filter(({ largeBytes }) => largeBytes !== null);
   if (large.length === 0) return piece;
-  const bodies = new Map(await inHalves(large, async (some) => [...(await loadLargeBodies(db, some))]));
+  const bodies = await loadLargeBodies(db, large);
   return piece.map((delivery) => ({ ...delivery, body: bodies.get(delivery.id) ?? delivery.body }));
 }
 
-async function applyOrHalve(call: Call, batch: readonly TranslatedDelivery[]): Promise<void> {
-  const [item] = batch;
-  if (item === undefined) return;
-  const startedAt = performance.now();
+async function applyOrHalve(call: Call, piece: readonly LoadedDelivery[]): Promise<void> {
+  const [delivery] = piece;
+  if (delivery === undefined) return;
+  const beganAt = performance.now();
   try {
+    const whole = await withLargeBodies(call.db, piece);
+    const batch = whole.map((each) => translateDelivery(each, call.catalogue));
     const finished = await call.db.transaction((tx) =>
       applyBatch(tx, batch, { now: call.now, ledger: call.ledger }),
     );
-    call.slowInARow = 0;
-    call.hasGoneThrough = true;
-    call.onFinished(finished, secondsSince(startedAt));
+    appliedAt.set(call.db, performance.now());
+    call.onFinished(finished, secondsSince(beganAt));
   } catch (error) {
     if (isUnavailable(error) && !isTooMuch(error)) throw error;
-    if (batch.length > 1) for (const half of halves(batch)) await applyOrHalve(call, half);
-    else if (isTooMuch(error)) noteSlow(call, item, error);
-    else await keepApart(call, item, failureOf(error));
+    if (piece.length > 1) for (const half of inAnyOrder(halves(piece))) await applyOrHalve(call, half);
+    else if (isTooMuch(error)) noteSlow(call, { beganAt, error, delivery });
+    else await keepApart(call, delivery, failureOf(error));
   }
 }
 
-function noteSlow(call: Call, item: TranslatedDelivery, error: unknown): void {
-  if (call.slowInARow === slowInARowMax) throw error;
-  call.slowInARow += 1;
-  call.slow.push({ item, error });
+function noteSlow(call: Call, slow: Slow): void {
+  const firstOfRow = call.slow.at(-slowInARowMax);
+  const isRowFull = call.slow.length >= slowInARowMax;
+  if (isRowFull && firstOfRow !== undefined && !hasApplied(call.db, firstOfRow.beganAt)) throw slow.error;
+  call.slow.push(slow);
 }
 
-// Only where others went through beside it is it the delivery, and not a database that is slow for everything. By then
-// nobody is held up any more, whatever becomes of the counting.
-async function countSlow({ slow, hasGoneThrough, ...deps }: Call): Promise<void> {
-  for (const { item, error } of slow) {
-    if (!hasGoneThrough) throw error;
+function hasApplied(db: Database, since: number): boolean {
+  return (appliedAt.get(db) ?? Number.NEGATIVE_INFINITY) > since;
+}
+
+// Only where something went through meanwhile, here or in another batch, is it the delivery, and not a database that is slow for
+// everything. Answers the error of one that does not count.
+async function countSlow({ slow, ...deps }: Call, since: number): Promise<unknown> {
+  if (slow.length > 0 && !hasApplied(deps.db, since)) return slow[0]?.error;
+  for (const { delivery, error } of slow) {
     const { code } = (error as { cause: { code?: string } }).cause;
-    await keepApart(deps, item, { isRefused: false, detail: `SQLSTATE ${code}, tried by itself` });
+    const detail = `SQLSTATE ${code}, tried by itself`;
+    if (delivery !== undefined) await keepApart(deps, delivery, { isRefused: false, detail });
   }
+  return slow.find(({ delivery }) => delivery === undefined)?.error;
 }
 
 interface Failure {
@@ -140,10 +172,11 @@ function failureOf(error: unknown): Failure {
 // What the database refuses it will refuse again; anything else may pass: a bug of ours, or somebody who holds a session.
 async function keepApart(
   deps: ProcessDependencies,
-  { delivery, translation }: TranslatedDelivery,
+  delivery: LoadedDelivery,
   { isRefused, detail }: Failure,
 ): Promise<void> {
   const startedAt = performance.now();
+  const { translation } = translateDelivery(delivery, deps.catalogue);
   deps.log.error(
     { delivery: delivery.id, traceId: delivery.traceId, detail, attempts: delivery.attempts + 1 },
     'a delivery could not be processed',

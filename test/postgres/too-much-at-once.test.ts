@@ -70,23 +70,69 @@ test('so is one that the database has not the memory for', async () => {
   expect(await process(ids)).toEqual([4, 4, 4, 4]);
 });
 
-test('so is one of which the bytes cannot be loaded at once', async () => {
-  const ids = await store(db, Array.from({ length: 30 }, verdictPayload));
+/** Whoever reads deliveries meanwhile waits for `seconds` for each, given the id. */
+async function withSlowReads(seconds: string, work: () => Promise<unknown>): Promise<void> {
   await database.db.query({
     text: `
       create function slow(id uuid) returns bool language plpgsql volatile cost 100000 as
-        $$ begin perform pg_sleep(0.03); return true; end $$;
+        $$ begin perform pg_sleep(${seconds}); return true; end $$;
       alter table deliveries rename to all_deliveries;
       create view deliveries as select * from all_deliveries where slow(id)`,
   });
   try {
-    await process(ids);
+    await work();
   } finally {
     await database.db.query({
       text: 'drop view deliveries; alter table all_deliveries rename to deliveries',
     });
   }
+}
+
+test('so is one of which the bytes cannot be loaded at once', async () => {
+  const ids = await store(db, Array.from({ length: 30 }, verdictPayload));
+  await withSlowReads('0.03', () => process(ids));
   expect(await states()).toEqual([{ state: 'done', attempts: 1, count: 30 }]);
+});
+
+test('one whose row cannot be read in time holds up none of the others', async () => {
+  const ids = await store(db, Array.from({ length: 8 }, verdictPayload));
+  await withSlowReads(`case when id = '${ids[3]}' then 60 else 0 end`, () =>
+    expect(process(ids)).rejects.toMatchObject({ code: 'unavailable' }),
+  );
+  expect(await states()).toEqual([
+    { state: 'done', attempts: 1, count: 7 },
+    { state: 'received', attempts: 0, count: 1 },
+  ]);
+});
+
+test('what goes through in another batch meanwhile counts against one that does not', async () => {
+  await slowDown('perform pg_sleep(60)', isSlowOne);
+  const [slow = ''] = await store(db, [slowOne()]);
+  const others = await store(db, Array.from({ length: 3 }, verdictPayload));
+  await Promise.all([process([slow]), process(others)]);
+  expect(await states()).toEqual([
+    { state: 'done', attempts: 1, count: 3 },
+    { state: 'received', attempts: 1, count: 1 },
+  ]);
+});
+
+test('several that are too much stand before nobody for ever, and are all parked in the end', async () => {
+  await slowDown('perform pg_sleep(60)', isSlowOne);
+  const ids = await store(db, [
+    ...Array.from({ length: 6 }, slowOne),
+    ...Array.from({ length: 4 }, verdictPayload),
+  ]);
+  await db.close();
+  db = connectFor(100);
+  const isOver = async () => !(await states()).some(({ state }) => state === 'received');
+  for (let call = 0; call < 40 && !(await isOver()); call += 1) {
+    const live = await store(db, [verdictPayload()]);
+    await Promise.allSettled([process(ids), process(live)]);
+  }
+  expect((await states()).filter(({ state }) => state === 'parked')).toEqual([
+    { state: 'parked', attempts: 3, count: 6 },
+  ]);
+  expect(await isOver()).toBe(true);
 });
 
 test('one that is too much by itself holds nobody up, is tried behind the others, and is parked in the end', async () => {

@@ -150,7 +150,7 @@ describe('what goes wrong is one sentence that says what to do', () => {
       backwards,
       {},
       1,
-      'refused this (400): query parameter "from" must be before "to".',
+      'refused this (400): query parameter "from" must be before now, or "to" given.',
     ],
     ['an unknown command', ['completness'], {}, 2, 'Did you mean "completeness"?'],
     ['an unknown flag', ['completeness', '--form', 'x'], {}, 2, 'Did you mean --from?'],
