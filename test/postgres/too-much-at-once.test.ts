@@ -13,7 +13,7 @@ let db: Database;
 
 beforeEach(async () => {
   await database.db.query({ text: 'truncate deliveries, delivery_bodies, sessions, observations' });
-  db = connectFor(500);
+  db = connectFor(300);
 });
 afterEach(async () => {
   await db.close();

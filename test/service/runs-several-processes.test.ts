@@ -38,6 +38,13 @@ const allListen = (service: ServiceProcess, count: number) =>
     describe: `${count} processes listen`,
   });
 
+// A connection that a killed process held, or was being handed, breaks or hangs: then nothing was promised.
+const tryDelivering = (url: string, payload: ReturnType<typeof verdictPayload>) =>
+  Promise.race([
+    deliver(url, payload, { headers: { connection: 'close' } }).catch(() => undefined),
+    wait(answerMs, undefined, { ref: false }),
+  ]);
+
 test('both receive behind one port; one that is killed loses nothing that was accepted and is started anew', async () => {
   const database = await createTestDatabase(inject('postgresUrl'));
   undo.push(database.drop);
@@ -55,11 +62,7 @@ test('both receive behind one port; one that is killed loses nothing that was ac
   const senders = Array.from({ length: 4 }, async () => {
     while (!isOver) {
       const payload = verdictPayload();
-      // A connection that the killed one held, or was being handed, breaks or hangs: then nothing was promised.
-      const answer = await Promise.race([
-        deliver(service.url, payload, { headers: { connection: 'close' } }).catch(() => undefined),
-        wait(answerMs, undefined, { ref: false }),
-      ]);
+      const answer = await tryDelivering(service.url, payload);
       if (answer?.status === 202) accepted.push(payload.session_id);
     }
   });
@@ -93,11 +96,14 @@ test('both receive behind one port; one that is killed loses nothing that was ac
       new RegExp(`^ilive_deliveries_received_total{.*process="${number}".*} (\\d+)`, 'm').exec(text)?.[1] ??
         0,
     );
-  const text = await until(async () => {
-    await deliver(service.url, verdictPayload(), { headers: { connection: 'close' } });
-    const told = await readMetrics();
-    return Math.min(countOf(told, 1), countOf(told, 2)) > 0 ? told : undefined;
-  });
+  const text = await until(
+    async () => {
+      await tryDelivering(service.url, verdictPayload());
+      const told = await readMetrics();
+      return Math.min(countOf(told, 1), countOf(told, 2)) > 0 ? told : undefined;
+    },
+    { deadlineMs: 30_000 },
+  );
   expect(text.match(/^# TYPE ilive_group_commit_seconds histogram$/gm)).toHaveLength(1);
   expect(text).toMatch(/^ilive_group_commit_seconds_bucket{.*process="2".*} \d/m);
 
