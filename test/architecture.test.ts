@@ -18,6 +18,7 @@ const ground = [
   'cipher',
   'backoff',
   'schedule',
+  'shuffled',
   'metrics',
   'metrics-figures',
   'printable',

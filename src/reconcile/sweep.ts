@@ -6,6 +6,7 @@ import type { Database } from '../db/connect.ts';
 import { findOverdueDeliveries } from '../db/deliveries.ts';
 import type { DeliveryId } from '../events/event.ts';
 import type { Log } from '../log.ts';
+import { shuffled } from '../shuffled.ts';
 
 export interface SweepDependencies {
   readonly db: Database;
@@ -66,7 +67,7 @@ export function createSweep(deps: SweepDependencies): Sweep {
 
 async function sweepWindow(deps: SweepDependencies, turn: Turn, found: readonly DeliveryId[]): Promise<void> {
   const { rungLastTurn, rung, failures, isOver } = turn;
-  const batches = inOwnOrder(cut(found, deps.batchMaxIds));
+  const batches = shuffled(cut(found, deps.batchMaxIds));
   for (const batch of batches) {
     if (isOver()) return;
     const fresh = batch.filter((id) => !rungLastTurn.has(id));
@@ -87,11 +88,4 @@ function cut(ids: readonly DeliveryId[], size: number): DeliveryId[][] {
   const batches: DeliveryId[][] = [];
   for (let start = 0; start < ids.length; start += size) batches.push(ids.slice(start, start + size));
   return batches;
-}
-
-function inOwnOrder<T>(items: readonly T[]): T[] {
-  return items
-    .map((item) => ({ item, at: Math.random() }))
-    .sort((one, other) => one.at - other.at)
-    .map(({ item }) => item);
 }

@@ -19,6 +19,7 @@ import type { DeliveryId } from '../events/event.ts';
 import type { KindCatalogue } from '../ilive/translate.ts';
 import type { Log } from '../log.ts';
 import type { LedgerRules } from '../reconcile/ledger-rules.ts';
+import { shuffled } from '../shuffled.ts';
 import { applyBatch } from './apply-batch.ts';
 import { cutByBytes } from './cut-by-bytes.ts';
 import { translateDelivery } from './translate-delivery.ts';
@@ -64,7 +65,7 @@ export async function processDeliveries(deps: ProcessDependencies, ids: readonly
     const triedBefore = owed.filter(({ attempts }) => attempts > 0);
     const pieces = cutByBytes(fresh, ({ largeBytes }) => largeBytes ?? 0);
     for (const piece of pieces) await applyOrHalve(call, piece);
-    for (const delivery of inAnyOrder(triedBefore)) await applyOrHalve(call, [delivery]);
+    for (const delivery of shuffled(triedBefore)) await applyOrHalve(call, [delivery]);
   } catch (error) {
     trouble = error;
   }
@@ -96,14 +97,6 @@ function halves<T>(items: readonly T[]): readonly [readonly T[], readonly T[]] {
   return [items.slice(0, middle), items.slice(middle)];
 }
 
-// So that what is stuck does not stand before the same others at each try.
-function inAnyOrder<T>(items: readonly T[]): readonly T[] {
-  return items
-    .map((item) => ({ item, place: Math.random() }))
-    .sort((one, other) => one.place - other.place)
-    .map(({ item }) => item);
-}
-
 async function withLargeBodies(
   db: Database,
   piece: readonly LoadedDelivery[],
@@ -128,7 +121,7 @@ async function applyOrHalve(call: Call, piece: readonly LoadedDelivery[]): Promi
     call.onFinished(finished, secondsSince(beganAt));
   } catch (error) {
     if (isUnavailable(error) && !isTooMuch(error)) throw error;
-    if (piece.length > 1) for (const half of inAnyOrder(halves(piece))) await applyOrHalve(call, half);
+    if (piece.length > 1) for (const half of shuffled(halves(piece))) await applyOrHalve(call, half);
     else if (isTooMuch(error)) noteSlow(call, { beganAt, error, delivery });
     else await keepApart(call, delivery, failureOf(error));
   }
@@ -136,8 +129,7 @@ async function applyOrHalve(call: Call, piece: readonly LoadedDelivery[]): Promi
 
 function noteSlow(call: Call, slow: Slow): void {
   const firstOfRow = call.slow.at(-slowInARowMax);
-  const isRowFull = call.slow.length >= slowInARowMax;
-  if (isRowFull && firstOfRow !== undefined && !hasApplied(call.db, firstOfRow.beganAt)) throw slow.error;
+  if (firstOfRow !== undefined && !hasApplied(call.db, firstOfRow.beganAt)) throw slow.error;
   call.slow.push(slow);
 }
 
