@@ -107,11 +107,11 @@ describe.each([
 });
 
 // Mostly they wait for sessions to end, so they run side by side, on databases of the run's own Postgres. That a few are
-// dropped and nothing is confirmed is played above.
-const dropped = (['reference', 'managed'] as const).flatMap((dialect) => [
-  { dialect, drop: '0.3', confirm: 'always' },
-  { dialect, drop: '1', confirm: 'never' },
-]);
+// dropped and nothing is confirmed is played above, in either dialect.
+const dropped = [
+  { dialect: 'reference', drop: '1', confirm: 'never' },
+  { dialect: 'managed', drop: '0.3', confirm: 'always' },
+] as const;
 describe('with webhooks that never come', { concurrent: true }, () => {
   test.each(dropped)(
     'a share of $drop, confirming $confirm, in the $dialect dialect',

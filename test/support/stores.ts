@@ -23,6 +23,7 @@ const fastSettings = {
   full_page_writes: 'off',
   synchronous_commit: 'off',
   max_wal_size: '256MB',
+  max_connections: '500', // of all services at once; where most are in use, each would say that this is a problem
 };
 const memoryFolder = '/dev/shm'; // where it is there, files in it are in memory
 const roomBytes = 4 * 1024 ** 3;
