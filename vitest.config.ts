@@ -19,6 +19,7 @@ export default defineConfig({
           globalSetup: ['test/support/stores.ts'],
           setupFiles: ['test/support/check-answers.ts'],
           pool: 'forks',
+          isolate: false, // loading everything anew for each file would take a tenth of the time
           maxWorkers: 2,
           maxConcurrency: 2, // within a file; more would only make each other late
           testTimeout: 60_000,

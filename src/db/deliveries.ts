@@ -62,11 +62,20 @@ export interface LoadedDelivery extends OwedDelivery {
 
 const largeBodyBytes = 16 * 1024;
 
+// What failed is tried again when it is three times as old: after 30 s, 90 s, 4.5 minutes, 13.5 and so on. So whatever held it
+// has had time to pass before its tries are spent, and it stands seldom before others. `time` is a placeholder or an expression.
+const isDueAt = (time: string) =>
+  `(d.attempts = 0 or d.received_at < ${time} - make_interval(secs => 10 * power(3, least(d.attempts, 8))))`;
+
 /**
- * Those of the ids that are still owed, in id order, with their bytes but for large bodies, which `loadLargeBodies` loads.
- * What is finished already falls out here.
+ * Those of the ids that are still owed and due at `now`, in id order, with their bytes but for large bodies, which
+ * `loadLargeBodies` loads. What is finished already falls out here.
  */
-export function loadOwedDeliveries(db: Queries, ids: readonly DeliveryId[]): Promise<LoadedDelivery[]> {
+export function loadOwedDeliveries(
+  db: Queries,
+  ids: readonly DeliveryId[],
+  now: Date,
+): Promise<LoadedDelivery[]> {
   return db.query({
     name: 'load-owed-deliveries',
     // The length of a large body stands beside it, and is known without reading it.
@@ -77,9 +86,9 @@ export function loadOwedDeliveries(db: Queries, ids: readonly DeliveryId[]): Pro
              case when octet_length(b.body) > ${largeBodyBytes} then octet_length(b.body) end as "largeBytes"
       from deliveries d
       left join delivery_bodies b on b.delivery_id = d.id and b.received_at = d.received_at
-      where d.id = any($1::uuid[]) and d.state = 'received'
+      where d.id = any($1::uuid[]) and d.state = 'received' and ${isDueAt('$2::timestamptz')}
       order by d.id`,
-    values: [ids],
+    values: [ids, now.toISOString()],
   });
 }
 
@@ -152,15 +161,25 @@ export async function finishDeliveries(
   });
 }
 
-/** Counts a try that failed for no reason of the database's; the delivery stays owed. */
-export async function countAttempt(db: Queries, id: DeliveryId, detail: string): Promise<void> {
+/**
+ * Counts a try that failed for no reason of the database's; the delivery stays owed. Several that found it with the same
+ * `attempts` have met the same trouble and count once; one that another worker is trying at this moment is left to it.
+ */
+export async function countAttempt(
+  db: Queries,
+  { id, attempts }: { id: DeliveryId; attempts: number },
+  detail: string,
+): Promise<void> {
   await db.query({
-    text: `update deliveries set attempts = attempts + 1, detail = $2 where id = $1 and state = 'received'`,
-    values: [id, detail],
+    text: `
+      update deliveries set attempts = attempts + 1, detail = $3
+      where id = (
+        select id from deliveries where id = $1 and attempts = $2 and state = 'received' for update skip locked)`,
+    values: [id, attempts, detail],
   });
 }
 
-/** The oldest `limit` deliveries after `after` that have been owed since before `before`, oldest first. */
+/** The oldest `limit` deliveries after `after` that have been owed since before `before` and are due by then, oldest first. */
 export async function findOverdueDeliveries(
   db: Queries,
   { before, after, limit }: { before: Date; after: DeliveryId | null; limit: number },
@@ -168,9 +187,9 @@ export async function findOverdueDeliveries(
   const rows = await db.query<{ id: DeliveryId }>({
     name: 'find-overdue-deliveries',
     text: `
-      select id from deliveries
-      where state = 'received' and received_at < $1 and ($2::uuid is null or id > $2)
-      order by id limit $3`,
+      select d.id from deliveries d
+      where d.state = 'received' and d.received_at < $1 and ($2::uuid is null or d.id > $2) and ${isDueAt('$1')}
+      order by d.id limit $3`,
     values: [before.toISOString(), after, limit],
   });
   return rows.map((row) => row.id);

@@ -31,6 +31,7 @@ const retryAfterErrorMs = 1_000;
 const burstErrors = 10;
 const burstWindowMs = 1_000;
 const burstLogIntervalMs = 60_000;
+const stuckAfterMs = 5_000;
 const makeRoomMs = 1_000;
 const makeRoomIntervalMs = 5_000;
 /** For telling the store that jobs are done, once they are. One that is away is not waited for, and brings them again. */
@@ -75,8 +76,8 @@ export function consume(
       if (isClosed()) return;
       stage = { is: 'opening' };
       await worker.close(true).catch(() => {});
-      // What the old one took is still at work, and counts.
-      await Promise.allSettled(atWork);
+      // What the old one took is still at work, and counts, but for what is stuck.
+      await endsWithin(stuckAfterMs, Promise.allSettled(atWork));
       await wait(retryAfterErrorMs);
     }
   };

@@ -37,7 +37,6 @@ export interface ProcessDependencies {
 
 /** What was too much for the database by itself. */
 interface Slow {
-  readonly beganAt: number;
   readonly error: unknown;
   /** Undefined where not even its row could be read. */
   readonly delivery: LoadedDelivery | undefined;
@@ -47,9 +46,9 @@ interface Call extends ProcessDependencies {
   readonly slow: Slow[];
 }
 
-// One delivery that waits for a session's lock has others of that session beside it. More than so many in a row, each a
-// statement's whole time and with nothing gone through meanwhile, and it is the database that is slow, for everything.
-const slowInARowMax = 5;
+// Each has taken a statement's whole time, and others wait behind this call. What is left then is still owed, and next time those
+// that failed come last.
+const slowMax = 5;
 
 /** When something was last applied to it, by whichever batch: then a database is not slow for everything. */
 const appliedAt = new WeakMap<Database, number>();
@@ -78,13 +77,12 @@ export async function processDeliveries(deps: ProcessDependencies, ids: readonly
 }
 
 async function loadOrHalve(call: Call, ids: readonly DeliveryId[]): Promise<readonly LoadedDelivery[]> {
-  const beganAt = performance.now();
   try {
-    return await loadOwedDeliveries(call.db, ids);
+    return await loadOwedDeliveries(call.db, ids, call.now());
   } catch (error) {
     if (!isTooMuch(error)) throw error;
     if (ids.length <= 1) {
-      noteSlow(call, { beganAt, error, delivery: undefined });
+      noteSlow(call, { error, delivery: undefined });
       return [];
     }
     const [first, second] = halves(ids);
@@ -122,25 +120,21 @@ async function applyOrHalve(call: Call, piece: readonly LoadedDelivery[]): Promi
   } catch (error) {
     if (isUnavailable(error) && !isTooMuch(error)) throw error;
     if (piece.length > 1) for (const half of shuffled(halves(piece))) await applyOrHalve(call, half);
-    else if (isTooMuch(error)) noteSlow(call, { beganAt, error, delivery });
+    else if (isTooMuch(error)) noteSlow(call, { error, delivery });
     else await keepApart(call, delivery, failureOf(error));
   }
 }
 
 function noteSlow(call: Call, slow: Slow): void {
-  const firstOfRow = call.slow.at(-slowInARowMax);
-  if (firstOfRow !== undefined && !hasApplied(call.db, firstOfRow.beganAt)) throw slow.error;
+  if (call.slow.length === slowMax) throw slow.error;
   call.slow.push(slow);
-}
-
-function hasApplied(db: Database, since: number): boolean {
-  return (appliedAt.get(db) ?? Number.NEGATIVE_INFINITY) > since;
 }
 
 // Only where something went through meanwhile, here or in another batch, is it the delivery, and not a database that is slow for
 // everything. Answers the error of one that does not count.
 async function countSlow({ slow, ...deps }: Call, since: number): Promise<unknown> {
-  if (slow.length > 0 && !hasApplied(deps.db, since)) return slow[0]?.error;
+  const hasApplied = (appliedAt.get(deps.db) ?? Number.NEGATIVE_INFINITY) > since;
+  if (slow.length > 0 && !hasApplied) return slow[0]?.error;
   for (const { delivery, error } of slow) {
     const { code } = (error as { cause: { code?: string } }).cause;
     const detail = `SQLSTATE ${code}, tried by itself`;
@@ -168,15 +162,17 @@ async function keepApart(
   { isRefused, detail }: Failure,
 ): Promise<void> {
   const startedAt = performance.now();
-  const { translation } = translateDelivery(delivery, deps.catalogue);
   deps.log.error(
     { delivery: delivery.id, traceId: delivery.traceId, detail, attempts: delivery.attempts + 1 },
     'a delivery could not be processed',
   );
   if (!isRefused && delivery.attempts + 1 < deps.maxAttempts) {
-    await countAttempt(deps.db, delivery.id, detail);
+    await countAttempt(deps.db, delivery, detail);
     return;
   }
+  // One whose bytes cannot be loaded is parked all the same, of a kind that nobody knows.
+  const [whole = delivery] = await withLargeBodies(deps.db, [delivery]).catch(() => []);
+  const { translation } = translateDelivery(whole, deps.catalogue);
   const parked: FinishedDelivery = {
     id: delivery.id,
     state: 'parked',

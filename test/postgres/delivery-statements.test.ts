@@ -73,7 +73,7 @@ describe('what is recorded', () => {
     ];
     const recorded = await recordDeliveries(db, group.toReversed());
     expect(recorded).toEqual(group.toReversed().map(({ id }) => ({ id, isRepeat: false })));
-    const owed = await loadOwedDeliveries(db, idsOf(group).toReversed());
+    const owed = await loadOwedDeliveries(db, idsOf(group).toReversed(), new Date());
     expect(owed).toEqual(
       group.map(({ webhookId: _, receivedAt, ...rest }) => ({
         ...rest,
@@ -147,7 +147,7 @@ test('what is owed is loaded in the order of receipt, without what is finished, 
   await recordDeliveries(db, [first, second, third]);
   await finish(at(99), finished(second.id));
   await db.query({ text: 'delete from delivery_bodies where delivery_id = $1', values: [third.id] });
-  const owed = await loadOwedDeliveries(db, [third.id, second.id, first.id, unknown]);
+  const owed = await loadOwedDeliveries(db, [third.id, second.id, first.id, unknown], new Date());
   expect(idsOf(owed)).toEqual([first.id, third.id]);
   expect(owed[0]?.body).toEqual(Buffer.from('1'));
   expect(owed[1]).toMatchObject({ body: null, headers: null });
@@ -180,7 +180,7 @@ test('what is finished says everything that was found out about it, and the othe
     reason: 'invalid_json',
     detail: 'at byte 7',
   });
-  await countAttempt(db, second.id, 'once before');
+  await countAttempt(db, { id: second.id, attempts: 0 }, 'once before');
   await finish(at(99), finished(first.id), parked);
   const rows = await db.query({
     text: `select id, state, kind, vendor_kind as "vendorKind", session_id as "sessionId", decision, reason, detail,
@@ -199,13 +199,14 @@ test('a try that failed is counted with its detail while the delivery is owed, a
   const { db } = testDatabase;
   const [first, second] = [delivery('1'), delivery('2')];
   await recordDeliveries(db, [first, second]);
-  await countAttempt(db, first.id, 'TypeError');
+  await countAttempt(db, { id: first.id, attempts: 0 }, 'TypeError');
   expect(await db.query({ text: 'select attempts, detail, state from deliveries order by id' })).toEqual([
     { attempts: 1, detail: 'TypeError', state: 'received' },
     { attempts: 0, detail: null, state: 'received' },
   ]);
+  await countAttempt(db, { id: first.id, attempts: 0 }, 'of a try at the same time');
   await finish(at(99), finished(first.id));
-  await countAttempt(db, first.id, 'too late');
+  await countAttempt(db, { id: first.id, attempts: 2 }, 'too late');
   const [row] = await db.query({ text: 'select attempts, detail from deliveries order by id' });
   expect(row).toEqual({ attempts: 2, detail: null });
 });
@@ -220,4 +221,21 @@ test('what is overdue is found oldest first, piece by piece, without what is fin
   expect(await findOverdueDeliveries(db, { before, after: null, limit: 9 })).toEqual([first, third, fourth]);
   expect(await findOverdueDeliveries(db, { before, after: null, limit: 2 })).toEqual([first, third]);
   expect(await findOverdueDeliveries(db, { before, after: third, limit: 9 })).toEqual([fourth]);
+});
+
+test('what has failed is owed to nobody until it is three times as old, however often it has', async () => {
+  const { db } = testDatabase;
+  const failing = delivery('1', { receivedAt: at(1_000) });
+  const { id } = failing;
+  await recordDeliveries(db, [failing]);
+  for (const [attempts, seconds] of [30, 90, 270, 810].entries()) {
+    await countAttempt(db, { id, attempts }, 'TypeError');
+    const [early, due] = [at(1_000 + seconds), at(1_000 + seconds + 0.001)];
+    expect(await findOverdueDeliveries(db, { before: early, after: null, limit: 9 })).toEqual([]);
+    expect(await findOverdueDeliveries(db, { before: due, after: null, limit: 9 })).toEqual([id]);
+    expect(await loadOwedDeliveries(db, [id], early)).toEqual([]);
+    expect(idsOf(await loadOwedDeliveries(db, [id], due))).toEqual([id]);
+  }
+  await db.query({ text: 'update deliveries set attempts = 32767' });
+  expect(await findOverdueDeliveries(db, { before: new Date(), after: null, limit: 9 })).toEqual([id]);
 });

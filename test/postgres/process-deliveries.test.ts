@@ -48,7 +48,7 @@ async function store(...payloads: object[]): Promise<DeliveryId[]> {
 
 function process(
   ids: readonly string[],
-  changes: { maxAttempts?: number; finished?: FinishedDelivery[] } = {},
+  changes: { maxAttempts?: number; finished?: FinishedDelivery[]; laterMs?: number } = {},
 ) {
   const deps = {
     db: testDatabase.db,
@@ -56,7 +56,7 @@ function process(
     ledger: ledgerRules,
     maxAttempts: changes.maxAttempts ?? 3,
     log: silent,
-    now: () => new Date(),
+    now: () => new Date(Date.now() + (changes.laterMs ?? 0)),
     onFinished: (finished: readonly FinishedDelivery[]) => void changes.finished?.push(...finished),
   };
   return processDeliveries(deps, ids);
@@ -120,7 +120,7 @@ test('guarantee 6: any order, any batching and any repetition of the same delive
       await process(ids);
       const expected = await effects();
       await testDatabase.db.query({ text: `truncate ${effectTables.join(', ')}` });
-      await testDatabase.db.query({ text: `update deliveries set state = 'received'` });
+      await testDatabase.db.query({ text: `update deliveries set state = 'received', attempts = 0` });
 
       const numbered = [...ids, ...ids].map((id) => ({ id, order: random.next().value ?? 0 }));
       const shuffled = numbered.sort((a, b) => a.order - b.order).map(({ id }) => id);
@@ -183,8 +183,11 @@ test('guarantee 5: what fails leaves no half of an effect, is tried again, and i
     await process(ids, { maxAttempts: 3 });
     expect(await deliveryRows()).toMatchObject([{ state: 'received', attempts: 1 }]);
     expect(await effects()).toEqual([[], [], [], []]);
-    await process(ids, { maxAttempts: 3 });
-    await process(ids, { maxAttempts: 3 });
+    await process(ids, { laterMs: 29_000 });
+    expect(await deliveryRows()).toMatchObject([{ state: 'received', attempts: 1 }]);
+    await process(ids, { laterMs: 31_000 });
+    expect(await deliveryRows()).toMatchObject([{ state: 'received', attempts: 2 }]);
+    await process(ids, { laterMs: 95_000 });
   });
   expect(await deliveryRows()).toMatchObject([{ state: 'parked', reason: 'attempts_spent', attempts: 3 }]);
 });

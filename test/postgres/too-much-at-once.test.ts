@@ -24,11 +24,17 @@ function connectFor(statementTimeoutMs: number): Database {
   return connect({
     url: database.url,
     applicationName: 'test',
-    maxConnections: 2,
+    maxConnections: 4,
     connectTimeoutMs: 5_000,
     statementTimeoutMs,
     log: silent,
   });
+}
+
+/** For each statement, from now on. */
+async function giveTime(ms: number): Promise<void> {
+  await db.close();
+  db = connectFor(ms);
 }
 
 /** What a new session `does` to whoever writes it; only to those of `which`, where that is given. */
@@ -42,12 +48,26 @@ async function slowDown(does: string, which = 'true'): Promise<void> {
   });
 }
 
-async function process(ids: readonly string[]): Promise<number[]> {
+/** `laterMs`: what has failed is due again when it is older. */
+async function process(ids: readonly string[], laterMs = 0): Promise<number[]> {
   const batches: number[] = [];
   const onFinished = (finished: readonly FinishedDelivery[]) => void batches.push(finished.length);
-  await processDeliveries({ ...rulesOf({}), db, maxAttempts: 3, log: silent, onFinished }, ids);
+  const now = () => new Date(Date.now() + laterMs);
+  await processDeliveries({ ...rulesOf({}), db, maxAttempts: 3, log: silent, now, onFinished }, ids);
   return batches;
 }
+const hourMs = 3_600_000;
+
+/** While the calls go on, others go through; answers how the calls ended. */
+async function beside(...calls: readonly Promise<unknown>[]) {
+  let isOver = false;
+  const ended = Promise.allSettled(calls).finally(() => {
+    isOver = true;
+  });
+  while (!isOver) await process(await store(database.db, [verdictPayload()])).catch(() => {});
+  return (await ended).map(({ status }) => status);
+}
+const owed = async () => (await states()).filter(({ state }) => state === 'received');
 
 const states = () =>
   database.db.query<{ state: string; attempts: number; count: number }>({
@@ -58,7 +78,7 @@ const isSlowOne = `new.reference_id = 'slow'`;
 
 test('a batch that takes longer than a statement may is done in halves', async () => {
   await slowDown('perform pg_sleep(0.03)');
-  const ids = await store(db, Array.from({ length: 30 }, verdictPayload));
+  const ids = await store(database.db, Array.from({ length: 30 }, verdictPayload));
   expect((await process(ids)).length).toBeGreaterThan(1);
   expect(await states()).toEqual([{ state: 'done', attempts: 1, count: 30 }]);
 });
@@ -66,7 +86,7 @@ test('a batch that takes longer than a statement may is done in halves', async (
 test('so is one that the database has not the memory for', async () => {
   const isMany = `(select count(*) from deliveries where xmax <> 0 and xmax::text = pg_current_xact_id()::text) > 4`;
   await slowDown(`raise exception 'out of shared memory' using errcode = '53200'`, isMany);
-  const ids = await store(db, Array.from({ length: 16 }, verdictPayload));
+  const ids = await store(database.db, Array.from({ length: 16 }, verdictPayload));
   expect(await process(ids)).toEqual([4, 4, 4, 4]);
 });
 
@@ -89,13 +109,13 @@ async function withSlowReads(seconds: string, work: () => Promise<unknown>): Pro
 }
 
 test('so is one of which the bytes cannot be loaded at once', async () => {
-  const ids = await store(db, Array.from({ length: 30 }, verdictPayload));
+  const ids = await store(database.db, Array.from({ length: 30 }, verdictPayload));
   await withSlowReads('0.03', () => process(ids));
   expect(await states()).toEqual([{ state: 'done', attempts: 1, count: 30 }]);
 });
 
 test('one whose row cannot be read in time holds up none of the others', async () => {
-  const ids = await store(db, Array.from({ length: 8 }, verdictPayload));
+  const ids = await store(database.db, Array.from({ length: 8 }, verdictPayload));
   await withSlowReads(`case when id = '${ids[3]}' then 60 else 0 end`, () =>
     expect(process(ids)).rejects.toMatchObject({ code: 'unavailable' }),
   );
@@ -107,28 +127,38 @@ test('one whose row cannot be read in time holds up none of the others', async (
 
 test('what goes through in another batch meanwhile counts against one that does not', async () => {
   await slowDown('perform pg_sleep(60)', isSlowOne);
-  const [slow = ''] = await store(db, [slowOne()]);
-  const others = await store(db, Array.from({ length: 3 }, verdictPayload));
-  await Promise.all([process([slow]), process(others)]);
-  expect(await states()).toEqual([
-    { state: 'done', attempts: 1, count: 3 },
-    { state: 'received', attempts: 1, count: 1 },
+  const [slow = ''] = await store(database.db, [slowOne()]);
+  await giveTime(1_000);
+  expect(await beside(process([slow]))).toEqual(['fulfilled']);
+  expect(await owed()).toEqual([{ state: 'received', attempts: 1, count: 1 }]);
+});
+
+test('tries at the same time count once, and a call ends after five of those that are too much', async () => {
+  await slowDown('perform pg_sleep(60)', isSlowOne);
+  const ids = await store(database.db, Array.from({ length: 9 }, slowOne));
+  const [one = ''] = ids;
+  await giveTime(1_000);
+  expect(await beside(process([one]), process([one]))).toEqual(['fulfilled', 'fulfilled']);
+  const once = { state: 'received', attempts: 1, count: 1 };
+  const never = { state: 'received', attempts: 0, count: 8 };
+  expect(await owed()).toEqual([never, once]);
+  await giveTime(300);
+  expect(await beside(process(ids))).toEqual(['rejected']);
+  expect(await owed()).toEqual([
+    { ...never, count: 3 },
+    { ...once, count: 6 },
   ]);
 });
 
 test('several that are too much stand before nobody for ever, and are all parked in the end', async () => {
   await slowDown('perform pg_sleep(60)', isSlowOne);
-  const ids = await store(db, [
+  const ids = await store(database.db, [
     ...Array.from({ length: 6 }, slowOne),
     ...Array.from({ length: 4 }, verdictPayload),
   ]);
-  await db.close();
-  db = connectFor(100);
-  const isOver = async () => !(await states()).some(({ state }) => state === 'received');
-  for (let call = 0; call < 40 && !(await isOver()); call += 1) {
-    const live = await store(db, [verdictPayload()]);
-    await Promise.allSettled([process(ids), process(live)]);
-  }
+  await giveTime(100);
+  const isOver = async () => (await owed()).length === 0;
+  for (let call = 0; call < 40 && !(await isOver()); call += 1) await beside(process(ids, hourMs));
   expect((await states()).filter(({ state }) => state === 'parked')).toEqual([
     { state: 'parked', attempts: 3, count: 6 },
   ]);
@@ -137,18 +167,20 @@ test('several that are too much stand before nobody for ever, and are all parked
 
 test('one that is too much by itself holds nobody up, is tried behind the others, and is parked in the end', async () => {
   await slowDown('perform pg_sleep(60)', isSlowOne);
-  const [slow = ''] = await store(db, [slowOne()]);
-  const others = await store(db, Array.from({ length: 7 }, verdictPayload));
+  const [slow = ''] = await store(database.db, [slowOne()]);
+  const others = await store(database.db, Array.from({ length: 7 }, verdictPayload));
   await process([slow, ...others]);
   expect(await states()).toEqual([
     { state: 'done', attempts: 1, count: 7 },
     { state: 'received', attempts: 1, count: 1 },
   ]);
-  const later = await store(db, Array.from({ length: 3 }, verdictPayload));
-  expect(await process([slow, ...later])).toEqual([3]);
+  // It is not due, and nobody waits for it.
+  await process([slow]);
+  const later = await store(database.db, Array.from({ length: 3 }, verdictPayload));
+  expect(await process([slow, ...later], hourMs)).toEqual([3]);
   // Nothing went through beside it, and the database may be slow for everything.
-  await expect(process([slow])).rejects.toMatchObject({ code: 'unavailable' });
-  expect(await process([slow, ...(await store(db, [verdictPayload()]))])).toEqual([1, 1]);
+  await expect(process([slow], hourMs)).rejects.toMatchObject({ code: 'unavailable' });
+  expect(await process([slow, ...(await store(database.db, [verdictPayload()]))], hourMs)).toEqual([1, 1]);
   const [row] = await database.db.query({
     text: `select state, attempts, reason, detail from deliveries where id = $1`,
     values: [slow],
@@ -163,16 +195,29 @@ test('one that is too much by itself holds nobody up, is tried behind the others
 
 test('a database that is slow for everything costs no attempt, and is not asked for each by itself', async () => {
   await slowDown('perform pg_sleep(60)');
-  const ids = await store(db, Array.from({ length: 64 }, verdictPayload));
-  await db.close();
-  db = connectFor(100);
+  const ids = await store(database.db, Array.from({ length: 64 }, verdictPayload));
+  await giveTime(100);
   await expect(process(ids)).rejects.toMatchObject({ code: 'unavailable' });
   expect(await states()).toEqual([{ state: 'received', attempts: 0, count: 64 }]);
 });
 
+test('a large delivery that the database refuses is parked as what it is', async () => {
+  await slowDown(`raise exception 'as ordered' using errcode = '23514'`);
+  await process(await store(database.db, [verdictPayload({ metadata: { note: 'x'.repeat(20_000) } })]));
+  const text = 'select state, reason, kind, vendor_kind from deliveries';
+  expect(await database.db.query({ text })).toEqual([
+    {
+      state: 'parked',
+      reason: 'rejected_by_database',
+      kind: 'session_completed',
+      vendor_kind: 'liveness.verdict',
+    },
+  ]);
+});
+
 test('one that another worker has finished meanwhile is not told of as parked', async () => {
   await slowDown(`raise exception 'as ordered'`, isSlowOne);
-  const [id = ''] = await store(db, [slowOne()]);
+  const [id = ''] = await store(database.db, [slowOne()]);
   const finished: FinishedDelivery[] = [];
   const log = {
     ...silent,

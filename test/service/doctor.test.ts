@@ -203,7 +203,7 @@ test('a commit that does not wait for the disk is told: something on the way lea
 });
 
 test('connections of all processes on one database count, and those to this machine need no TLS', async () => {
-  const env = { DATABASE_POOL_MAX: '20' };
+  const env = { DATABASE_POOL_MAX: '50' };
   const first = await start({ env });
   const look = async () => (await first.ops('POST', '/doctor', { why, probe: false })).body;
   const alone = await look();
@@ -212,6 +212,6 @@ test('connections of all processes on one database count, and those to this mach
   await start({ env, databaseUrl: first.databaseUrl });
   expect(findingOf(await look(), 'postgres connections')).toMatchObject({
     level: 'warning',
-    message: expect.stringMatching(/^2 of ROLE=all may open 244 connections/),
+    message: expect.stringMatching(/^2 of ROLE=all may open 544 connections/),
   });
 });

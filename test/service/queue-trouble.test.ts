@@ -75,7 +75,7 @@ test('however often one looks at a Redis that is away, one look of them all wait
   expect(calls.reduce((sum, count) => sum + count, 0)).toBeLessThan(100);
 });
 
-test('what a worker had at work when it was thrown away counts against the next one', async () => {
+test('what a worker had at work when it was thrown away counts against the next one, until it is taken to be stuck', async () => {
   const database = await createTestDatabase(inject('postgresUrl'));
   undo.push(database.drop);
   const hung = hang(undefined, database.url);
@@ -109,7 +109,7 @@ test('what a worker had at work when it was thrown away counts against the next 
   await announceAll();
   // Time enough for the next one to take as many as it may alone.
   await expect(until(() => atWork > concurrency, { deadlineMs: 2_500 })).rejects.toThrow();
-  release(0);
+  release(concurrency); // all but the first
   // A ring that the old one took while it was closed is lost, so one rings again, as the sweep does.
   const isPassed = async () => {
     await hung.announcer.announce([newId()]);

@@ -216,7 +216,7 @@ const processing = (db: Database) => ({ ...rules, db, maxAttempts: 3, log: silen
 
 /** The batch is applied as a worker does it, to the end, and then nothing of it was committed. */
 async function crash(db: Database, batch: readonly DeliveryId[]): Promise<void> {
-  const owed = await loadOwedDeliveries(db, batch);
+  const owed = await loadOwedDeliveries(db, batch, new Date());
   const translated = owed.map((delivery) => translateDelivery(delivery, rules.catalogue));
   await rolledBack(db, (tx) => applyBatch(tx, translated, { now: () => new Date(), ledger: rules.ledger }));
 }
