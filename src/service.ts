@@ -124,12 +124,6 @@ async function startAll(running: Running, watchClock: WatchClock): Promise<void>
     log.warn('ILIVE_API_KEY is not set: a verdict whose webhook is lost cannot be pulled');
   const front = config.role === 'worker' ? undefined : await createFront(running, stores, readDb, client);
   const closeDoor = await openDoor(running, readDb, front, backend.kind);
-  // Those who wait are answered, so that the door can close. What has come in is waited for further on.
-  const shutDoor = async () => {
-    if (front !== undefined) letGo(front.api.follow);
-    void closeDoor();
-  };
-  running.undo.push({ name: 'door', run: shutDoor });
   if (config.role !== 'receiver') {
     const pools = {
       db: connectPool('work', workStatementTimeoutMs),
@@ -145,8 +139,9 @@ async function startAll(running: Running, watchClock: WatchClock): Promise<void>
       void (await Promise.all([stopTasks(), ...consumers.map((consumer) => consumer.close())]));
     running.undo.push({ name: 'consumers of the queue and scheduled tasks', run: stopWork });
   }
-  // Again, and so before the work is undone: nothing new comes in while that takes its time. A worker's door has none to keep out.
-  if (front !== undefined) running.undo.push({ name: 'door', run: shutDoor });
+  // Shut before the work is undone: nothing new comes in while that takes its time. What has come in is waited for behind it, and a
+  // worker's door has nothing to keep out.
+  if (front !== undefined) running.undo.push({ name: 'door', run: async () => void closeDoor() });
   log.info({ address: running.address, role: config.role, queue: backend.kind }, 'listening');
 }
 
@@ -267,8 +262,13 @@ async function openDoor(
     log,
   });
   const server = await listen(app, { ...config.http, isStopping: () => running.isStopping });
-  undo.push({ name: 'HTTP server', run: () => server.close() });
+  // Those who wait are answered, so that it can close.
+  const close = () => {
+    if (front !== undefined) letGo(front.api.follow);
+    return server.close();
+  };
+  undo.push({ name: 'HTTP server', run: close });
   const { address, family, port } = server.address satisfies AddressInfo;
   running.address = `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
-  return server.close;
+  return close;
 }

@@ -18,7 +18,7 @@ const ground = [
   'cipher',
   'backoff',
   'schedule',
-  'shuffled',
+  'batches',
   'metrics',
   'metrics-figures',
   'printable',

@@ -3,6 +3,7 @@
 // delivery like every pull. That answer is what counts: the refusal becomes a hint, which states nothing, since whoever
 // knows a session's id and verdict can write the rest, such as a time that lies behind every later verdict. What no pull
 // can confirm, a face match or an alert, stays refused.
+import { cut } from '../batches.ts';
 import type { Cipher } from '../cipher.ts';
 import type { Database, Transaction } from '../db/connect.ts';
 import type { NewDelivery } from '../db/deliveries.ts';
@@ -66,10 +67,8 @@ export async function judgeByPull(
 ): Promise<JudgedByPull[]> {
   const rows = await loadRefusals(deps.db, filter, { after, limit });
   const judged: JudgedByPull[] = [];
-  for (let start = 0; start < rows.length; start += concurrency) {
-    judged.push(
-      ...(await Promise.all(rows.slice(start, start + concurrency).map((row) => judge(deps, row)))),
-    );
+  for (const some of cut(rows, concurrency)) {
+    judged.push(...(await Promise.all(some.map((row) => judge(deps, row)))));
   }
   return judged;
 }

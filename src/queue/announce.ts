@@ -5,11 +5,13 @@
 // (guarantee 2).
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Queue } from 'bullmq';
+import { cut } from '../batches.ts';
 import type { Log } from '../log.ts';
 import type { QueueBackend } from './backend.ts';
 import { type Crowd, waitingMaxJobs, watchCrowd } from './crowd.ts';
 import { createInspection, type QueueFacts } from './inspect.ts';
 import { splitByAge } from './lateness.ts';
+import { createRingPace } from './ring-pace.ts';
 import { endsWithin, within } from './within.ts';
 
 export const queueNames = { live: 'deliveries', late: 'late-deliveries' } as const;
@@ -43,16 +45,6 @@ export interface AnnounceOptions {
 const maxGatheredIds = 10_000;
 const failureLogIntervalMs = 10_000;
 const closeMs = 500;
-// How long after the ring before the next one may go: the longer the more come in, so that their number grows with the
-// square of it. A job costs Postgres and the process several times what one more id in it does (measured 2026-11-25), and
-// at some hundreds a second nobody waits.
-const ringIntervalPerThousandASecondMs = 20;
-const ringIntervalMaxMs = 100;
-// A store that is slow gains by fewer jobs: a ring that took twice as long as a quiet one has the next wait four times as long, which
-// is little all the same where little comes in. Four processes on two cores each rang for a few ids at a time (measured 2026-11-26).
-const quietRingMs = 6;
-const slownessMax = 5;
-const slowRingIntervalMaxMs = 400;
 
 export function createAnnouncer(backend: QueueBackend, options: AnnounceOptions): Announcer {
   let lastLoggedAt = 0;
@@ -92,7 +84,8 @@ interface Bell {
 interface Ring {
   /** Of all ids that were ever gathered, how many have been rung for by now. */
   readonly rungCount: number;
-  readonly failed: PromiseRejectedResult | undefined;
+  /** Undefined for one that was heard. */
+  readonly failure: unknown;
 }
 
 function hangBell(backend: QueueBackend, lane: Lane, { batchMaxIds, timeoutMs }: AnnounceOptions): Bell {
@@ -113,44 +106,40 @@ function hangBell(backend: QueueBackend, lane: Lane, { batchMaxIds, timeoutMs }:
   let gatheredCount = 0;
   let full = Promise.withResolvers<void>();
   let ringing: Promise<Ring> | undefined;
-  let lastRungAt = Number.NEGATIVE_INFINITY;
-  let intervalMs = 0;
+  const pace = createRingPace();
 
   // Rings for all that has gathered, but for those that would only begin another job: they wait for more.
   const ringNext = async (answering: Queue): Promise<Ring> => {
     crowd ??= watchCrowd(answering);
-    const restMs = lastRungAt + intervalMs - performance.now();
+    const restMs = pace.restMs();
     // A job that is full gains nothing by waiting.
     if (restMs > 1 && gathered.length < batchMaxIds) await Promise.race([wait(restMs), full.promise]);
     const refusal = await refusalOf(crowd);
-    const nowMs = performance.now();
     const inFullJobs = gathered.length - (gathered.length % batchMaxIds);
     const ids = gathered.splice(0, inFullJobs || gathered.length);
     const rungCount = gatheredCount - gathered.length;
     full = Promise.withResolvers();
-    const thousandsASecond = ids.length / (nowMs - lastRungAt);
-    lastRungAt = nowMs;
-    const jobs = refusal === undefined ? addJobs(answering, ids, batchMaxIds) : [Promise.reject(refusal)];
+    const end = pace.begin(ids.length);
+    const jobs = refusal === undefined ? cut(ids, batchMaxIds) : [];
     crowd.grow(jobs.length);
-    const added = await Promise.allSettled(jobs);
-    const slowness = Math.min(Math.max((performance.now() - nowMs) / quietRingMs, 1), slownessMax);
-    const wantedMs = Math.min(ringIntervalMaxMs, thousandsASecond * ringIntervalPerThousandASecondMs);
-    intervalMs = Math.min(slowRingIntervalMaxMs, wantedMs * slowness ** 2);
+    // Each by itself: on Postgres BullMQ's `addBulk` makes temporary tables every time, see 010.
+    const added = await Promise.allSettled(jobs.map((job) => answering.add('process', { ids: job })));
+    end();
     ringing = undefined;
-    return { rungCount, failed: added.find((each) => each.status === 'rejected') };
+    return { rungCount, failure: refusal ?? added.find((each) => each.status === 'rejected')?.reason };
   };
 
   // Whoever comes first orders the next ring; the others ride along with it. Also behind one that failed: nothing stays behind.
   const ringFor = async (answering: Queue, count: number) => {
     const last = gatheredCount;
-    let failure: Ring['failed'];
+    let failure: unknown;
     for (let rungCount = 0; rungCount < last; ) {
       ringing ??= ringNext(answering);
       const ring = await ringing;
       rungCount = ring.rungCount;
-      if (rungCount > last - count) failure ??= ring.failed;
+      if (rungCount > last - count) failure ??= ring.failure;
     }
-    if (failure !== undefined) throw failure.reason;
+    if (failure !== undefined) throw failure;
   };
 
   const because = (message: string) => new Error(message, { cause: backend.lastError() });
@@ -167,15 +156,6 @@ function hangBell(backend: QueueBackend, lane: Lane, { batchMaxIds, timeoutMs }:
       await within(timeoutMs, ringFor(queue, ids.length), () => because(`no answer within ${timeoutMs} ms`));
     },
   };
-}
-
-// Each by itself: on Postgres BullMQ's `addBulk` makes temporary tables every time, see 010.
-function addJobs(queue: Queue, ids: readonly string[], batchMaxIds: number): Promise<unknown>[] {
-  const jobs: Promise<unknown>[] = [];
-  for (let start = 0; start < ids.length; start += batchMaxIds) {
-    jobs.push(queue.add('process', { ids: ids.slice(start, start + batchMaxIds) }));
-  }
-  return jobs;
 }
 
 // Never rejects: what is gathered goes with this ring, whatever comes of it.

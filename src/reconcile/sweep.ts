@@ -2,11 +2,12 @@
 // that it rang for in its last turn and that are owed still, it processes itself, and so it does with all of them while the
 // queue does not answer: a store that is away, flushed or stuck can slow us down but never stop us (guarantee 2). Every worker
 // has one, and they share the work by chance: each takes its batches in an order of its own.
+
+import { cut, shuffled } from '../batches.ts';
 import type { Database } from '../db/connect.ts';
 import { findOverdueDeliveries } from '../db/deliveries.ts';
 import type { DeliveryId } from '../events/event.ts';
 import type { Log } from '../log.ts';
-import { shuffled } from '../shuffled.ts';
 
 export interface SweepDependencies {
   readonly db: Database;
@@ -82,10 +83,4 @@ async function sweepWindow(deps: SweepDependencies, turn: Turn, found: readonly 
     // What cannot be processed now holds up nothing behind it; the next turn comes back to it.
     if (unheard.length > 0) await deps.process(unheard).catch((error) => failures.push(error));
   }
-}
-
-function cut(ids: readonly DeliveryId[], size: number): DeliveryId[][] {
-  const batches: DeliveryId[][] = [];
-  for (let start = 0; start < ids.length; start += size) batches.push(ids.slice(start, start + size));
-  return batches;
 }

@@ -2,6 +2,8 @@
 // delivery that breaks its batch is found by halving and parked or retried alone, so that its neighbours are not
 // delayed; the next time it is tried behind them. A batch that is too much for the database at once is halved too. Other
 // trouble of the database is thrown and costs no delivery an attempt.
+
+import { shuffled } from '../batches.ts';
 import type { Database } from '../db/connect.ts';
 import {
   countAttempt,
@@ -19,7 +21,6 @@ import type { DeliveryId } from '../events/event.ts';
 import type { KindCatalogue } from '../ilive/translate.ts';
 import type { Log } from '../log.ts';
 import type { LedgerRules } from '../reconcile/ledger-rules.ts';
-import { shuffled } from '../shuffled.ts';
 import { applyBatch } from './apply-batch.ts';
 import { cutByBytes } from './cut-by-bytes.ts';
 import { translateDelivery } from './translate-delivery.ts';

@@ -6,3 +6,10 @@ export function shuffled<T>(items: readonly T[]): T[] {
     .sort((one, other) => one.place - other.place)
     .map(({ item }) => item);
 }
+
+/** In their order, each of `size` but for the last. */
+export function cut<T>(items: readonly T[], size: number): T[][] {
+  const batches: T[][] = [];
+  for (let start = 0; start < items.length; start += size) batches.push(items.slice(start, start + size));
+  return batches;
+}
