@@ -1,6 +1,6 @@
 // One process of the service that is restarted at its address, of this version or of another's folder.
-import { createServer } from 'node:net';
 import { type ChildService, startChildService } from '../src/simulator/child-service.ts';
+import { findFreePort } from '../test/support/free-port.ts';
 import type { Bench } from './run-bench.ts';
 import { createDataDir } from './start-service.ts';
 
@@ -54,15 +54,4 @@ export async function createMember(
       return how;
     },
   };
-}
-
-function findFreePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-    });
-  });
 }

@@ -32,9 +32,9 @@ export interface ServerOptions {
   readonly seed: number;
 }
 
-/** An answer told beforehand, whatever is asked; `operation` and `times` narrow it. */
+/** An answer told beforehand, whatever is asked, and made at that moment; `operation` and `times` narrow it. */
 export interface ToldAnswer {
-  readonly answer: VendorAnswer;
+  readonly answer: () => VendorAnswer;
   readonly operation: Operation | null;
   times: number;
 }
@@ -97,7 +97,7 @@ export async function openServer(options: ServerOptions): Promise<VendorServer> 
     if (next === undefined) return desk.answer({ ...asked, nowMs: options.clock.now() });
     next.times -= 1;
     if (next.times <= 0) told.splice(told.indexOf(next), 1);
-    return answeredBy(next.answer, route);
+    return answeredBy(next.answer(), route);
   };
 
   let server = await listen(onRequest, options.port, host);

@@ -59,6 +59,9 @@ export interface AdmittedSession {
   readonly truth?: Pick<SessionPlan, 'verdict' | 'confidence'>;
 }
 
+/** A refusal by its code, or an answer as it stands. */
+type Telling = VendorErrorCode | VendorAnswer;
+
 export interface VendorApi {
   /** Such as `http://127.0.0.1:41234`. */
   readonly url: string;
@@ -76,11 +79,8 @@ export interface VendorApi {
   endSession(sessionId: string, atMicros?: number): void;
   /** Puts the API out of order until it is told null. */
   setOutage(outage: Outage | null): Promise<void>;
-  /** Gives the next calls, of one operation or of any, this refusal or this answer. */
-  answerNext(
-    answer: VendorErrorCode | VendorAnswer,
-    narrow?: { operation?: Operation; times?: number },
-  ): void;
+  /** Gives the next calls, of one operation or of any, this refusal or this answer, or what is decided when they come. */
+  answerNext(answer: Telling | (() => Telling), narrow?: { operation?: Operation; times?: number }): void;
   stop(): Promise<void>;
 }
 
@@ -147,7 +147,12 @@ export async function startVendorApi(options: VendorApiOptions = {}): Promise<Ve
     },
     setOutage: server.setOutage,
     answerNext: (answer, { operation, times } = {}) => {
-      server.told.push({ answer: tell(answer), operation: operation ?? null, times: times ?? 1 });
+      const decide = typeof answer === 'function' ? answer : () => answer;
+      server.told.push({
+        answer: () => tell(decide()),
+        operation: operation ?? null,
+        times: times ?? 1,
+      });
     },
     stop: async () => {
       for (const cancel of [...cancels, ...ends.values()]) cancel();
@@ -157,7 +162,7 @@ export async function startVendorApi(options: VendorApiOptions = {}): Promise<Ve
   };
 }
 
-function tell(answer: VendorErrorCode | VendorAnswer): VendorAnswer {
+function tell(answer: Telling): VendorAnswer {
   if (typeof answer !== 'string') return answer;
   return refuse(answer, { dialect: 'reference', requestId: `req_${randomBytes(13).toString('hex')}` });
 }

@@ -8,6 +8,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { connect, type Database } from '../../src/db/connect.ts';
 import { createRandom } from '../../src/simulator/random.ts';
+import { findFreePort } from '../support/free-port.ts';
 import { apiKey, silent } from '../support/service.ts';
 import { type ServiceProcess, startServiceProcess } from '../support/service-process.ts';
 import { useTestDatabase } from '../support/test-database.ts';
@@ -43,9 +44,7 @@ beforeAll(async () => {
     log: silent,
   });
   folder = await mkdtemp(path.join(os.tmpdir(), 'changes-'));
-  for (let index = 0; index < 2; index += 1) {
-    services.push(await startServiceProcess({ DATABASE_URL: testDatabase.url, ROLE: 'receiver' }));
-  }
+  for (const port of [await findFreePort(), await findFreePort()]) services.push(await startService(port));
 });
 afterAll(async () => {
   await Promise.all(readers.map((reader) => reader.kill()));
@@ -53,6 +52,10 @@ afterAll(async () => {
   await db.close();
   await rm(folder, { recursive: true, force: true });
 });
+
+function startService(port: number): Promise<ServiceProcess> {
+  return startServiceProcess({ DATABASE_URL: testDatabase.url, ROLE: 'receiver', PORT: String(port) });
+}
 
 function startReader(address: () => string, way: 'changes' | 'stream'): Reader {
   const file = path.join(folder, `${readers.length}-${way}`);
@@ -136,8 +139,7 @@ test(`guarantee 22: each reader sees each of ${changesCount} changes once, and a
   await until(async () => (await readIds(readers[0] as Reader)).length > 1_000, { deadlineMs: 60_000 });
   await second?.end('SIGKILL');
   // At its address, where its readers look for it.
-  const { port } = new URL(second?.url ?? '');
-  services[1] = await startServiceProcess({ DATABASE_URL: testDatabase.url, ROLE: 'receiver', PORT: port });
+  services[1] = await startService(Number(new URL(second?.url ?? '').port));
   const written = (await writing).flat();
   isWriting = false;
   await killing;

@@ -60,7 +60,6 @@ beforeAll(async () => {
     env: {
       ENCRYPTION_KEYS: `one:${encryptionKey}`,
       // A client that asks as fast as it can, and for the longest waits that can be written.
-      API_RATE_PER_MINUTE: '0',
       API_UNKNOWN_KEYS_PER_MINUTE: '0',
       WAIT_MAX_SECONDS: '1',
     },

@@ -42,8 +42,8 @@ describe('guarantee 10: is never held up', () => {
   });
 
   test('by the connection’s limit once it stands', async () => {
-    const slow: Reply = (response) => setTimeout(() => response.end('{"verdict":"pass"}'), 200);
-    await using it = await startClient([slow, slow], { connectTimeoutMs: 100, maxRetries: 0 });
+    const slow: Reply = (response) => setTimeout(() => response.end('{"verdict":"pass"}'), 1_200);
+    await using it = await startClient([slow, slow], { connectTimeoutMs: 1_000, maxRetries: 0 });
     expect((await it.client.fetchResult(session)).verdict).toBe('pass');
     expect((await it.client.fetchResult(session)).verdict).toBe('pass');
   });
@@ -75,8 +75,10 @@ describe('guarantee 10: is never held up', () => {
 
   test('by a wait between tries that its caller has given up', async () => {
     await using vendor = await startFakeVendor(broken);
-    const client = createClient({ apiKey: 'k', baseUrl: vendor.url });
-    const asked = client.fetchResult(session, { signal: AbortSignal.timeout(100) });
+    const giveUp = new AbortController();
+    const onCall = () => void setTimeout(() => giveUp.abort()); // a try is over, and the wait has begun
+    const client = createClient({ apiKey: 'k', baseUrl: vendor.url, onCall });
+    const asked = client.fetchResult(session, { signal: giveUp.signal });
     await expect(asked).rejects.toMatchObject({ name: 'CancelledError', code: 'cancelled' });
     expect(vendor.asked).toHaveLength(1);
   });

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, inject, test } from 'vitest';
 import { createTestDatabase } from '../support/database.ts';
-import { findFreePort } from '../support/redis-server.ts';
+import { findFreePort } from '../support/free-port.ts';
 import { deliver, get, verdictPayload } from '../support/service.ts';
 import { ownEnvironment } from '../support/service-process.ts';
 import { until } from '../support/until.ts';

@@ -123,7 +123,7 @@ test('guarantee 2: a Postgres that hangs is an outage too, once a commit takes t
   wire.freeze();
   const startedAt = performance.now();
   const during = await deliverMany(service, 30);
-  expect(performance.now() - startedAt).toBeLessThan(2_500);
+  expect(performance.now() - startedAt).toBeLessThan(10_000);
   const later = await deliverMany(service, 30);
   expect(statuses([...during, ...later].map(([, answer]) => answer))).toEqual([202]);
   // Those who look for what is wrong are answered, too.

@@ -11,7 +11,7 @@ import { createAnnouncer } from '../../src/queue/announce.ts';
 import { createQueueBackend } from '../../src/queue/backend.ts';
 import { makeCertificate } from '../support/certificate.ts';
 import { findBusPort } from '../support/redis-cluster.ts';
-import { findFreePort, type RedisServer, startProcess } from '../support/redis-server.ts';
+import { type RedisServer, startProcess } from '../support/redis-server.ts';
 import { silent } from '../support/service.ts';
 import { until } from '../support/until.ts';
 
@@ -35,7 +35,7 @@ beforeAll(async () => {
   const trust = ['--tls-ca-cert-file', certFile, '--tls-auth-clients', 'no'];
   // By the setting for an address, since Redis 6.2 has none for a name.
   const cluster = ['--cluster-enabled', 'yes', '--tls-cluster', 'yes', '--cluster-announce-ip', name];
-  redis = await startProcess({ port: await findFreePort(), settings: [...tls, ...trust, ...cluster] });
+  redis = await startProcess({ settings: [...tls, ...trust, ...cluster] });
   const client = new Redis(redis.url);
   await client.cluster('ADDSLOTS', ...Array.from({ length: slotCount }, (_, slot) => slot));
   await until(async () => (await client.cluster('INFO')).includes('cluster_state:ok'));

@@ -27,7 +27,6 @@ beforeAll(async () => {
     env: {
       DATABASE_READ_URL: `${listed.href}, ${stranger.url}`,
       DATABASE_READ_MAX_LAG_SECONDS: '5',
-      API_RATE_PER_MINUTE: '0',
     },
   });
 });

@@ -14,6 +14,7 @@ import {
 } from '../../src/sdk/errors.ts';
 import { type Change, createSdk } from '../../src/sdk/sdk.ts';
 import { createTestDatabase } from '../support/database.ts';
+import { findFreePort } from '../support/free-port.ts';
 import {
   apiKey,
   startTestService,
@@ -29,9 +30,9 @@ let options: TestServiceOptions;
 
 beforeAll(async () => {
   database = await createTestDatabase(inject('postgresUrl'));
-  service = await startTestService({ databaseUrl: database.url });
   // The same address after each restart.
-  options = { databaseUrl: database.url, env: { PORT: new URL(service.url).port } };
+  options = { databaseUrl: database.url, env: { PORT: String(await findFreePort()) } };
+  service = await startTestService(options);
 });
 afterAll(async () => {
   await service?.stop();

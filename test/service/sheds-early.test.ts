@@ -1,4 +1,5 @@
 // More than can be taken: some are told so at once, before anybody has waited, and the others are not harmed.
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { afterEach, expect, test } from 'vitest';
 import { startTestService, type TestService, verdictPayload } from '../support/service.ts';
 import { until } from '../support/until.ts';
@@ -7,6 +8,7 @@ let service: TestService | undefined;
 afterEach(() => service?.stop());
 
 const soon = 500;
+const requestBegins = 'http.server.request.start'; // the service lives in this process
 
 async function expectTurnedAway(running: TestService, reason: string): Promise<void> {
   const startedAt = performance.now();
@@ -37,16 +39,28 @@ test('guarantee 10, guarantee 4: no more bytes are held than may be: 503 at once
 
 test('guarantee 10, guarantee 4: when commits are slow, who would have to wait too long is told so at once, and who waits is taken', async () => {
   const running = await startTestService({
-    env: { GROUP_MAX_DELIVERIES: '1', COMMIT_TIMEOUT_SECONDS: '1', ADMISSION_MAX_WAIT_MS: '1200' },
+    env: { GROUP_MAX_DELIVERIES: '1', COMMIT_TIMEOUT_SECONDS: '3', ADMISSION_MAX_WAIT_MS: '4000' },
   });
   service = running;
   await running.db.query({
-    text: `create function slow() returns trigger language plpgsql as $$ begin perform pg_sleep(0.3); return new; end $$`,
+    text: `create function slow() returns trigger language plpgsql as $$ begin perform pg_sleep(0.6); return new; end $$`,
   });
   await running.db.query({
     text: 'create trigger slow before insert on deliveries for each row execute function slow()',
   });
-  const waiting = Array.from({ length: 12 }, () => running.deliver(verdictPayload()));
+  // The first is held until all have come in: whoever came after its commit would be told, too.
+  let waiting: ReturnType<TestService['deliver']>[] = [];
+  let begunCount = 0;
+  const count = () => {
+    begunCount += 1;
+  };
+  subscribe(requestBegins, count);
+  await running.db.transaction(async (tx) => {
+    await tx.query({ text: 'lock table deliveries in access exclusive mode' });
+    waiting = Array.from({ length: 12 }, () => running.deliver(verdictPayload()));
+    await until(() => begunCount === waiting.length);
+  });
+  unsubscribe(requestBegins, count);
   await Promise.race(waiting);
   await expectTurnedAway(running, 'wait');
   expect((await Promise.all(waiting)).map(({ status }) => status)).toEqual(waiting.map(() => 202));
@@ -56,7 +70,7 @@ test('guarantee 10, guarantee 4: when commits are slow, who would have to wait t
 test('guarantee 10, guarantee 4: while the event loop is too late, deliveries are told so at once, and taken again afterwards', async () => {
   const running = await startTestService({ env: { ADMISSION_MAX_LOOP_DELAY_MS: '10' } });
   service = running;
-  expect((await running.deliver(verdictPayload())).status).toBe(202);
+  await until(async () => (await running.deliver(verdictPayload())).status === 202);
   // The service lives in this process, so what holds it up is held up here.
   let isBusy = true;
   const hold = () => {

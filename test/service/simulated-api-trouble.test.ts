@@ -5,6 +5,7 @@ import type { VendorApi } from '../../src/simulator/api.ts';
 import { createManualClock } from '../../src/simulator/api-clock.ts';
 import { documentedErrors, type VendorErrorCode } from '../../src/simulator/api-errors.ts';
 import { countBusiest, findOverlaps } from '../../src/simulator/api-log.ts';
+import { findFreePort } from '../support/free-port.ts';
 import { until } from '../support/until.ts';
 import {
   ask,
@@ -81,7 +82,7 @@ describe('out of order', () => {
   const read = (api: VendorApi) => ask(api, '/v1/liveness/sessions/nobody');
 
   test('it answers 5xx, cuts connections or refuses them, and comes back', async () => {
-    const api = await open();
+    const api = await open({ port: await findFreePort() });
     for (const status of [500, 502, 503] as const) {
       await api.setOutage(status);
       expect((await read(api)).status).toBe(status);

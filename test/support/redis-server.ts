@@ -7,6 +7,7 @@ import { mkdtemp, open, readFile } from 'node:fs/promises';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
+import { findFreePort } from './free-port.ts';
 import { findRedisBinary, type RedisBinary } from './redis-binary.ts';
 import { until } from './until.ts';
 
@@ -208,16 +209,5 @@ async function ping(host: string, port: number): Promise<boolean> {
     });
     socket.on('error', () => resolve(false));
     socket.on('close', () => resolve(false));
-  });
-}
-
-export async function findFreePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = net.createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as net.AddressInfo;
-      server.close(() => resolve(port));
-    });
   });
 }

@@ -33,6 +33,7 @@ export function ownEnvironment(dataDir: string): Record<string, string> {
     SHUTDOWN_DELAY_SECONDS: '0',
     SWEEP_INTERVAL_SECONDS: '1',
     SWEEP_OVERDUE_SECONDS: '1',
+    API_RATE_PER_MINUTE: '0', // who waits for facts asks often
   };
 }
 

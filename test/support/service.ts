@@ -79,6 +79,7 @@ export async function startTestService(options: TestServiceOptions = {}): Promis
     SWEEP_INTERVAL_SECONDS: '1',
     SWEEP_OVERDUE_SECONDS: '1',
     SHUTDOWN_GRACE_SECONDS: '10',
+    API_RATE_PER_MINUTE: '0', // who waits for facts asks often, and all tests of a file with one key
     ...options.env,
   });
   const service = createService(config, { log: silent, ...options.overrides });

@@ -2,7 +2,8 @@
 // ends all of them and refuses new ones until `mend`; `reset` does it the hard way. `freeze` lets nothing through and ends
 // nothing, as a host that has vanished would, until `thaw`; `strand` does so to what is open now. `delay` lets everything
 // through later.
-import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { findFreePort } from './free-port.ts';
 
 export interface TcpProxy {
   readonly port: number;
@@ -20,8 +21,8 @@ export interface TcpProxy {
   close(): Promise<void>;
 }
 
-/** A proxy to `host:port` on a loopback port: the one given, or any free one. */
-export async function startTcpProxy(target: { host: string; port: number }, ownPort = 0): Promise<TcpProxy> {
+/** A proxy to `host:port` on a free loopback port. */
+export async function startTcpProxy(target: { host: string; port: number }): Promise<TcpProxy> {
   const sockets = new Set<Socket>();
   let isFrozen = false;
   let delayMs = 0;
@@ -53,8 +54,8 @@ export async function startTcpProxy(target: { host: string; port: number }, ownP
       if (isFrozen) socket.pause();
     }
   };
-  let server = await listen(accept, ownPort);
-  const { port } = server.address() as AddressInfo;
+  const port = await findFreePort();
+  let server = await listen(accept, port);
   const cutWith = async (end: (socket: Socket) => void) => {
     const closed = new Promise<void>((resolve) => server.close(() => resolve()));
     for (const socket of sockets) end(socket);

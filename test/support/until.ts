@@ -4,7 +4,10 @@
 const defaultDeadlineMs = 10_000;
 const pollMs = 10;
 
-/** Polls `fact` until it is truthy and returns it; a throwing `fact` counts as "not yet" and is the error's cause. */
+/**
+ * Polls `fact` until it is truthy and returns it; a throwing `fact` counts as "not yet" and is the error's cause. What a `fact`
+ * expects has to hold each time that it is looked at.
+ */
 export async function until<T>(
   fact: () => T | Promise<T>,
   options: { deadlineMs?: number; describe?: string } = {},
@@ -18,6 +21,7 @@ export async function until<T>(
       if (value) return value;
       last = undefined;
     } catch (error) {
+      if (error instanceof Error && error.name === 'AssertionError') throw error;
       last = error;
     }
     if (performance.now() > deadline) {

@@ -4,6 +4,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { defaultTemplate, parseTemplate, signingKey } from '../../src/ilive/signature.ts';
 import { startVendorApi, type VendorApi, type VendorApiOptions } from '../../src/simulator/api.ts';
 import { createClock } from '../../src/simulator/api-clock.ts';
+import { findFreePort } from './free-port.ts';
 import { apiKey, secret, startTestService, type TestService, type TestServiceOptions } from './service.ts';
 
 export interface Together {
@@ -34,6 +35,7 @@ export async function startTogether(options: TogetherOptions = {}): Promise<Toge
   const template = parseTemplate(defaultTemplate);
   if (typeof template === 'string') throw new Error(template);
   const vendor = await startVendorApi({
+    port: await findFreePort(), // an outage may give it up for a while
     clock,
     ...options.vendor,
     sending: { signing: { keys: [signingKey(secret, 'utf8')], template }, resolve: () => front },

@@ -3,7 +3,6 @@
 // crashes here, but a commit is written when it is answered, as in production.
 import { execFileSync } from 'node:child_process';
 import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -14,6 +13,7 @@ import { stopLeftoverPostmaster } from '../../../src/db/embedded-owner.ts';
 import { type Postmaster, startPostmaster } from '../../../src/db/embedded-postmaster.ts';
 import type { Log } from '../../../src/log.ts';
 import { prepareTemplate } from '../../support/database.ts';
+import { findFreePort } from '../../support/free-port.ts';
 import { type RedisServer, startRedis } from '../../support/redis-server.ts';
 import { startTcpProxy, type TcpProxy } from '../../support/tcp-proxy.ts';
 
@@ -64,7 +64,7 @@ export async function startStores(queue: QueueName): Promise<Stores> {
     stops.push(stopPostgres);
     await prepareTemplate(postgres.adminUrl);
     const wireTo = async (port: number) => {
-      const wire = await startTcpProxy({ host: '127.0.0.1', port }, await findFreePort());
+      const wire = await startTcpProxy({ host: '127.0.0.1', port });
       stops.push(() => wire.close());
       return wire;
     };
@@ -73,7 +73,7 @@ export async function startStores(queue: QueueName): Promise<Stores> {
     if (queue === 'redis') {
       const redisDir = path.join(dir, 'redis');
       await mkdir(redisDir);
-      const server = await startRedis({ dir: redisDir, port: await findFreePort() });
+      const server = await startRedis({ dir: redisDir });
       stops.push(() => server.stop());
       const client = new Redis(server.url, { maxRetriesPerRequest: null, retryStrategy: () => 50 });
       client.on('error', () => {}); // it is killed on purpose
@@ -139,24 +139,4 @@ async function startPostgres(dataDir: string): Promise<{ postgres: CrashPostgres
     },
     stop: () => postmaster.stop(),
   };
-}
-
-// Below the ports that connections are made from: one of those may take a port in the moment in which it is cut.
-const firstPort = 12_000;
-const portCount = 18_000;
-// Never the same twice: the port of a service that is just killed is free for a moment, and another lane that took it would
-// have the deliveries of both.
-const given = new Set<number>();
-
-export async function findFreePort(): Promise<number> {
-  for (;;) {
-    const port = firstPort + Math.floor(Math.random() * portCount);
-    if (given.has(port)) continue;
-    given.add(port);
-    const { promise, resolve } = Promise.withResolvers<boolean>();
-    const server = createServer();
-    server.once('error', () => resolve(false));
-    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
-    if (await promise) return port;
-  }
 }
