@@ -147,12 +147,8 @@ export async function startVendorApi(options: VendorApiOptions = {}): Promise<Ve
     },
     setOutage: server.setOutage,
     answerNext: (answer, { operation, times } = {}) => {
-      const decide = typeof answer === 'function' ? answer : () => answer;
-      server.told.push({
-        answer: () => tell(decide()),
-        operation: operation ?? null,
-        times: times ?? 1,
-      });
+      const toTell = () => tell(typeof answer === 'function' ? answer() : answer);
+      server.told.push({ answer: toTell, operation: operation ?? null, times: times ?? 1 });
     },
     stop: async () => {
       for (const cancel of [...cancels, ...ends.values()]) cancel();

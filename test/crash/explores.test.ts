@@ -40,7 +40,7 @@ afterAll(async () => {
 });
 
 test('1, 2, 5 — killed at named points, with Postgres and Redis: nothing is lost, doubled, left or held', {
-  timeout: 120_000,
+  timeout: 300_000, // what a round waits for at most, all together, is more than two minutes
 }, async () => {
   const { strikes, acknowledgedCount, differences } = await runRound(lane, seed);
   expect(differences).toEqual([]);

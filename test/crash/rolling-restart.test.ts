@@ -1,6 +1,6 @@
 // Guarantee 12 as it is met in production: two processes behind a proxy that goes by readiness, restarted one after the
 // other under load. `npm run bench:restart` does the same with a hundred thousand requests.
-import { afterEach, expect, inject, test } from 'vitest';
+import { expect, inject, test } from 'vitest';
 import { connect } from '../../src/db/connect.ts';
 import { type Balancer, startBalancer } from '../support/balancer.ts';
 import { createTestDatabase } from '../support/database.ts';
@@ -8,6 +8,7 @@ import { findFreePort } from '../support/free-port.ts';
 import { silent } from '../support/service.ts';
 import { type ServiceProcess, startServiceProcess } from '../support/service-process.ts';
 import { startTraffic } from '../support/settled-traffic.ts';
+import { useUndo } from '../support/undo.ts';
 import { until } from '../support/until.ts';
 
 const ownPool = {
@@ -17,11 +18,7 @@ const ownPool = {
   statementTimeoutMs: 30_000,
   log: silent,
 };
-const undo: (() => Promise<unknown>)[] = [];
-
-afterEach(async () => {
-  for (const step of undo.splice(0).reverse()) await step();
-});
+const undo = useUndo();
 
 test('guarantee 12: two processes restarted in turn behind a proxy: no request fails, and nothing accepted is missing or doubled', async () => {
   const database = await createTestDatabase(inject('postgresUrl'));

@@ -20,8 +20,6 @@ const ownColumns = [
   ...['waited_until', 'finished_at', 'attempts', 'admission', 'detail', 'superseded_at'],
   'registered_reference_id',
 ];
-// What was decided about a delivery hangs on what came before it: which of two repeats the other, which of two that
-// contradict each other is parked for it.
 
 const tables = ['sessions', 'observations', 'face_matches', 'compliance_alerts', 'fact_versions'];
 
@@ -88,6 +86,8 @@ function numbered(row: Row, messages: ReadonlyMap<string, string>): Row {
   );
 }
 
+// What was decided about a delivery hangs on what came before it: which of two repeats the other, which of two that
+// contradict each other is parked for it.
 function withoutOrder(row: Row): Row {
   const { decision: _, ...rest } = row;
   return rest.reason === 'disputed' ? { ...rest, state: 'done', reason: null } : rest;

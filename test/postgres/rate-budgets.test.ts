@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import { createSharedBudget } from '../../src/reconcile/budget.ts';
 import { silent } from '../support/service.ts';
 import { useTestDatabase } from '../support/test-database.ts';
+import { until } from '../support/until.ts';
 
 const testDatabase = useTestDatabase();
 
@@ -62,25 +63,31 @@ test('guarantee 10: three processes that take by turns as fast as they can never
 });
 
 test('after a 429 nobody takes, in any process', async () => {
-  let nowMs = Date.parse('2030-01-01T00:00:00Z');
-  const wait = async (ms: number) => {
-    nowMs += ms;
+  const begunMs = Date.parse('2030-01-01T00:00:00Z');
+  // Each with a clock of its own, which moves only by what it waits for.
+  const startProcess = () => {
+    let nowMs = begunMs;
+    const budget = createSharedBudget({
+      db: testDatabase.db,
+      id: 'blocked',
+      perMinute: 600,
+      perSecond: 50,
+      log: silent,
+      now: () => new Date(nowMs),
+      wait: async (ms) => {
+        nowMs += ms;
+      },
+    });
+    return { budget, waitedMs: () => nowMs - begunMs };
   };
-  const options = {
-    db: testDatabase.db,
-    id: 'blocked',
-    perMinute: 600,
-    perSecond: 50,
-    log: silent,
-    now: () => new Date(nowMs),
-    wait,
-  };
-  const [one, other] = [createSharedBudget(options), createSharedBudget(options)];
-  await one.take();
-  one.block(30_000);
-  await testDatabase.db.query({ text: `select pg_sleep(0) from rate_budgets where id = 'blocked'` });
-  const started = nowMs;
-  await one.take();
-  expect(nowMs - started).toBeGreaterThanOrEqual(30_000);
-  await other.take();
+  const [one, other] = [startProcess(), startProcess()];
+  await one.budget.take();
+  one.budget.block(30_000);
+  const isKept = `select from rate_budgets where id = 'blocked' and blocked_until > $1`;
+  const values = [new Date(begunMs).toISOString()];
+  await until(async () => (await testDatabase.db.query({ text: isKept, values })).length === 1);
+  for (const { budget, waitedMs } of [other, one]) {
+    await budget.take();
+    expect(waitedMs()).toBeGreaterThanOrEqual(30_000);
+  }
 });

@@ -16,6 +16,7 @@ beforeAll(async () => {
   // Nothing ends by itself here, so that what a test sees is what it did.
   together = await startTogether({
     speed: 1,
+    service: { env: { SWEEP_OVERDUE_SECONDS: '1' } },
     vendor: { sessions: { medianSeconds: 600, spread: 0, abandonedShare: 0 } },
   });
   folder = await mkdtemp(path.join(os.tmpdir(), 'ilive-cli-'));

@@ -26,7 +26,7 @@ describe('the breaker', () => {
   async function giveUpOnceAsked({ client, vendor }: Client, askedCount: number) {
     const leaving = new AbortController();
     const asked = client.fetchResult(session, { signal: leaving.signal });
-    await until(() => vendor.asked.length === askedCount);
+    await Promise.race([asked, until(() => vendor.asked.length === askedCount)]);
     leaving.abort();
     await expect(asked).rejects.toThrow(CancelledError);
   }

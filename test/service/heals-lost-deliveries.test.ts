@@ -78,7 +78,7 @@ describe.each(dialects)('in the %s dialect', { concurrent: true }, (dialect) => 
 test('guarantee 8: abandoned sessions expire with their reason, and a token that is refused is told as such', async () => {
   const together = await startTogether({
     dialect: 'managed',
-    speed: 120,
+    speed: 40, // they are open for seven seconds of ours
     vendor: { sessions: { ...quick, abandonedShare: 0.5, ttlSeconds: 300 }, webhooks: { drop: 1 } },
     service: { env: { SESSION_TTL_SECONDS: '300' } },
   });

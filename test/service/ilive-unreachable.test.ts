@@ -6,11 +6,12 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import tls from 'node:tls';
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createClient } from '../../src/ilive/client.ts';
 import { createVendorLook, explainTrouble } from '../../src/operations/look-at-vendor.ts';
 import { type Certificate, makeCertificate } from '../support/certificate.ts';
 import { apiKey, startTestService, type TestService } from '../support/service.ts';
+import { useUndo } from '../support/undo.ts';
 import { until } from '../support/until.ts';
 
 const dayMs = 24 * 60 * 60 * 1000;
@@ -27,10 +28,7 @@ beforeAll(() =>
 );
 afterAll(() => tls.setDefaultCACertificates(before));
 
-const undo: (() => Promise<unknown>)[] = [];
-afterEach(async () => {
-  for (const step of undo.splice(0).reverse()) await step();
-});
+const undo = useUndo();
 
 async function listen(server: Server, port = 0): Promise<number> {
   const sockets = new Set<Socket>();

@@ -5,17 +5,15 @@ import { closeSync, openSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, expect, inject, test } from 'vitest';
+import { expect, inject, test } from 'vitest';
 import { createTestDatabase } from '../support/database.ts';
 import { findFreePort } from '../support/free-port.ts';
 import { deliver, get, verdictPayload } from '../support/service.ts';
 import { ownEnvironment } from '../support/service-process.ts';
+import { useUndo } from '../support/undo.ts';
 import { until } from '../support/until.ts';
 
-const undo: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const step of undo.splice(0).reverse()) await step();
-});
+const undo = useUndo();
 
 test('with a log that takes nothing it starts, accepts, and stops with exit code 0', async () => {
   const database = await createTestDatabase(inject('postgresUrl'));

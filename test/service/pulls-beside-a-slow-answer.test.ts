@@ -1,16 +1,14 @@
 // One answer that is long in coming: whoever becomes due meanwhile is asked about, and what nobody can ask about is ended.
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
-import { afterEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { type FakeVendor, startFakeVendor } from '../support/fake-ilive-http.ts';
 import { apiKey, startTestService, type TestService } from '../support/service.ts';
+import { useUndo } from '../support/undo.ts';
 import { until } from '../support/until.ts';
 
 const soon = { deadlineMs: 5_000 };
-const undo: (() => PromiseLike<void>)[] = [];
-afterEach(async () => {
-  for (const step of undo.splice(0).reverse()) await step();
-});
+const undo = useUndo();
 
 /** A vendor that never answers about the session `slow` and settles every other, and a service that asks it. */
 async function startBoth(dialect: 'reference' | 'managed') {

@@ -1,7 +1,7 @@
 // A queue whose store refuses, falls silent or fails in the worst moment: jobs are heard again once the store is well, and
 // nothing is left behind at it.
 import { Redis } from 'ioredis';
-import { afterEach, expect, inject, test } from 'vitest';
+import { inject, test } from 'vitest';
 import type { Database } from '../../src/db/connect.ts';
 import { createAnnouncer } from '../../src/queue/announce.ts';
 import { createQueueBackend, type QueueBackendOptions } from '../../src/queue/backend.ts';
@@ -11,12 +11,10 @@ import { startRedis } from '../support/redis-server.ts';
 import { connectTo } from '../support/replaying.ts';
 import { silent } from '../support/service.ts';
 import { startTcpProxy } from '../support/tcp-proxy.ts';
+import { useUndo } from '../support/undo.ts';
 import { until } from '../support/until.ts';
 
-const undo: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const step of undo.splice(0).reverse()) await step();
-});
+const undo = useUndo();
 
 const id = '00000000-0000-7000-8000-000000000000';
 
@@ -116,10 +114,10 @@ test('a worker that is thrown away while it waits for a job is opened anew', asy
   release.resolve();
   const heard = await hear({ databaseUrl: url }, concurrency, () => release.promise);
   undo.push(() => release.resolve());
-  await heard.announce();
+  await until(() => heard.announce());
   await until(() => heard.count === 1);
   release = Promise.withResolvers();
-  for (let count = 1; count < concurrency; count += 1) expect(await heard.announce()).toBe(true);
+  for (let count = 1; count < concurrency; count += 1) await until(() => heard.announce());
   await until(() => heard.count === concurrency);
   const db = connectTo(url);
   undo.push(() => db.close());
@@ -154,7 +152,7 @@ test('a worker is thrown away also where the connection that it listens on has f
   const gate = Promise.withResolvers<void>();
   const heard = await hear({ databaseUrl: url.href, silenceMs: 1_000 }, concurrency, () => gate.promise);
   undo.push(() => gate.resolve());
-  for (let count = 0; count < concurrency; count += 1) await heard.announce();
+  for (let count = 0; count < concurrency; count += 1) await until(() => heard.announce());
   await until(() => heard.count === concurrency, { deadlineMs: 20_000 });
 
   wire.strand();

@@ -26,7 +26,7 @@ beforeAll(async () => {
     databaseUrl: replicated.primaryUrl,
     env: {
       DATABASE_READ_URL: `${listed.href}, ${stranger.url}`,
-      DATABASE_READ_MAX_LAG_SECONDS: '5',
+      DATABASE_READ_MAX_LAG_SECONDS: '10', // for what is looked at before it lags too much
     },
   });
 });
@@ -87,14 +87,14 @@ test('guarantee 19: a replica that lags answers until it lags too much; what mus
   expect(await sessionIds()).not.toContain(payload.session_id);
   expect((await service.get(`/v1/sessions/${payload.session_id}`)).body.verdict).toBe('pass');
   expect((await service.get(`/v1/deliveries/${delivered.delivery_id}`)).body.state).toBe('done');
-  await until(async () => (await sessionIds()).includes(payload.session_id), { deadlineMs: 20_000 });
+  await until(async () => (await sessionIds()).includes(payload.session_id), { deadlineMs: 40_000 });
   const { body } = await service.get('/v1/ops/status');
   expect(body.replicas[0]).toMatchObject({ state: 'lagging', lag_ms: expect.any(Number) });
-  expect(body.replicas[0].lag_ms).toBeGreaterThan(5_000);
+  expect(body.replicas[0].lag_ms).toBeGreaterThan(10_000);
   expect(JSON.stringify(body.problems)).toContain('(lagging)');
   const metricsNow = async (): Promise<string> => (await service.get('/metrics', null)).body;
   const metrics = await metricsNow();
-  expect(metrics).toMatch(/ilive_replica_lag_seconds\{replica="127.0.0.1:\d+"\} [5-9]/);
+  expect(metrics).toMatch(/ilive_replica_lag_seconds\{replica="127.0.0.1:\d+"\} \d{2}/);
   const usable = `ilive_replica_usable{replica="${body.replicas[0].name}"}`;
   expect(metrics).toContain(`${usable} 0\n`);
   await run('select pg_wal_replay_resume()');

@@ -1,11 +1,12 @@
 // WEB_CONCURRENCY: several processes behind one port from one start. One that dies is started anew and nothing is lost, and
 // all of them stop together, the embedded Postgres last.
 import { setTimeout as wait } from 'node:timers/promises';
-import { afterEach, expect, inject, test, vi } from 'vitest';
+import { expect, inject, test, vi } from 'vitest';
 import { createTestDatabase } from '../support/database.ts';
 import { connectTo } from '../support/replaying.ts';
 import { deliver, get, verdictPayload } from '../support/service.ts';
 import { type ServiceProcess, startServiceProcess } from '../support/service-process.ts';
+import { useUndo } from '../support/undo.ts';
 import { until } from '../support/until.ts';
 
 // Six processes start side by side here, where others are at work already.
@@ -14,10 +15,7 @@ vi.setConfig({ testTimeout: 2 * startDeadlineMs });
 
 const answerMs = 5_000;
 
-const undo: (() => Promise<unknown>)[] = [];
-afterEach(async () => {
-  for (const step of undo.splice(0).reverse()) await step();
-});
+const undo = useUndo();
 
 async function start(env: Record<string, string>): Promise<ServiceProcess> {
   const started = await startServiceProcess({ WEB_CONCURRENCY: '2', ...env });

@@ -2,7 +2,7 @@
 // not read, and to those whose key has ended.
 import { connect as connectSocket, type Socket } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { follow, latest, settled } from '../support/changes.ts';
+import { follow, heldBack, latest, settled } from '../support/changes.ts';
 import { operatorOf } from '../support/operator.ts';
 import { apiKey, startTestService, type TestService, verdictPayload } from '../support/service.ts';
 import { until } from '../support/until.ts';
@@ -34,7 +34,7 @@ test('guarantee 22: changes come as events with their cursor as id, and Last-Eve
   const stream = await open(`?after=${after}`);
   expect(stream.response.headers.get('content-type')).toBe('text/event-stream; charset=utf-8');
   for (let index = 0; index < 3; index += 1) await service.deliver(verdictPayload());
-  await until(() => idsIn(stream.text()).length === 3);
+  await until(() => idsIn(stream.text()).length === 3, heldBack);
   const changes = await follow(service, after);
   expect(idsIn(stream.text())).toEqual(changes.map(({ cursor }) => cursor));
   const data = [...stream.text().matchAll(/^event: session_settled\ndata: (.*)$/gm)];
@@ -42,7 +42,7 @@ test('guarantee 22: changes come as events with their cursor as id, and Last-Eve
   stream.leave();
   // A browser that reconnects asks by the address that it has, and says where it was: that counts.
   const again = await open(`?after=${after}`, { 'last-event-id': changes[0].cursor });
-  await until(() => idsIn(again.text()).length === 2);
+  await until(() => idsIn(again.text()).length === 2, heldBack);
   expect(idsIn(again.text())).toEqual(changes.slice(1).map(({ cursor }) => cursor));
   again.leave();
 });
@@ -52,7 +52,7 @@ test('where nothing comes it says that it is there, with the place up to which i
   await service.deliver(verdictPayload());
   await settled(service);
   const end = await latest(service);
-  await until(() => stream.text().includes(`:\nid: ${end}\n\n`), { deadlineMs: 5_000 });
+  await until(() => stream.text().includes(`:\nid: ${end}\n\n`), heldBack);
   expect(stream.text()).not.toContain('event:');
   stream.leave();
 });
@@ -113,7 +113,7 @@ test('a stream says at once where it is, so that a break before the first event 
   await service.deliver(verdictPayload());
   await settled(service);
   const again = await open('', { 'last-event-id': place ?? '' });
-  await until(() => idsIn(again.text()).length === 1);
+  await until(() => idsIn(again.text()).length === 1, heldBack);
   again.leave();
 });
 

@@ -72,18 +72,19 @@ test('what alerts go by moves with what happens: refusals, rings, days, what is 
     await db.query({
       text: `insert into changes (generation, type, account, data) values (1, 'session.settled', 'default', '{}')`,
     });
-    expect((await service.deliver(verdictPayload(), { secret: 'whsec_of_nobody' })).status).toBe(401);
-    expect((await service.deliver(verdictPayload())).status).toBe(202);
-    expect((await service.get('/v1/sessions/nobody')).status).toBe(404);
-    await is('ilive_deliveries_refused_total{reason="signature_mismatch"}', (count) => count === 1);
-    await is('ilive_api_requests_total{operation="getSession",status="404"}', (count) => count === 1);
-    await is('ilive_rings_failed_total', (count) => count > 0);
-    await is('ilive_body_days_dropped_total', (count) => count === 1);
-    await is('ilive_event_loop_delay_seconds', (seconds) => seconds > 0);
-    await is('ilive_deliveries_owed', (count) => count === 2);
-    await is('ilive_deliveries_oldest_owed_age_seconds', (seconds) => seconds > 0);
+    // No longer than this figure needs it: an open transaction holds back the changes of all databases of the server.
     await is('ilive_changes_held_back_seconds', (seconds) => seconds > 0);
   });
+  expect((await service.deliver(verdictPayload(), { secret: 'whsec_of_nobody' })).status).toBe(401);
+  expect((await service.deliver(verdictPayload())).status).toBe(202);
+  expect((await service.get('/v1/sessions/nobody')).status).toBe(404);
+  await is('ilive_deliveries_refused_total{reason="signature_mismatch"}', (count) => count === 1);
+  await is('ilive_api_requests_total{operation="getSession",status="404"}', (count) => count === 1);
+  await is('ilive_rings_failed_total', (count) => count > 0);
+  await is('ilive_body_days_dropped_total', (count) => count === 1);
+  await is('ilive_event_loop_delay_seconds', (seconds) => seconds > 0);
+  await is('ilive_deliveries_owed', (count) => count === 2);
+  await is('ilive_deliveries_oldest_owed_age_seconds', (seconds) => seconds > 0);
 
   expect(await figureOf(service.url, 'ilive_outage_kept_total')).toBe(0);
   await wire.cut();
@@ -110,7 +111,7 @@ test('each count begins with 0 for all that may come, so that the first of it is
     'ilive_vendor_refused_total{about="key"}',
     'ilive_vendor_refused_total{about="token"}',
   ]) {
-    expect(text).toContain(`${series} `);
+    expect(text).toContain(`\n${series} 0\n`);
   }
 });
 

@@ -115,7 +115,11 @@ test('a refused body that nests deep keeps no other refusal from its diagnosis',
   await until(
     async () => {
       const { body } = await service.get('/v1/ops/refusals?limit=200');
-      return body.data.every((row: { diagnosis: unknown }) => row.diagnosis !== null);
+      const rows = body.data as { body_bytes: number; diagnosis: unknown }[];
+      return (
+        rows.some(({ body_bytes }) => body_bytes === deep.length) &&
+        rows.every(({ diagnosis }) => diagnosis !== null)
+      );
     },
     { describe: 'all are diagnosed', deadlineMs: 60_000 },
   );

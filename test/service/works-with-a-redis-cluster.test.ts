@@ -1,18 +1,16 @@
 // Guarantee 2 on a Redis Cluster of three nodes: the queue works on it, a node that dies in the middle of traffic loses
 // nothing and keeps nothing from being accepted, and the queue is used again once the node is back.
-import { afterEach, expect, test, vi } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { createAnnouncer } from '../../src/queue/announce.ts';
 import { createQueueBackend } from '../../src/queue/backend.ts';
 import { type RedisCluster, startRedisCluster } from '../support/redis-cluster.ts';
 import { silent, startTestService, type TestService, verdictPayload } from '../support/service.ts';
+import { useUndo } from '../support/undo.ts';
 import { until } from '../support/until.ts';
 
 vi.setConfig({ testTimeout: 180_000 });
 
-const undo: (() => Promise<unknown>)[] = [];
-afterEach(async () => {
-  for (const step of undo.splice(0).reverse()) await step();
-});
+const undo = useUndo();
 
 async function start(isCoverageRequired: boolean) {
   const cluster = await startRedisCluster(isCoverageRequired);

@@ -1,19 +1,16 @@
 // A bell and consumers on a store that a test may take away from them: what they warn of is noted, and everything is undone
 // at the end of the test, the last first.
 import { Redis } from 'ioredis';
-import { afterEach } from 'vitest';
 import { createDeliveryIds } from '../../src/http/delivery-id.ts';
 import { type Announcer, createAnnouncer } from '../../src/queue/announce.ts';
 import { createQueueBackend, type QueueBackend } from '../../src/queue/backend.ts';
 import { type Consumer, consume } from '../../src/queue/consume.ts';
 import { type RedisServer, startRedis } from './redis-server.ts';
 import { silent } from './service.ts';
+import { useUndo } from './undo.ts';
 import { until } from './until.ts';
 
-export const undo: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const step of undo.splice(0).reverse()) await step();
-});
+export const undo = useUndo();
 
 export const newId = createDeliveryIds();
 
