@@ -13,10 +13,10 @@ import { createGroupCommit, type GroupCommit } from './http/group-commit.ts';
 import type { HealthDependencies } from './http/health.ts';
 import type { ReceiveDependencies } from './http/receive-webhook.ts';
 import type { IliveClient } from './ilive/client.ts';
-import { signatureFailures } from './ilive/signature.ts';
 import { addLoopDelay, beginAtZero } from './metrics.ts';
 import { createRefusalKeeper } from './operations/keep-refusals.ts';
-import { type SecretRing, secretUnopened } from './operations/signing-secrets.ts';
+import { refusalReasons } from './operations/refusal-reasons.ts';
+import type { SecretRing } from './operations/signing-secrets.ts';
 import type { OutageSight } from './outage/outage.ts';
 import type { Announcer } from './queue/announce.ts';
 import { firstPullAt } from './reconcile/overdue.ts';
@@ -27,8 +27,7 @@ import { createTokenCipher, ledgerRulesOf } from './service-vendor.ts';
 
 const refusalsIntervalMs = 1_000;
 const refusedReasons = [
-  ...signatureFailures,
-  secretUnopened,
+  ...refusalReasons,
   'connection_aborted',
   'body_too_large',
   'overloaded',

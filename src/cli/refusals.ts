@@ -1,6 +1,6 @@
 // `refusals list` and `refusals show`: what did not prove that it came from iLive, and what would have matched.
 import { z } from 'zod';
-import { signatureFailures } from '../ilive/signature.ts';
+import { refusalReasons } from '../operations/refusal-reasons.ts';
 import { printable } from '../printable.ts';
 import type { Command, Context } from './command.ts';
 import { readId } from './id-operand.ts';
@@ -11,7 +11,7 @@ import { renderFields, renderTime } from './table.ts';
 import { readTimes, timeOptions } from './time-option.ts';
 
 export const refusalFilterOptions = {
-  reason: { value: 'REASON', choices: signatureFailures, doc: 'only those refused for this' },
+  reason: { value: 'REASON', choices: refusalReasons, doc: 'only those refused for this' },
   account: { value: 'ACCOUNT', doc: 'only those of this account' },
   address: { value: 'ADDRESS', doc: 'only those that came from this address' },
   ...timeOptions,

@@ -67,7 +67,9 @@ export const beginRotation: Command = {
   summary: 'Puts a new signing secret beside the old ones (role admin)',
   details: `Every receiver takes it within seconds, and goes on taking the old ones. Then change it at
 iLive, watch "secrets list", and finish the rotation. It needs ENCRYPTION_KEYS. The
-secret is read from a file or the standard input, never from the command line.`,
+secret is read from a file or the standard input, never from the command line. Given one
+that is retired, it takes back what was finished too early: that one counts again, and
+goes once it is quiet.`,
   options: {
     name: { value: 'NAME', doc: 'what to call it, such as 2026-12 (required)' },
     'secret-stdin': { doc: 'read the secret from the standard input' },
@@ -90,15 +92,21 @@ secret is read from a file or the standard input, never from the command line.`,
     const asked = await ask('POST', '/v1/ops/secrets/begin-rotation', { body });
     const added = readAnswer(asked, listedSecret);
     if (given.has('json')) context.print(asked.text);
-    else {
-      context.print(
-        `"${printable(added.name)}" counts now, beside the old secrets of "${printable(added.account)}".`,
-      );
-      context.print('Change it at iLive, then watch when each last matched: ilive-webhooks secrets list');
-    }
+    else printBegun(added, context);
     return 0;
   },
 };
+
+function printBegun({ name, account, state }: z.infer<typeof listedSecret>, { print }: Context): void {
+  if (state === 'retiring') {
+    print(`"${printable(name)}" counts again, beside the others of "${printable(account)}", and is to go.`);
+    print("Let in what was refused meanwhile: ilive-webhooks refusals reverify --why '…'");
+    print("Once it no longer matches: ilive-webhooks secrets finish-rotation --why '…'");
+    return;
+  }
+  print(`"${printable(name)}" counts now, beside the old secrets of "${printable(account)}".`);
+  print('Change it at iLive, then watch when each last matched: ilive-webhooks secrets list');
+}
 
 export const finishRotation: Command = {
   name: 'secrets finish-rotation',
@@ -130,7 +138,7 @@ delivery of iLive's. What is signed with a retired secret is refused from then o
     if (given.has('json')) context.print(asked.text);
     else {
       context.print(`Retired: ${retired.map(printable).join(', ')}.`);
-      context.print('One that came from the environment can be taken out of it now.');
+      context.print('If the environment lists one of these, list the new one there in its place.');
     }
     return 0;
   },

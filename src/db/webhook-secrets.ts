@@ -1,5 +1,5 @@
 // Signing secrets: those that operators have put into the database, sealed, and what is known of those of the environment.
-// Rows are never deleted: a retired secret still explains what is signed with it.
+// Rows are never deleted: a retired secret still explains what is signed with it, and can be made to count again.
 
 import { instantOf } from '../events/instant.ts';
 import type { Queries, Transaction } from './connect.ts';
@@ -67,7 +67,31 @@ export async function insertSecret(tx: Transaction, secret: NewSecret, now: Date
   return row;
 }
 
-/** The account's secrets that are not retired, held until the transaction ends. */
+/** Lets a retired secret count again in every process, under the name and the seal given; to go from `retiringAt` on. */
+export async function reinstateSecret(
+  tx: Transaction,
+  { account, fingerprint, name, origin, sealed }: NewSecret,
+  retiringAt: Date | null,
+): Promise<SecretRow> {
+  const set = {
+    name,
+    origin,
+    sealed,
+    retiringAt: retiringAt === null ? null : instantOf(retiringAt),
+    retiredAt: null,
+  };
+  const [row] = await tx.orm((orm) =>
+    orm
+      .update(webhookSecrets)
+      .set(set)
+      .where(and(eq(webhookSecrets.account, account), eq(webhookSecrets.fingerprint, fingerprint)))
+      .returning(),
+  );
+  if (row === undefined) throw new Error('a secret that is locked is always there');
+  return row;
+}
+
+/** All the account's secrets, also the retired ones, held until the transaction ends. */
 export async function lockSecrets(tx: Transaction, account: string): Promise<SecretRow[]> {
   await tx.query({
     text: `select pg_advisory_xact_lock(hashtextextended($1, 0))`,

@@ -4,6 +4,7 @@ import type { Request } from 'express';
 import { z } from 'zod';
 import { ServiceError } from '../errors.ts';
 import { parseInstant } from '../events/instant.ts';
+import { refusalReasons } from '../operations/refusal-reasons.ts';
 import { complaintOf } from './complaint.ts';
 
 export const limitDefault = 50;
@@ -35,6 +36,9 @@ export const waitText = z
     return Number(digits) * unitsMs[unit as keyof typeof unitsMs];
   })
   .describe('How long to wait, such as 30s; at most WAIT_MAX_SECONDS. Default: not at all.');
+
+/** The reason of refusals. Another text than those named is no refusal's. */
+export const reasonText = searchText.describe(`Why it was refused: ${refusalReasons.join(', ')}.`);
 
 /** Why an operator does something; it goes into the audit. */
 export const whyText = searchText.describe('Why it is done; it goes into the audit.');

@@ -18,7 +18,7 @@ import {
 } from '../ilive/signature.ts';
 import type { Log } from '../log.ts';
 import type { RefusedRequest } from '../operations/refusal-buffer.ts';
-import { secretUnopened } from '../operations/signing-secrets.ts';
+import { secretUnopened } from '../operations/refusal-reasons.ts';
 import { describeDelivery, storedHeaders } from '../operations/webhook-delivery.ts';
 import { readTraceId } from '../trace-context.ts';
 import type { Admission } from './admission.ts';

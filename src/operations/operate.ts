@@ -19,6 +19,8 @@ export interface Done<T> {
   /** How many rows it changed or showed. */
   readonly rows: number;
   readonly result: T;
+  /** What was only found out by doing it, for the audit. */
+  readonly details?: Action['details'];
 }
 
 /** Does `work` and puts it into the audit with it. Throws what `work` throws, after that is in the audit. */
@@ -40,8 +42,9 @@ export async function operateAfter<P, T>(
   try {
     const prepared = await prepare();
     return await deps.db.transaction(async (tx) => {
-      const { rows, result } = await work(tx, prepared);
-      await appendAudit(tx, { ...action, rows, outcome: 'done', at: deps.now() }, deps.auditKey);
+      const { rows, result, details } = await work(tx, prepared);
+      const done = { ...action, details: { ...action.details, ...details } };
+      await appendAudit(tx, { ...done, rows, outcome: 'done', at: deps.now() }, deps.auditKey);
       return result;
     });
   } catch (error) {

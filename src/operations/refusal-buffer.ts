@@ -5,10 +5,11 @@
 // fixed number of lanes by hash, so that a flood from many addresses costs no more than one from a single one.
 import { createHash } from 'node:crypto';
 import { knownShare, networkOf } from '../db/refusal-source.ts';
+import type { RefusalReason } from './refusal-reasons.ts';
 
 export interface RefusedRequest {
   readonly account: string;
-  readonly reason: string;
+  readonly reason: RefusalReason;
   readonly address: string;
   readonly receivedAt: Date;
   readonly headers: Readonly<Record<string, string>>;

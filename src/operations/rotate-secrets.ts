@@ -1,8 +1,15 @@
 // Changing a signing secret with evidence: the new one is put beside the old, and the old one is retired only once it has
-// stopped matching and the new one has begun to. Each runs in the transaction of its action.
+// stopped matching and the new one has begun to. One that was retired too early is put back in the same way. Each runs in the
+// transaction of its action.
 import type { Cipher } from '../cipher.ts';
 import type { Transaction } from '../db/connect.ts';
-import { insertSecret, lockSecrets, markSecrets, type SecretRow } from '../db/webhook-secrets.ts';
+import {
+  insertSecret,
+  lockSecrets,
+  markSecrets,
+  reinstateSecret,
+  type SecretRow,
+} from '../db/webhook-secrets.ts';
 import { ServiceError } from '../errors.ts';
 import { type SecretEncoding, secretFlaw } from '../ilive/signature.ts';
 import type { Secret } from '../secret.ts';
@@ -21,15 +28,24 @@ export interface RotationToBegin {
   readonly secret: Secret;
 }
 
+export interface Begun {
+  readonly row: SecretRow;
+  /** Whether it was known, and counts again. */
+  readonly isReinstated: boolean;
+}
+
 // Every process writes down its matches once a second.
 const notingLagMs = 2_000;
 
-/** Puts a new secret beside those that count; these are to go. Throws `conflict` where that cannot be. */
+/**
+ * Puts a new secret beside those that count; these are to go. One that is retired counts again, and is itself to go where another
+ * one has taken its place. Throws `conflict` where that cannot be.
+ */
 export async function beginRotation(
   tx: Transaction,
   { ring, cipher, encoding, now }: RotateDependencies,
   { account, name, secret }: RotationToBegin,
-): Promise<SecretRow> {
+): Promise<Begun> {
   if (cipher === undefined) {
     throw new ServiceError('conflict', 'Secrets cannot be kept here: ENCRYPTION_KEYS is not set.');
   }
@@ -39,28 +55,55 @@ export async function beginRotation(
   }
   const fingerprint = fingerprintOf(account, secret);
   const rows = await lockSecrets(tx, account);
-  const usable = new Set(ring.secretsOf(account).map((held) => held.fingerprint));
+  const same = rows.find((row) => row.fingerprint === fingerprint);
+  const counting = countingOf(rows, ring.secretsOf(account));
+  refuseToBegin(rows, { same, counting, name });
+  const at = now();
+  const sealed = cipher.seal(secret.reveal(), secretContext(account, fingerprint));
+  const row = { account, fingerprint, name, origin: 'database', sealed } as const;
+  if (same !== undefined) {
+    const isReplaced = counting.some(({ retiringAt }) => retiringAt === null);
+    return { row: await reinstateSecret(tx, row, isReplaced ? at : null), isReinstated: true };
+  }
+  const inserted = await insertSecret(tx, row, at);
+  const oldOnes = counting.map((each) => each.fingerprint);
+  if (oldOnes.length > 0) await markSecrets(tx, account, oldOnes, { retiringAt: at });
+  return { row: inserted, isReinstated: false };
+}
+
+// One of the database counts everywhere, also while the encryption key that opens it is missing.
+function countingOf(rows: readonly SecretRow[], usable: readonly UsableSecret[]): SecretRow[] {
+  const here = new Set(usable.map(({ fingerprint }) => fingerprint));
+  return rows.filter(
+    ({ retiredAt, origin, fingerprint }) =>
+      retiredAt === null && (origin === 'database' || here.has(fingerprint)),
+  );
+}
+
+function refuseToBegin(
+  rows: readonly SecretRow[],
+  {
+    same,
+    counting,
+    name,
+  }: {
+    readonly same: SecretRow | undefined;
+    readonly counting: readonly SecretRow[];
+    readonly name: string;
+  },
+): void {
+  if (same !== undefined && counting.includes(same)) {
+    throw new ServiceError('conflict', `This secret is known already, as "${same.name}". Use a new one.`);
+  }
   const going = rows.find((row) => row.retiringAt !== null && row.retiredAt === null);
-  if (going !== undefined) {
+  // One that is put back begins no rotation: it joins those that are to go.
+  if (same === undefined && going !== undefined) {
     const message = `A rotation of this account is going on: "${going.name}" is to go. Finish it first.`;
     throw new ServiceError('conflict', message);
   }
-  const same = rows.find((row) => row.fingerprint === fingerprint);
-  if (same !== undefined) {
-    throw new ServiceError('conflict', `This secret is known already, as "${same.name}". Use a new one.`);
-  }
-  if (rows.some((row) => row.name === name)) {
+  if (rows.some((row) => row.name === name && row !== same)) {
     throw new ServiceError('conflict', `This account has a secret named "${name}" already.`);
   }
-  const sealed = cipher.seal(secret.reveal(), secretContext(account, fingerprint));
-  const row = await insertSecret(tx, { account, fingerprint, name, origin: 'database', sealed }, now());
-  // One of the database counts everywhere, also while the encryption key that opens it is missing.
-  const old = rows.filter(
-    (each) => each.retiredAt === null && (each.origin === 'database' || usable.has(each.fingerprint)),
-  );
-  const oldOnes = old.map((each) => each.fingerprint);
-  if (oldOnes.length > 0) await markSecrets(tx, account, oldOnes, { retiringAt: now() });
-  return row;
 }
 
 /** Retires the secrets that are to go; answers their names. Throws `conflict` while one of them still matches. */
@@ -74,12 +117,7 @@ export async function finishRotation(
   if (going.length === 0) {
     throw new ServiceError('conflict', 'No rotation of this account is going on. Begin one first.');
   }
-  const begun = begunWith(rows, ring.secretsOf(account));
-  if (begun.every((row) => row.lastMatchedAt === null)) {
-    const names = begun.map(({ name }) => `"${name}"`).join(', ');
-    const message = `The new secret ${names} has never matched a delivery of iLive's: is it set there?`;
-    throw new ServiceError('conflict', message);
-  }
+  refuseUnlessMatching(begunWith(rows, ring.secretsOf(account)), going);
   for (const row of going) refuseWhileMatching(row, quietMs, now());
   await markSecrets(
     tx,
@@ -93,14 +131,29 @@ export async function finishRotation(
 // The newest of the database, where none can be put beside it meanwhile, and what the environment has got since, as long as it
 // lists it. One that was taken out of the environment before keeps its row: that it matched once says nothing of now.
 function begunWith(rows: readonly SecretRow[], usable: readonly UsableSecret[]): SecretRow[] {
-  const ofDatabase = rows.filter(({ origin }) => origin === 'database').map(({ addedAt }) => addedAt);
+  const staying = countingOf(rows, usable).filter(({ retiringAt }) => retiringAt === null);
+  const ofDatabase = staying.filter(({ origin }) => origin === 'database').map(({ addedAt }) => addedAt);
   const begunAt = ofDatabase.sort().at(-1) ?? '';
-  return rows.filter(
-    ({ origin, fingerprint, addedAt, retiringAt }) =>
-      retiringAt === null &&
-      addedAt >= begunAt &&
-      (origin === 'database' || usable.some((held) => held.fingerprint === fingerprint)),
-  );
+  return staying.filter(({ addedAt }) => addedAt >= begunAt);
+}
+
+// One that was there before the others began to go, as where one of these was put back, has to have matched since: by what it
+// matched before, that one was retired too early. Of any other each match counts, also of what was received before and admitted.
+function refuseUnlessMatching(begun: readonly SecretRow[], going: readonly SecretRow[]): void {
+  const goingSince =
+    going
+      .flatMap(({ retiringAt }) => retiringAt ?? [])
+      .sort()
+      .at(-1) ?? '';
+  const hasMatched = ({ addedAt, lastMatchedAt }: SecretRow) =>
+    lastMatchedAt !== null && (addedAt >= goingSince || lastMatchedAt >= goingSince);
+  if (begun.some(hasMatched)) return;
+  const names = begun.map(({ name }) => `"${name}"`).join(', ');
+  const isNever = begun.every(({ lastMatchedAt }) => lastMatchedAt === null);
+  const how = isNever
+    ? "has never matched a delivery of iLive's"
+    : `has not matched a delivery of iLive's since ${goingSince}`;
+  throw new ServiceError('conflict', `The new secret ${names} ${how}: is it set there?`);
 }
 
 function refuseWhileMatching(

@@ -80,9 +80,6 @@ interface Held extends UsableSecret {
   readonly account: string;
 }
 
-/** Why a request is refused that a secret which does not open may have signed. */
-export const secretUnopened = 'secret_unopened';
-
 const fingerprintBytes = 9;
 // Of its fingerprint in a secret's name: its place in the list would name another one after the next change.
 const namedChars = 4;
@@ -191,10 +188,12 @@ function createTeller({ log, encoding }: SecretRingOptions): (seen: Seen) => voi
   return ({ listed: { account, name, fingerprint, state, missingKey }, held, isOwn }) => {
     const flaw = held && secretFlaw(held.secret.reveal(), encoding);
     const isToldOf = state === 'retired' ? isOwn : missingKey !== null || flaw !== undefined;
-    if (!isToldOf || told.has(fingerprint)) return;
+    if (!isToldOf) return void told.delete(fingerprint); // one that counts again may be retired again
+    if (told.has(fingerprint)) return;
     told.add(fingerprint);
     if (state === 'retired') {
-      log.warn({ account, name }, 'a signing secret of the environment is retired; take it out there');
+      const what = 'a signing secret of the environment is retired; list the new one there in its place';
+      log.warn({ account, name }, what);
       return;
     }
     // One with a flaw was put in while the encoding was another.

@@ -687,6 +687,9 @@ export interface Operations {
   listRefusals: {
     query?: {
       state?: 'refused' | 'admitted';
+      /**
+       * Why it was refused: missing_signature, malformed_signature, missing_timestamp, malformed_timestamp, missing_webhook_id, unknown_account, signature_mismatch, timestamp_too_old, timestamp_too_new, secret_unopened.
+       */
       reason?: string;
       account?: string;
       address?: string;
@@ -717,6 +720,9 @@ export interface Operations {
        */
       ids?: [string, ...string[]];
       account?: string;
+      /**
+       * Why it was refused: missing_signature, malformed_signature, missing_timestamp, malformed_timestamp, missing_webhook_id, unknown_account, signature_mismatch, timestamp_too_old, timestamp_too_new, secret_unopened.
+       */
       reason?: string;
       address?: string;
       from?: string;
@@ -739,6 +745,9 @@ export interface Operations {
        */
       ids?: [string, ...string[]];
       account?: string;
+      /**
+       * Why it was refused: missing_signature, malformed_signature, missing_timestamp, malformed_timestamp, missing_webhook_id, unknown_account, signature_mismatch, timestamp_too_old, timestamp_too_new, secret_unopened.
+       */
       reason?: string;
       address?: string;
       from?: string;
@@ -760,6 +769,9 @@ export interface Operations {
        */
       ids?: [string, ...string[]];
       account?: string;
+      /**
+       * Why it was refused: missing_signature, malformed_signature, missing_timestamp, malformed_timestamp, missing_webhook_id, unknown_account, signature_mismatch, timestamp_too_old, timestamp_too_new, secret_unopened.
+       */
       reason?: string;
       address?: string;
       from?: string;
@@ -1710,6 +1722,9 @@ export interface SigningSecret {
   name: string;
   fingerprint: string;
   origin: string;
+  /**
+   * active; retiring: it counts, and is to go; retired: it proves nothing, and only explains.
+   */
   state: string;
   /**
    * The id of the encryption key for want of which it does not open; null where it does.

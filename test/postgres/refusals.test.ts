@@ -157,7 +157,7 @@ function keeper(options: KeeperChanges = {}) {
 
 const refused = (body: string, at = new Date('2026-11-02T00:00:00Z')) => ({
   account: 'default',
-  reason: 'signature_mismatch',
+  reason: 'signature_mismatch' as const,
   address: '192.0.2.7',
   receivedAt: at,
   headers: { 'x-ilive-signature': 'sha256=00', 'content-type': 'application/json' },

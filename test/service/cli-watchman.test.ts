@@ -6,7 +6,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { apiKey, startTestService, type TestService, verdictPayload } from '../support/service.ts';
+import { apiKey, secret, startTestService, type TestService, verdictPayload } from '../support/service.ts';
 import { until } from '../support/until.ts';
 import { ownProgram, runCli, startCli } from './cli-process.ts';
 
@@ -174,6 +174,24 @@ test('secrets: rotated from a file or the standard input, tested, and refused wh
   expect(probed).toMatchObject({ code: 0, out: expect.stringMatching(/It arrived and was processed\.\n$/) });
   const refused = await cli('secrets', 'finish-rotation', '--quiet', '10m', ...why);
   expect(refused).toMatchObject({ code: 1, err: expect.stringContaining('"2027" has never matched') });
+
+  await service.deliver(verdictPayload(), { secret: 'whsec_the_next_one' });
+  const finished = await until(
+    async () => {
+      const { code, out } = await cli('secrets', 'finish-rotation', '--quiet', '1s', ...why);
+      return code === 0 ? out : undefined;
+    },
+    { describe: 'the old secret is quiet' },
+  );
+  // A receiver does not start without one in its environment.
+  expect(finished).toMatch(
+    /^Retired: environment-\S+\.\nIf the environment lists one of these, list the new one there in its place\.\n$/,
+  );
+  const back = ['secrets', 'begin-rotation', '--name', 'back', '--secret-stdin', ...why];
+  const reinstated = await runCli(back, { env: env(), input: `${secret}\n` });
+  expect(reinstated.out).toMatch(/^"back" counts again, beside the others of "default", and is to go\.\n/);
+  expect(reinstated.out).toContain("ilive-webhooks refusals reverify --why '…'");
+  expect((await cli('secrets', 'list')).out).toMatch(/^default +back +retiring +database /m);
 });
 
 test('audit: listed and verified; a changed entry is named and makes it fail', async () => {

@@ -13,7 +13,7 @@ import { rehearse } from '../../operations/rehearse.ts';
 import { writeTrace } from '../../trace-context.ts';
 import { actorOf } from '../gate.ts';
 import { operation, reply } from '../operation.ts';
-import { searchText, timeText, whyText } from '../query.ts';
+import { reasonText, searchText, timeText, whyText } from '../query.ts';
 import { traceOf } from '../request-trace.ts';
 import { count, counts, uuid } from '../shapes.ts';
 
@@ -25,7 +25,7 @@ const idsRange = `must be 1 to ${idsMax} ids`;
 const filterFields = {
   ids: z.array(z.uuid('must be ids of refusals (UUIDs)')).min(1, idsRange).max(idsMax, idsRange).optional(),
   account: searchText.optional(),
-  reason: searchText.optional(),
+  reason: reasonText.optional(),
   address: searchText.optional(),
   from: timeText.optional(),
   to: timeText.optional(),

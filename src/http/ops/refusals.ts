@@ -11,7 +11,7 @@ import { openRefusal } from '../../operations/open-refusal.ts';
 import { operate } from '../../operations/operate.ts';
 import { actorOf } from '../gate.ts';
 import { operation, reply } from '../operation.ts';
-import { pageOf, pageParameters, readCursor, searchText, timeText, whyText } from '../query.ts';
+import { pageOf, pageParameters, readCursor, reasonText, searchText, timeText, whyText } from '../query.ts';
 import { count, instant, pageShape, uuid } from '../shapes.ts';
 
 const refusalFields = {
@@ -47,7 +47,7 @@ const refusalPath = { refusal_id: z.uuid('must be the id of a refusal (a UUID)')
 export const showRefusals = operation({
   query: {
     state: z.enum(['refused', 'admitted'], 'must be refused or admitted').optional(),
-    reason: searchText.optional(),
+    reason: reasonText.optional(),
     account: searchText.optional(),
     address: searchText.optional(),
     from: timeText.optional(),

@@ -34,7 +34,9 @@ const secretShape = z
     name: z.string(),
     fingerprint: z.string(),
     origin: z.string(),
-    state: z.string(),
+    state: z
+      .string()
+      .describe('active; retiring: it counts, and is to go; retired: it proves nothing, and only explains.'),
     missing_key: missingKey,
     added_at: instant,
     retiring_at: instant.nullable(),
@@ -65,7 +67,7 @@ export const showSecrets = operation({
   },
 });
 
-/** Puts a new secret beside those that count; receivers take it within two seconds. */
+/** Puts a new secret, or one that is retired, beside those that count; receivers take it within two seconds. */
 export const beginSecretRotation = operation({
   body: beginning,
   answers: { 201: secretShape },
@@ -76,12 +78,13 @@ export const beginSecretRotation = operation({
     const secret = new Secret(text);
     const details = { account, name, fingerprint: fingerprintOf(account, secret) };
     const action = { actor: actorOf(req), name: 'secrets.begin_rotation', why, details };
-    const row = await operate(deps.operate, action, async (tx) => ({
-      rows: 1,
-      result: await beginRotation(tx, secrets, { account, name, secret }),
-    }));
+    const row = await operate(deps.operate, action, async (tx) => {
+      const begun = await beginRotation(tx, secrets, { account, name, secret });
+      return { rows: 1, result: begun.row, details: { reinstated: begun.isReinstated } };
+    });
     await secrets.ring.refresh();
-    return reply(201, show({ ...row, state: 'active', missingKey: null }));
+    const state = row.retiringAt === null ? 'active' : 'retiring';
+    return reply(201, show({ ...row, state, missingKey: null }));
   },
 });
 
