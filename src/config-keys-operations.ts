@@ -82,7 +82,7 @@ export const operationKeys = {
   BOOTSTRAP_API_KEY: key(
     headerSecret(16),
     null,
-    'A key of role admin that always works, for machines to set and for making the first keys. Unset: only the keys in the database work.',
+    'A key of role admin that always works, for making the first keys and for emergencies. Unset: only the keys in the database work.',
     { example: 'a-long-random-text', isSecret: true },
   ),
   LOG_LEVEL: key(

@@ -819,6 +819,9 @@ export interface Operations {
     body: {
       account?: string;
       name: string;
+      /**
+       * A new one, with which those that count are to go; or one that is retired, which counts again beside them and is itself to go.
+       */
       secret: string;
       /**
        * Why it is done; it goes into the audit.

@@ -6,6 +6,7 @@ import { Script } from 'node:vm';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { configKeys, parseConfig } from '../../src/config.ts';
+import { signatureFailures } from '../../src/ilive/signature.ts';
 import { anchorsOf } from '../support/markdown.ts';
 
 const root = path.resolve(import.meta.dirname, '../..');
@@ -219,6 +220,12 @@ describe('deploy/alerts.yaml', () => {
   const exprOf = (severity: string) =>
     rules.filter(([, { labels }]) => labels.severity === severity).map(([, { expr }]) => expr);
 
+  // Whether the rule goes by refusals for this reason, whichever way it selects them.
+  const counts = (expr: string, reason: string) =>
+    [...expr.matchAll(/refused_total\{reason(=~|!~)"([^"]*)"\}/g)].some(
+      ([, how, pattern]) => new RegExp(`^(${pattern})$`).test(reason) === (how === '=~'),
+    );
+
   test.each(rules)('%s is about metrics that exist, and leads to a heading of the runbook', (_, rule) => {
     const named = rule.expr.match(/\bilive_\w+|\bup\b/g) ?? [];
     expect(named).not.toEqual([]);
@@ -226,22 +233,19 @@ describe('deploy/alerts.yaml', () => {
     expect(['page', 'ticket']).toContain(rule.labels.severity);
     const [file = '', anchor = ''] = rule.annotations.runbook.split('#');
     expect(anchorsOf(read(file))).toContain(anchor);
+    expect(anchor, 'it says how to look, and not what to do').not.toBe('looking');
   });
 
   test('what anybody can send to the open route gets nobody up unless it is a share of what comes', () => {
-    const open = [
-      'signature_mismatch',
-      'timestamp_too_old',
-      'timestamp_too_new',
-      'unknown_account',
-      'body_too_large',
-    ];
-    for (const reason of open) {
-      const pages = exprOf('page').filter((expr) => expr.includes(reason));
+    for (const reason of [...signatureFailures, 'body_too_large']) {
+      const pages = exprOf('page').filter((expr) => counts(expr, reason));
       expect(pages.length, reason).toBeGreaterThan(0);
       for (const expr of pages) expect(expr, reason).toContain('ilive_deliveries_received_total');
-      expect(exprOf('ticket').filter((expr) => expr.includes(reason)).length, reason).toBeGreaterThan(0);
+      expect(exprOf('ticket').filter((expr) => counts(expr, reason)).length, reason).toBe(1);
     }
+    const all = [...exprOf('page'), ...exprOf('ticket')];
+    // Nobody is there to be answered, and nothing of it is kept.
+    expect(all.filter((expr) => counts(expr, 'connection_aborted'))).toEqual([]);
   });
 
   test('nobody is got up for the token of one session', () => {

@@ -191,7 +191,10 @@ test('what cannot be made or revoked says why', async () => {
   expect(taken).toMatchObject({ status: 409, body: { detail: expect.stringContaining('is in use') } });
   // A key that has ended leaves its name.
   expect((await create('gone', 'reader')).key).toMatch(/^ilw_/);
-  expect((await service.ops('POST', '/keys/bootstrap/revoke', { why })).status).toBe(409);
+  expect(await service.ops('POST', '/keys/bootstrap/revoke', { why })).toMatchObject({
+    status: 409,
+    body: { detail: 'BOOTSTRAP_API_KEY is set in the environment: change it there, and restart.' },
+  });
   expect((await service.ops('POST', '/keys/nobody/revoke', { why })).status).toBe(404);
   expect((await service.ops('POST', '/keys', { name: 'x', role: 'reader' })).body.detail).toMatch(
     /"why" is missing/,

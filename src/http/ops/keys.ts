@@ -93,7 +93,10 @@ export const revokeKey = operation({
   errors: ['not_found', 'conflict'],
   answer: async (deps, { path: { key_id: id }, body: { why }, req }) => {
     if (id === bootstrap.id) {
-      throw new ServiceError('conflict', 'BOOTSTRAP_API_KEY is set in the environment; take it out there.');
+      throw new ServiceError(
+        'conflict',
+        'BOOTSTRAP_API_KEY is set in the environment: change it there, and restart.',
+      );
     }
     const action = { actor: actorOf(req), name: 'keys.revoke', why, details: { key_id: id } };
     const row = await operate(deps.operate, action, async (tx) => {

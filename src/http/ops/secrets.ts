@@ -18,7 +18,12 @@ const word = z.string().regex(/^[\w.-]{1,64}$/, 'must be 1 to 64 letters, digits
 const beginning = z.strictObject({
   account: word.optional(),
   name: word,
-  secret: z.string().regex(/^[\x21-\x7e]{8,512}$/, 'must be 8 to 512 visible ASCII characters'),
+  secret: z
+    .string()
+    .regex(/^[\x21-\x7e]{8,512}$/, 'must be 8 to 512 visible ASCII characters')
+    .describe(
+      'A new one, with which those that count are to go; or one that is retired, which counts again beside them and is itself to go.',
+    ),
   why: whyText,
 });
 const finishing = z.strictObject({
