@@ -61,6 +61,17 @@ export function isPassing(error: unknown): error is SdkError {
   return error instanceof SdkError && error.code === 'in_progress';
 }
 
+/**
+ * Whether who waits or follows asks again: they ask the very same, so nothing is lost by it, and who would start them anew may
+ * not be there. It is any trouble but what is wrong with the request: also a failure inside the service, and an answer that is not
+ * the service's, such as a page of what stands in front of it.
+ */
+export function isWaitedOut(error: unknown): error is SdkError {
+  if (isPassing(error)) return true;
+  if (!(error instanceof SdkError) || error.status === null) return false;
+  return error.status < 400 || error.status === 408 || error.status >= 500;
+}
+
 /** How long to wait before the next try: what the service says, or longer each time. */
 export function retryWaitMs(error: SdkError, attempt: number): number {
   const ceiling = Math.min(retryMaxMs, retryBaseMs * 2 ** Math.min(attempt, 20));

@@ -5,13 +5,14 @@ import {
   type Asked,
   type CallOptions,
   call,
-  isPassing,
+  isWaitedOut,
   type OperationName,
   pause,
   retryWaitMs,
   type SdkOptions,
   type UndemandingName,
 } from './call.ts';
+import { SdkError } from './errors.ts';
 import type { Change, Operations, Verdict } from './schema.ts';
 import { baseOf, timerMs } from './send.ts';
 
@@ -69,13 +70,14 @@ export interface Sdk {
   ): Promise<Answer<Name>>;
   /**
    * Resolves the moment the verdict is there, with `status: 'final'`; or with `status: 'pending'` when the time is over. Trouble of
-   * the service is waited out. Throws for a key that does not work, an UnavailableError where the service has not answered once in
-   * all that time, and what `signal` was aborted with.
+   * the service, and of what stands in front of it, is waited out. Throws what is wrong with the request or its key, the last trouble
+   * where the service has not answered once in all that time, and what `signal` was aborted with.
    */
   waitForVerdict(sessionId: string, options?: WaitOptions): Promise<Verdict>;
   /**
-   * What changes, once each and in order, without an end. Trouble of the service is waited out, and it goes on where it was. Throws a
-   * GoneError where the cursor is older than what is kept.
+   * What changes, once each and in order, without an end. Trouble of the service, and of what stands in front of it, is waited out,
+   * and it goes on where it was. Throws what is wrong with the request or its key, a GoneError where the cursor is older than what is
+   * kept, what `signal` was aborted with, and what your own functions throw.
    */
   changes(options?: ChangesOptions): AsyncGenerator<Change, void, undefined>;
   /** All rows of a list, page by page. */
@@ -119,18 +121,19 @@ async function waitForVerdict(
   for (;;) {
     try {
       // Each try asks for what is left by then: the pause before it counts too.
-      last = await outlast(sdk, signal, deadline, () => {
+      last = await outlast(sdk, signal, deadline, async () => {
         const leftMs = Math.max(0, Math.ceil(deadline - Date.now()));
         const waitMs = Math.min(leftMs, waitSeconds * 1_000);
         const asked = {
           path: { session_id: sessionId },
           query: { wait: `${waitMs}ms`, assurance, ...(account === undefined ? {} : { account }) },
         };
-        return call(sdk, 'getSessionVerdict', asked, waitingCall(waitMs, signal));
+        const verdict = await call(sdk, 'getSessionVerdict', asked, waitingCall(waitMs, signal));
+        return checked(verdict, ['pending', 'final'].includes(verdict?.status));
       });
     } catch (error) {
       // The time is over while the service is away: what it said last still holds.
-      if (last === undefined || !isPassing(error)) throw error;
+      if (last === undefined || !isWaitedOut(error)) throw error;
     }
     if (last.status === 'final' || Date.now() >= deadline) return last;
   }
@@ -143,9 +146,7 @@ async function* followChanges(
   let cursor = after;
   if (cursor === 'latest') {
     // The place first: a connection that breaks before the first change would else begin at a later one.
-    const now = await outlast(sdk, signal, Number.POSITIVE_INFINITY, () =>
-      call(sdk, 'listChanges', { query: { after: 'latest' } }, waitingCall(0, signal)),
-    );
+    const now = await readChanges(sdk, { after: 'latest' }, waitingCall(0, signal));
     cursor = now.next_cursor;
     await onCursor?.(cursor);
   }
@@ -155,13 +156,22 @@ async function* followChanges(
       ...(cursor === undefined ? {} : { after: cursor }),
       ...(types === undefined ? {} : { types: [...types] }),
     };
-    const page = await outlast(sdk, signal, Number.POSITIVE_INFINITY, () =>
-      call(sdk, 'listChanges', { query }, waitingCall(waitSeconds * 1_000, signal)),
-    );
+    const page = await readChanges(sdk, query, waitingCall(waitSeconds * 1_000, signal));
     yield* page.data;
     if (page.next_cursor !== cursor) await onCursor?.(page.next_cursor);
     cursor = page.next_cursor;
   }
+}
+
+function readChanges(
+  sdk: SdkOptions,
+  query: NonNullable<Asked<'listChanges'>['query']>,
+  options: CallOptions,
+): Promise<Answer<'listChanges'>> {
+  return outlast(sdk, options.signal, Number.POSITIVE_INFINITY, async () => {
+    const page = await call(sdk, 'listChanges', { query }, options);
+    return checked(page, Array.isArray(page?.data) && typeof page.next_cursor === 'string');
+  });
 }
 
 async function* readRows<Name extends ListName>(
@@ -188,6 +198,13 @@ function waitingCall(waitMs: number, signal: AbortSignal | undefined): CallOptio
   return { signal, timeoutMs: waitMs + answerSlackMs, maxRetries: 0 };
 }
 
+// What stands in front of the service may answer JSON of its own: read as an answer, it would be asked for over and over at once.
+function checked<T>(answer: T, isOfService: boolean): T {
+  if (isOfService) return answer;
+  const facts = { status: 200, code: 'not_of_service', requestId: null, retryAfterMs: null };
+  throw new SdkError('What answered is not the service: its answer is of another shape.', facts);
+}
+
 /** Tries until the service answers or the deadline is past. */
 async function outlast<T>(
   sdk: SdkOptions,
@@ -199,7 +216,7 @@ async function outlast<T>(
     try {
       return await work();
     } catch (error) {
-      if (!isPassing(error) || Date.now() >= deadline) throw error;
+      if (!isWaitedOut(error) || Date.now() >= deadline) throw error;
       const waitMs = Math.min(retryWaitMs(error, attempt), Math.max(0, deadline - Date.now()));
       sdk.onRetry?.(error, waitMs);
       await pause(waitMs, signal);
