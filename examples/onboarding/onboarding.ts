@@ -1,22 +1,24 @@
 // A service that lets people in once they are verified, in two halves that a real one has both of:
 //
 //   npm start -- verify user-12345     creates a session, says where to send the user, waits for the verdict
-//   npm start -- follow                follows what changes, and keeps its own record of who is verified
+//   npm start -- follow                follows what changes, and keeps its own record of who is verified, in people.json
 //
 // ILIVE_WEBHOOKS_URL and ILIVE_WEBHOOKS_API_KEY (a key of role reader) say which service is asked. The service may be restarted
 // at any time meanwhile: both go on. To try it: `npm pack` in the repository's root, then `npm install` here.
 
 import { randomUUID } from 'node:crypto';
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { type Change, createSdk } from 'ilive-webhooks/sdk';
 import { GoneError, KeyError, SdkError } from 'ilive-webhooks/sdk/errors';
 
 const sdk = createSdk({
   url: process.env.ILIVE_WEBHOOKS_URL ?? 'http://localhost:8080',
   apiKey: () => process.env.ILIVE_WEBHOOKS_API_KEY ?? '',
+  maxRetries: Number.POSITIVE_INFINITY, // a restart may take longer than a few tries
   onRetry: (error, waitMs) => console.error(`${error.message} Trying again in ${waitMs} ms.`),
 });
 const cursorFile = process.env.CURSOR_FILE ?? 'cursor.txt';
+const peopleFile = process.env.PEOPLE_FILE ?? 'people.json';
 
 async function verify(referenceId: string): Promise<void> {
   // One try of a person is one session, however often the call is repeated: a real service keeps the key with its record of the
@@ -35,45 +37,46 @@ async function verify(referenceId: string): Promise<void> {
   console.log(`${referenceId}: ${standing.is_verified ? 'welcome' : `no entry (${why})`}`);
 }
 
+/** What is kept of each person, by their reference id; a real service has a row of its database for each. */
+type People = Record<string, { is_verified: boolean; obstacles: readonly string[] }>;
+
 async function follow(): Promise<void> {
-  const types = ['session_settled', 'session_disputed', 'compliance_alert_recorded'] as const;
-  const after = readCursor();
+  const people: People = existsSync(peopleFile) ? JSON.parse(readFileSync(peopleFile, 'utf8')) : {};
   for await (const change of sdk.changes({
-    types,
-    after,
+    // All that can change whether a person is verified: an alert that is resolved no longer keeps them out.
+    types: ['session_settled', 'session_disputed', 'compliance_alert_recorded', 'compliance_alert_resolved'],
+    after: existsSync(cursorFile) ? readFileSync(cursorFile, 'utf8') : undefined, // from the beginning of what is kept
     // Written after the changes before it were dealt with: a crash in between repeats some of them, and loses none.
-    onCursor: writeCursor,
+    onCursor: (cursor) => writeWhole(cursorFile, cursor),
   })) {
-    console.log(describe(change));
+    for (const person of await peopleOf(change)) {
+      // The change says that there is something new; what it amounts to, only all that is known of the person can say.
+      const { standing } = await sdk.call('getSubject', {
+        path: { reference_id: person },
+        query: { account: change.account },
+      });
+      const { is_verified, obstacles } = standing;
+      people[person] = { is_verified, obstacles };
+      writeWhole(peopleFile, JSON.stringify(people, null, 2));
+      console.log(`${person}: ${is_verified ? 'verified' : `not verified (${obstacles.join(', ')})`}`);
+    }
   }
 }
 
-// Written aside and moved, so that a crash leaves the old one or the new one and never half of it.
-function writeCursor(cursor: string): void {
-  writeFileSync(`${cursorFile}.new`, cursor);
-  renameSync(`${cursorFile}.new`, cursorFile);
+/** Whom a change may concern: an alert may name a session and no person, or another person than the session's. */
+async function peopleOf({ session_id, reference_id, account }: Change): Promise<string[]> {
+  const people = new Set([reference_id]);
+  if (session_id !== null) {
+    const session = await sdk.call('getSession', { path: { session_id }, query: { account } });
+    people.add(session.reference_id);
+  }
+  return [...people].filter((person) => person !== null);
 }
 
-function readCursor(): string | undefined {
-  try {
-    return readFileSync(cursorFile, 'utf8') || undefined;
-  } catch {
-    return undefined; // from the beginning of what is kept
-  }
-}
-
-function describe(change: Change): string {
-  const who = change.reference_id ?? change.session_id ?? 'somebody';
-  switch (change.type) {
-    case 'session_settled':
-      return `${who}: ${change.session.verdict}`;
-    case 'session_disputed':
-      return `${who}: disputed, as ${change.session.verdict} for now`;
-    case 'compliance_alert_recorded':
-      return `${who}: alert, ${change.compliance_alert.severity ?? 'of no severity'}`;
-    default:
-      return `${who}: ${change.type}`;
-  }
+// Written aside and moved, so that a crash leaves the old file or the new one and never half of it.
+function writeWhole(file: string, text: string): void {
+  writeFileSync(`${file}.new`, text);
+  renameSync(`${file}.new`, file);
 }
 
 try {
@@ -84,7 +87,7 @@ try {
 } catch (error) {
   if (error instanceof KeyError) console.error('Set ILIVE_WEBHOOKS_API_KEY to a key of role reader.');
   else if (error instanceof GoneError)
-    console.error(`The cursor is too old; see docs/sdk.md, and remove ${cursorFile}.`);
+    console.error(`The cursor is too old: make ${peopleFile} anew, and ${cursorFile}, as docs/sdk.md says.`);
   else if (error instanceof SdkError) console.error(`${error.message} (request ${error.requestId})`);
   else throw error;
   process.exitCode = 1;

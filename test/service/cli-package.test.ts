@@ -1,7 +1,7 @@
 // What others install works: the sources are built as `npm pack` builds them, laid out as npm installs them, and then the
 // command, the service and the client are used from there, with nothing of this repository's sources in reach.
 import { execFile, spawn } from 'node:child_process';
-import { cp, mkdir, mkdtemp, rm, symlink } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, rm, symlink } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import os from 'node:os';
 import path from 'node:path';
@@ -61,7 +61,7 @@ test('the example verify-user runs', async () => {
   }
 });
 
-test('the example onboarding follows what changes across a restart of the service, and waits for a verdict', async () => {
+test('the example onboarding keeps who is verified across a restart of the service, and waits for a verdict', async () => {
   const vendor = await startVendorApi({ sessions: { medianSeconds: 1, spread: 0, abandonedShare: 0 } });
   const env = { ILIVE_API_URL: vendor.url, ILIVE_API_KEY: vendor.apiKey, PULL_FIRST_AFTER_SECONDS: '1' };
   let service = await startTestService({ env });
@@ -83,10 +83,10 @@ test('the example onboarding follows what changes across a restart of the servic
   };
   const following = start('follow');
   const running = [following];
+  const untilTold = (pattern: RegExp) => until(() => pattern.test(following.out), { deadlineMs: 20_000 });
   try {
-    const deliver = () => service.deliver(verdictPayload({ reference_id: 'anna', verdict: 'fail' }));
-    await deliver();
-    await until(() => following.out === 'anna: fail\n', { deadlineMs: 20_000 });
+    await service.deliver(verdictPayload({ reference_id: 'anna', verdict: 'fail' }));
+    await untilTold(/^anna: not verified \(not_passed\)\n$/);
     const { databaseUrl, db } = service;
     await service.service.stop();
     await db.close();
@@ -95,10 +95,28 @@ test('the example onboarding follows what changes across a restart of the servic
     running.push(verifying);
     await verifying.ended;
     expect(verifying.out).toMatch(
-      /^Send bert to https:\S+\nbert: (welcome|no entry \(settled, (retry|fail)\))\n$/,
+      /^Send bert to https:\S+\nbert: (welcome|no entry \(settled, (retry|fail), not_passed\))\n$/,
     );
-    await deliver();
-    await until(() => /^anna: fail\nbert: \w+\nanna: fail\n$/.test(following.out), { deadlineMs: 20_000 });
+    await untilTold(/\nbert: (verified|not verified \(not_passed\))\n$/);
+    // An alert that names a session alone is about the person of that session, until it is resolved.
+    const passed = verdictPayload({ reference_id: 'anna', timestamp: '2026-04-11T10:00:00+00:00' });
+    await service.deliver(passed);
+    await untilTold(/\nanna: verified\n$/);
+    const alert = { event: 'compliance.alert', alert_id: 'alert-1', session_id: passed.session_id };
+    await service.deliver({ ...alert, timestamp: '2026-04-11T09:30:00.000000Z' });
+    await untilTold(/\nanna: not verified \(unresolved_alert\)\n$/);
+    expect(await peopleKept()).toMatchObject({ anna: { is_verified: false } });
+    const resolved = await fetch(`${service.url}/v1/compliance-alerts/alert-1/resolve`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${apiKey}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ note: 'the same person' }),
+    });
+    expect(resolved.status).toBe(200);
+    await untilTold(/\(unresolved_alert\)\nanna: verified\n$/);
+    expect(await peopleKept()).toEqual({
+      anna: { is_verified: true, obstacles: [] },
+      bert: { is_verified: expect.any(Boolean), obstacles: expect.any(Array) },
+    });
   } finally {
     for (const { child } of running) child.kill();
     await Promise.all(running.map(({ ended }) => ended));
@@ -106,6 +124,9 @@ test('the example onboarding follows what changes across a restart of the servic
     await vendor.stop();
   }
 });
+
+const peopleKept = async () =>
+  JSON.parse(await readFile(path.join(example('onboarding'), 'people.json'), 'utf8'));
 
 test('the command starts the service, which finds its migrations, and asks it', async () => {
   expect(await startAskAndStop(folder, command)).toMatchObject({
