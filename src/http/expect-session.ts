@@ -15,6 +15,7 @@ import { type RegisteredSession, registerSession } from '../db/ledger.ts';
 import { type SessionKey, sessionKeyText } from '../db/sessions.ts';
 import { ServiceError } from '../errors.ts';
 import type { SessionId } from '../events/event.ts';
+import type { Instant } from '../events/instant.ts';
 import type { IliveClient } from '../ilive/client.ts';
 import { ApiError } from '../ilive/errors.ts';
 import { writeTrace } from '../trace-context.ts';
@@ -172,9 +173,10 @@ async function createAndExpect(
 }
 
 /** iLive's word for the end, as far as it can be believed: a session that is just made lives, and not for longer than a day. */
-function endOf(said: Date | null, startedAt: Date, sessionTtlMs: number): Date {
+function endOf(said: Instant | null, startedAt: Date, sessionTtlMs: number): Date {
   const start = startedAt.getTime();
-  const end = said !== null && said.getTime() > start ? said.getTime() : start + sessionTtlMs;
+  const saidMs = said === null ? start : new Date(said).getTime();
+  const end = saidMs > start ? saidMs : start + sessionTtlMs;
   return new Date(Math.min(end, start + expiresWithinMs));
 }
 

@@ -3,7 +3,7 @@
 //
 // ASSUMPTION 16: `session_id` (or `id`), `session_url` (or `url`), `token`, and `expires_at` as ISO 8601 with an offset.
 import { z } from 'zod';
-import { parseInstant } from '../events/instant.ts';
+import { type Instant, parseInstant } from '../events/instant.ts';
 import { readObject, unreadable } from './results.ts';
 
 export interface CreatedSession {
@@ -13,7 +13,7 @@ export interface CreatedSession {
   /** Opens the session's result and photo: a secret. */
   readonly token: string | null;
   /** Null where iLive did not say; documented are 30 minutes from the creation on. */
-  readonly expiresAt: Date | null;
+  readonly expiresAt: Instant | null;
 }
 
 const text = z.string().min(1).nullish().catch(null);
@@ -32,11 +32,10 @@ export function readCreatedSession(body: Buffer): CreatedSession {
   const said = createdSession.parse(readObject(body));
   const sessionId = said.session_id ?? said.id;
   if (sessionId === null || sessionId === undefined) throw unreadable('it names no session');
-  const expiresAt = parseInstant(said.expires_at ?? '');
   return {
     sessionId,
     sessionUrl: said.session_url ?? said.url ?? null,
     token: said.token ?? null,
-    expiresAt: expiresAt === undefined ? null : new Date(expiresAt),
+    expiresAt: parseInstant(said.expires_at ?? '') ?? null,
   };
 }

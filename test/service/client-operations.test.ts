@@ -62,7 +62,7 @@ const facts = {
   sessionId: 's-1',
   sessionUrl: 'https://verify.test/s-1',
   token: 'tok',
-  expiresAt: new Date('2026-04-11T10:00:00Z'),
+  expiresAt: '2026-04-11T10:00:00.000000Z',
 };
 
 describe('create', () => {
