@@ -1,13 +1,15 @@
-// Writes what is generated: `.env.example`, the table of the configuration in README.md, the table of routes in docs/api.md,
-// docs/openapi.json, and from that the types of the SDK. `npm run check` fails when one differs from the code. With `--release` the document of the API also
+// Writes what is generated: `.env.example`, the table of the configuration in README.md, the tables of routes and of error codes in
+// docs/api.md, docs/openapi.json, and from that the types of the SDK. `npm run check` fails when one differs from the code. With `--release` the document of the API also
 // becomes what was promised, which later changes are compared with.
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { configKeys } from '../src/config.ts';
 import { buildOpenApi } from '../src/http/openapi.ts';
+import { problemCodes } from '../src/http/problem-codes.ts';
 import { routes } from '../src/http/routes.ts';
 import { readVersion } from '../src/version.ts';
 import {
+  renderCodesTable,
   renderConfigurationTable,
   renderEnvExample,
   renderOpenApi,
@@ -27,8 +29,9 @@ writeFileSync(
   replaceMarked(readFileSync(readme, 'utf8'), 'configuration', renderConfigurationTable(configKeys)),
 );
 console.log('wrote the configuration table of README.md');
-writeFileSync(api, replaceMarked(readFileSync(api, 'utf8'), 'routes', renderRoutesTable(routes)));
-console.log('wrote the table of routes of docs/api.md');
+const withRoutes = replaceMarked(readFileSync(api, 'utf8'), 'routes', renderRoutesTable(routes));
+writeFileSync(api, replaceMarked(withRoutes, 'codes', renderCodesTable(problemCodes)));
+console.log('wrote the tables of routes and of error codes of docs/api.md');
 
 const openApi = renderOpenApi(buildOpenApi(routes, readVersion()));
 writeFileSync(path.join(root, 'docs/openapi.json'), openApi);

@@ -1,4 +1,4 @@
-// What the documents say about the configuration and the routes, as text made from the lists of both. Pure, so that a test can compare
+// What the documents say about the configuration, the routes and the error codes, as text made from their lists. Pure, so that a test can compare
 // what is written in the repository with what would be written now.
 
 export interface DocumentedKey {
@@ -50,6 +50,24 @@ export function renderRoutesTable(routes: readonly DocumentedRoute[]): string {
       `| ${method} | \`${path.replace(/:(\w+)/g, '<$1>')}\` | ${role} | ${escapeCell(summary)} |`,
   );
   return ['| Method | Path | Role | What it does |', '| --- | --- | --- | --- |', ...rows].join('\n');
+}
+
+export interface DocumentedCode {
+  readonly code: string;
+  readonly status: number;
+  readonly means: string;
+  readonly again: string;
+}
+
+/** The table of error codes for docs/api.md, between its marks. */
+export function renderCodesTable(codes: readonly DocumentedCode[]): string {
+  const rows = codes.map(
+    ({ code, status, means, again }) =>
+      `| ${status} | \`${code}\` | ${escapeCell(means)} | ${escapeCell(again)} |`,
+  );
+  return ['| Status | `code` | Means | The same request again |', '| --- | --- | --- | --- |', ...rows].join(
+    '\n',
+  );
 }
 
 /** The OpenAPI document as it is committed. */

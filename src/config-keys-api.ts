@@ -32,7 +32,7 @@ export const apiKeys = {
   DATABASE_READ_URL: key(
     urlList('postgres', 'postgresql'),
     null,
-    'Streaming replicas of DATABASE_URL, separated by commas, for lists and look-ups that may lag. Unset: the primary answers everything.',
+    'Streaming replicas of DATABASE_URL, separated by commas, for lists and counts, which may lag. Unset: the primary answers everything.',
     { example: 'postgres://ilive:password@replica-1:5432/ilive', isSecret: true },
   ),
   DATABASE_READ_MAX_LAG_SECONDS: key(

@@ -6,6 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { findBreakingChanges } from '../scripts/compare-openapi.ts';
 import { rootOf } from '../scripts/compare-schemas.ts';
 import {
+  renderCodesTable,
   renderConfigurationTable,
   renderEnvExample,
   renderOpenApi,
@@ -15,6 +16,7 @@ import {
 import { renderSdkSchema } from '../scripts/render-sdk.ts';
 import { configKeys } from '../src/config.ts';
 import { buildOpenApi } from '../src/http/openapi.ts';
+import { problemCodes } from '../src/http/problem-codes.ts';
 import { routes } from '../src/http/routes.ts';
 import { readVersion } from '../src/version.ts';
 import { anchorsOf, linksIn, targetsIn } from './support/markdown.ts';
@@ -105,6 +107,11 @@ describe('the configuration', () => {
   test('the table of routes in docs/api.md is what `npm run generate` writes', () => {
     const api = read('docs/api.md');
     expect(api).toBe(replaceMarked(api, 'routes', renderRoutesTable(routes)));
+  });
+
+  test('the table of error codes in docs/api.md is what `npm run generate` writes', () => {
+    const api = read('docs/api.md');
+    expect(api).toBe(replaceMarked(api, 'codes', renderCodesTable(problemCodes)));
   });
 
   test('an example never sets a secret by being copied', () => {

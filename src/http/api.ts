@@ -62,7 +62,7 @@ export interface FollowDependencies {
 export interface ApiDependencies {
   /** The primary: for what must be right, such as writes, waits and what has just been told. */
   readonly db: Database;
-  /** May lag a little and cannot write: for lists and look-ups. */
+  /** May lag a little and cannot write: for lists, counts and what became of a delivery. */
   readonly readDb: Queries;
   readonly expect: ExpectDependencies;
   readonly operate: OperateDependencies;

@@ -6,6 +6,7 @@ import { titles } from './error-response.ts';
 import { nameOperation, tagOf } from './openapi-names.ts';
 import { openPaths } from './openapi-open-paths.ts';
 import { createSchemaWriter, type JsonSchema, type SchemaWriter } from './openapi-schemas.ts';
+import { problemCodes } from './problem-codes.ts';
 import { codesByStatus, problem, shownCodes } from './problem-shape.ts';
 import type { Route } from './routes.ts';
 
@@ -178,7 +179,7 @@ function problemResponses(schema: JsonSchema, used: readonly ErrorCode[]): Recor
     [...codesByStatus(shownCodes.filter((code) => used.includes(code)))].map(([status, codes]) => [
       problemName(status),
       {
-        description: `${titles[status]}: ${codes.map((code) => `\`${code}\``).join(' or ')}.`,
+        description: `${titles[status]}. ${codes.map(tellCode).join(' ')}`,
         headers: {
           'X-Request-Id': { $ref: '#/components/headers/RequestId' },
           ...(status === 503 || status === 429
@@ -189,6 +190,10 @@ function problemResponses(schema: JsonSchema, used: readonly ErrorCode[]): Recor
       },
     ]),
   );
+}
+
+function tellCode(code: ErrorCode): string {
+  return `\`${code}\`: ${problemCodes.find((each) => each.code === code)?.means}`;
 }
 
 const sharedHeaders = {
