@@ -43,6 +43,7 @@ const npmWords = new Set([
   'audit',
   'outdated',
   'update',
+  'version',
 ]);
 
 /** `npm run x`, `npm test` and `npm start` → the names of the scripts. */

@@ -1,8 +1,9 @@
-// What the documents list is what there is: the codes of errors, the limits of fields, the tables.
+// What the documents list is what there is: the codes of errors, the limits of fields, the tables, the version.
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { shownCodes } from '../../src/http/problem-shape.ts';
+import { readVersion } from '../../src/version.ts';
 import { root } from '../support/source-tree.ts';
 
 const read = (file: string) => readFileSync(path.join(root, file), 'utf8');
@@ -52,4 +53,18 @@ describe('the tables in ARCHITECTURE.md', () => {
     expect(listed.toSorted()).toEqual(made.toSorted());
     expect(made).toContain('deliveries');
   });
+});
+
+test('the version is the same wherever it is named', () => {
+  const version = readVersion();
+  const names = {
+    'README.md': `This is version ${version}.`,
+    'CHANGELOG.md': ` ${version}`,
+    'docs/sdk.md': `ilive-webhooks-${version}.tgz`,
+    'examples/onboarding/package.json': `ilive-webhooks-${version}.tgz`,
+    'examples/verify-user/package.json': `ilive-webhooks-${version}.tgz`,
+    'package-lock.json': `"version": "${version}",`,
+  };
+  const behind = Object.entries(names).filter(([file, name]) => !read(file).includes(name));
+  expect(behind).toEqual([]);
 });
