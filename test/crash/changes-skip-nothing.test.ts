@@ -6,10 +6,11 @@ import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { connect, type Database } from '../../src/db/connect.ts';
+import type { Database } from '../../src/db/connect.ts';
 import { createRandom } from '../../src/simulator/random.ts';
+import { connectTo } from '../support/connect-to.ts';
 import { findFreePort } from '../support/free-port.ts';
-import { apiKey, silent } from '../support/service.ts';
+import { apiKey } from '../support/service.ts';
 import { type ServiceProcess, startServiceProcess } from '../support/service-process.ts';
 import { useTestDatabase } from '../support/test-database.ts';
 import { until } from '../support/until.ts';
@@ -35,14 +36,7 @@ interface Reader {
 }
 
 beforeAll(async () => {
-  db = connect({
-    url: testDatabase.url,
-    applicationName: 'writers',
-    maxConnections: writersCount,
-    connectTimeoutMs: 5_000,
-    statementTimeoutMs: 30_000,
-    log: silent,
-  });
+  db = connectTo(testDatabase.url, { applicationName: 'writers', maxConnections: writersCount });
   folder = await mkdtemp(path.join(os.tmpdir(), 'changes-'));
   for (const port of [await findFreePort(), await findFreePort()]) services.push(await startService(port));
 });

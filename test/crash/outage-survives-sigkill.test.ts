@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, inject, test } from 'vitest';
 import { createTestDatabase } from '../support/database.ts';
+import { figureOf } from '../support/figures.ts';
 import { deliver, get, verdictPayload } from '../support/service.ts';
 import { type ServiceProcess, startServiceProcess } from '../support/service-process.ts';
 import { expectAllSettled, startTraffic, type Traffic } from '../support/settled-traffic.ts';
@@ -74,17 +75,12 @@ test('guarantee 1, guarantee 2: killed with SIGKILL while the store is drained: 
   expect((await readdir(store)).length).toBe(1);
   await wire.mend();
   // Recording has begun, and has not ended: the file goes with its last record.
-  await until(async () => Number(await metricOf(first.url, 'ilive_outage_drained_total')) > 0);
+  await until(async () => (await figureOf(first, 'ilive_outage_drained_total')) > 0);
   await first.end('SIGKILL');
   const second = await start();
   await expectAllSettled(second.url, traffic.accepted);
   expect(await readdir(store)).toEqual([]);
 });
-
-async function metricOf(url: string, name: string): Promise<string | undefined> {
-  const { body } = await get(url, '/metrics', null);
-  return new RegExp(`^${name} (.*)$`, 'm').exec(String(body))?.[1];
-}
 
 test('guarantee 2: a second process records what the first, which was killed, had kept, and never while it lives', async () => {
   const first = await start();

@@ -1,9 +1,10 @@
 // A replay whose process is killed in the middle goes on by itself, with the next process that has its chance, and neither
 // skips a delivery nor counts one twice.
 import { afterEach, beforeEach, expect, inject, test } from 'vitest';
+import { connectTo } from '../support/connect-to.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { operatorOf } from '../support/operator.ts';
-import { connectTo, process as processNow, store } from '../support/replaying.ts';
+import { process as processNow, store } from '../support/replaying.ts';
 import { verdictPayload } from '../support/service.ts';
 import { type ServiceProcess, startServiceProcess } from '../support/service-process.ts';
 import { until } from '../support/until.ts';

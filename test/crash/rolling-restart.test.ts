@@ -1,23 +1,15 @@
 // Guarantee 12 as it is met in production: two processes behind a proxy that goes by readiness, restarted one after the
 // other under load. `npm run bench:restart` does the same with a hundred thousand requests.
 import { expect, inject, test } from 'vitest';
-import { connect } from '../../src/db/connect.ts';
 import { type Balancer, startBalancer } from '../support/balancer.ts';
+import { connectTo } from '../support/connect-to.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { findFreePort } from '../support/free-port.ts';
-import { silent } from '../support/service.ts';
 import { type ServiceProcess, startServiceProcess } from '../support/service-process.ts';
 import { startTraffic } from '../support/settled-traffic.ts';
 import { useUndo } from '../support/undo.ts';
 import { until } from '../support/until.ts';
 
-const ownPool = {
-  applicationName: 'test',
-  maxConnections: 1,
-  connectTimeoutMs: 5_000,
-  statementTimeoutMs: 30_000,
-  log: silent,
-};
 const undo = useUndo();
 
 test('guarantee 12: two processes restarted in turn behind a proxy: no request fails, and nothing accepted is missing or doubled', async () => {
@@ -45,7 +37,7 @@ test('guarantee 12: two processes restarted in turn behind a proxy: no request f
   await untilMore(traffic.accepted, 50);
   await traffic.stop();
   expect(traffic.refused).toEqual([]);
-  const db = connect({ ...ownPool, url: database.url });
+  const db = connectTo(database.url);
   undo.push(db.close);
   const settled = () =>
     db.query<{ sessionId: string; deliveryId: string; observations: number }>({

@@ -1,7 +1,8 @@
 // What each connection of ours asks of its session, whatever the server's own settings say, and when it is given up.
 import { expect, test } from 'vitest';
-import { type ConnectOptions, connect, pipelined, type Queries } from '../../src/db/connect.ts';
+import { type ConnectOptions, pipelined, type Queries } from '../../src/db/connect.ts';
 import { listenTo } from '../../src/db/listen.ts';
+import { connectTo } from '../support/connect-to.ts';
 import { silent } from '../support/service.ts';
 import { startTcpProxy } from '../support/tcp-proxy.ts';
 import { useTestDatabase } from '../support/test-database.ts';
@@ -10,15 +11,7 @@ import { until } from '../support/until.ts';
 const testDatabase = useTestDatabase();
 
 function connectOne(asked: Partial<ConnectOptions>) {
-  return connect({
-    url: testDatabase.url,
-    applicationName: 'test',
-    maxConnections: 1,
-    connectTimeoutMs: 5_000,
-    statementTimeoutMs: 5_000,
-    log: silent,
-    ...asked,
-  });
+  return connectTo(testDatabase.url, { maxConnections: 1, statementTimeoutMs: 5_000, ...asked });
 }
 
 test.each([false, true])(

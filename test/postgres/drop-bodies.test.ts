@@ -7,10 +7,10 @@ import type { Database } from '../../src/db/connect.ts';
 import { dropOldBodies, findBodiesCutoff, movedMaxCount } from '../../src/db/drop-bodies.ts';
 import { createBodyPartitions } from '../../src/db/partitions.ts';
 import { retainBodies } from '../../src/workers/retain-bodies.ts';
+import { connectTo } from '../support/connect-to.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { operatorOf } from '../support/operator.ts';
 import { replay } from '../support/replay.ts';
-import { connectTo } from '../support/replaying.ts';
 import { silent, startTestService, verdictPayload } from '../support/service.ts';
 import { until } from '../support/until.ts';
 

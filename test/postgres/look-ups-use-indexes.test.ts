@@ -4,8 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { connectLooker, type Looker, type Query } from '../../bench/look-ups-ask.ts';
 import { type Case, casesOf, findCases, type List, lookUpMany } from '../../bench/look-ups-cases.ts';
 import { fillTables } from '../../bench/look-ups-rows.ts';
-import { connect } from '../../src/db/connect.ts';
-import { silent } from '../support/service.ts';
+import { connectTo } from '../support/connect-to.ts';
 import { useTestDatabase } from '../support/test-database.ts';
 
 const sessionCount = 40_000;
@@ -22,14 +21,7 @@ let lists: readonly List[];
 
 beforeAll(async () => {
   const now = new Date();
-  const db = connect({
-    url: testDatabase.url,
-    applicationName: 'test',
-    maxConnections: 1,
-    connectTimeoutMs: 5_000,
-    statementTimeoutMs: 60_000,
-    log: silent,
-  });
+  const db = connectTo(testDatabase.url, { maxConnections: 1, statementTimeoutMs: 60_000 });
   try {
     await fillTables(db, { sessions: sessionCount, now });
     lists = await findCases(db, now);

@@ -2,12 +2,12 @@
 // taken by their bytes, and what cannot be processed holds up nothing behind it.
 import { randomBytes } from 'node:crypto';
 import { expect, onTestFinished, test } from 'vitest';
-import { connect } from '../../src/db/connect.ts';
 import type { FinishedDelivery } from '../../src/db/deliveries.ts';
 import { takeDueSessions } from '../../src/db/ledger.ts';
 import type { DeliveryId } from '../../src/events/event.ts';
 import { createSweep, type SweepDependencies } from '../../src/reconcile/sweep.ts';
 import { processDeliveries } from '../../src/workers/process-deliveries.ts';
+import { connectTo } from '../support/connect-to.ts';
 import { rulesOf, store } from '../support/replaying.ts';
 import { silent, verdictPayload } from '../support/service.ts';
 import { useTestDatabase } from '../support/test-database.ts';
@@ -44,15 +44,8 @@ async function expectDue(sessions: readonly Due[]): Promise<void> {
 }
 
 test('the next session to ask about is the most urgent of 5,000 that are due, and few others are looked at', async () => {
-  const db = connect({
-    url: database.url,
-    applicationName: 'test',
-    maxConnections: 1,
-    connectTimeoutMs: 5_000,
-    statementTimeoutMs: 30_000,
-    goesByKeys: true, // as the pool of a worker
-    log: silent,
-  });
+  // By keys, as the pool of a worker.
+  const db = connectTo(database.url, { maxConnections: 1, goesByKeys: true });
   onTestFinished(() => db.close());
   await expectDue(Array.from({ length: 5_000 }, (_, index) => ({ id: `usual-${index}`, attempts: 3 })));
   await expectDue([

@@ -1,5 +1,6 @@
 // The API that internal services ask: what it says, page by page, and how it says no.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { figureOf } from '../support/figures.ts';
 import { apiKey, startTestService, type TestService, verdictPayload } from '../support/service.ts';
 
 let service: TestService;
@@ -223,14 +224,14 @@ test('health, readiness and metrics need no key and name no person', async () =>
 
 test('what was asked is counted by operation and status, and how long it took', async () => {
   const countOf = async (labels: string) => {
-    const metrics = (await service.get('/metrics', null)).body as string;
-    return Number(new RegExp(`^ilive_api_request${labels} (\\d+)`, 'm').exec(metrics)?.[1] ?? 0);
+    const count = await figureOf(service, `ilive_api_request${labels}`);
+    return Number.isNaN(count) ? 0 : count;
   };
   const figures = () =>
     Promise.all([
-      countOf('s_total\\{operation="getSession",status="200"\\}'),
-      countOf('s_total\\{operation="getSession",status="404"\\}'),
-      countOf('_seconds_count\\{operation="getSession"\\}'),
+      countOf('s_total{operation="getSession",status="200"}'),
+      countOf('s_total{operation="getSession",status="404"}'),
+      countOf('_seconds_count{operation="getSession"}'),
     ]);
   const [found, missing, timed] = await figures();
   await service.get('/v1/sessions/known-session');

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { type AddressInfo, createConnection, createServer } from 'node:net';
 import { expect, inject, test } from 'vitest';
 import { createTestDatabase } from '../support/database.ts';
+import { figureOf } from '../support/figures.ts';
 import { operatorOf, useServices } from '../support/operator.ts';
 import { startRedis } from '../support/redis-server.ts';
 import { verdictPayload } from '../support/service.ts';
@@ -139,9 +140,7 @@ test('what is refused and undecided, and a probe that waits in a pause, are told
     return refusals.diagnoses.length === 1 && pauses.length === 1;
   });
   // It is held within two seconds.
-  await until(async () =>
-    (await (await fetch(`${service.url}/metrics`)).text()).includes('ilive_paused{what="processing"} 1\n'),
-  );
+  await until(async () => (await figureOf(service, 'ilive_paused{what="processing"}')) === 1);
   const { body } = await service.ops('POST', '/doctor', { why });
   const of = (wanted: string) => body.findings.find(({ check }: { check: string }) => check === wanted);
   expect(of('refusals')).toMatchObject({

@@ -1,6 +1,7 @@
 // What is answered for iLive, or of one session alone, costs no other session its turn and none its verdict.
 import { randomBytes } from 'node:crypto';
 import { expect, test } from 'vitest';
+import { figureOf } from '../support/figures.ts';
 import { startTestService, verdictPayload } from '../support/service.ts';
 import { until } from '../support/until.ts';
 import { startTogether, type Together } from '../support/vendor.ts';
@@ -9,6 +10,17 @@ const quick = { medianSeconds: 60, spread: 0, abandonedShare: 0 };
 
 async function sessionOf({ service }: Together, sessionId: string) {
   return (await service.get(`/v1/sessions/${sessionId}`)).body;
+}
+
+/** Resolves with the session once it has ended without a verdict. */
+function untilEnded(together: Together, sessionId: string) {
+  return until(
+    async () => {
+      const session = await sessionOf(together, sessionId);
+      return session.ended_at && session;
+    },
+    { deadlineMs: 20_000 },
+  );
 }
 
 function timesAsked({ vendor }: Together, sessionId: string): number {
@@ -24,7 +36,7 @@ test.each([
   async (dialect, status, reason) => {
     const together = await startTogether({
       dialect,
-      speed: 120,
+      speed: 60, // a session is open for five seconds of ours
       vendor: { sessions: { ...quick, ttlSeconds: 300 }, webhooks: { drop: 1 } },
       service: { env: { SESSION_TTL_SECONDS: '300' } },
     });
@@ -44,10 +56,7 @@ test.each([
       };
       vendor.answerNext(() => (isOver() ? 'session_not_found' : page), { operation: 'result', times: 1_000 });
       const [unheard = ''] = await together.create(1);
-      const ended = await until(async () => {
-        const session = await sessionOf(together, unheard);
-        return session.state !== 'expected' && session;
-      });
+      const ended = await untilEnded(together, unheard);
       expect(ended).toMatchObject({ state: 'unrecoverable', ended_reason: reason, pull_attempts: 1 });
       expect(Date.parse(ended.ended_at)).toBeGreaterThan(Date.parse(ended.expires_at));
       expect(timesAsked(together, unheard)).toBeGreaterThan(2);
@@ -59,7 +68,7 @@ test.each([
 
 test('guarantee 8: a session that iLive’s API takes for a mistake is asked about by the schedule, and ends at its end', async () => {
   const together = await startTogether({
-    speed: 120,
+    speed: 60,
     service: { env: { SESSION_TTL_SECONDS: '300', CONFIRM: 'unsigned' } },
   });
   const { vendor, service } = together;
@@ -74,10 +83,7 @@ test('guarantee 8: a session that iLive’s API takes for a mistake is asked abo
         body: JSON.stringify(verdictPayload({ session_id: sessionId })),
       });
       expect(hinted.status).toBe(202);
-      const ended = await until(async () => {
-        const session = await sessionOf(together, sessionId);
-        return session.ended_at && session;
-      });
+      const ended = await untilEnded(together, sessionId);
       expect(ended).toMatchObject({ state: 'unrecoverable', ended_reason: 'unreadable_answer' });
       expect(Date.parse(ended.ended_at)).toBeGreaterThan(Date.parse(ended.expires_at));
       if (sessionId === 'test') expect(timesAsked(together, sessionId)).toBeGreaterThan(2);
@@ -119,10 +125,7 @@ test('guarantee 8: a session whose token does not open stays open until its key 
   const otherKeys = `k2:${randomBytes(32).toString('base64')}`;
   const without = await startTestService({ ...joining, env: { ...pulling, ENCRYPTION_KEYS: otherKeys } });
   try {
-    await until(async () => {
-      const { body } = await without.get('/metrics', null);
-      return /ilive_pulls_total\{outcome="token_unopened"\} [1-9]/.test(body as string);
-    });
+    await until(async () => (await figureOf(without, 'ilive_pulls_total{outcome="token_unopened"}')) > 0);
     expect(await sessionOf(together, silenced)).toMatchObject({ state: 'expected', pull_attempts: 0 });
     expect(timesAsked(together, silenced)).toBe(0);
   } finally {

@@ -1,11 +1,12 @@
 // Lists and look-ups go to a streaming replica while it is fit, and to the primary at once when it is not. The replica is a
 // real one: it is paused, killed and promoted here.
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
-import { connect, type Database } from '../../src/db/connect.ts';
+import type { Database } from '../../src/db/connect.ts';
+import { connectTo } from '../support/connect-to.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { operatorOf } from '../support/operator.ts';
 import { type Replicated, startReplicated } from '../support/replica.ts';
-import { silent, startTestService, type TestService, verdictPayload } from '../support/service.ts';
+import { startTestService, type TestService, verdictPayload } from '../support/service.ts';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
 import { until } from '../support/until.ts';
 
@@ -18,7 +19,7 @@ let wire: TcpProxy;
 beforeAll(async () => {
   replicated = await startReplicated();
   stranger = await createTestDatabase(inject('postgresUrl'));
-  replica = open(replicated.replicaUrl);
+  replica = connectTo(replicated.replicaUrl, { maxConnections: 1 });
   const listed = new URL(replicated.replicaUrl);
   wire = await startTcpProxy({ host: listed.hostname, port: Number(listed.port) });
   listed.port = String(wire.port);
@@ -38,11 +39,6 @@ afterAll(async () => {
   await stranger?.drop();
   await replicated?.stop();
 });
-
-function open(url: string, isReadOnly = false): Database {
-  const limits = { maxConnections: 1, connectTimeoutMs: 5_000, statementTimeoutMs: 10_000 };
-  return connect({ url, applicationName: 'test', ...limits, isReadOnly, log: silent });
-}
 
 async function sessionIds(): Promise<string[]> {
   const { status, body } = await service.get('/v1/sessions?limit=200');
@@ -132,7 +128,7 @@ test('a replica that vanishes without a word holds up no answer for longer than 
 });
 
 test('nothing can be written over the sessions that may go to a replica', async () => {
-  const db = open(replicated.primaryUrl, true);
+  const db = connectTo(replicated.primaryUrl, { isReadOnly: true });
   await expect(db.query({ text: 'delete from sessions' })).rejects.toThrow(/read-only/);
   await db.close();
 });

@@ -2,8 +2,8 @@
 // all of them stop together, the embedded Postgres last.
 import { setTimeout as wait } from 'node:timers/promises';
 import { expect, inject, test, vi } from 'vitest';
+import { connectTo } from '../support/connect-to.ts';
 import { createTestDatabase } from '../support/database.ts';
-import { connectTo } from '../support/replaying.ts';
 import { deliver, get, verdictPayload } from '../support/service.ts';
 import { type ServiceProcess, startServiceProcess } from '../support/service-process.ts';
 import { useUndo } from '../support/undo.ts';

@@ -1,6 +1,7 @@
 // One look says what is wrong and what to do about it; a pause holds and is resumed.
 import { randomUUID } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
+import { figureOf } from '../support/figures.ts';
 import { type OperatedService, operatorOf, useServices } from '../support/operator.ts';
 import { startRedis } from '../support/redis-server.ts';
 import { queueBackends, verdictPayload } from '../support/service.ts';
@@ -11,10 +12,7 @@ const { start, stopAfterTest } = useServices();
 const why = 'a test';
 /** Resolves once the process at `url` holds still what was paused. */
 const holds = (url: string, what: string) =>
-  until(async () => {
-    const metrics = await (await fetch(`${url}/metrics`)).text();
-    return metrics.includes(`ilive_paused{what="${what}"} 1\n`);
-  });
+  until(async () => (await figureOf({ url }, `ilive_paused{what="${what}"}`)) === 1);
 type Problem = { level: string; message: string; advice: string };
 const sum = (rows: { count: number }[]) => rows.reduce((total, { count }) => total + count, 0);
 const messages = ({ problems }: { problems: Problem[] }) => problems.map(({ message }) => message);
@@ -87,10 +85,9 @@ test('each thing that is wrong is named, the worst first, with what to do', asyn
     expect(advice).toMatch(/^[A-Z][^:]*[.]$|(^|: )ilive-webhooks [^.]*[^.]$/);
   }
   // Figures are read at most every five seconds.
-  await until(async () => {
-    const metrics = (await service.get('/metrics', null)).body as string;
-    return /^ilive_deliveries_parked 1$/m.test(metrics) && /^ilive_sessions_overdue 1$/m.test(metrics);
-  });
+  for (const figure of ['ilive_deliveries_parked', 'ilive_sessions_overdue']) {
+    await until(async () => (await figureOf(service, figure)) === 1);
+  }
 });
 
 test('what is owed too long is an error, but not while processing is paused', async () => {
@@ -152,9 +149,7 @@ test('what was refused is told until it is admitted or let go, with the next ste
       'mostly "the signature is right; our clock was 19 minutes behind iLive\'s".',
   });
   expect(clock.advice).toBe("ilive-webhooks refusals reverify --clock-offset=-19m --why '…'");
-  await until(async () =>
-    /^ilive_refusals_with_remedy 3$/m.test((await right.get('/metrics', null)).body as string),
-  );
+  await until(async () => (await figureOf(right, 'ilive_refusals_with_remedy')) === 3);
   const without = await right.ops('POST', '/refusals/reverify', { why });
   expect(without.body).toMatchObject({ admitted: 0, clock_offset_seconds: -1_140 });
   await right.ops('POST', '/refusals/reverify', { why, clock_offset_seconds: -1_140 });

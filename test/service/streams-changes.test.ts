@@ -3,6 +3,7 @@
 import { connect as connectSocket, type Socket } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { follow, heldBack, latest, settled } from '../support/changes.ts';
+import { figureOf } from '../support/figures.ts';
 import { operatorOf } from '../support/operator.ts';
 import { apiKey, startTestService, type TestService, verdictPayload } from '../support/service.ts';
 import { until } from '../support/until.ts';
@@ -80,10 +81,7 @@ test('a reader that reads nothing is cut off, and the others are not held up', a
   well.leave();
 });
 
-async function streams(): Promise<number> {
-  const { body } = await service.get('/metrics', null);
-  return Number(/^ilive_waiting_callers\{kind="stream"\} (\d+)/m.exec(body)?.[1]);
-}
+const streams = () => figureOf(service, 'ilive_waiting_callers{kind="stream"}');
 
 test('a key that is revoked ends its streams and its waits', async () => {
   const ops = operatorOf(service.url).ops;

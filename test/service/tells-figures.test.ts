@@ -2,25 +2,17 @@
 // iLive refuses our key or the token of one session.
 import { expect, inject, test } from 'vitest';
 import { createBodyPartitions } from '../../src/db/partitions.ts';
+import { connectTo } from '../support/connect-to.ts';
 import { createTestDatabase } from '../support/database.ts';
+import { figureOf, metricsOf } from '../support/figures.ts';
 import { useServices } from '../support/operator.ts';
-import { connectTo, store } from '../support/replaying.ts';
+import { store } from '../support/replaying.ts';
 import { verdictPayload } from '../support/service.ts';
 import { startTcpProxy } from '../support/tcp-proxy.ts';
 import { until } from '../support/until.ts';
 import { startTogether } from '../support/vendor.ts';
 
 const { start, stopAfterTest } = useServices();
-
-async function metricsOf(url: string): Promise<string> {
-  return (await fetch(`${url}/metrics`)).text();
-}
-
-/** What `/metrics` says of a series; none for one that it does not name. */
-async function figureOf(url: string, series: string): Promise<number> {
-  const lines = (await metricsOf(url)).split('\n');
-  return Number(lines.find((line) => line.startsWith(`${series} `))?.slice(series.length) ?? Number.NaN);
-}
 
 /** A database, and the address of a wire to it that can be cut. */
 async function layWire() {
@@ -42,7 +34,7 @@ test('while the database cannot be read its figures are absent, and never 0', as
     'ilive_refusals_with_remedy',
   ];
   const told = async () => {
-    const text = await metricsOf(service.url);
+    const text = await metricsOf(service);
     return named.filter((name) => new RegExp(`^${name} `, 'm').test(text));
   };
   expect(await told()).toEqual(named);
@@ -65,7 +57,7 @@ test('what alerts go by moves with what happens: refusals, rings, days, what is 
     env: { REDIS_URL: 'redis://127.0.0.1:1', SWEEP_OVERDUE_SECONDS: '3600', BODIES_KEEP_DAYS: '90' },
   });
   const is = (series: string, fits: (value: number) => boolean) =>
-    until(async () => fits(await figureOf(service.url, series)), { describe: series });
+    until(async () => fits(await figureOf(service, series)), { describe: series });
 
   await db.transaction(async (tx) => {
     await tx.query({ text: 'select pg_current_xact_id()' });
@@ -86,7 +78,7 @@ test('what alerts go by moves with what happens: refusals, rings, days, what is 
   await is('ilive_deliveries_owed', (count) => count === 2);
   await is('ilive_deliveries_oldest_owed_age_seconds', (seconds) => seconds > 0);
 
-  expect(await figureOf(service.url, 'ilive_outage_kept_total')).toBe(0);
+  expect(await figureOf(service, 'ilive_outage_kept_total')).toBe(0);
   await wire.cut();
   expect((await service.deliver(verdictPayload())).status).toBe(202);
   await is('ilive_outage_kept_total', (count) => count === 1);
@@ -97,7 +89,7 @@ test('what alerts go by moves with what happens: refusals, rings, days, what is 
 
 test('each count begins with 0 for all that may come, so that the first of it is seen to grow', async () => {
   const service = await start({ env: { ILIVE_API_KEY: 'iksk_none', ILIVE_API_URL: 'http://127.0.0.1:1' } });
-  const text = await metricsOf(service.url);
+  const text = await metricsOf(service);
   for (const series of [
     'ilive_deliveries_received_total{result="new"}',
     'ilive_deliveries_refused_total{reason="signature_mismatch"}',
@@ -136,10 +128,10 @@ test.each([
     vendor.answerNext(answer, { operation: 'result', times: 1 });
     await together.create(1);
     const refused = async () =>
-      (await metricsOf(service.url)).match(/^ilive_vendor_refused_total\{.* [1-9]\d*$/gm);
+      (await metricsOf(service)).match(/^ilive_vendor_refused_total\{.* [1-9]\d*$/gm);
     await until(refused);
     expect(await refused()).toEqual([`ilive_vendor_refused_total{about="${about}"} 1`]);
-    expect(await metricsOf(service.url)).toMatch(
+    expect(await metricsOf(service)).toMatch(
       /^ilive_vendor_calls_total\{operation="fetchResult",status="40[13]"\} [1-9]/m,
     );
   },

@@ -2,6 +2,7 @@
 // over.
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { figureOf } from '../support/figures.ts';
 import { apiKey, startTestService, type TestService, verdictPayload } from '../support/service.ts';
 import { until } from '../support/until.ts';
 
@@ -21,10 +22,7 @@ afterAll(async () => {
 
 const verdictOf = (id: string, query = '') => `/v1/sessions/${id}/verdict${query}`;
 
-async function waitingCallers(of: TestService, kind = 'verdict'): Promise<number> {
-  const { body } = await of.get('/metrics', null);
-  return Number(new RegExp(`^ilive_waiting_callers\\{kind="${kind}"\\} (\\d+)`, 'm').exec(body)?.[1]);
-}
+const waitingCallers = (of: TestService) => figureOf(of, 'ilive_waiting_callers{kind="verdict"}');
 
 /** Callers for a minute, who leave when they are told to. */
 function beginWaiting(of: TestService, ids: readonly string[]): [AbortController, Promise<unknown>[]] {

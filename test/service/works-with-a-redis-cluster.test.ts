@@ -3,6 +3,7 @@
 import { expect, test, vi } from 'vitest';
 import { createAnnouncer } from '../../src/queue/announce.ts';
 import { createQueueBackend } from '../../src/queue/backend.ts';
+import { figureOf } from '../support/figures.ts';
 import { type RedisCluster, startRedisCluster } from '../support/redis-cluster.ts';
 import { silent, startTestService, type TestService, verdictPayload } from '../support/service.ts';
 import { useUndo } from '../support/undo.ts';
@@ -62,18 +63,15 @@ async function untilProcessed(service: TestService, sessionIds: readonly string[
   );
 }
 
-const metric = async (service: TestService, name: string) =>
-  Number(new RegExp(`^${name} (\\d+)`, 'm').exec((await service.get('/metrics', null)).body)?.[1]);
-
 // Heard through the queue: done although the sweep has not looked after any delivery meanwhile.
 async function untilHeard(service: TestService): Promise<void> {
   await until(
     async () => {
-      const sweptBefore = await metric(service, 'ilive_deliveries_swept_total');
+      const sweptBefore = await figureOf(service, 'ilive_deliveries_swept_total');
       const payload = verdictPayload();
       await service.deliver(payload);
       await untilProcessed(service, [payload.session_id]);
-      return (await metric(service, 'ilive_deliveries_swept_total')) === sweptBefore;
+      return (await figureOf(service, 'ilive_deliveries_swept_total')) === sweptBefore;
     },
     { deadlineMs: 60_000, describe: 'the queue is heard again' },
   );

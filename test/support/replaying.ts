@@ -2,7 +2,7 @@
 // order and in which batches. Replaying goes through the very functions that a service's worker runs.
 import { createHash, randomUUID } from 'node:crypto';
 import { v7 as uuidV7 } from 'uuid';
-import { connect, type Database } from '../../src/db/connect.ts';
+import type { Database } from '../../src/db/connect.ts';
 import type { NewDelivery } from '../../src/db/deliveries.ts';
 import { recordDeliveries } from '../../src/db/record-deliveries.ts';
 import { findReplay, type ReplayRow } from '../../src/db/replays.ts';
@@ -25,18 +25,6 @@ export interface Stored {
   readonly isProven?: boolean;
   readonly receivedAt?: Date;
   readonly account?: string;
-}
-
-/** A pool for a database that no test file has as its own. */
-export function connectTo(url: string): Database {
-  return connect({
-    url,
-    applicationName: 'test',
-    maxConnections: 2,
-    connectTimeoutMs: 5_000,
-    statementTimeoutMs: 30_000,
-    log: silent,
-  });
 }
 
 /** What a process runs by; `canPullWithoutToken`, so that every session that is mentioned is to be asked about. */

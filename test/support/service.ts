@@ -7,11 +7,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inject } from 'vitest';
 import { parseConfig } from '../../src/config.ts';
-import { connect, type Database } from '../../src/db/connect.ts';
+import type { Database } from '../../src/db/connect.ts';
 import { defaultTemplate, parseTemplate, sign, signingKey } from '../../src/ilive/signature.ts';
 import type { Log } from '../../src/log.ts';
 import type { Overrides } from '../../src/running.ts';
 import { createService, type Service } from '../../src/service.ts';
+import { connectTo } from './connect-to.ts';
 import { createTestDatabase } from './database.ts';
 import { until } from './until.ts';
 
@@ -84,14 +85,7 @@ export async function startTestService(options: TestServiceOptions = {}): Promis
   });
   const service = createService(config, { log: silent, ...options.overrides });
   await service.start();
-  const db = connect({
-    url: database.url,
-    applicationName: 'test',
-    maxConnections: 2,
-    connectTimeoutMs: 5_000,
-    statementTimeoutMs: 30_000,
-    log: silent,
-  });
+  const db = connectTo(database.url);
   const url = service.address();
   return {
     url,

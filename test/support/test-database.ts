@@ -1,8 +1,8 @@
 // A migrated database of a test file's own, with a pool on it: made before the file's tests and dropped after them.
 import { afterAll, beforeAll, inject } from 'vitest';
-import { connect, type Database } from '../../src/db/connect.ts';
+import type { Database } from '../../src/db/connect.ts';
+import { connectTo } from './connect-to.ts';
 import { createTestDatabase } from './database.ts';
-import { silent } from './service.ts';
 
 export interface TestDatabase {
   /** Only from within a test or a hook. */
@@ -16,14 +16,7 @@ export function useTestDatabase(): TestDatabase {
   let db: Database | undefined;
   beforeAll(async () => {
     database = await createTestDatabase(inject('postgresUrl'));
-    db = connect({
-      url: database.url,
-      applicationName: 'test',
-      maxConnections: 6,
-      connectTimeoutMs: 5_000,
-      statementTimeoutMs: 10_000,
-      log: silent,
-    });
+    db = connectTo(database.url, { maxConnections: 6, statementTimeoutMs: 10_000 });
   });
   afterAll(async () => {
     await db?.close();
