@@ -1,4 +1,4 @@
-// The reads' part of the composition root: where lists and look-ups go that may lag a little. Without DATABASE_READ_URL
+// The reads' part of the composition root: where lists and other reads go that may lag a little. Without DATABASE_READ_URL
 // they go to the primary, over sessions that cannot write either.
 import { type ConnectOptions, connect, type Database, type Queries } from './db/connect.ts';
 import { readWire } from './db/connection-facts.ts';

@@ -34,10 +34,11 @@ export async function call<Name extends OperationName>(
   const parts: { path?: object; query?: object; body?: unknown } = asked ?? {};
   const url = new URL(fill(path, parts.path), baseOf(sdk.url));
   for (const [key, value] of Object.entries(parts.query ?? {})) {
-    // An empty list asks for nothing.
-    if (value !== undefined && !(Array.isArray(value) && value.length === 0)) {
-      url.searchParams.set(key, String(value));
+    // Left out it would ask for everything.
+    if (Array.isArray(value) && value.length === 0) {
+      throw errorOf(`"${key}" is an empty list: name at least one, or leave it out for all.`, notSent);
     }
+    if (value !== undefined) url.searchParams.set(key, String(value));
   }
   const isOnce = name === 'createSession' && options.idempotencyKey !== undefined;
   const isRepeatable = method !== 'POST' || path.endsWith('/lookup') || isOnce;

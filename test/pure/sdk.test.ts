@@ -111,6 +111,8 @@ test('what cannot be sent is the caller’s to mend, and is not tried again', as
     sdk.call('createSession', { body: loop }, { idempotencyKey: 'a' }),
     sdk.call('getStatus', {}, { timeoutMs: Number.NaN }),
     sdk.waitForVerdict('s', { timeoutMs: Number.NaN }),
+    sdk.call('listChanges', { query: { types: [] } }), // of a list that somebody has computed
+    sdk.changes({ types: [] }).next(),
   ];
   for (const calling of calls) await expect(calling).rejects.toThrow(RequestError);
   expect([asked, retried]).toEqual([0, []]);
