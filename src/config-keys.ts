@@ -196,7 +196,7 @@ export const keys = {
   PROCESS_MAX_ATTEMPTS: key(
     wholeNumber(1, 100),
     '5',
-    'Tries for a delivery that fails for no reason of the database’s before it is parked: at once, and when it is 30 s, 90 s, 4.5 and 13.5 minutes old.',
+    'Tries for a delivery that fails for no reason of the database’s before it is parked: the first at once, the others 20 s, 1, 3 and 9 minutes after the last one.',
   ),
   SWEEP_INTERVAL_SECONDS: key(
     wholeNumber(1, 3_600),

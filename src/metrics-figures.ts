@@ -8,7 +8,9 @@ export type Figures = Readonly<Record<keyof typeof figureHelp, number>>;
 
 const figureHelp = {
   ilive_deliveries_owed: 'Deliveries that are owed; counted up to 100,000.',
-  ilive_deliveries_oldest_owed_age_seconds: 'How long the oldest owed delivery has waited; 0 for none.',
+  ilive_deliveries_failing: 'Owed deliveries that have failed and are tried again; of the oldest 100,000.',
+  ilive_deliveries_oldest_owed_age_seconds:
+    'How long the oldest owed delivery that has not failed has waited; 0 for none.',
   ilive_deliveries_parked: 'Deliveries that are parked; counted up to 100,000.',
   ilive_refusals_refused: 'Refused requests that are kept and were not admitted.',
   ilive_refusals_with_remedy: 'Those of them of which the diagnosis knows what would have made them match.',

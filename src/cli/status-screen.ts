@@ -18,6 +18,7 @@ export const shownStatus = z.object({
   ),
   deliveries: z.object({
     owed: z.number(),
+    failing: z.number().default(0),
     oldest_owed_at: time,
     oldest_owed_age_seconds: z.number().nullable(),
     parked: z.number(),
@@ -106,12 +107,16 @@ export function renderLine({ now, level, deliveries, refusals, sessions, problem
 
 function fieldsOf(status: ShownStatus, now: Date): [string, string | null][] {
   const { deliveries, refusals, sessions, queue, database, clock, ilive, replays, pauses } = status;
+  const { failing } = deliveries;
   const age = deliveries.oldest_owed_age_seconds;
   const next = sessions.next_deadline_at;
   const fullShare = Math.round((refusals.stored_bytes / Math.max(1, refusals.max_bytes)) * 100);
   const waiting = queue.waiting === null ? '' : `, ${queue.waiting} jobs wait, ${queue.active} at work`;
   return [
-    ['owed', `${deliveries.owed}${age === null ? '' : `, the oldest for ${renderSpan(age * 1000)}`}`],
+    [
+      'owed',
+      `${deliveries.owed}${age === null ? '' : `, the oldest for ${renderSpan(age * 1000)}`}${failing === 0 ? '' : `, ${failing} that have failed and are tried again`}`,
+    ],
     ['parked', withReasons(deliveries.parked, deliveries.parked_by_reason)],
     ['refused', `${withReasons(refusals.refused, refusals.by_reason)}; ${fullShare} % of the room`],
     ...refusals.diagnoses

@@ -62,10 +62,11 @@ export interface LoadedDelivery extends OwedDelivery {
 
 const largeBodyBytes = 16 * 1024;
 
-// What failed is tried again when it is three times as old: after 30 s, 90 s, 4.5 minutes, 13.5 and so on. So whatever held it
-// has had time to pass before its tries are spent, and it stands seldom before others. `time` is a placeholder or an expression.
-const isDueAt = (time: string) =>
-  `(d.attempts = 0 or d.received_at < ${time} - make_interval(secs => 10 * power(3, least(d.attempts, 8))))`;
+// What failed is tried again 20 s later, then after 1, 3, 9 minutes and so on, up to half a day. So whatever held it has had time to
+// pass before its tries are spent, and it stands seldom before others. `time` is a placeholder.
+const isDueAt = (time: string) => `
+  (d.attempts = 0 or d.tried_at is null
+   or d.tried_at <= ${time} - make_interval(secs => 20 * power(3, least(d.attempts, 8) - 1)))`;
 
 /**
  * Those of the ids that are still owed and due at `now`, in id order, with their bytes but for large bodies, which
@@ -169,13 +170,14 @@ export async function countAttempt(
   db: Queries,
   { id, attempts }: { id: DeliveryId; attempts: number },
   detail: string,
+  now: Date,
 ): Promise<void> {
   await db.query({
     text: `
-      update deliveries set attempts = attempts + 1, detail = $3
+      update deliveries set attempts = attempts + 1, tried_at = $4, detail = $3
       where id = (
         select id from deliveries where id = $1 and attempts = $2 and state = 'received' for update skip locked)`,
-    values: [id, attempts, detail],
+    values: [id, attempts, detail, now.toISOString()],
   });
 }
 

@@ -68,6 +68,8 @@ export const deliveries = pgTable(
     reason: text(),
     detail: text(),
     attempts: smallint().notNull().default(0),
+    /** When it last failed and stayed owed; null for what never did. */
+    triedAt: instant('tried_at'),
     finishedAt: instant('finished_at'),
     traceId: text('trace_id'),
     /** False for one that came unsigned: a hint, which only a pull can settle. */

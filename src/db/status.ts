@@ -12,6 +12,9 @@ const countedMax = 100_000;
 
 export interface DeliveryFigures {
   readonly owed: number;
+  /** Those of them that have failed, and are tried again; of the oldest that are counted. */
+  readonly failing: number;
+  /** Of those that have not failed: what has is late for a reason of its own. */
   readonly oldestOwedAt: Instant | null;
   readonly parked: number;
   readonly parkedByReason: Readonly<Record<string, number>>;
@@ -19,11 +22,13 @@ export interface DeliveryFigures {
 
 export async function readDeliveryFigures(db: Queries): Promise<DeliveryFigures> {
   const [[owed], parked] = await Promise.all([
-    db.query<{ count: string; oldest: Instant | null }>({
+    db.query<{ count: string; failing: string; oldest: Instant | null }>({
       name: 'status-owed',
       text: `
-        select (select count(*) from (select 1 from deliveries where state = 'received' limit ${countedMax}) o) as count,
-               (select received_at from deliveries where state = 'received' order by id limit 1) as oldest`,
+        select count(*), count(*) filter (where attempts > 0) as failing, min(received_at) filter (where attempts = 0) as oldest
+        from (
+          select received_at, attempts from deliveries where state = 'received' order by id limit ${countedMax}
+        ) o`,
     }),
     db.query<{ reason: string | null; count: string }>({
       name: 'status-parked',
@@ -34,6 +39,7 @@ export async function readDeliveryFigures(db: Queries): Promise<DeliveryFigures>
   ]);
   return {
     owed: Number(owed?.count ?? 0),
+    failing: Number(owed?.failing ?? 0),
     oldestOwedAt: owed?.oldest ?? null,
     parked: parked.reduce((sum, { count }) => sum + Number(count), 0),
     parkedByReason: Object.fromEntries(

@@ -15,6 +15,7 @@ export async function readFigures(db: Queries, now: Date) {
   const oldest = deliveries.oldestOwedAt;
   return {
     ilive_deliveries_owed: deliveries.owed,
+    ilive_deliveries_failing: deliveries.failing,
     ilive_deliveries_oldest_owed_age_seconds:
       oldest === null ? 0 : Math.max(0, (now.getTime() - new Date(oldest).getTime()) / 1000),
     ilive_deliveries_parked: deliveries.parked,

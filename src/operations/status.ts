@@ -73,6 +73,7 @@ export interface Status {
 export const thresholds = {
   owedWarningMs: 15_000,
   owedErrorMs: 60_000,
+  failingErrorCount: 100,
   refusedRecentMs: 15 * 60_000,
   // Both: so many, and such a share of all that came. Anybody can be refused, but what is signed comes from iLive alone.
   refusedErrorCount: 10,
@@ -159,6 +160,12 @@ const checks: readonly Check[] = [
     const level = ageMs > thresholds.owedErrorMs ? 'error' : 'warning';
     const message = `The oldest of ${counted(deliveries.owed, 'owed delivery')} has waited for ${Math.round(ageMs / 1000)} s.`;
     return problem(level, message, `Is a worker running? ${runbook('The oldest owed is old')}`);
+  },
+  ({ deliveries: { failing } }) => {
+    if (failing === 0) return undefined;
+    const level = failing >= thresholds.failingErrorCount ? 'error' : 'warning';
+    const message = `${counted(failing, 'delivery', 'has', 'have')} failed and ${failing === 1 ? 'is' : 'are'} tried again, for a quarter of an hour.`;
+    return problem(level, message, runbook('The oldest owed is old'));
   },
   ({ refusals, seals, isRefusingMuch }) => {
     const { recent, refused } = refusals;

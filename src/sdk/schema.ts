@@ -1341,6 +1341,13 @@ export interface Status {
   }[];
   deliveries: {
     owed: number;
+    /**
+     * Those of the owed that have failed and are tried again.
+     */
+    failing: number;
+    /**
+     * Of those that have not failed.
+     */
     oldest_owed_at: string | null;
     oldest_owed_age_seconds: number | null;
     parked: number;

@@ -106,6 +106,17 @@ async function withLargeBodies(
   return piece.map((delivery) => ({ ...delivery, body: bodies.get(delivery.id) ?? delivery.body }));
 }
 
+// For one that is to be parked: also without its bytes where they are what is too much, then as of a kind that nobody knows.
+async function withLargeBody(db: Database, delivery: LoadedDelivery): Promise<OwedDelivery> {
+  try {
+    const [whole = delivery] = await withLargeBodies(db, [delivery]);
+    return whole;
+  } catch (error) {
+    if (isTooMuch(error)) return delivery;
+    throw error;
+  }
+}
+
 async function applyOrHalve(call: Call, piece: readonly LoadedDelivery[]): Promise<void> {
   const [delivery] = piece;
   if (delivery === undefined) return;
@@ -168,12 +179,10 @@ async function keepApart(
     'a delivery could not be processed',
   );
   if (!isRefused && delivery.attempts + 1 < deps.maxAttempts) {
-    await countAttempt(deps.db, delivery, detail);
+    await countAttempt(deps.db, delivery, detail, deps.now());
     return;
   }
-  // One whose bytes cannot be loaded is parked all the same, of a kind that nobody knows.
-  const [whole = delivery] = await withLargeBodies(deps.db, [delivery]).catch(() => []);
-  const { translation } = translateDelivery(whole, deps.catalogue);
+  const { translation } = translateDelivery(await withLargeBody(deps.db, delivery), deps.catalogue);
   const parked: FinishedDelivery = {
     id: delivery.id,
     state: 'parked',

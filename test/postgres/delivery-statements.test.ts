@@ -180,7 +180,7 @@ test('what is finished says everything that was found out about it, and the othe
     reason: 'invalid_json',
     detail: 'at byte 7',
   });
-  await countAttempt(db, { id: second.id, attempts: 0 }, 'once before');
+  await countAttempt(db, { id: second.id, attempts: 0 }, 'once before', at(98));
   await finish(at(99), finished(first.id), parked);
   const rows = await db.query({
     text: `select id, state, kind, vendor_kind as "vendorKind", session_id as "sessionId", decision, reason, detail,
@@ -199,14 +199,14 @@ test('a try that failed is counted with its detail while the delivery is owed, a
   const { db } = testDatabase;
   const [first, second] = [delivery('1'), delivery('2')];
   await recordDeliveries(db, [first, second]);
-  await countAttempt(db, { id: first.id, attempts: 0 }, 'TypeError');
+  await countAttempt(db, { id: first.id, attempts: 0 }, 'TypeError', at(9));
   expect(await db.query({ text: 'select attempts, detail, state from deliveries order by id' })).toEqual([
     { attempts: 1, detail: 'TypeError', state: 'received' },
     { attempts: 0, detail: null, state: 'received' },
   ]);
-  await countAttempt(db, { id: first.id, attempts: 0 }, 'of a try at the same time');
+  await countAttempt(db, { id: first.id, attempts: 0 }, 'of a try at the same time', at(9));
   await finish(at(99), finished(first.id));
-  await countAttempt(db, { id: first.id, attempts: 2 }, 'too late');
+  await countAttempt(db, { id: first.id, attempts: 2 }, 'too late', at(9));
   const [row] = await db.query({ text: 'select attempts, detail from deliveries order by id' });
   expect(row).toEqual({ attempts: 2, detail: null });
 });
@@ -223,19 +223,22 @@ test('what is overdue is found oldest first, piece by piece, without what is fin
   expect(await findOverdueDeliveries(db, { before, after: third, limit: 9 })).toEqual([fourth]);
 });
 
-test('what has failed is owed to nobody until it is three times as old, however often it has', async () => {
+test('what has failed is due again after 20 s, and then after three times as long each time, however old it is', async () => {
   const { db } = testDatabase;
-  const failing = delivery('1', { receivedAt: at(1_000) });
+  const failing = delivery('1', { receivedAt: at(-1_000_000) });
   const { id } = failing;
   await recordDeliveries(db, [failing]);
-  for (const [attempts, seconds] of [30, 90, 270, 810].entries()) {
-    await countAttempt(db, { id, attempts }, 'TypeError');
-    const [early, due] = [at(1_000 + seconds), at(1_000 + seconds + 0.001)];
+  for (const [attempts, seconds] of [20, 60, 180, 540].entries()) {
+    await countAttempt(db, { id, attempts }, 'TypeError', at(1_000));
+    const [early, due] = [at(1_000 + seconds - 0.001), at(1_000 + seconds)];
     expect(await findOverdueDeliveries(db, { before: early, after: null, limit: 9 })).toEqual([]);
     expect(await findOverdueDeliveries(db, { before: due, after: null, limit: 9 })).toEqual([id]);
     expect(await loadOwedDeliveries(db, [id], early)).toEqual([]);
     expect(idsOf(await loadOwedDeliveries(db, [id], due))).toEqual([id]);
   }
   await db.query({ text: 'update deliveries set attempts = 32767' });
-  expect(await findOverdueDeliveries(db, { before: new Date(), after: null, limit: 9 })).toEqual([id]);
+  expect(idsOf(await loadOwedDeliveries(db, [id], at(100_000)))).toEqual([id]);
+  // As versions before this one leave it.
+  await db.query({ text: 'update deliveries set attempts = 1, tried_at = null' });
+  expect(idsOf(await loadOwedDeliveries(db, [id], at(0)))).toEqual([id]);
 });

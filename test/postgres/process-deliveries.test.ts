@@ -183,11 +183,11 @@ test('guarantee 5: what fails leaves no half of an effect, is tried again, and i
     await process(ids, { maxAttempts: 3 });
     expect(await deliveryRows()).toMatchObject([{ state: 'received', attempts: 1 }]);
     expect(await effects()).toEqual([[], [], [], []]);
-    await process(ids, { laterMs: 29_000 });
+    await process(ids, { laterMs: 19_000 });
     expect(await deliveryRows()).toMatchObject([{ state: 'received', attempts: 1 }]);
-    await process(ids, { laterMs: 31_000 });
+    await process(ids, { laterMs: 21_000 });
     expect(await deliveryRows()).toMatchObject([{ state: 'received', attempts: 2 }]);
-    await process(ids, { laterMs: 95_000 });
+    await process(ids, { laterMs: 85_000 });
   });
   expect(await deliveryRows()).toMatchObject([{ state: 'parked', reason: 'attempts_spent', attempts: 3 }]);
 });

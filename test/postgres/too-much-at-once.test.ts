@@ -158,7 +158,7 @@ test('several that are too much stand before nobody for ever, and are all parked
   ]);
   await giveTime(100);
   const isOver = async () => (await owed()).length === 0;
-  for (let call = 0; call < 40 && !(await isOver()); call += 1) await beside(process(ids, hourMs));
+  for (let call = 0; call < 40 && !(await isOver()); call += 1) await beside(process(ids, call * hourMs));
   expect((await states()).filter(({ state }) => state === 'parked')).toEqual([
     { state: 'parked', attempts: 3, count: 6 },
   ]);
@@ -179,8 +179,10 @@ test('one that is too much by itself holds nobody up, is tried behind the others
   const later = await store(database.db, Array.from({ length: 3 }, verdictPayload));
   expect(await process([slow, ...later], hourMs)).toEqual([3]);
   // Nothing went through beside it, and the database may be slow for everything.
-  await expect(process([slow], hourMs)).rejects.toMatchObject({ code: 'unavailable' });
-  expect(await process([slow, ...(await store(database.db, [verdictPayload()]))], hourMs)).toEqual([1, 1]);
+  await expect(process([slow], 2 * hourMs)).rejects.toMatchObject({ code: 'unavailable' });
+  expect(await process([slow, ...(await store(database.db, [verdictPayload()]))], 3 * hourMs)).toEqual([
+    1, 1,
+  ]);
   const [row] = await database.db.query({
     text: `select state, attempts, reason, detail from deliveries where id = $1`,
     values: [slow],

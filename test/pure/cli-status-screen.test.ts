@@ -18,6 +18,7 @@ const status: ShownStatus = {
   ],
   deliveries: {
     owed: 0,
+    failing: 0,
     oldest_owed_at: null,
     oldest_owed_age_seconds: null,
     parked: 0,

@@ -110,6 +110,27 @@ test('what is owed too long is an error, but not while processing is paused', as
   expect(messages(await service.status())).toEqual([]);
 });
 
+test('what has failed is told of as such, and nothing is older for it; much of it is an error', async () => {
+  const service = await start();
+  await service.ops('POST', '/pause', { what: 'processing', why });
+  const fail = (count: number) =>
+    service.db.query({
+      text: `
+        insert into deliveries (id, account, source, body_sha256, received_at, state, attempts, tried_at)
+        select gen_random_uuid(), 'default', 'webhook', sha256(n::text::bytea), now() - interval '5 minutes', 'received', 1, now()
+        from generate_series(1, $1::int) n`,
+      values: [count],
+    });
+  await fail(1);
+  const { level, deliveries, ...one } = await service.status();
+  expect(level).toBe('warning');
+  expect(messages(one)).toContainEqual(expect.stringMatching(/^1 delivery has failed and is tried again/));
+  expect(deliveries).toMatchObject({ owed: 1, failing: 1, oldest_owed_at: null });
+  await service.db.query({ text: 'truncate deliveries' });
+  await fail(100);
+  expect(await service.status()).toMatchObject({ level: 'error', deliveries: { failing: 100 } });
+});
+
 test('what was refused is told until it is admitted or let go, with the next step that fits', async () => {
   const wrong = await start({ env: { ILIVE_WEBHOOK_SECRETS: 'whsec_mistyped' } });
   for (let count = 0; count < 3; count += 1) await wrong.deliver(verdictPayload());

@@ -29,6 +29,7 @@ test('while the database cannot be read its figures are absent, and never 0', as
   const service = await start({ databaseUrl });
   const named = [
     'ilive_deliveries_owed',
+    'ilive_deliveries_failing',
     'ilive_deliveries_oldest_owed_age_seconds',
     'ilive_sessions_overdue',
     'ilive_refusals_with_remedy',

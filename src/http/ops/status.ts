@@ -22,7 +22,8 @@ const statusShape = z
     problems: z.array(z.object({ level: level.exclude(['ok']), message: z.string(), advice: z.string() })),
     deliveries: z.object({
       owed: count,
-      oldest_owed_at: instant.nullable(),
+      failing: count.describe('Those of the owed that have failed and are tried again.'),
+      oldest_owed_at: instant.nullable().describe('Of those that have not failed.'),
       oldest_owed_age_seconds: count.nullable(),
       parked: count,
       parked_by_reason: counts,
@@ -105,20 +106,25 @@ export const showStatus = operation({
     reply(200, { ...about, ...show(await readStatus(status), status.refusalLimits) }),
 });
 
+function showDeliveries(deliveries: Status['deliveries']) {
+  const ageMs = deliveries.oldestOwedAgeMs;
+  return {
+    owed: deliveries.owed,
+    failing: deliveries.failing,
+    oldest_owed_at: deliveries.oldestOwedAt,
+    oldest_owed_age_seconds: ageMs === null ? null : Math.round(ageMs / 1000),
+    parked: deliveries.parked,
+    parked_by_reason: deliveries.parkedByReason,
+  };
+}
+
 function show(status: Status, { maxBytes, maxCount }: { maxBytes: number; maxCount: number }) {
   const { deliveries, refusals, sessions, queue, database, clock, vendor } = status;
   return {
     level: status.level,
     now: instantOf(status.now),
     problems: [...status.problems],
-    deliveries: {
-      owed: deliveries.owed,
-      oldest_owed_at: deliveries.oldestOwedAt,
-      oldest_owed_age_seconds:
-        deliveries.oldestOwedAgeMs === null ? null : Math.round(deliveries.oldestOwedAgeMs / 1000),
-      parked: deliveries.parked,
-      parked_by_reason: deliveries.parkedByReason,
-    },
+    deliveries: showDeliveries(deliveries),
     refusals: {
       refused: refusals.refused,
       by_reason: refusals.byReason,

@@ -187,6 +187,7 @@ function settings(lane: Lane, seed: number): Record<string, string> {
     BOOTSTRAP_API_KEY: apiKey,
     ENCRYPTION_KEYS: `crash:${encryptionKey}`,
     API_RATE_PER_MINUTE: '0',
+    PROCESS_MAX_ATTEMPTS: '2', // so that what fails on purpose is parked before the round is judged
     // Never reached, so that the budget is asked for and nobody waits for it.
     ILIVE_RATE_PER_MINUTE: '60000',
     ILIVE_RATE_PER_SECOND: '1000',
