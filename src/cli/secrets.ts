@@ -67,13 +67,17 @@ export const beginRotation: Command = {
   summary: 'Puts a new signing secret beside the old ones (role admin)',
   details: `Every receiver takes it within seconds, and goes on taking the old ones. Then change it at
 iLive, watch "secrets list", and finish the rotation. It needs ENCRYPTION_KEYS. The
-secret is read from a file or the standard input, never from the command line. Given one
-that is retired, it takes back what was finished too early: that one counts again, and
-goes once it is quiet.`,
+secret is read from a file or the standard input, never from the command line.
+
+With --reinstate it takes back what was finished too early: one that is retired counts
+again, and goes once it is quiet. Only where it was not retired because it leaked, and
+iLive says that it still signs with it; else whoever has it sends these: leave them
+refused.`,
   options: {
     name: { value: 'NAME', doc: 'what to call it, such as 2026-12 (required)' },
     'secret-stdin': { doc: 'read the secret from the standard input' },
     'secret-file': { value: 'FILE', doc: 'read the secret from a file' },
+    reinstate: { doc: 'have one that is retired, and has not leaked, count again' },
     ...accountOption,
     ...whyOption,
     ...serviceOptions,
@@ -81,6 +85,7 @@ goes once it is quiet.`,
   examples: [
     "ilive-webhooks secrets begin-rotation --name 2026-12 --secret-file new-secret --why 'yearly'",
     "ilive-webhooks secrets begin-rotation --name 2026-12 --secret-stdin --why 'yearly' < new-secret",
+    "ilive-webhooks secrets begin-rotation --reinstate --name 2025-12 --secret-file old --why 'too early'",
   ],
   async run(given, context) {
     const name = given.text('name');
@@ -88,22 +93,30 @@ goes once it is quiet.`,
     const why = readWhy(given, this.name);
     const ask = await createAsk(given, context, this.name);
     const secret = await readSecret(given, context, this.name);
-    const body = { account: given.text('account'), name, secret: secret.reveal(), why };
+    const reinstate = given.has('reinstate') || undefined;
+    const body = { account: given.text('account'), name, secret: secret.reveal(), reinstate, why };
     const asked = await ask('POST', '/v1/ops/secrets/begin-rotation', { body });
     const added = readAnswer(asked, listedSecret);
     if (given.has('json')) context.print(asked.text);
+    else if (reinstate) printReinstated(added, context);
     else printBegun(added, context);
     return 0;
   },
 };
 
-function printBegun({ name, account, state }: z.infer<typeof listedSecret>, { print }: Context): void {
-  if (state === 'retiring') {
-    print(`"${printable(name)}" counts again, beside the others of "${printable(account)}", and is to go.`);
-    print("Let in what was refused meanwhile: ilive-webhooks refusals reverify --why '…'");
-    print("Once it no longer matches: ilive-webhooks secrets finish-rotation --why '…'");
-    return;
-  }
+function printReinstated({ name, account, state }: z.infer<typeof listedSecret>, { print }: Context): void {
+  const isToGo = state === 'retiring';
+  const beside = `beside the others of "${printable(account)}", and is to go`;
+  print(`"${printable(name)}" counts again, ${isToGo ? beside : `for "${printable(account)}"`}.`);
+  print(
+    'Let in what was refused meanwhile only where it was not retired because it leaked, and iLive says that',
+  );
+  print('it still signs with it; else whoever has it sends these: leave them refused.');
+  print("To let them in: ilive-webhooks refusals reverify --why '…'");
+  if (isToGo) print("Once it no longer matches: ilive-webhooks secrets finish-rotation --why '…'");
+}
+
+function printBegun({ name, account }: z.infer<typeof listedSecret>, { print }: Context): void {
   print(`"${printable(name)}" counts now, beside the old secrets of "${printable(account)}".`);
   print('Change it at iLive, then watch when each last matched: ilive-webhooks secrets list');
 }

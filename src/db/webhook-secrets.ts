@@ -56,11 +56,15 @@ export async function resealSecret(
   });
 }
 
+/** Adds a secret. One that is known begins anew: that it matched once, in the environment, says nothing of now. */
 export async function insertSecret(tx: Transaction, secret: NewSecret, now: Date): Promise<SecretRow> {
+  const { account, fingerprint, ...given } = secret;
+  const begun = { ...given, addedAt: instantOf(now), retiringAt: null, retiredAt: null, lastMatchedAt: null };
   const [row] = await tx.orm((orm) =>
     orm
       .insert(webhookSecrets)
-      .values({ ...secret, addedAt: instantOf(now) })
+      .values({ account, fingerprint, ...begun })
+      .onConflictDoUpdate({ target: [webhookSecrets.account, webhookSecrets.fingerprint], set: begun })
       .returning(),
   );
   if (row === undefined) throw new Error('an inserted secret is always answered');

@@ -141,7 +141,7 @@ export const routes: readonly Route[] = [
     '/v1/ops/secrets/begin-rotation',
     'admin',
     beginSecretRotation,
-    'puts a new signing secret beside the old ones, or one back that was retired',
+    'puts a new signing secret beside the old ones, or with `reinstate` one back that was retired',
     'beginSecretRotation',
   ),
   post(

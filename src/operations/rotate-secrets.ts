@@ -1,6 +1,6 @@
 // Changing a signing secret with evidence: the new one is put beside the old, and the old one is retired only once it has
-// stopped matching and the new one has begun to. One that was retired too early is put back in the same way. Each runs in the
-// transaction of its action.
+// stopped matching and the new one has begun to. One that was retired too early is put back in the same way, but never without an
+// explicit word, since it may have been retired because it leaked. Each runs in the transaction of its action.
 import type { Cipher } from '../cipher.ts';
 import type { Transaction } from '../db/connect.ts';
 import {
@@ -26,6 +26,8 @@ export interface RotationToBegin {
   readonly account: string;
   readonly name: string;
   readonly secret: Secret;
+  /** The explicit word that has one that is known, and no longer counts, count again and be itself to go. */
+  readonly isTakeBack: boolean;
 }
 
 export interface Begun {
@@ -34,17 +36,20 @@ export interface Begun {
   readonly isReinstated: boolean;
 }
 
+const howToTakeBack =
+  'It is retired, and counts again with --reinstate ("reinstate": true in the API): only where it was not retired because it ' +
+  'leaked, and iLive says that it still signs with it; else whoever has it sends these: leave them refused.';
 // Every process writes down its matches once a second.
 const notingLagMs = 2_000;
 
 /**
- * Puts a new secret beside those that count; these are to go. One that is retired counts again, and is itself to go where another
+ * Puts a new secret beside those that count; these are to go. One that is taken back counts again, and is itself to go where another
  * one has taken its place. Throws `conflict` where that cannot be.
  */
 export async function beginRotation(
   tx: Transaction,
   { ring, cipher, encoding, now }: RotateDependencies,
-  { account, name, secret }: RotationToBegin,
+  { account, name, secret, isTakeBack }: RotationToBegin,
 ): Promise<Begun> {
   if (cipher === undefined) {
     throw new ServiceError('conflict', 'Secrets cannot be kept here: ENCRYPTION_KEYS is not set.');
@@ -57,11 +62,11 @@ export async function beginRotation(
   const rows = await lockSecrets(tx, account);
   const same = rows.find((row) => row.fingerprint === fingerprint);
   const counting = countingOf(rows, ring.secretsOf(account));
-  refuseToBegin(rows, { same, counting, name });
+  refuseToBegin(rows, { same, counting, name, isTakeBack });
   const at = now();
   const sealed = cipher.seal(secret.reveal(), secretContext(account, fingerprint));
   const row = { account, fingerprint, name, origin: 'database', sealed } as const;
-  if (same !== undefined) {
+  if (isTakeBack) {
     const isReplaced = counting.some(({ retiringAt }) => retiringAt === null);
     return { row: await reinstateSecret(tx, row, isReplaced ? at : null), isReinstated: true };
   }
@@ -80,30 +85,47 @@ function countingOf(rows: readonly SecretRow[], usable: readonly UsableSecret[])
   );
 }
 
-function refuseToBegin(
-  rows: readonly SecretRow[],
-  {
-    same,
-    counting,
-    name,
-  }: {
-    readonly same: SecretRow | undefined;
-    readonly counting: readonly SecretRow[];
-    readonly name: string;
-  },
-): void {
-  if (same !== undefined && counting.includes(same)) {
-    throw new ServiceError('conflict', `This secret is known already, as "${same.name}". Use a new one.`);
+interface Beginning {
+  readonly same: SecretRow | undefined;
+  readonly counting: readonly SecretRow[];
+  readonly name: string;
+  readonly isTakeBack: boolean;
+}
+
+function refuseToBegin(rows: readonly SecretRow[], { same, counting, name, isTakeBack }: Beginning): void {
+  if (same !== undefined) refuseKnown(same, counting.includes(same), isTakeBack);
+  else if (isTakeBack) {
+    const message = 'No secret of this account that no longer counts is this one: is it mistyped?';
+    throw new ServiceError('conflict', message);
   }
   const going = rows.find((row) => row.retiringAt !== null && row.retiredAt === null);
   // One that is put back begins no rotation: it joins those that are to go.
-  if (same === undefined && going !== undefined) {
+  if (!isTakeBack && going !== undefined && !hasTakenBack(counting)) {
     const message = `A rotation of this account is going on: "${going.name}" is to go. Finish it first.`;
     throw new ServiceError('conflict', message);
   }
   if (rows.some((row) => row.name === name && row !== same)) {
     throw new ServiceError('conflict', `This account has a secret named "${name}" already.`);
   }
+}
+
+// One that was only taken out of the environment, and was never to go, is begun like any other.
+function refuseKnown({ name, retiringAt, retiredAt }: SecretRow, isCounting: boolean, isTakeBack: boolean) {
+  const known = `This secret is known already, as "${name}". Use a new one.`;
+  if (isCounting) throw new ServiceError('conflict', known);
+  if (isTakeBack || (retiringAt === null && retiredAt === null)) return;
+  throw new ServiceError('conflict', `${known} ${howToTakeBack}`);
+}
+
+// Whether one that counts is to go because it was put back, and not because another was begun then: iLive may never come to the
+// newer one, and hand out a third. Then nothing but that third can end it.
+function hasTakenBack(counting: readonly SecretRow[]): boolean {
+  const staying = counting.filter(({ origin, retiringAt }) => origin === 'database' && retiringAt === null);
+  const begunAt = staying
+    .map(({ addedAt }) => addedAt)
+    .sort()
+    .at(-1);
+  return counting.some(({ retiringAt }) => retiringAt !== null && retiringAt > (begunAt ?? ''));
 }
 
 /** Retires the secrets that are to go; answers their names. Throws `conflict` while one of them still matches. */

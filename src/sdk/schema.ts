@@ -820,9 +820,13 @@ export interface Operations {
       account?: string;
       name: string;
       /**
-       * A new one, with which those that count are to go; or one that is retired, which counts again beside them and is itself to go.
+       * A new one, with which those that count are to go; or, with `reinstate`, one that is retired, which counts again beside them and is itself to go.
        */
       secret: string;
+      /**
+       * Has one that is retired count again: only where it was not retired because it leaked, and iLive says that it still signs with it.
+       */
+      reinstate?: boolean;
       /**
        * Why it is done; it goes into the audit.
        */

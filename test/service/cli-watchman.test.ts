@@ -188,9 +188,13 @@ test('secrets: rotated from a file or the standard input, tested, and refused wh
     /^Retired: environment-\S+\.\nIf the environment lists one of these, list the new one there in its place\.\n$/,
   );
   const back = ['secrets', 'begin-rotation', '--name', 'back', '--secret-stdin', ...why];
-  const reinstated = await runCli(back, { env: env(), input: `${secret}\n` });
+  const unasked = await runCli(back, { env: env(), input: `${secret}\n` });
+  expect(unasked).toMatchObject({ code: 1, err: expect.stringContaining('counts again with --reinstate') });
+  const reinstated = await runCli([...back, '--reinstate'], { env: env(), input: `${secret}\n` });
   expect(reinstated.out).toMatch(/^"back" counts again, beside the others of "default", and is to go\.\n/);
-  expect(reinstated.out).toContain("ilive-webhooks refusals reverify --why '…'");
+  expect(reinstated.out).toMatch(
+    /only where it was not retired because it leaked, and iLive says that\nit still signs with it; else .*leave them refused\.\n.*ilive-webhooks refusals reverify --why '…'/,
+  );
   expect((await cli('secrets', 'list')).out).toMatch(/^default +back +retiring +database /m);
 });
 

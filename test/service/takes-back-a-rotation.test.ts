@@ -41,7 +41,15 @@ test('a rotation that was finished too early: the old secret counts again in eve
     await until(async () => (await service.deliver(verdictPayload())).status === 401, { deadlineMs: 5_000 });
   }
 
-  const back = await two.ops('POST', '/secrets/begin-rotation', { name: 'back', secret, why });
+  const taking = { name: 'back', secret, why };
+  expect(await two.ops('POST', '/secrets/begin-rotation', taking)).toMatchObject({
+    status: 409,
+    body: {
+      code: 'conflict',
+      detail: expect.stringMatching(/known already, .*"reinstate": true in the API/),
+    },
+  });
+  const back = await two.ops('POST', '/secrets/begin-rotation', { ...taking, reinstate: true });
   expect(back).toMatchObject({ status: 201, body: { name: 'back', origin: 'database', state: 'retiring' } });
   const { data } = (await one.get('/v1/ops/secrets')).body;
   expect(data.map(({ name, state }: { name: string; state: string }) => [name, state])).toEqual([
@@ -65,6 +73,7 @@ test('a rotation that was finished too early: the old secret counts again in eve
   const begun = (await one.get('/v1/ops/audit?action=secrets.begin_rotation')).body.data;
   expect(begun.map(({ details }: { details: object }) => details)).toEqual([
     expect.objectContaining({ name: 'back', reinstated: true }),
+    expect.objectContaining({ name: 'back' }),
     expect.objectContaining({ name: '2027', reinstated: false }),
   ]);
   await finished();

@@ -22,7 +22,13 @@ const beginning = z.strictObject({
     .string()
     .regex(/^[\x21-\x7e]{8,512}$/, 'must be 8 to 512 visible ASCII characters')
     .describe(
-      'A new one, with which those that count are to go; or one that is retired, which counts again beside them and is itself to go.',
+      'A new one, with which those that count are to go; or, with `reinstate`, one that is retired, which counts again beside them and is itself to go.',
+    ),
+  reinstate: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Has one that is retired count again: only where it was not retired because it leaked, and iLive says that it still signs with it.',
     ),
   why: whyText,
 });
@@ -72,19 +78,19 @@ export const showSecrets = operation({
   },
 });
 
-/** Puts a new secret, or one that is retired, beside those that count; receivers take it within two seconds. */
+/** Puts a new secret, or one that is taken back, beside those that count; receivers take it within two seconds. */
 export const beginSecretRotation = operation({
   body: beginning,
   answers: { 201: secretShape },
   errors: ['conflict'],
   answer: async (deps, { body, req }) => {
     const { secrets } = deps;
-    const { account = secrets.defaultAccount, name, secret: text, why } = body;
+    const { account = secrets.defaultAccount, name, secret: text, reinstate: isTakeBack, why } = body;
     const secret = new Secret(text);
     const details = { account, name, fingerprint: fingerprintOf(account, secret) };
     const action = { actor: actorOf(req), name: 'secrets.begin_rotation', why, details };
     const row = await operate(deps.operate, action, async (tx) => {
-      const begun = await beginRotation(tx, secrets, { account, name, secret });
+      const begun = await beginRotation(tx, secrets, { account, name, secret, isTakeBack });
       return { rows: 1, result: begun.row, details: { reinstated: begun.isReinstated } };
     });
     await secrets.ring.refresh();
