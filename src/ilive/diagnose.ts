@@ -51,6 +51,7 @@ export const remedies = [
   'reverify', // it verifies by now
   'clock', // it verifies once it is told how far a clock was off
   'setting', // it would verify with another secret, template or encoding, or under another account
+  'retired', // it would verify with a secret that was retired: iLive signs with it still, or whoever it leaked to does
   'admit', // its bytes were changed on the way: only iLive's own answer can prove it
   'none', // nothing that we know would have made it match
 ] as const;
@@ -179,7 +180,7 @@ function searchMatches(
           const digest = digestOf(key.value, template.value, fields, body.value);
           if (!timingSafeEqual(digest, claimed)) continue;
           const text = parts.length === 0 ? undefined : `matches ${parts.join('; and ')}`;
-          matches.push({ text, remedy: body.text === undefined ? 'setting' : 'admit' });
+          matches.push({ text, remedy: body.text === undefined ? key.remedy : 'admit' });
         }
       }
     }
@@ -191,7 +192,7 @@ function searchMatches(
 function keysOf(
   account: string,
   { secrets, encoding }: DiagnosisOptions,
-): { value: SigningKey; texts: string[] }[] {
+): { value: SigningKey; texts: string[]; remedy: Remedy }[] {
   const encodings = [encoding, ...secretEncodings.filter((other) => other !== encoding)];
   return secrets.flatMap((secret) =>
     encodings.flatMap((each) => {
@@ -202,7 +203,10 @@ function keysOf(
       const whose = whoseText(secret, account);
       const how =
         each === encoding ? undefined : `with the secret read as ${each}: set ILIVE_SECRET_ENCODING=${each}`;
-      return [{ value: signingKey(text, each), texts: [whose, how].filter((part) => part !== undefined) }];
+      const texts = [whose, how].filter((part) => part !== undefined);
+      return [
+        { value: signingKey(text, each), texts, remedy: secret.state === 'retired' ? 'retired' : 'setting' },
+      ];
     }),
   );
 }

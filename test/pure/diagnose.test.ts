@@ -195,7 +195,9 @@ test('a small tolerance has the offset told more finely', () => {
 const byRemedy: [string, Signed][] = [
   ['reverify', {}],
   ['clock', { secondsOff: 600 }],
-  ['setting', { secret: previous }],
+  ['retired', { secret: previous }],
+  ['retired', { secret: previous, template: '{id}.{timestamp}.{body}' }],
+  ['setting', { secret: foreign }],
   ['setting', { template: '{body}' }],
   ['admit', { received: `${json}\n` }],
   ['admit', { header: (signature) => signature.slice('sha256='.length) }],
