@@ -196,8 +196,6 @@ const byRemedy: [string, Signed][] = [
   ['reverify', {}],
   ['clock', { secondsOff: 600 }],
   ['retired', { secret: previous }],
-  ['retired', { secret: previous, template: '{id}.{timestamp}.{body}' }],
-  ['setting', { secret: foreign }],
   ['setting', { template: '{body}' }],
   ['admit', { received: `${json}\n` }],
   ['admit', { header: (signature) => signature.slice('sha256='.length) }],
