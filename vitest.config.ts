@@ -20,7 +20,7 @@ export default defineConfig({
           setupFiles: ['test/support/check-answers.ts'],
           pool: 'forks',
           isolate: false, // loading everything anew for each file would take a tenth of the time
-          maxWorkers: 2,
+          maxWorkers: 3, // on two cores: many a test waits for something
           maxConcurrency: 2, // within a file; more would only make each other late
           testTimeout: 60_000,
           hookTimeout: 60_000,
