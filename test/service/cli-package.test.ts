@@ -8,6 +8,7 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startVendorApi } from '../../src/simulator/api.ts';
+import { findFreePort } from '../support/free-port.ts';
 import { apiKey, startTestService, verdictPayload } from '../support/service.ts';
 import { root } from '../support/source-tree.ts';
 import { until } from '../support/until.ts';
@@ -63,7 +64,12 @@ test('the example verify-user runs', async () => {
 
 test('the example onboarding keeps who is verified across a restart of the service, and waits for a verdict', async () => {
   const vendor = await startVendorApi({ sessions: { medianSeconds: 1, spread: 0, abandonedShare: 0 } });
-  const env = { ILIVE_API_URL: vendor.url, ILIVE_API_KEY: vendor.apiKey, PULL_FIRST_AFTER_SECONDS: '1' };
+  const env = {
+    ILIVE_API_URL: vendor.url,
+    ILIVE_API_KEY: vendor.apiKey,
+    PULL_FIRST_AFTER_SECONDS: '1',
+    PORT: String(await findFreePort()),
+  };
   let service = await startTestService({ env });
   const asking = {
     PATH: process.env.PATH ?? '',
@@ -90,7 +96,7 @@ test('the example onboarding keeps who is verified across a restart of the servi
     const { databaseUrl, db } = service;
     await service.service.stop();
     await db.close();
-    service = await startTestService({ databaseUrl, env: { ...env, PORT: new URL(service.url).port } });
+    service = await startTestService({ databaseUrl, env });
     const verifying = start('verify', 'bert');
     running.push(verifying);
     await verifying.ended;

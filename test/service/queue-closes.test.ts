@@ -2,8 +2,10 @@
 // calling it.
 import { type AddressInfo, createServer } from 'node:net';
 import { expect, test } from 'vitest';
-import { ask, hang, newId, startOne, undo } from '../support/hung-queue.ts';
+import { newId, useHungQueue } from '../support/hung-queue.ts';
 import { until } from '../support/until.ts';
+
+const { undo, hang, startOne, ask } = useHungQueue();
 
 test('a consumer whose Redis has gone is closed once what is at work is done', async () => {
   const redis = await startOne();

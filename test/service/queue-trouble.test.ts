@@ -2,9 +2,11 @@
 // once it is well.
 import { expect, inject, test } from 'vitest';
 import { createTestDatabase, runAsAdmin } from '../support/database.ts';
-import { ask, countHeard, hang, newId, startOne, undo, untilHeard } from '../support/hung-queue.ts';
+import { countHeard, newId, untilHeard, useHungQueue } from '../support/hung-queue.ts';
 import { startTcpProxy } from '../support/tcp-proxy.ts';
 import { until } from '../support/until.ts';
+
+const { undo, hang, startOne, ask } = useHungQueue();
 
 test('a Redis that a failover has demoted is told of, and left for the new master', async () => {
   const master = await startOne();

@@ -1,6 +1,7 @@
 // Opens pretend APIs for a test and closes them after it, and asks them with plain fetch, as anybody could.
-import { afterEach, expect } from 'vitest';
+import { expect } from 'vitest';
 import { startVendorApi, type VendorApi, type VendorApiOptions } from '../../src/simulator/api.ts';
+import { useUndo } from '../support/undo.ts';
 
 export type Json = Record<string, unknown>;
 export type Dialect = 'reference' | 'managed';
@@ -8,16 +9,16 @@ export type Dialect = 'reference' | 'managed';
 export const start = Date.parse('2026-04-11T09:30:00.000Z');
 export const key = 'iksk_live_test';
 export const soon = { deadlineMs: 10_000 };
-export const ends: (() => Promise<void>)[] = [];
 
-afterEach(async () => {
-  for (const end of ends.splice(0)) await end();
-});
-
-export async function open(options: VendorApiOptions = {}): Promise<VendorApi> {
-  const api = await startVendorApi({ keys: [{ name: 'test', key }], ...options });
-  ends.push(api.stop);
-  return api;
+/** To be called once, at the top of a test file. */
+export function useApis() {
+  const undo = useUndo();
+  const open = async (options: VendorApiOptions = {}): Promise<VendorApi> => {
+    const api = await startVendorApi({ keys: [{ name: 'test', key }], ...options });
+    undo.push(api.stop);
+    return api;
+  };
+  return { undo, open };
 }
 
 export function ask(api: VendorApi, path: string, init: RequestInit = {}): Promise<Response> {

@@ -14,14 +14,16 @@ import {
   createPath,
   fixed,
   key,
-  open,
   planOf,
   result,
   resultPath,
   send,
   soon,
   start,
+  useApis,
 } from './simulated-api-caller.ts';
+
+const { open } = useApis();
 
 describe('limits', () => {
   const calls = (api: VendorApi, count: number) =>

@@ -6,7 +6,9 @@ import { describe, expect, test } from 'vitest';
 import { defaultTemplate, parseTemplate, type Template, verify } from '../../src/ilive/signature.ts';
 import { createManualClock } from '../../src/simulator/api-clock.ts';
 import { until } from '../support/until.ts';
-import { create, ends, fixed, key, open, planOf, result, soon, start } from './simulated-api-caller.ts';
+import { create, fixed, key, planOf, result, soon, start, useApis } from './simulated-api-caller.ts';
+
+const { undo, open } = useApis();
 
 describe('webhooks', () => {
   const signing = {
@@ -28,7 +30,7 @@ describe('webhooks', () => {
       response.writeHead(statuses.shift() ?? 202).end();
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    ends.push(async () => void server.close());
+    undo.push(() => server.close());
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook`;
     /** Nothing was sent so far: what had been would be here before this request's answer. */
     const expectNothing = async () => {

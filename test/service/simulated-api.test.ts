@@ -11,13 +11,15 @@ import {
   form,
   type Json,
   key,
-  open,
   planOf,
   result,
   resultPath,
   send,
   start,
+  useApis,
 } from './simulated-api-caller.ts';
+
+const { open } = useApis();
 
 const facePaths = {
   reference: { compare: '/v2/face/compare', detect: '/v1/face/detect', names: ['reference', 'probe'] },

@@ -152,11 +152,26 @@ const dependencies: Rule = (checked) => {
   ];
 };
 
+// It is loaded anew for each file of tests.
+const setupFile = 'test/support/check-answers.ts';
+const hookAtLoad = /^((after|before)(Each|All)\(|(export )?const .* = use[A-Z]\w*\()/m;
+
+const hooks: Rule = ({ tree }) =>
+  Object.entries(tree)
+    .filter(([file]) => file.startsWith('test/') && isSource(file) && !file.endsWith('.test.ts'))
+    .filter(([file, text]) => file !== setupFile && hookAtLoad.test(text))
+    .map(([file]) => ({
+      file,
+      rule: 'registers hooks in a function that a file of tests calls',
+      reason: 'files of tests share a process, and what they share is loaded for the first of them alone',
+    }));
+
 export const fileRules: Readonly<Record<string, Rule>> = {
   'files are short': fileCeiling,
   'functions are short': functionCeiling,
   'exports are named and stand where they are made': exportsByName,
   'names are kebab-case and no folder is a drawer': names,
+  'what tests share registers no hook where it is loaded': hooks,
   'every source says what it is for': header,
   'every assumption has a record': assumptions,
   'dependencies are used': dependencies,

@@ -10,8 +10,6 @@ import { silent } from './service.ts';
 import { useUndo } from './undo.ts';
 import { until } from './until.ts';
 
-export const undo = useUndo();
-
 export const newId = createDeliveryIds();
 
 export interface Hung {
@@ -24,50 +22,57 @@ export interface Hung {
   consume(handle: () => Promise<void>, concurrency?: number): Consumer;
 }
 
-export function hang(redisUrl: string | undefined, databaseUrl = '', batchMaxIds = 1_000): Hung {
-  const note = (level: 'warn' | 'debug') => (given: { err?: Error }, message: string) => {
-    if (message.includes('connecting anew')) hung.thrownAway += 1;
-    const cause = given.err?.cause instanceof Error ? given.err.cause.message : '';
-    if (level === 'warn') hung.warned.push(`${message}: ${given.err?.message} ${cause}`);
-  };
-  const log = { ...silent, warn: note('warn'), debug: note('debug') } as typeof silent;
-  const backend = createQueueBackend({ redisUrl, databaseUrl, prefix: 'trouble', log });
-  const announcer = createAnnouncer(backend, {
-    batchMaxIds,
-    lateAfterMs: Number.MAX_SAFE_INTEGER,
-    timeoutMs: 1_000,
-    log,
-    onFailure: () => {},
-  });
-  undo.push(async () => {
-    await announcer.close();
-    await backend.disconnect();
-  });
-  const hung: Hung = {
-    backend,
-    announcer,
-    warned: [],
-    thrownAway: 0,
-    consume: (handle, concurrency = 4) => {
-      const consumer = consume(backend, handle, { lane: 'live', concurrency, log });
-      undo.push(() => consumer.close());
-      return consumer;
-    },
-  };
-  return hung;
-}
+/** To be called once, at the top of a test file. */
+export function useHungQueue() {
+  const undo = useUndo();
 
-export async function startOne(): Promise<RedisServer> {
-  const redis = await startRedis();
-  undo.push(redis.kill); // one that others replicate would end only after seconds
-  return redis;
-}
+  function hang(redisUrl: string | undefined, databaseUrl = '', batchMaxIds = 1_000): Hung {
+    const note = (level: 'warn' | 'debug') => (given: { err?: Error }, message: string) => {
+      if (message.includes('connecting anew')) hung.thrownAway += 1;
+      const cause = given.err?.cause instanceof Error ? given.err.cause.message : '';
+      if (level === 'warn') hung.warned.push(`${message}: ${given.err?.message} ${cause}`);
+    };
+    const log = { ...silent, warn: note('warn'), debug: note('debug') } as typeof silent;
+    const backend = createQueueBackend({ redisUrl, databaseUrl, prefix: 'trouble', log });
+    const announcer = createAnnouncer(backend, {
+      batchMaxIds,
+      lateAfterMs: Number.MAX_SAFE_INTEGER,
+      timeoutMs: 1_000,
+      log,
+      onFailure: () => {},
+    });
+    undo.push(async () => {
+      await announcer.close();
+      await backend.disconnect();
+    });
+    const hung: Hung = {
+      backend,
+      announcer,
+      warned: [],
+      thrownAway: 0,
+      consume: (handle, concurrency = 4) => {
+        const consumer = consume(backend, handle, { lane: 'live', concurrency, log });
+        undo.push(() => consumer.close());
+        return consumer;
+      },
+    };
+    return hung;
+  }
 
-export function ask(redis: RedisServer): Redis {
-  const client = new Redis(redis.url);
-  client.on('error', () => {});
-  undo.push(() => client.disconnect());
-  return client;
+  async function startOne(): Promise<RedisServer> {
+    const redis = await startRedis();
+    undo.push(redis.kill); // one that others replicate would end only after seconds
+    return redis;
+  }
+
+  function ask(redis: RedisServer): Redis {
+    const client = new Redis(redis.url);
+    client.on('error', () => {});
+    undo.push(() => client.disconnect());
+    return client;
+  }
+
+  return { undo, hang, startOne, ask };
 }
 
 interface Heard {
