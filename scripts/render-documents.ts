@@ -31,9 +31,9 @@ export function renderEnvExample(keys: readonly DocumentedKey[]): string {
 export function renderConfigurationTable(keys: readonly DocumentedKey[]): string {
   const rows = keys.map(({ env, doc, defaultText, isSecret }) => {
     const standing = defaultText ? codeCell(defaultText) : 'none';
-    return `| \`${env}\` | ${isSecret ? `${standing} (secret)` : standing} | ${escapeCell(doc)} |`;
+    return [`\`${env}\``, isSecret ? `${standing} (secret)` : standing, escapeCell(doc)];
   });
-  return ['| Key | Default | When you would change it |', '| --- | --- | --- |', ...rows].join('\n');
+  return renderTable(['Key', 'Default', 'When you would change it'], rows);
 }
 
 export interface DocumentedRoute {
@@ -45,11 +45,13 @@ export interface DocumentedRoute {
 
 /** The table of routes for docs/api.md, between its marks. */
 export function renderRoutesTable(routes: readonly DocumentedRoute[]): string {
-  const rows = routes.map(
-    ({ method, path, role, summary }) =>
-      `| ${method} | \`${path.replace(/:(\w+)/g, '<$1>')}\` | ${role} | ${escapeCell(summary)} |`,
-  );
-  return ['| Method | Path | Role | What it does |', '| --- | --- | --- | --- |', ...rows].join('\n');
+  const rows = routes.map(({ method, path, role, summary }) => [
+    method,
+    `\`${path.replace(/:(\w+)/g, '<$1>')}\``,
+    role,
+    escapeCell(summary),
+  ]);
+  return renderTable(['Method', 'Path', 'Role', 'What it does'], rows);
 }
 
 export interface DocumentedCode {
@@ -61,13 +63,17 @@ export interface DocumentedCode {
 
 /** The table of error codes for docs/api.md, between its marks. */
 export function renderCodesTable(codes: readonly DocumentedCode[]): string {
-  const rows = codes.map(
-    ({ code, status, means, again }) =>
-      `| ${status} | \`${code}\` | ${escapeCell(means)} | ${escapeCell(again)} |`,
-  );
-  return ['| Status | `code` | Means | The same request again |', '| --- | --- | --- | --- |', ...rows].join(
-    '\n',
-  );
+  const rows = codes.map(({ code, status, means, again }) => [
+    String(status),
+    `\`${code}\``,
+    escapeCell(means),
+    escapeCell(again),
+  ]);
+  return renderTable(['Status', '`code`', 'Means', 'The same request again'], rows);
+}
+
+function renderTable(titles: readonly string[], rows: readonly (readonly string[])[]): string {
+  return [titles, titles.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 }
 
 /** The OpenAPI document as it is committed. */

@@ -64,9 +64,8 @@ const largeBodyBytes = 16 * 1024;
 
 // What failed is tried again 20 s later, then after 1, 3, 9 minutes and so on, up to half a day. So whatever held it has had time to
 // pass before its tries are spent, and it stands seldom before others. `time` is a placeholder.
-const isDueAt = (time: string) => `
-  (d.attempts = 0 or d.tried_at is null
-   or d.tried_at <= ${time} - make_interval(secs => 20 * power(3, least(d.attempts, 8) - 1)))`;
+const isDueAt = (time: string) =>
+  `(d.tried_at is null or d.tried_at <= ${time} - make_interval(secs => 20 * power(3, least(d.attempts, 8) - 1)))`;
 
 /**
  * Those of the ids that are still owed and due at `now`, in id order, with their bytes but for large bodies, which

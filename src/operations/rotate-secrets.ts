@@ -120,12 +120,19 @@ function refuseKnown({ name, retiringAt, retiredAt }: SecretRow, isCounting: boo
 // Whether one that counts is to go because it was put back, and not because another was begun then: iLive may never come to the
 // newer one, and hand out a third. Then nothing but that third can end it.
 function hasTakenBack(counting: readonly SecretRow[]): boolean {
+  const begunAt = begunAtOf(counting);
+  return counting.some(({ retiringAt }) => retiringAt !== null && retiringAt > begunAt);
+}
+
+// When the newest of the database that stays was put there; before all else where there is none.
+function begunAtOf(counting: readonly SecretRow[]): string {
   const staying = counting.filter(({ origin, retiringAt }) => origin === 'database' && retiringAt === null);
-  const begunAt = staying
-    .map(({ addedAt }) => addedAt)
-    .sort()
-    .at(-1);
-  return counting.some(({ retiringAt }) => retiringAt !== null && retiringAt > (begunAt ?? ''));
+  return latest(staying.map(({ addedAt }) => addedAt));
+}
+
+// Instants of one form, which sort as texts do.
+function latest(times: readonly string[]): string {
+  return times.toSorted().at(-1) ?? '';
 }
 
 /** Retires the secrets that are to go; answers their names. Throws `conflict` while one of them still matches. */
@@ -153,20 +160,15 @@ export async function finishRotation(
 // The newest of the database, where none can be put beside it meanwhile, and what the environment has got since, as long as it
 // lists it. One that was taken out of the environment before keeps its row: that it matched once says nothing of now.
 function begunWith(rows: readonly SecretRow[], usable: readonly UsableSecret[]): SecretRow[] {
-  const staying = countingOf(rows, usable).filter(({ retiringAt }) => retiringAt === null);
-  const ofDatabase = staying.filter(({ origin }) => origin === 'database').map(({ addedAt }) => addedAt);
-  const begunAt = ofDatabase.sort().at(-1) ?? '';
-  return staying.filter(({ addedAt }) => addedAt >= begunAt);
+  const counting = countingOf(rows, usable);
+  const begunAt = begunAtOf(counting);
+  return counting.filter(({ retiringAt, addedAt }) => retiringAt === null && addedAt >= begunAt);
 }
 
 // One that was there before the others began to go, as where one of these was put back, has to have matched since: by what it
 // matched before, that one was retired too early. Of any other each match counts, also of what was received before and admitted.
 function refuseUnlessMatching(begun: readonly SecretRow[], going: readonly SecretRow[]): void {
-  const goingSince =
-    going
-      .flatMap(({ retiringAt }) => retiringAt ?? [])
-      .sort()
-      .at(-1) ?? '';
+  const goingSince = latest(going.flatMap(({ retiringAt }) => retiringAt ?? []));
   const hasMatched = ({ addedAt, lastMatchedAt }: SecretRow) =>
     lastMatchedAt !== null && (addedAt >= goingSince || lastMatchedAt >= goingSince);
   if (begun.some(hasMatched)) return;

@@ -57,7 +57,7 @@ function adviceOn({ remedy, offsetSeconds }: RefusalRemedy, reason: string, mayP
   if (remedy === 'clock') return `${clockCommand(offsetSeconds ?? 0)} ${why}`;
   if (remedy === 'setting') return `put right what it names, then: ilive-webhooks refusals reverify ${why}`;
   if (remedy === 'retired')
-    return 'let them in only where that secret did not leak, and iLive says that it still signs with it. See "A rotation was finished too early" in the runbook.';
+    return 'Let them in only where that secret did not leak, and iLive says that it still signs with it. See "A rotation was finished too early" in the runbook.';
   if (remedy === 'admit')
     return `stop what changes the bytes, then: ilive-webhooks refusals admit --reason ${reason} ${why}`;
   if (!mayPurge) return `if a secret is mistyped, mend it, then: ilive-webhooks refusals reverify ${why}`;

@@ -2,7 +2,6 @@
 // that it rang for in its last turn and that are owed still, it processes itself, and so it does with all of them while the
 // queue does not answer: a store that is away, flushed or stuck can slow us down but never stop us (guarantee 2). Every worker
 // has one, and they share the work by chance: each takes its batches in an order of its own.
-
 import { cut, shuffled } from '../batches.ts';
 import type { Database } from '../db/connect.ts';
 import { findOverdueDeliveries } from '../db/deliveries.ts';

@@ -2,7 +2,6 @@
 // delivery that breaks its batch is found by halving and parked or retried alone, so that its neighbours are not
 // delayed; the next time it is tried behind them. A batch that is too much for the database at once is halved too. Other
 // trouble of the database is thrown and costs no delivery an attempt.
-
 import { shuffled } from '../batches.ts';
 import type { Database } from '../db/connect.ts';
 import {

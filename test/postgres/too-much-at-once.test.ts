@@ -1,9 +1,10 @@
 // A batch that is more than the database can do within its time: what of it can be done is done, and a delivery that is too much
 // by itself holds nobody up and is parked in the end; but none is parked for a database that is slow for everything.
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { connect, type Database } from '../../src/db/connect.ts';
+import type { Database } from '../../src/db/connect.ts';
 import type { FinishedDelivery } from '../../src/db/deliveries.ts';
 import { processDeliveries } from '../../src/workers/process-deliveries.ts';
+import { connectTo } from '../support/connect-to.ts';
 import { rulesOf, store } from '../support/replaying.ts';
 import { silent, verdictPayload } from '../support/service.ts';
 import { useTestDatabase } from '../support/test-database.ts';
@@ -20,16 +21,8 @@ afterEach(async () => {
   await database.db.query({ text: 'drop function if exists slow cascade' });
 });
 
-function connectFor(statementTimeoutMs: number): Database {
-  return connect({
-    url: database.url,
-    applicationName: 'test',
-    maxConnections: 4,
-    connectTimeoutMs: 5_000,
-    statementTimeoutMs,
-    log: silent,
-  });
-}
+const connectFor = (statementTimeoutMs: number) =>
+  connectTo(database.url, { maxConnections: 4, statementTimeoutMs });
 
 /** For each statement, from now on. */
 async function giveTime(ms: number): Promise<void> {

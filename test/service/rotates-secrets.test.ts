@@ -6,7 +6,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import type { Log } from '../../src/log.ts';
-import { type OperatedService, useServices } from '../support/operator.ts';
+import { type OperatedService, takes, useServices } from '../support/operator.ts';
 import { secret, type TestServiceOptions, verdictPayload } from '../support/service.ts';
 import { until } from '../support/until.ts';
 
@@ -22,12 +22,6 @@ const statesOf = async (service: OperatedService) => {
   const { data } = (await service.get('/v1/ops/secrets')).body;
   return data.map(({ name, state }: { name: string; state: string }) => `${name.slice(0, 11)} ${state}`);
 };
-const takes = (service: OperatedService, with_: string) =>
-  until(async () => (await service.deliver(verdictPayload(), { secret: with_ })).status === 202, {
-    deadlineMs: 5_000,
-    describe: 'the secret is taken',
-  });
-
 test('guarantee 17: a rotation, from beginning to end, in two receivers at once', async () => {
   const logged: string[] = [];
   const keep = (...args: unknown[]) => void logged.push(JSON.stringify(args));

@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import { expect, test } from 'vitest';
 import type { Log } from '../../src/log.ts';
-import { type OperatedService, useServices } from '../support/operator.ts';
+import { takes, useServices } from '../support/operator.ts';
 import { secret, verdictPayload } from '../support/service.ts';
 import { until } from '../support/until.ts';
 
@@ -11,12 +11,6 @@ const services = useServices();
 const env = { ENCRYPTION_KEYS: `k1:${randomBytes(32).toString('base64')}` };
 const newSecret = 'whsec_the_next_one';
 const why = 'too early';
-
-const takes = (service: OperatedService, with_: string) =>
-  until(async () => (await service.deliver(verdictPayload(), { secret: with_ })).status === 202, {
-    deadlineMs: 5_000,
-    describe: 'the secret is taken',
-  });
 
 test('a rotation that was finished too early: the old secret counts again in every receiver, and what was refused is let in', async () => {
   const warned: string[] = [];

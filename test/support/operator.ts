@@ -1,6 +1,14 @@
 // Asking `/v1/ops` as an operator would.
 import { afterEach } from 'vitest';
-import { apiKey, type Sent, startTestService, type TestService, type TestServiceOptions } from './service.ts';
+import {
+  apiKey,
+  type Sent,
+  startTestService,
+  type TestService,
+  type TestServiceOptions,
+  verdictPayload,
+} from './service.ts';
+import { until } from './until.ts';
 
 export interface Operator {
   /** Sends `body` to `/v1/ops<path>` with the key given, else one of role admin. */
@@ -56,4 +64,12 @@ export function operatorOf(url: string): Operator {
       return { status: response.status, headers: response.headers, body: await response.json() };
     },
   };
+}
+
+/** Resolves once a delivery that is signed with `secret` is taken: a receiver hears of a rotation within seconds. */
+export function takes(service: TestService, secret: string): Promise<boolean> {
+  return until(async () => (await service.deliver(verdictPayload(), { secret })).status === 202, {
+    deadlineMs: 5_000,
+    describe: 'the secret is taken',
+  });
 }
