@@ -9,7 +9,7 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { type Change, createSdk } from 'ilive-webhooks/sdk';
-import { GoneError, KeyError, SdkError } from 'ilive-webhooks/sdk/errors';
+import { GoneError, KeyError, NotFoundError, SdkError } from 'ilive-webhooks/sdk/errors';
 
 const sdk = createSdk({
   url: process.env.ILIVE_WEBHOOKS_URL ?? 'http://localhost:8080',
@@ -37,8 +37,13 @@ async function verify(referenceId: string): Promise<void> {
   console.log(`${referenceId}: ${standing.is_verified ? 'welcome' : `no entry (${why})`}`);
 }
 
+interface Standing {
+  is_verified: boolean;
+  obstacles: readonly string[];
+}
+
 /** What is kept of each person, by their reference id; a real service has a row of its database for each. */
-type People = Record<string, { is_verified: boolean; obstacles: readonly string[] }>;
+type People = Record<string, Standing>;
 
 async function follow(): Promise<void> {
   const people: People = existsSync(peopleFile) ? JSON.parse(readFileSync(peopleFile, 'utf8')) : {};
@@ -51,15 +56,22 @@ async function follow(): Promise<void> {
   })) {
     for (const person of await peopleOf(change)) {
       // The change says that there is something new; what it amounts to, only all that is known of the person can say.
-      const { standing } = await sdk.call('getSubject', {
-        path: { reference_id: person },
-        query: { account: change.account },
-      });
-      const { is_verified, obstacles } = standing;
+      const { is_verified, obstacles } = await standingOf(person, change.account);
       people[person] = { is_verified, obstacles };
       writeWhole(peopleFile, JSON.stringify(people, null, 2));
       console.log(`${person}: ${is_verified ? 'verified' : `not verified (${obstacles.join(', ')})`}`);
     }
+  }
+}
+
+async function standingOf(reference_id: string, account: string): Promise<Standing> {
+  try {
+    const subject = await sdk.call('getSubject', { path: { reference_id }, query: { account } });
+    return subject.standing;
+  } catch (error) {
+    // What was said of them has since been said of somebody else. Thrown on, it would stop the feed at this change for good.
+    if (error instanceof NotFoundError) return { is_verified: false, obstacles: ['no_verdict'] };
+    throw error;
   }
 }
 

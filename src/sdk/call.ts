@@ -18,6 +18,8 @@ export type UndemandingName = {
 const defaultMaxRetries = 3;
 const retryBaseMs = 250;
 const retryMaxMs = 10_000;
+/** After so long the service takes a create for dead, and its key for free: none is under way for longer. */
+const underWayMaxMs = 11 * 60 * 1_000;
 
 /** Throws an SdkError for any answer that is none of the operation's, and what `signal` was aborted with. */
 export async function call<Name extends OperationName>(
@@ -43,12 +45,16 @@ export async function call<Name extends OperationName>(
   const isOnce = name === 'createSession' && options.idempotencyKey !== undefined;
   const isRepeatable = method !== 'POST' || path.endsWith('/lookup') || isOnce;
   const maxRetries = isRepeatable ? (options.maxRetries ?? sdk.maxRetries ?? defaultMaxRetries) : 0;
-  for (let attempt = 0; ; attempt += 1) {
+  const beganAt = Date.now();
+  for (let attempt = 0; ; ) {
     try {
       return (await send(sdk, method, url, { ...options, body: parts.body })) as Answer<Name>;
     } catch (error) {
-      if (!isPassing(error) || attempt >= maxRetries || options.signal?.aborted) throw error;
+      if (!isPassing(error) || maxRetries === 0 || options.signal?.aborted) throw error;
+      const isWaited = isUnderWay(error) && Date.now() - beganAt < underWayMaxMs;
+      if (!isWaited && attempt >= maxRetries) throw error;
       const waitMs = retryWaitMs(error, attempt);
+      if (!isWaited) attempt += 1;
       sdk.onRetry?.(error, waitMs);
       await pause(waitMs, options.signal);
     }
@@ -57,8 +63,11 @@ export async function call<Name extends OperationName>(
 
 /** Whether the same call may succeed a little later. */
 export function isPassing(error: unknown): error is SdkError {
-  if (error instanceof UnavailableError || error instanceof RateLimitError) return true;
-  // The very same call, cut off before, is still under way.
+  return error instanceof UnavailableError || error instanceof RateLimitError || isUnderWay(error);
+}
+
+// The very same call, cut off before: what it makes is to come, so this is no failure, and no try is spent on it.
+function isUnderWay(error: unknown): boolean {
   return error instanceof SdkError && error.code === 'in_progress';
 }
 

@@ -152,6 +152,24 @@ test('why the service did not answer is told', async () => {
   await expect(calling).rejects.toThrow(/did not answer within 20 ms\.$/);
 });
 
+test('a call whose first try never ends is given up once the service would have taken its key for free', async () => {
+  vi.useFakeTimers({ toFake: ['Date', 'setTimeout', 'clearTimeout'] });
+  const sdk = sdkOf(() => ({
+    status: 409,
+    headers: { 'retry-after': '60' },
+    body: { code: 'in_progress', detail: 'still under way' },
+  }));
+  const beganAt = Date.now();
+  const body = { reference_id: 'anna' };
+  const creating = sdk.call('createSession', { body }, { idempotencyKey: 'k-1' });
+  const given = expect(creating).rejects.toMatchObject({ code: 'in_progress' });
+  await vi.runAllTimersAsync();
+  await given;
+  const minutes = (Date.now() - beganAt) / 60_000;
+  expect(minutes).toBeGreaterThanOrEqual(10);
+  expect(minutes).toBeLessThan(20);
+});
+
 test('a Retry-After that is longer than a timer can wait is not taken for none', async () => {
   vi.useFakeTimers({ toFake: ['Date', 'setTimeout', 'clearTimeout'] });
   const monthMs = 30 * 24 * 60 * 60 * 1_000;

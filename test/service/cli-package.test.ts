@@ -62,6 +62,17 @@ test('the example verify-user runs', async () => {
   }
 });
 
+/** The example with a service; `told.out` is what it has printed so far. */
+function startOnboarding(url: string, ...args: string[]) {
+  const env = { PATH: process.env.PATH ?? '', ILIVE_WEBHOOKS_URL: url, ILIVE_WEBHOOKS_API_KEY: apiKey };
+  const child = spawn(process.execPath, ['onboarding.ts', ...args], { cwd: example('onboarding'), env });
+  const told = { out: '', ended: new Promise((resolve) => child.once('close', resolve)), child };
+  child.stdout.on('data', (chunk) => {
+    told.out += chunk;
+  });
+  return told;
+}
+
 test('the example onboarding keeps who is verified across a restart of the service, and waits for a verdict', async () => {
   const vendor = await startVendorApi({ sessions: { medianSeconds: 1, spread: 0, abandonedShare: 0 } });
   const env = {
@@ -71,22 +82,7 @@ test('the example onboarding keeps who is verified across a restart of the servi
     PORT: String(await findFreePort()),
   };
   let service = await startTestService({ env });
-  const asking = {
-    PATH: process.env.PATH ?? '',
-    ILIVE_WEBHOOKS_URL: service.url,
-    ILIVE_WEBHOOKS_API_KEY: apiKey,
-  };
-  const start = (...args: string[]) => {
-    const child = spawn(process.execPath, ['onboarding.ts', ...args], {
-      cwd: example('onboarding'),
-      env: asking,
-    });
-    const told = { out: '', ended: new Promise((resolve) => child.once('close', resolve)), child };
-    child.stdout.on('data', (chunk) => {
-      told.out += chunk;
-    });
-    return told;
-  };
+  const start = (...args: string[]) => startOnboarding(service.url, ...args);
   const following = start('follow');
   const running = [following];
   const untilTold = (pattern: RegExp) => until(() => pattern.test(following.out), { deadlineMs: 20_000 });
@@ -128,6 +124,32 @@ test('the example onboarding keeps who is verified across a restart of the servi
     await Promise.all(running.map(({ ended }) => ended));
     await service.stop();
     await vendor.stop();
+  }
+});
+
+test('the example onboarding goes on behind a change of which nothing is left', async () => {
+  await Promise.all(
+    ['cursor.txt', 'people.json'].map((name) => rm(path.join(example('onboarding'), name), { force: true })),
+  );
+  const service = await startTestService();
+  const countRows = async (table: string) =>
+    (await service.db.query({ text: `select from ${table}` })).length;
+  const mistaken = { event: 'compliance.alert', alert_id: 'alert-2', reference_id: 'cora' };
+  await service.deliver({ ...mistaken, timestamp: '2026-04-11T09:40:00.000000Z' });
+  await until(async () => (await countRows('compliance_alerts')) === 1);
+  // What was said of one person is said of another one by the time that the first change is read.
+  await service.deliver({ ...mistaken, reference_id: 'dora', timestamp: '2026-04-11T09:50:00.000000Z' });
+  await until(async () => (await countRows('fact_versions')) === 1);
+  const following = startOnboarding(service.url, 'follow');
+  try {
+    await until(() => /^dora: /m.test(following.out), { deadlineMs: 20_000 });
+    expect(following.out).toBe(
+      'cora: not verified (no_verdict)\ndora: not verified (no_verdict, unresolved_alert)\n',
+    );
+  } finally {
+    following.child.kill();
+    await following.ended;
+    await service.stop();
   }
 });
 

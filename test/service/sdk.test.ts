@@ -175,7 +175,7 @@ test('trouble is tried again as long as the service says, and a POST only under 
     const status = answers.shift() ?? 200;
     res.writeHead(status, {
       'content-type': 'application/json',
-      ...(status === 429 ? { 'retry-after': '0' } : {}),
+      ...(status === 429 || status === 409 ? { 'retry-after': '0' } : {}),
     });
     if (status === 409) res.end('{"code":"in_progress","detail":"still under way"}');
     else res.end(status === 200 ? '{"data":[],"next_cursor":null}' : 'an error page of a proxy');
@@ -191,8 +191,12 @@ test('trouble is tried again as long as the service says, and a POST only under 
     answers.splice(0, 9, 503, 200);
     await sdk({ url }).call('createSession', { body }, { idempotencyKey: 'k-1' });
     expect(asked.slice(3)).toEqual(['POST ', 'POST k-1', 'POST k-1']);
-    answers.splice(0, 9, 409, 200);
+    // The first one, which is still under way, takes as long as iLive has it wait: no try is spent on that.
+    answers.splice(0, 9, 503, 409, 409, 409, 409, 409, 503, 200);
     await sdk({ url }).call('createSession', { body }, { idempotencyKey: 'k-2' });
+    answers.splice(0, 9, 409, 200);
+    const once = sdk({ url, maxRetries: 0 }).call('createSession', { body }, { idempotencyKey: 'k-3' });
+    await expect(once).rejects.toMatchObject({ code: 'in_progress' });
     answers.splice(0, 9, 429, 429);
     await expect(sdk({ url, maxRetries: 1 }).call('listSessions', {})).rejects.toThrow(RateLimitError);
   } finally {
