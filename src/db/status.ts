@@ -69,6 +69,8 @@ export interface RefusalRemedy {
   readonly offsetSeconds: number | null;
   /** How many have that finding and that offset. */
   readonly alike: number;
+  /** For what most of those were refused. */
+  readonly reason: string;
 }
 
 /** Those still refused; `recent` are those received since. */
@@ -91,14 +93,15 @@ export async function readRefusalFigures(db: Queries, recentSince: Date): Promis
         select coalesce(diagnosis -> 'findings' ->> 0, '${notDiagnosed}') as finding, count(*) from refusals
         where delivery_id is null and diagnosis is not null group by 1 order by 2 desc limit 10`,
     }),
-    db.query<{ remedy: string; count: string; alike: string; finding: string; offset: number | null }>({
+    db.query<Omit<RefusalRemedy, 'count' | 'alike'> & { count: string; alike: string }>({
       name: 'status-remedies',
-      // The sentence, the offset and the number of what is alike come from the same ones.
+      // The sentence, the offset, the reason and the number of what is alike come from the same ones.
       text: `
         with alike as (
           select coalesce(diagnosis ->> 'remedy', 'none') as remedy,
                  coalesce(diagnosis -> 'findings' ->> 0, '${notDiagnosed}') as finding,
-                 (diagnosis ->> 'offsetSeconds')::double precision as "offset", count(*) as alike
+                 (diagnosis ->> 'offsetSeconds')::double precision as "offsetSeconds", count(*) as alike,
+                 mode() within group (order by reason) as reason
           from refusals where delivery_id is null and diagnosis is not null group by 1, 2, 3
         ), commonest as (
           select distinct on (remedy) *, sum(alike) over (partition by remedy) as count
@@ -120,13 +123,7 @@ export async function readRefusalFigures(db: Queries, recentSince: Date): Promis
     diagnoses: diagnoses.map(({ finding, count }) => ({ finding, count: Number(count) })),
     // The two counts are of two looks, between which one more may have been diagnosed.
     undiagnosed: Math.max(0, refused - diagnosed),
-    remedies: remedies.map(({ remedy, count, alike, finding, offset }) => ({
-      remedy,
-      count: Number(count),
-      alike: Number(alike),
-      finding,
-      offsetSeconds: offset,
-    })),
+    remedies: remedies.map((each) => ({ ...each, count: Number(each.count), alike: Number(each.alike) })),
   };
 }
 

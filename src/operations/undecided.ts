@@ -17,7 +17,7 @@ const why = "--why '…'";
 
 /** What stands out among the undecided: what can be put right, and else the commonest. */
 export function weighUndecided(
-  { refused, remedies, byReason }: RefusalFigures,
+  { refused, remedies }: Pick<RefusalFigures, 'refused' | 'remedies'>,
   { missingKeys, isComplete }: JudgingSight,
 ): Undecided {
   const ours = remedies.find(({ remedy }) => remedy !== 'none');
@@ -32,7 +32,7 @@ export function weighUndecided(
   const share = alike === refused ? '' : alike * 2 > refused ? 'mostly ' : `${alike} of them `;
   return {
     finding: `: ${share}${quoted(finding, share)}`,
-    advice: reopening ?? adviceOn(chosen, Object.keys(byReason)[0] ?? 'signature_mismatch', isComplete),
+    advice: reopening ?? adviceOn(chosen, isComplete),
     isOurs: ours !== undefined || reopening !== undefined,
   };
 }
@@ -52,7 +52,7 @@ function quoted(finding: string, share: string): string {
   return share === '' ? sentence : `"${sentence}"`;
 }
 
-function adviceOn({ remedy, offsetSeconds }: RefusalRemedy, reason: string, mayPurge: boolean): string {
+function adviceOn({ remedy, offsetSeconds, reason }: RefusalRemedy, mayPurge: boolean): string {
   if (remedy === 'reverify') return `ilive-webhooks refusals reverify ${why}`;
   if (remedy === 'clock') return `${clockCommand(offsetSeconds ?? 0)} ${why}`;
   if (remedy === 'setting') return `put right what it names, then: ilive-webhooks refusals reverify ${why}`;
