@@ -267,3 +267,23 @@ async function endPiece(
   });
   return rows.length;
 }
+
+/**
+ * Where no pull is configured: sessions that have their verdict and were to be asked for a second source are due no more once
+ * their time is over, and need their tokens no longer. One that somebody else holds is left to a later time.
+ */
+export async function releaseUnaskable(db: Queries, expiredBefore: Date): Promise<void> {
+  await db.query({
+    name: 'release-unaskable',
+    text: `
+      with over as (
+        select session_id, account from sessions
+        where next_pull_at is not null and expires_at < $1 and state <> 'expected'
+        order by expires_at limit ${pieceMaxSessions}
+        for update skip locked
+      )
+      update sessions s set next_pull_at = null, pull_lease_until = null
+      from over where s.session_id = over.session_id and s.account = over.account`,
+    values: [expiredBefore.toISOString()],
+  });
+}

@@ -3,7 +3,14 @@
 // the reason. While iLive itself is away nothing is ended and nothing counts: the sessions are asked again when it is back.
 import type { Cipher } from '../cipher.ts';
 import type { Database } from '../db/connect.ts';
-import { type DueSession, endSession, endUnaskable, releaseSession, takeDueSessions } from '../db/ledger.ts';
+import {
+  type DueSession,
+  endSession,
+  endUnaskable,
+  releaseSession,
+  releaseUnaskable,
+  takeDueSessions,
+} from '../db/ledger.ts';
 import { recordDeliveries } from '../db/record-deliveries.ts';
 import type { EndedReason } from '../db/schema.ts';
 import type { IliveClient } from '../ilive/client.ts';
@@ -106,7 +113,9 @@ async function endTokenless({ db, now }: PullDependencies): Promise<void> {
 
 /** Ends the sessions whose time is over where nobody can ask: no API key is configured. */
 export async function endUnasked(db: Database, now: () => Date): Promise<void> {
-  await endUnaskable(db, { expiredBefore: new Date(now().getTime() - endGraceMs), canPull: false, now });
+  const expiredBefore = new Date(now().getTime() - endGraceMs);
+  await endUnaskable(db, { expiredBefore, canPull: false, now });
+  await releaseUnaskable(db, expiredBefore);
 }
 
 async function askAndRelease(

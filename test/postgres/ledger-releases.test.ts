@@ -1,8 +1,10 @@
 // A session that somebody asks for while iLive is being asked about it: what that one wanted is not forgotten with the answer.
 import { expect, test } from 'vitest';
 import { registerSession, releaseSession, takeDueSessions } from '../../src/db/ledger.ts';
+import { countSealed } from '../../src/db/sealed.ts';
 import { noteWaiting } from '../../src/db/waits.ts';
 import type { SessionId } from '../../src/events/event.ts';
+import { endUnasked } from '../../src/reconcile/pull.ts';
 import { process, store } from '../support/replaying.ts';
 import { verdictPayload } from '../support/service.ts';
 import { useTestDatabase } from '../support/test-database.ts';
@@ -72,4 +74,23 @@ test('its verdict came meanwhile: no more, whoever waits; but where that is to b
     await releaseSession(db, key, later);
     expect(await next()).toBe(confirm === 'never' ? null : 15);
   }
+});
+
+test('without an API key one that is to be confirmed is due no longer than it lives, and then needs its token no more', async () => {
+  const { db } = database;
+  const key = { sessionId: 'never-asked' as SessionId, account: 'default' };
+  const token = Buffer.from('\u0002k1 and the sealed token');
+  const expected = { key, referenceId: null, dialect: 'managed', token, expectedAt: at(0) } as const;
+  const session = { ...expected, expiresAt: at(1_800), nextPullAt: at(20) };
+  await db.transaction((tx) => registerSession(tx, session, () => at(0)));
+  await process(db, await store(db, [verdictPayload({ session_id: key.sessionId })]));
+  const needed = async () =>
+    (await countSealed(db, '')).map(({ what, key: sealedWith }) => [what, sealedWith]);
+  expect(await needed()).toEqual([]);
+  const waiting = { ...key, until: at(40), wantsConfirmation: true };
+  await noteWaiting(db, [waiting], { now: at(30), gapMs: 5_000 });
+  await endUnasked(db, () => at(1_800));
+  expect(await needed()).toEqual([['tokens', 'k1']]);
+  await endUnasked(db, () => at(1_870));
+  expect(await needed()).toEqual([]);
 });
