@@ -123,13 +123,12 @@ async function followDelivery(db: Database, id: string | null): Promise<Followed
   if (id === null) return { state: null, isPaused: false };
   const startedAt = performance.now();
   for (;;) {
-    const delivery = await findDelivery(db, id as DeliveryId);
-    if (delivery === undefined) return { state: 'unknown', isPaused: false };
-    const { state } = delivery;
+    // One that is not there yet may be in an outage store, behind what came before it.
+    const state = (await findDelivery(db, id as DeliveryId))?.state ?? 'unknown';
     const waitedMs = performance.now() - startedAt;
-    if (state !== 'received') return { state, isPaused: false };
+    if (state !== 'received' && state !== 'unknown') return { state, isPaused: false };
     // A pause may be a moment old, and not hold everywhere yet.
-    const isPaused = waitedMs > pausedLookMs && (await isProcessingPaused(db));
+    const isPaused = state === 'received' && waitedMs > pausedLookMs && (await isProcessingPaused(db));
     if (isPaused || waitedMs > processedTimeoutMs) return { state, isPaused };
     await wait(pollMs);
   }
@@ -143,7 +142,7 @@ function problemOf(state: string | null, isPaused: boolean): string | null {
   if (isPaused) return 'It was taken, and waits: processing is paused.';
   if (state === 'ignored') return null;
   if (state === 'unknown') {
-    return 'It was taken, and is not in our database: the address leads to another installation.';
+    return 'It was taken, and is not in our database: it waits in an outage store, or the address leads to another installation.';
   }
   if (state === 'received') return 'It was taken and not processed in time: is a worker running?';
   return `It was processed as ${state}, where it should have been ignored.`;

@@ -211,6 +211,18 @@ describe('a probe', () => {
     expect(unknown.body).toMatchObject({ code: 'not_found' });
   });
 
+  test('is followed while it waits in the outage store', async () => {
+    const service = await start({ env: { COMMIT_TIMEOUT_SECONDS: '1' } });
+    const { sent } = await service.db.transaction(async (tx) => {
+      await tx.query({ text: 'lock table deliveries in share row exclusive mode' });
+      expect((await service.deliver(verdictPayload())).status).toBe(202);
+      const probing = service.ops('POST', '/secrets/test', { why });
+      await until(async () => (await service.status()).outage_store.held_deliveries === 2);
+      return { sent: probing };
+    });
+    expect((await sent).body).toMatchObject({ ok: true, status: 202, state: 'ignored', problem: null });
+  });
+
   test.each([
     ['nobody answers', 'http://127.0.0.1:1/webhooks/ilive', /cannot be reached/],
     ['a path that takes nothing', 'SELF/elsewhere', /Nothing takes deliveries at this path \(404\)/],
