@@ -91,7 +91,8 @@ export const purgeRefusals: Command = {
   operands: ['[ID…]'],
   summary: 'Removes refused requests that are kept (role admin)',
   details: `What was admitted is a delivery and stays; with a filter only those that are refused still
-are removed. It cannot be undone, so a person is asked first, and a program needs --yes.`,
+are removed. --since, --from and --to go by when each came last. It cannot be undone, so a
+person is asked first, and a program needs --yes.`,
   options: {
     ...refusalFilterOptions,
     all: { doc: 'all of them' },

@@ -36,7 +36,8 @@ export const listRefusals: Command = {
   name: 'refusals list',
   operands: [],
   summary: 'Lists requests that did not prove that they came from iLive',
-  details: 'Newest first, each with what would have made it match.',
+  details: `Newest first by when they first came, each with what would have made it match. The very same
+request, sent again, is one line: it tells when it came last, and is found by that.`,
   options: {
     state: {
       value: 'STATE',
@@ -68,7 +69,7 @@ export const listRefusals: Command = {
       row: refusal,
       columns: [
         { title: 'refusal' },
-        { title: 'received' },
+        { title: 'last received' },
         { title: 'reason' },
         { title: 'address' },
         { title: 'times', isNumber: true },
@@ -76,7 +77,7 @@ export const listRefusals: Command = {
       ],
       cells: (row) => [
         row.refusal_id,
-        renderTime(row.received_at),
+        renderTime(row.last_received_at),
         row.reason,
         row.address,
         String(row.times),

@@ -30,6 +30,7 @@ export interface RefusalFilter {
   readonly reason?: string | undefined;
   readonly account?: string | undefined;
   readonly address?: string | undefined;
+  /** Both are of the last receipt: the very same request, sent again, is one row. */
   readonly from?: Date | undefined;
   readonly to?: Date | undefined;
 }
@@ -161,7 +162,7 @@ export function conditionOf({
     reason === undefined ? undefined : eq(refusals.reason, reason),
     account === undefined ? undefined : eq(refusals.account, account),
     address === undefined ? undefined : eq(refusals.address, address),
-    from === undefined ? undefined : gte(refusals.receivedAt, instantOf(from)),
-    to === undefined ? undefined : lt(refusals.receivedAt, instantOf(to)),
+    from === undefined ? undefined : gte(refusals.lastReceivedAt, instantOf(from)),
+    to === undefined ? undefined : lt(refusals.lastReceivedAt, instantOf(to)),
   );
 }

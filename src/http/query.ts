@@ -40,6 +40,12 @@ export const waitText = z
 /** The reason of refusals. Another text than those named is no refusal's. */
 export const reasonText = searchText.describe(`Why it was refused: ${refusalReasons.join(', ')}.`);
 
+/** When refusals came last. */
+export const refusalTimes = {
+  from: timeText.optional().describe('Last received then or later.'),
+  to: timeText.optional().describe('Last received before then.'),
+};
+
 /** Why an operator does something; it goes into the audit. */
 export const whyText = searchText.describe('Why it is done; it goes into the audit.');
 

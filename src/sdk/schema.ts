@@ -693,7 +693,13 @@ export interface Operations {
       reason?: string;
       account?: string;
       address?: string;
+      /**
+       * Last received then or later.
+       */
       from?: string;
+      /**
+       * Last received before then.
+       */
       to?: string;
       /**
        * How many at most.
@@ -725,7 +731,13 @@ export interface Operations {
        */
       reason?: string;
       address?: string;
+      /**
+       * Last received then or later.
+       */
       from?: string;
+      /**
+       * Last received before then.
+       */
       to?: string;
       dry_run?: boolean;
       /**
@@ -750,7 +762,13 @@ export interface Operations {
        */
       reason?: string;
       address?: string;
+      /**
+       * Last received then or later.
+       */
       from?: string;
+      /**
+       * Last received before then.
+       */
       to?: string;
       dry_run?: boolean;
       /**
@@ -774,7 +792,13 @@ export interface Operations {
        */
       reason?: string;
       address?: string;
+      /**
+       * Last received then or later.
+       */
       from?: string;
+      /**
+       * Last received before then.
+       */
       to?: string;
       dry_run?: boolean;
       /**

@@ -1,14 +1,39 @@
 // What operators are told of the refused, and find by it.
 import { beforeEach, expect, test } from 'vitest';
-import { recordDiagnosis, recordRefusals } from '../../src/db/refusals.ts';
+import { listRefusals } from '../../src/db/find-refusals.ts';
+import { dropRefusals, recordDiagnosis, recordRefusals } from '../../src/db/refusals.ts';
 import { readRefusalFigures } from '../../src/db/status.ts';
-import { many } from '../support/kept-refusals.ts';
+import { many, refusal } from '../support/kept-refusals.ts';
 import { useTestDatabase } from '../support/test-database.ts';
 
 const testDatabase = useTestDatabase();
 beforeEach(() => testDatabase.db.query({ text: 'truncate refusals' }));
 
 const limits = { maxCount: 100, maxBytes: 100_000 };
+
+test('one that is sent again and again counts as of when it came last: it is found by that, and not let go as old', async () => {
+  const { db } = testDatabase;
+  const first = refusal('192.0.2.1', 10);
+  const after = (minutes: number) => new Date(first.receivedAt.getTime() + minutes * 60_000);
+  const again = {
+    ...refusal('192.0.2.1', 10),
+    requestSha256: first.requestSha256,
+    lastReceivedAt: after(60),
+  };
+  await recordRefusals(db, [first], limits);
+  await recordRefusals(db, [again], limits);
+  const found = async (filter: { from?: Date; to?: Date }) =>
+    (await listRefusals(db, filter, { before: undefined, limit: 10 })).map(({ id, times }) => ({
+      id,
+      times,
+    }));
+  const { recent } = await readRefusalFigures(db, after(45));
+  expect(recent).toBe(1);
+  expect(await found({ from: after(45) })).toEqual([{ id: first.id, times: 2 }]);
+  expect(await found({ from: after(61) })).toEqual([]);
+  expect(await dropRefusals(db, { to: after(45) })).toBe(0);
+  expect(await dropRefusals(db, { to: after(61) })).toBe(1);
+});
 
 test('of each remedy the finding, the number and the reason are of the same refusals', async () => {
   const { db } = testDatabase;

@@ -63,7 +63,7 @@ test('refusals: listed, shown, read into a file, reverified, purged', async () =
   });
   const table = await cli('refusals', 'list', '--since', '1h', '--limit', '2');
   expect(table).toMatchObject({ code: 0, err: 'There are more than these 2: use --all, or --limit.\n' });
-  expect(table.out).toMatch(/^refusal +received +reason +address +times +diagnosis\n/);
+  expect(table.out).toMatch(/^refusal +last received +reason +address +times +diagnosis\n/);
   expect(table.out.trim().split('\n')).toHaveLength(3);
   const id = listed.at(-1).refusal_id;
   expect((await cli('refusals', 'show', id)).out).toMatch(/^reason +signature_mismatch$/m);

@@ -13,7 +13,7 @@ import { rehearse } from '../../operations/rehearse.ts';
 import { writeTrace } from '../../trace-context.ts';
 import { actorOf } from '../gate.ts';
 import { operation, reply } from '../operation.ts';
-import { reasonText, searchText, timeText, whyText } from '../query.ts';
+import { reasonText, refusalTimes, searchText, whyText } from '../query.ts';
 import { traceOf } from '../request-trace.ts';
 import { count, counts, uuid } from '../shapes.ts';
 
@@ -27,8 +27,7 @@ const filterFields = {
   account: searchText.optional(),
   reason: reasonText.optional(),
   address: searchText.optional(),
-  from: timeText.optional(),
-  to: timeText.optional(),
+  ...refusalTimes,
 };
 const actionFields = { dry_run: z.boolean().default(false), why: whyText };
 const pieceFields = { after: z.uuid('must be the id of a refusal (a UUID)').optional() };

@@ -11,7 +11,15 @@ import { openRefusal } from '../../operations/open-refusal.ts';
 import { operate } from '../../operations/operate.ts';
 import { actorOf } from '../gate.ts';
 import { operation, reply } from '../operation.ts';
-import { pageOf, pageParameters, readCursor, reasonText, searchText, timeText, whyText } from '../query.ts';
+import {
+  pageOf,
+  pageParameters,
+  readCursor,
+  reasonText,
+  refusalTimes,
+  searchText,
+  whyText,
+} from '../query.ts';
 import { count, instant, pageShape, uuid } from '../shapes.ts';
 
 const refusalFields = {
@@ -50,8 +58,7 @@ export const showRefusals = operation({
     reason: reasonText.optional(),
     account: searchText.optional(),
     address: searchText.optional(),
-    from: timeText.optional(),
-    to: timeText.optional(),
+    ...refusalTimes,
     ...pageParameters,
   },
   answers: { 200: pageShape(refusal) },
