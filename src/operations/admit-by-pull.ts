@@ -1,8 +1,8 @@
 // Admits refusals on iLive's own word: what a refused request says about a session is what iLive answers when it is asked
-// about that session. An answer that we have already is enough; else iLive is asked now, and its answer is recorded as a
-// delivery like every pull. That answer is what counts: the refusal becomes a hint, which states nothing, since whoever
-// knows a session's id and verdict can write the rest, such as a time that lies behind every later verdict. What no pull
-// can confirm, a face match or an alert, stays refused.
+// about that session. An answer that we have already is enough where it agrees; else iLive is asked now, and its answer is
+// recorded as a delivery like every pull. That answer is what counts: the refusal becomes a hint, which states nothing,
+// since whoever knows a session's id and verdict can write the rest, such as a time that lies behind every later verdict.
+// What no pull can confirm, a face match or an alert, stays refused.
 import { cut } from '../batches.ts';
 import type { Cipher } from '../cipher.ts';
 import type { Database, Transaction } from '../db/connect.ts';
@@ -93,12 +93,18 @@ async function judge(deps: AdmitDependencies, row: RefusalRow): Promise<JudgedBy
   if (typeof event === 'string') return { row, reason: event };
   const key = { sessionId: event.sessionId, account: row.account };
   const [session] = await findSessions(deps.db, key.sessionId, key.account);
-  const evidence = await findEvidence(deps, key, session);
-  if ('reason' in evidence) return { row, reason: evidence.reason };
-  const { pulled } = evidence;
-  const knownReference = evidence.referenceId ?? (session?.registeredAt ? session.referenceId : null);
-  const reason = contradictionOf(event, { ...evidence, referenceId: knownReference });
-  return reason === undefined ? { row, delivery, pulled } : { row, reason, pulled };
+  const judgeBy = (evidence: Evidence): JudgedByPull => {
+    if ('reason' in evidence) return { row, reason: evidence.reason };
+    const { pulled } = evidence;
+    const knownReference = evidence.referenceId ?? (session?.registeredAt ? session.referenceId : null);
+    const reason = contradictionOf(event, { ...evidence, referenceId: knownReference });
+    return reason === undefined ? { row, delivery, pulled } : { row, reason, pulled };
+  };
+  const known = await findKnown(deps.db, session);
+  const judged = known && judgeBy(known);
+  // An older answer is no word on what has happened since, such as a second try that was passed.
+  const isOpen = judged === undefined || ('reason' in judged && judged.reason === 'contradicted');
+  return isOpen ? judgeBy(await ask(deps, key, session)) : judged;
 }
 
 function readEvent(
@@ -112,17 +118,11 @@ function readEvent(
   return translation.event.kind === 'session_completed' ? translation.event : 'not_a_verdict';
 }
 
-async function findEvidence(
-  deps: AdmitDependencies,
-  key: SessionKey,
-  session: SessionRow | undefined,
-): Promise<Evidence> {
-  if (session !== undefined) {
-    const pulls = (await findObservations(deps.db, session)).filter(({ source }) => source === 'pull');
-    const latest = pulls.at(-1);
-    if (latest !== undefined) return { ...latest, pulled: undefined };
-  }
-  return ask(deps, key, session);
+async function findKnown(db: Database, session: SessionRow | undefined): Promise<Evidence | undefined> {
+  if (session === undefined) return undefined;
+  const pulls = (await findObservations(db, session)).filter(({ source }) => source === 'pull');
+  const latest = pulls.at(-1);
+  return latest && { ...latest, pulled: undefined };
 }
 
 async function ask(

@@ -6,9 +6,11 @@ import type { RefusalFilter } from '../../src/db/find-refusals.ts';
 import { recordDeliveries } from '../../src/db/record-deliveries.ts';
 import { recordRefusals } from '../../src/db/refusals.ts';
 import type { DeliveryId, SessionId } from '../../src/events/event.ts';
+import type { IliveClient } from '../../src/ilive/client.ts';
 import { admitJudged, judgeByPull } from '../../src/operations/admit-by-pull.ts';
 import { describeDelivery } from '../../src/operations/webhook-delivery.ts';
 import { describePulled } from '../../src/reconcile/pulled-delivery.ts';
+import { type Reply, startClient } from '../support/fake-ilive-http.ts';
 import { refusal } from '../support/kept-refusals.ts';
 import { process, rulesOf, store } from '../support/replaying.ts';
 import { verdictPayload } from '../support/service.ts';
@@ -51,10 +53,10 @@ async function refuse(payload: object, headers: Readonly<Record<string, string>>
   return kept.id;
 }
 
-/** Admits one refusal by the answers that we have already. */
-async function admit(id: string) {
+/** Admits one refusal by the answers that we have already, or that `client` brings. */
+async function admit(id: string, client?: IliveClient) {
   const { db } = testDatabase;
-  const rules = { ...rulesOf({}), cipher: undefined, client: undefined, dialect: 'managed' as const };
+  const rules = { ...rulesOf({}), cipher: undefined, client, dialect: 'reference' as const };
   const filter: RefusalFilter = { ids: [id] };
   const judged = await judgeByPull({ db, ...rules }, { filter, after: undefined, limit: 10 });
   const admitted = await db.transaction((tx) => admitJudged(tx, judged, { limit: 10, now: new Date() }));
@@ -113,6 +115,41 @@ test("a refusal that iLive's word admits is no second source: the session stays 
     values: [deliveryIds],
   });
   expect(rows).toEqual([{ state: 'done', decision: 'record', is_proven: false, admission: 'pull' }]);
+});
+
+const retriedAt = at(1);
+const saysPass: Reply = { json: { verdict: 'pass', completed_at: at(5) } };
+const saysRetry: Reply = { json: { verdict: 'retry', completed_at: retriedAt } };
+
+test.each([
+  ['a second try was passed', saysPass, {}, 'pass'],
+  ['it says the same', saysRetry, { contradicted: 1 }, 'retry'],
+  ['it has forgotten the session', { status: 404 }, { no_answer: 1 }, 'retry'],
+  ['it is away', { status: 503 }, { vendor_away: 1 }, 'retry'],
+] as const)(
+  'guarantee 13: iLive is asked again where what it said before contradicts a refusal: %s',
+  async (_, reply, leftByReason, verdict) => {
+    const { db } = testDatabase;
+    const session = randomUUID();
+    await process(db, await store(db, [{ asked: session, verdict: 'retry', completed_at: retriedAt }]));
+    const passed = { session_id: session, verdict: 'pass', timestamp: at(5), reference_id: null };
+    const id = await refuse(verdictPayload(passed));
+    await using iLive = await startClient([reply]);
+    const admitted = await admit(id, iLive.client);
+    expect(admitted).toMatchObject({ admitted: verdict === 'pass' ? 1 : 0, leftByReason });
+    expect(iLive.vendor.asked.length).toBeGreaterThan(0);
+    expect(await sessionOf(session)).toMatchObject({ state: 'settled', verdict, settled_source: 'pull' });
+  },
+);
+
+test('iLive is not asked again where what it said before agrees with a refusal', async () => {
+  const { db } = testDatabase;
+  const session = randomUUID();
+  await process(db, await store(db, [{ asked: session, verdict: 'pass', completed_at: at(1) }]));
+  const id = await refuse(verdictPayload({ session_id: session, timestamp: at(1), reference_id: null }));
+  await using iLive = await startClient([saysRetry]);
+  expect(await admit(id, iLive.client)).toMatchObject({ admitted: 1 });
+  expect(iLive.vendor.asked).toEqual([]);
 });
 
 test.each(['w-1', undefined])(
