@@ -63,9 +63,11 @@ export interface LoadedDelivery extends OwedDelivery {
 const largeBodyBytes = 16 * 1024;
 
 // What failed is tried again 20 s later, then after 1, 3, 9 minutes and so on, up to half a day. So whatever held it has had time to
-// pass before its tries are spent, and it stands seldom before others. `time` is a placeholder.
-const isDueAt = (time: string) =>
-  `(d.tried_at is null or d.tried_at <= ${time} - make_interval(secs => 20 * power(3, least(d.attempts, 8) - 1)))`;
+// pass before its tries are spent, and it stands seldom before others. A try that lies ahead of `now` was counted by a clock that
+// was ahead. Both are placeholders.
+const isDueAt = (time: string, now: string) =>
+  `(d.tried_at is null or d.tried_at > ${now} + interval '1 minute'
+    or d.tried_at <= ${time} - make_interval(secs => 20 * power(3, least(d.attempts, 8) - 1)))`;
 
 /**
  * Those of the ids that are still owed and due at `now`, in id order, with their bytes but for large bodies, which
@@ -86,7 +88,7 @@ export function loadOwedDeliveries(
              case when octet_length(b.body) > ${largeBodyBytes} then octet_length(b.body) end as "largeBytes"
       from deliveries d
       left join delivery_bodies b on b.delivery_id = d.id and b.received_at = d.received_at
-      where d.id = any($1::uuid[]) and d.state = 'received' and ${isDueAt('$2::timestamptz')}
+      where d.id = any($1::uuid[]) and d.state = 'received' and ${isDueAt('$2::timestamptz', '$2::timestamptz')}
       order by d.id`,
     values: [ids, now.toISOString()],
   });
@@ -183,15 +185,15 @@ export async function countAttempt(
 /** The oldest `limit` deliveries after `after` that have been owed since before `before` and are due by then, oldest first. */
 export async function findOverdueDeliveries(
   db: Queries,
-  { before, after, limit }: { before: Date; after: DeliveryId | null; limit: number },
+  { before, now, after, limit }: { before: Date; now: Date; after: DeliveryId | null; limit: number },
 ): Promise<DeliveryId[]> {
   const rows = await db.query<{ id: DeliveryId }>({
     name: 'find-overdue-deliveries',
     text: `
       select d.id from deliveries d
-      where d.state = 'received' and d.received_at < $1 and ($2::uuid is null or d.id > $2) and ${isDueAt('$1')}
+      where d.state = 'received' and d.received_at < $1 and ($2::uuid is null or d.id > $2) and ${isDueAt('$1', '$4::timestamptz')}
       order by d.id limit $3`,
-    values: [before.toISOString(), after, limit],
+    values: [before.toISOString(), after, limit, now.toISOString()],
   });
   return rows.map((row) => row.id);
 }

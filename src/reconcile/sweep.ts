@@ -45,12 +45,13 @@ export function createSweep(deps: SweepDependencies): Sweep {
   return async (signal) => {
     const isOver = () => signal.aborted || deps.isPaused();
     const turn: Turn = { rungLastTurn, rung: new Set(), failures: [], isOver };
-    const before = new Date(deps.now().getTime() - deps.overdueMs);
+    const now = deps.now();
+    const before = new Date(now.getTime() - deps.overdueMs);
     let count = 0;
     try {
       for (let after: DeliveryId | null = null; !isOver() && turn.rung.size < rungMaxDeliveries; ) {
         const limit = windowDeliveries;
-        const found: DeliveryId[] = await findOverdueDeliveries(deps.db, { before, after, limit });
+        const found: DeliveryId[] = await findOverdueDeliveries(deps.db, { before, now, after, limit });
         after = found.at(-1) ?? null;
         count += found.length;
         deps.onSwept(found.length);

@@ -217,10 +217,14 @@ test('what is overdue is found oldest first, piece by piece, without what is fin
   const [first, second, third, fourth] = idsOf(group) as [DeliveryId, DeliveryId, DeliveryId, DeliveryId];
   await recordDeliveries(db, group.toReversed());
   await finish(at(99), finished(second));
-  const before = at(1_005); // the fifth was received at this very moment
-  expect(await findOverdueDeliveries(db, { before, after: null, limit: 9 })).toEqual([first, third, fourth]);
-  expect(await findOverdueDeliveries(db, { before, after: null, limit: 2 })).toEqual([first, third]);
-  expect(await findOverdueDeliveries(db, { before, after: third, limit: 9 })).toEqual([fourth]);
+  const overdue = { before: at(1_005), now: at(1_015) }; // the fifth was received at this very moment
+  expect(await findOverdueDeliveries(db, { ...overdue, after: null, limit: 9 })).toEqual([
+    first,
+    third,
+    fourth,
+  ]);
+  expect(await findOverdueDeliveries(db, { ...overdue, after: null, limit: 2 })).toEqual([first, third]);
+  expect(await findOverdueDeliveries(db, { ...overdue, after: third, limit: 9 })).toEqual([fourth]);
 });
 
 test('what has failed is due again after 20 s, and then after three times as long each time, however old it is', async () => {
@@ -228,11 +232,13 @@ test('what has failed is due again after 20 s, and then after three times as lon
   const failing = delivery('1', { receivedAt: at(-1_000_000) });
   const { id } = failing;
   await recordDeliveries(db, [failing]);
+  const findOverdueBy = (before: Date) =>
+    findOverdueDeliveries(db, { before, now: before, after: null, limit: 9 });
   for (const [attempts, seconds] of [20, 60, 180, 540].entries()) {
     await countAttempt(db, { id, attempts }, 'TypeError', at(1_000));
     const [early, due] = [at(1_000 + seconds - 0.001), at(1_000 + seconds)];
-    expect(await findOverdueDeliveries(db, { before: early, after: null, limit: 9 })).toEqual([]);
-    expect(await findOverdueDeliveries(db, { before: due, after: null, limit: 9 })).toEqual([id]);
+    expect(await findOverdueBy(early)).toEqual([]);
+    expect(await findOverdueBy(due)).toEqual([id]);
     expect(await loadOwedDeliveries(db, [id], early)).toEqual([]);
     expect(idsOf(await loadOwedDeliveries(db, [id], due))).toEqual([id]);
   }
@@ -241,4 +247,18 @@ test('what has failed is due again after 20 s, and then after three times as lon
   // As versions before this one leave it.
   await db.query({ text: 'update deliveries set attempts = 1, tried_at = null' });
   expect(idsOf(await loadOwedDeliveries(db, [id], at(0)))).toEqual([id]);
+});
+
+test('a try that was counted by a clock that was ahead holds nothing back, whenever that clock was put right', async () => {
+  const { db } = testDatabase;
+  const [failing, fine] = [
+    delivery('1', { receivedAt: at(-1_000) }),
+    delivery('2', { receivedAt: at(-900) }),
+  ];
+  await recordDeliveries(db, [failing, fine]);
+  await countAttempt(db, { id: failing.id, attempts: 0 }, 'TypeError', at(3_600));
+  await countAttempt(db, { id: fine.id, attempts: 0 }, 'TypeError', at(30));
+  const [before, now] = [at(-600), at(0)];
+  expect(await findOverdueDeliveries(db, { before, now, after: null, limit: 9 })).toEqual([failing.id]);
+  expect(idsOf(await loadOwedDeliveries(db, [failing.id, fine.id], now))).toEqual([failing.id]);
 });
