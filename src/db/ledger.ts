@@ -1,9 +1,9 @@
 // The ledger of sessions that should end: registering one, taking those that are due to be asked about, and ending those
 // that never will. Tokens are sealed before they come here (guarantee 9). A session is asked about by one worker at a
-// time: taking it sets a lease, and a lease that ran out belonged to a worker that died. Whatever changes a session's state
+// time: taking it sets a lease, and what was answered counts only while that lease stands: it ends where the session is
+// registered again, and one that ran out belonged to a worker that died or was too slow. Whatever changes a session's state
 // holds its lock first, as a batch does: so the change feed, which goes by the transactions' ids, tells of it in the order
 // of its row.
-import type { SessionId } from '../events/event.ts';
 import type { Instant } from '../events/instant.ts';
 import type { Database, Queries, Transaction } from './connect.ts';
 import type { Dialect, EndedReason } from './schema.ts';
@@ -56,7 +56,7 @@ export async function registerSession(
         registered_at = coalesce(s.registered_at, excluded.registered_at),
         dialect = excluded.dialect, token = coalesce(excluded.token, s.token), expires_at = excluded.expires_at,
         state = case when s.state in ('settled', 'disputed') then s.state else 'expected' end,
-        ended_reason = null, ended_at = null,
+        ended_reason = null, ended_at = null, pull_lease_until = null,
         pull_attempts = case when s.state in ('settled', 'disputed') then s.pull_attempts else 0 end,
         next_pull_at = case when s.state in ('settled', 'disputed') then s.next_pull_at else excluded.next_pull_at end
       returning (xmax = 0) as "isNew", reference_id as "referenceId", expires_at as "expiresAt"`,
@@ -76,9 +76,15 @@ export async function registerSession(
   return row;
 }
 
-export interface DueSession {
-  readonly sessionId: SessionId;
-  readonly account: string;
+/** A session as one worker has taken it. */
+export interface TakenSession extends SessionKey {
+  /** Until when it has it, and the proof that it has; null for one that nobody has taken. */
+  readonly leaseUntil: string | null;
+}
+
+export interface DueSession extends TakenSession {
+  readonly leaseUntil: string;
+  readonly takenAt: string;
   readonly state: string;
   readonly dialect: Dialect | null;
   readonly token: Buffer | null;
@@ -89,8 +95,9 @@ export interface DueSession {
 
 export interface TakeDueOptions {
   readonly now: Date;
+  /** Shorter for what is taken before its end: whoever dies over the last chance must not keep others from asking at the end. */
   readonly leaseMs: number;
-  /** Sessions that expire within this time go before all others: it may be the last chance to ask. */
+  /** Sessions that expire, or have expired, within this time go before all others: it may be the last chance to ask. */
   readonly lastChanceMs: number;
   readonly limit: number;
 }
@@ -101,11 +108,14 @@ const lookedAt = 32;
 const isDue = `s.next_pull_at <= $1 and (s.pull_lease_until is null or s.pull_lease_until < $1
           -- No lease is so long: it was set by a clock that was ahead.
           or s.pull_lease_until > $2::timestamptz + interval '1 minute')`;
+// Enough for a call and one more, each as slow as iLive may be by default.
+const shortLease = '30 seconds';
 
 /**
- * Takes sessions that are due, for `leaseMs`. The last chances first, then those that somebody waits for, then those asked
- * least often: when the budget is too small for all, each is asked once before any is asked twice. Each of these goes by an
- * index of its own: when all sessions are due at once, after an outage, taking one looks at few of them.
+ * Takes sessions that are due. The last chances first, then those that somebody waits for, then those asked least often: when
+ * the budget is too small for all, each is asked once before any is asked twice. What has been over for longer has had its
+ * last chance, and keeps nobody from his. Each of these goes by an index of its own: when all sessions are due at once, after
+ * an outage, taking one looks at few of them.
  */
 export function takeDueSessions(db: Queries, options: TakeDueOptions): Promise<DueSession[]> {
   const { now, leaseMs, lastChanceMs, limit } = options;
@@ -113,7 +123,7 @@ export function takeDueSessions(db: Queries, options: TakeDueOptions): Promise<D
     name: 'take-due-sessions',
     text: `
       with last_chances as (
-        select session_id, account from sessions s where ${isDue} and expires_at <= $3
+        select session_id, account from sessions s where ${isDue} and expires_at > $5 and expires_at <= $3
         order by expires_at limit ${lookedAt}
       ), waited_for as (
         select session_id, account from sessions s where ${isDue} and waited_until > $1
@@ -134,15 +144,18 @@ export function takeDueSessions(db: Queries, options: TakeDueOptions): Promise<D
         limit $4
         for update of s skip locked
       )
-      update sessions s set pull_lease_until = $2, pulled_at = $1, pull_attempts = least(s.pull_attempts + 1, 30000)
+      update sessions s set pulled_at = $1, pull_attempts = least(s.pull_attempts + 1, 30000),
+        pull_lease_until = case when s.expires_at > $1 then least($2, greatest(s.expires_at, $1 + interval '${shortLease}'))
+                                else $2 end
       from due where s.session_id = due.session_id and s.account = due.account
       returning s.session_id as "sessionId", s.account, s.state, s.dialect, s.token, s.expires_at as "expiresAt",
-                s.pull_attempts as "pullAttempts"`,
+                s.pull_attempts as "pullAttempts", s.pulled_at as "takenAt", s.pull_lease_until as "leaseUntil"`,
     values: [
       now.toISOString(),
       new Date(now.getTime() + leaseMs).toISOString(),
       new Date(now.getTime() + lastChanceMs).toISOString(),
       limit,
+      new Date(now.getTime() - lastChanceMs).toISOString(),
     ],
   });
 }
@@ -157,29 +170,32 @@ export interface Release {
 }
 
 /**
- * Gives a taken session back. Whoever had it asked about sooner while it was taken has his way. One that has its verdict by now
- * is asked about again only where its row wants that: for a second source.
+ * Gives a taken session back, unless it is another's by now. Whoever had it asked about sooner while it was taken has his way.
+ * One that has its verdict by now is asked about again only where its row wants that: for a second source, or for what an
+ * unsigned delivery said of it.
  */
 export async function releaseSession(
   db: Queries,
-  key: SessionKey,
+  session: TakenSession,
   { nextPullAt, waitedPullAt, isCounted, now }: Release,
 ): Promise<void> {
   await db.query({
     name: 'release-session',
     text: `
       update sessions set pull_lease_until = null,
-        next_pull_at = case when $3::timestamptz is not null and (state = 'expected' or next_pull_at is not null) then
-          least($3, case when next_pull_at > pulled_at then next_pull_at end, case when waited_until > $5 then $6::timestamptz end) end,
+        next_pull_at = case when state = 'expected' or next_pull_at is not null then
+          least($3::timestamptz, case when next_pull_at > pulled_at then next_pull_at end,
+                case when waited_until > $5 then $6::timestamptz end) end,
         pull_attempts = case when $4 then pull_attempts else greatest(pull_attempts - 1, 0) end
-      where session_id = $1 and account = $2`,
+      where session_id = $1 and account = $2 and pull_lease_until is not distinct from $7`,
     values: [
-      key.sessionId,
-      key.account,
+      session.sessionId,
+      session.account,
       nextPullAt?.toISOString() ?? null,
       isCounted,
       now.toISOString(),
       waitedPullAt?.toISOString() ?? null,
+      session.leaseUntil,
     ],
   });
 }
@@ -188,29 +204,36 @@ export async function releaseSession(
 const sameMomentAgain = `on conflict (session_id, account, ended_at)
       do update set state = excluded.state, reason = excluded.reason, reopened_at = null`;
 
-/** Ends a session without a verdict, unless it has one by now. */
+/** Ends a taken session without a verdict, unless it has one or is another's by now. */
 export function endSession(
   db: Database,
-  key: SessionKey,
+  session: TakenSession,
   ended: { readonly state: 'expired' | 'unrecoverable'; readonly reason: EndedReason },
   now: () => Date,
 ): Promise<void> {
   return db.transaction(async (tx) => {
-    await lockSessions(tx, [key]);
+    await lockSessions(tx, [session]);
     await tx.query({
       text: `
         with ended as (
           update sessions
           set state = $3, ended_reason = $4, ended_at = $5, next_pull_at = null, pull_lease_until = null
-          where session_id = $1 and account = $2 and state = 'expected'
+          where session_id = $1 and account = $2 and pull_lease_until is not distinct from $6 and state = 'expected'
           returning session_id, account, ended_at, state, ended_reason
         ), released as (
           update sessions set next_pull_at = null, pull_lease_until = null
-          where session_id = $1 and account = $2 and state <> 'expected'
+          where session_id = $1 and account = $2 and pull_lease_until is not distinct from $6 and state <> 'expected'
         )
         insert into session_endings (session_id, account, ended_at, state, reason) select * from ended
         ${sameMomentAgain}`,
-      values: [key.sessionId, key.account, ended.state, ended.reason, now().toISOString()],
+      values: [
+        session.sessionId,
+        session.account,
+        ended.state,
+        ended.reason,
+        now().toISOString(),
+        session.leaseUntil,
+      ],
     });
   });
 }

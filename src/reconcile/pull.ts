@@ -1,6 +1,7 @@
 // Asks iLive about sessions that stay silent. The answer is recorded as just another delivery (source `pull`) and goes
 // through the one write path; this file never writes a verdict. A session that iLive no longer answers for is ended with
 // the reason. While iLive itself is away nothing is ended and nothing counts: the sessions are asked again when it is back.
+import { backoffMs } from '../backoff.ts';
 import type { Cipher } from '../cipher.ts';
 import type { Database } from '../db/connect.ts';
 import {
@@ -13,7 +14,8 @@ import {
 } from '../db/ledger.ts';
 import { recordDeliveries } from '../db/record-deliveries.ts';
 import type { EndedReason } from '../db/schema.ts';
-import type { IliveClient } from '../ilive/client.ts';
+import { isUnavailable } from '../errors.ts';
+import type { IliveClient, SessionResult } from '../ilive/client.ts';
 import {
   ApiError,
   AuthenticationError,
@@ -31,6 +33,7 @@ import { openSessionAccess } from './session-token.ts';
 export interface PullDependencies {
   readonly db: Database;
   readonly client: IliveClient;
+  /** The client's. */
   readonly dialect: 'reference' | 'managed';
   readonly cipher: Cipher | undefined;
   readonly announce: (ids: readonly string[]) => Promise<boolean>;
@@ -58,8 +61,14 @@ export const pullOutcomes = [
 ] as const;
 export type PullOutcome = (typeof pullOutcomes)[number];
 
-// A pull that found a verdict is asked again only if its delivery has not been processed by then.
+// A pull that found a verdict is asked again only if its delivery has not been processed by then, and hardly where the same was
+// answered before: that wants to be processed and not asked again, and processing may be paused.
 const recheckMs = 60_000;
+const recheckKnownMs = 5 * 60_000;
+// Of a lease; what is left of it is for recording the answer.
+const askingShare = 0.75;
+const recordingBackoff = { baseMs: 250, maxMs: 5_000 };
+const recordingEndsMs = 2_000;
 // From 15 s on, and rarer the longer a session is over: what fails for hours leaves room for what does not.
 const unaskedRetryMs = 15_000;
 const unaskedRetryMaxMs = 5 * 60_000;
@@ -126,35 +135,77 @@ async function askAndRelease(
   try {
     deps.onPulled(await ask(deps, session, signal));
   } catch (error) {
-    // The database is away: the lease runs out, and the session is asked about again.
+    // The database is away for longer: the lease runs out, and the session is asked about again.
     deps.log.warn({ err: error }, 'a pull could not be finished; it will be tried again');
   }
 }
 
 async function ask(deps: PullDependencies, session: DueSession, signal: AbortSignal): Promise<PullOutcome> {
-  const { client, cipher } = deps;
-  const dialect = session.dialect ?? deps.dialect;
-  if (session.token === null && dialect === 'managed') return end(deps, session, 'unrecoverable', 'no_token');
+  const { client, cipher, dialect } = deps;
+  // One that was registered for the other dialect may have none because that needs none.
+  if (session.token === null && dialect === 'managed' && session.dialect !== 'reference')
+    return end(deps, session, 'unrecoverable', 'no_token');
   const access = openSessionAccess(session, dialect, cipher);
   if (access === undefined) return waitUnasked(deps, session, 'token_unopened');
+  const askingMs = Math.max(0, Math.floor(leftOfLeaseMs(deps, session) * askingShare));
+  const inTime = AbortSignal.any([signal, AbortSignal.timeout(askingMs)]);
+  let result: SessionResult;
   try {
-    const result = await client.fetchResult(access, { signal });
-    if (result.status === 'completed') return await recordAnswer(deps, session, result.body);
-    if (result.status === 'expired') return await end(deps, session, 'expired', 'never_finished');
-    return await askAgain(deps, session, 'never_finished');
+    // The budget stands in the database, too.
+    result = await whileUnavailable(deps, session, signal, () =>
+      client.fetchResult(access, { signal: inTime }),
+    );
   } catch (error) {
-    const refusal = refusalOf(error, dialect);
-    if (refusal !== undefined && error instanceof ApiError && isStated(error))
-      return endRefused(deps, session, refusal);
-    // A request that is found wrong, by iLive or by the client, is no sign that iLive is away: it concerns this session alone.
-    const isAboutSession = error instanceof InvalidRequestError || error instanceof ResponseError;
-    if (refusal !== undefined || isAboutSession) {
-      deps.log.warn({ err: error }, "iLive's answer about a session could not be read");
-      return askAgain(deps, session, refusal ?? 'unreadable_answer', false);
-    }
-    if (!signal.aborted) deps.log.debug({ err: error }, 'iLive could not be asked');
-    return waitUnasked(deps, session, 'vendor_away');
+    return afterTrouble(deps, session, error, signal);
   }
+  if (result.status === 'completed') return recordAnswer(deps, session, result.body, signal);
+  if (result.status === 'expired') return end(deps, session, 'expired', 'never_finished');
+  return askAgain(deps, session, 'never_finished');
+}
+
+function afterTrouble(
+  deps: PullDependencies,
+  session: DueSession,
+  error: unknown,
+  signal: AbortSignal,
+): Promise<PullOutcome> {
+  if (isUnavailable(error)) throw error;
+  const refusal = refusalOf(error, deps.dialect);
+  if (refusal !== undefined && error instanceof ApiError && isStated(error))
+    return endRefused(deps, session, refusal);
+  // A request that is found wrong, by iLive or by the client, is no sign that iLive is away: it concerns this session alone.
+  const isAboutSession = error instanceof InvalidRequestError || error instanceof ResponseError;
+  if (refusal !== undefined || isAboutSession) {
+    deps.log.warn({ err: error }, "iLive's answer about a session could not be read");
+    return askAgain(deps, session, refusal ?? 'unreadable_answer', false);
+  }
+  if (!signal.aborted) deps.log.debug({ err: error }, 'iLive could not be asked');
+  return waitUnasked(deps, session, 'vendor_away');
+}
+
+// What iLive has answered may not be had again, so a database that is away is waited for, as long as the session is ours.
+async function whileUnavailable<T>(
+  deps: PullDependencies,
+  session: DueSession,
+  signal: AbortSignal,
+  work: () => Promise<T>,
+): Promise<T> {
+  for (let tries = 0; ; tries += 1) {
+    try {
+      return await work();
+    } catch (error) {
+      const waitMs = backoffMs(tries, recordingBackoff);
+      const isOurs = leftOfLeaseMs(deps, session) > waitMs + recordingEndsMs;
+      if (!isUnavailable(error) || !isOurs) throw error;
+      await deps.wait(waitMs, signal).catch(() => {
+        throw error;
+      });
+    }
+  }
+}
+
+function leftOfLeaseMs({ now }: PullDependencies, { leaseUntil }: DueSession): number {
+  return new Date(leaseUntil).getTime() - now().getTime();
 }
 
 // Whatever keeps us from asking may be mended, so the session stays open; but not for ever.
@@ -181,14 +232,21 @@ function refusalOf(error: unknown, dialect: 'reference' | 'managed'): EndedReaso
   return isOfKey(error) ? undefined : 'token_refused';
 }
 
-async function recordAnswer(deps: PullDependencies, session: DueSession, body: Buffer): Promise<PullOutcome> {
+async function recordAnswer(
+  deps: PullDependencies,
+  session: DueSession,
+  body: Buffer,
+  signal: AbortSignal,
+): Promise<PullOutcome> {
   const { db, announce, now } = deps;
-  const receivedAt = now();
-  const [recorded] = await recordDeliveries(db, [describePulled(session, body, receivedAt)]);
-  // Released before the ring: processing ends the schedule, and must not be overtaken by us.
-  const isKnown = (recorded?.isRepeat ?? false) && session.state !== 'expected';
-  const recheckAt = isKnown ? null : new Date(receivedAt.getTime() + recheckMs);
-  await releaseSession(db, session, { nextPullAt: recheckAt, isCounted: true, now: receivedAt });
+  const answer = describePulled(session, body, now());
+  const [recorded] = await whileUnavailable(deps, session, signal, () => recordDeliveries(db, [answer]));
+  // Released before the ring: processing ends the schedule, and must not be overtaken by us. One that has a verdict waits for no
+  // other, and what is stored is processed without our asking.
+  const releasedAt = now();
+  const gapMs = recorded?.isRepeat ? recheckKnownMs : recheckMs;
+  const recheckAt = session.state === 'expected' ? new Date(releasedAt.getTime() + gapMs) : null;
+  await releaseSession(db, session, { nextPullAt: recheckAt, isCounted: true, now: releasedAt });
   if (recorded !== undefined) await announce([recorded.id]);
   return 'verdict';
 }
@@ -199,15 +257,18 @@ async function askAgain(
   reason: EndedReason,
   wasAnswered = true,
 ): Promise<PullOutcome> {
-  const now = deps.now();
+  // An answer that was asked for before the end says nothing of the end, however late it comes.
+  const askedAt = new Date(session.takenAt);
   const attempts = wasAnswered ? session.pullAttempts : attemptInVain;
   const nextIf = (isWaitedFor: boolean) =>
-    session.expiresAt === null ? null : nextPullAt(now, attempts, new Date(session.expiresAt), isWaitedFor);
+    session.expiresAt === null
+      ? null
+      : nextPullAt(askedAt, attempts, new Date(session.expiresAt), isWaitedFor);
   const [next, waited] = [nextIf(false), nextIf(true)];
   if (next === null || waited === null) {
     return end(deps, session, reason === 'never_finished' ? 'expired' : 'unrecoverable', reason);
   }
-  const release = { nextPullAt: next, waitedPullAt: waited, isCounted: wasAnswered, now };
+  const release = { nextPullAt: next, waitedPullAt: waited, isCounted: wasAnswered, now: deps.now() };
   await releaseSession(deps.db, session, release);
   return 'pending';
 }

@@ -177,6 +177,7 @@ async function register(at: Date, now = () => at): Promise<void> {
 }
 
 const neverFinished = { state: 'expired', reason: 'never_finished' } as const;
+const untaken = { ...key, leaseUntil: null };
 
 test('guarantee 21: a session that is registered again while its end is written is told of as expected from then on', async () => {
   const { db } = testDatabase;
@@ -185,7 +186,7 @@ test('guarantee 21: a session that is registered again while its end is written 
   const [ending, registering] = await db.transaction(async (tx) => {
     await tx.query({ text: 'select from sessions for update' });
     return [
-      await beginUntilBlocked(db, () => endSession(db, key, neverFinished, () => timeOf(1))),
+      await beginUntilBlocked(db, () => endSession(db, untaken, neverFinished, () => timeOf(1))),
       await beginUntilBlocked(db, () => register(timeOf(2))),
     ];
   });
@@ -212,7 +213,7 @@ async function resolve(now: Clock): Promise<void> {
 
 const waiting: readonly [string, (now: Clock) => Promise<void>, string, string][] = [
   ['a batch', (now) => tell(verdictPayload({ session_id: key.sessionId }), now), 'expected', 'settled'],
-  ['an end', (now) => endSession(testDatabase.db, key, neverFinished, now), 'expected', 'expired'],
+  ['an end', (now) => endSession(testDatabase.db, untaken, neverFinished, now), 'expected', 'expired'],
   ['a registration', (now) => register(timeOf(0), now), 'expired', 'expected'],
   ['what is done about an alert', resolve, 'open', 'resolved'],
 ];
@@ -225,7 +226,7 @@ test.each(waiting)(
     await register(timeOf(0));
     const alert = { event: 'compliance.alert', alert_id: 'f-1', severity: 'low', reference_id: 'anna' };
     await tell({ ...alert, session_id: key.sessionId }, () => timeOf(0));
-    if (what === 'a registration') await endSession(db, key, neverFinished, () => timeOf(1));
+    if (what === 'a registration') await endSession(db, untaken, neverFinished, () => timeOf(1));
     const knownAt = async (at: Date) => {
       const { sessions, subjects } = await answers({ asOf: null, knownAt: instantOf(at) });
       return what.includes('alert') ? subjects[0]?.alerts[0]?.status : sessions[0]?.state;

@@ -79,7 +79,7 @@ test('22 — a session that a pull ends while a batch settles it is told of as s
   const { db } = database;
   const sessionId = randomUUID();
   const ended = { state: 'expired', reason: 'never_finished' } as const;
-  const end = () => endSession(db, keyOf(sessionId), ended, () => new Date());
+  const end = () => endSession(db, { ...keyOf(sessionId), leaseUntil: null }, ended, () => new Date());
   await whileABatchSettles(sessionId, new Date(Date.now() + 600_000), end);
   expect(await saidOf(sessionId)).toEqual({ row: 'settled pass', told: 'settled pass' });
 });

@@ -1,6 +1,8 @@
 // A session that somebody asks for while iLive is being asked about it: what that one wanted is not forgotten with the answer.
+// And what was answered counts only for whoever has the session still.
+import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
-import { registerSession, releaseSession, takeDueSessions } from '../../src/db/ledger.ts';
+import { endSession, registerSession, releaseSession, takeDueSessions } from '../../src/db/ledger.ts';
 import { countSealed } from '../../src/db/sealed.ts';
 import { noteWaiting } from '../../src/db/waits.ts';
 import type { SessionId } from '../../src/events/event.ts';
@@ -12,6 +14,7 @@ import { useTestDatabase } from '../support/test-database.ts';
 const database = useTestDatabase();
 const at = (seconds: number) => new Date(Date.UTC(2026, 3, 11, 9, 30, seconds));
 const later = { nextPullAt: at(60), waitedPullAt: at(15), isCounted: true, now: at(10) };
+const noMore = { nextPullAt: null, isCounted: true, now: at(10) };
 
 /** Taken at second 0; tells, once it was given back, at which second it is asked about next. */
 async function take(sessionId: string) {
@@ -23,8 +26,13 @@ async function take(sessionId: string) {
     return db.transaction((tx) => registerSession(tx, session, () => now));
   };
   await register(at(0), at(-20));
-  const due = { now: at(0), leaseMs: 60_000, lastChanceMs: 0, limit: 100 };
-  expect((await takeDueSessions(db, due)).map((row) => row.sessionId)).toContain(sessionId);
+  const takeAt = async (second: number) => {
+    const due = { now: at(second), leaseMs: 60_000, lastChanceMs: 0, limit: 100 };
+    const taken = (await takeDueSessions(db, due)).find((row) => row.sessionId === sessionId);
+    if (taken === undefined) throw new Error('it is due');
+    return taken;
+  };
+  const session = await takeAt(0);
   const next = async () => {
     const [row] = await db.query<{ next: string | null }>({
       text: 'select next_pull_at as next from sessions where session_id = $1',
@@ -33,45 +41,53 @@ async function take(sessionId: string) {
     const text = row?.next ?? null;
     return text === null ? null : (new Date(text).getTime() - at(0).getTime()) / 1000;
   };
-  return { db, key, register, next };
+  return { db, session, register, next, takeAt };
 }
 
+const sayOf = async (sessionId: string) => {
+  const [row] = await database.db.query({
+    text: `select state, pull_lease_until as "leaseUntil", pull_attempts as attempts from sessions where session_id = $1`,
+    values: [sessionId],
+  });
+  return row;
+};
+
 test('nobody came meanwhile: by the schedule', async () => {
-  const { db, key, next } = await take('alone');
-  await releaseSession(db, key, later);
+  const { db, session, next } = await take('alone');
+  await releaseSession(db, session, later);
   expect(await next()).toBe(60);
 });
 
 test('somebody came to wait for it: as soon as for one that was waited for before', async () => {
-  const { db, key, next } = await take('waited-for');
-  const waiting = { ...key, until: at(40), wantsConfirmation: false };
+  const { db, session, next } = await take('waited-for');
+  const waiting = { ...session, until: at(40), wantsConfirmation: false };
   await noteWaiting(db, [waiting], { now: at(5), gapMs: 5_000 });
-  await releaseSession(db, key, later);
+  await releaseSession(db, session, later);
   expect(await next()).toBe(15);
 });
 
-test('its registration came meanwhile, or a hint: when that wanted it', async () => {
-  const { db, key, register, next } = await take('registered-again');
+test('its registration came meanwhile: when that wanted it', async () => {
+  const { db, session, register, next } = await take('registered-again');
   await register(at(12), at(5));
-  await releaseSession(db, key, later);
+  await releaseSession(db, session, later);
   expect(await next()).toBe(12);
 });
 
 test('there is nothing more to ask about: no more, whoever waits', async () => {
-  const { db, key, next } = await take('known');
-  const waiting = { ...key, until: at(40), wantsConfirmation: false };
+  const { db, session, next } = await take('known');
+  const waiting = { ...session, until: at(40), wantsConfirmation: false };
   await noteWaiting(db, [waiting], { now: at(5), gapMs: 5_000 });
-  await releaseSession(db, key, { nextPullAt: null, isCounted: true, now: at(10) });
+  await releaseSession(db, session, noMore);
   expect(await next()).toBeNull();
 });
 
 test('its verdict came meanwhile: no more, whoever waits; but where that is to be confirmed', async () => {
   for (const confirm of ['never', 'always'] as const) {
-    const { db, key, next } = await take(`settled-${confirm}`);
-    const waiting = { ...key, until: at(40), wantsConfirmation: false };
+    const { db, session, next } = await take(`settled-${confirm}`);
+    const waiting = { ...session, until: at(40), wantsConfirmation: false };
     await noteWaiting(db, [waiting], { now: at(5), gapMs: 5_000 });
-    await process(db, await store(db, [verdictPayload({ session_id: key.sessionId })]), { confirm });
-    await releaseSession(db, key, later);
+    await process(db, await store(db, [verdictPayload({ session_id: session.sessionId })]), { confirm });
+    await releaseSession(db, session, later);
     expect(await next()).toBe(confirm === 'never' ? null : 15);
   }
 });
@@ -94,3 +110,43 @@ test('without an API key one that is to be confirmed is due no longer than it li
   await endUnasked(db, () => at(1_870));
   expect(await needed()).toEqual([]);
 });
+
+test('guarantee 8: an answer about a session that was registered again meanwhile neither ends it nor gives it back', async () => {
+  const { db, session, register, takeAt } = await take('registered-anew');
+  await register(at(5), at(5));
+  await endSession(db, session, { state: 'unrecoverable', reason: 'token_refused' }, () => at(6));
+  expect(await sayOf(session.sessionId)).toEqual({ state: 'expected', leaseUntil: null, attempts: 0 });
+  const again = await takeAt(6);
+  await releaseSession(db, session, later);
+  const { leaseUntil } = again;
+  expect(await sayOf(session.sessionId)).toEqual({ state: 'expected', leaseUntil, attempts: 1 });
+});
+
+test('a worker whose lease ran out changes nothing of what another has taken since', async () => {
+  const { db, session, next, takeAt } = await take('taken-again');
+  const { leaseUntil } = await takeAt(61);
+  await releaseSession(db, session, later);
+  await endSession(db, session, { state: 'expired', reason: 'never_finished' }, () => at(62));
+  expect(await sayOf(session.sessionId)).toEqual({ state: 'expected', leaseUntil, attempts: 2 });
+  expect(await next()).toBe(0);
+});
+
+test.each([
+  ['long before its end for the whole of it', -600, 120],
+  ['shortly before its end up to there', -60, 60],
+  ['just before its end for half a minute', -10, 30],
+  ['after its end for the whole of it', 5, 120],
+])(
+  'guarantee 8: a session is taken %s, so that nobody keeps the others from its end',
+  async (_, second, seconds) => {
+    const { db } = database;
+    const key = { sessionId: randomUUID() as SessionId, account: 'default' };
+    const [now, expiresAt] = [at(second), at(0)];
+    const expected = { key, referenceId: null, dialect: 'reference', token: null, expectedAt: now } as const;
+    const session = { ...expected, expiresAt, nextPullAt: now };
+    await db.transaction((tx) => registerSession(tx, session, () => now));
+    const taken = await takeDueSessions(db, { now, leaseMs: 120_000, lastChanceMs: 0, limit: 100 });
+    const lease = taken.find((row) => row.sessionId === key.sessionId);
+    expect(new Date(lease?.leaseUntil ?? 0)).toEqual(at(second + seconds));
+  },
+);

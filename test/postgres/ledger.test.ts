@@ -115,12 +115,18 @@ async function play(step: Step, owed: DeliveryId[]): Promise<void> {
       return;
     }
     case 'expire':
-      return endSession(testDatabase.db, key, { state: 'expired', reason: 'never_finished' }, () =>
-        after(31),
+      return endSession(
+        testDatabase.db,
+        { ...key, leaseUntil: null },
+        { state: 'expired', reason: 'never_finished' },
+        () => after(31),
       );
     case 'refuse':
-      return endSession(testDatabase.db, key, { state: 'unrecoverable', reason: 'token_refused' }, () =>
-        after(5),
+      return endSession(
+        testDatabase.db,
+        { ...key, leaseUntil: null },
+        { state: 'unrecoverable', reason: 'token_refused' },
+        () => after(5),
       );
     case 'sweep':
       await endUnaskable(testDatabase.db, {

@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import { expect, onTestFinished, test } from 'vitest';
 import type { FinishedDelivery } from '../../src/db/deliveries.ts';
-import { takeDueSessions } from '../../src/db/ledger.ts';
+import { releaseSession, takeDueSessions } from '../../src/db/ledger.ts';
 import type { DeliveryId } from '../../src/events/event.ts';
 import { createSweep, type SweepDependencies } from '../../src/reconcile/sweep.ts';
 import { processDeliveries } from '../../src/workers/process-deliveries.ts';
@@ -55,7 +55,8 @@ test('the next session to ask about is the most urgent of 5,000 that are due, an
     { id: 'waited for', attempts: 200, waitedUntil: minutes(0.1) },
     { id: 'no longer waited for', attempts: 200, waitedUntil: minutes(-0.1) },
     { id: 'last chance', attempts: 300, expiresAt: minutes(0.9) },
-    { id: 'over, asked more often', attempts: 301, expiresAt: minutes(-9) },
+    { id: 'over, asked more often', attempts: 301, expiresAt: minutes(-0.9) },
+    { id: 'over for long', attempts: 1, expiresAt: minutes(-9) },
   ]);
   const take = (limit: number) =>
     db.transaction(async (tx) => {
@@ -67,7 +68,7 @@ test('the next session to ask about is the most urgent of 5,000 that are due, an
       return { ids: taken.map(({ sessionId }) => sessionId), looked: Number(row?.looked) };
     });
   const order: string[] = [];
-  for (let turn = 0; turn < 7; turn += 1) {
+  for (let turn = 0; turn < 8; turn += 1) {
     const { ids, looked } = await take(1);
     order.push(...ids);
     expect(looked, `rows looked at to take ${ids.join()}`).toBeLessThan(500);
@@ -76,6 +77,7 @@ test('the next session to ask about is the most urgent of 5,000 that are due, an
     'last chance',
     'over, asked more often',
     'waited for',
+    'over for long',
     'asked twice, due for longer',
     'asked twice, a minute ago',
     expect.stringMatching(/^usual-/),
@@ -87,6 +89,24 @@ test('the next session to ask about is the most urgent of 5,000 that are due, an
   await expectDue([{ id: 'asked a hundred times', attempts: 100 }]);
   expect((await take(50)).ids).toEqual(['asked a hundred times']);
   expect((await take(50)).ids).toEqual([]);
+});
+
+test('guarantee 8: what ends now is asked about in time, however many are over and due again and again', async () => {
+  const { db } = database;
+  await db.query({ text: 'truncate sessions' });
+  const over = { attempts: 3, expiresAt: minutes(-30), dueAt: minutes(-1) };
+  await expectDue(Array.from({ length: 700 }, (_, index) => ({ id: `over-${index}`, ...over })));
+  await expectDue([{ id: 'ends', attempts: 50, expiresAt: minutes(0.5), dueAt: minutes(-0.5) }]);
+  let endsAskedAt: number | undefined;
+  for (let second = 0; second < 60 && endsAskedAt === undefined; second += 1) {
+    const at = new Date(now.getTime() + second * 1_000);
+    const due = await takeDueSessions(db, { now: at, leaseMs: 60_000, lastChanceMs: 60_000, limit: 10 });
+    if (due.some(({ sessionId }) => sessionId === 'ends')) endsAskedAt = second;
+    const nextPullAt = new Date(at.getTime() + 60_000);
+    for (const session of due) await releaseSession(db, session, { nextPullAt, isCounted: true, now: at });
+  }
+  expect(endsAskedAt).toBe(0);
+  await db.query({ text: 'truncate sessions' });
 });
 
 test('guarantee 10: a batch of large bodies is taken in pieces of 16 MiB, and all of it', async () => {

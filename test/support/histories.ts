@@ -165,10 +165,20 @@ async function playStep(db: Database, steps: readonly Step[], index: number): Pr
       );
       return [];
     case 'expire':
-      await endSession(db, key, { state: 'expired', reason: 'never_finished' }, () => at);
+      await endSession(
+        db,
+        { ...key, leaseUntil: null },
+        { state: 'expired', reason: 'never_finished' },
+        () => at,
+      );
       return [];
     case 'refuse':
-      await endSession(db, key, { state: 'unrecoverable', reason: 'token_refused' }, () => at);
+      await endSession(
+        db,
+        { ...key, leaseUntil: null },
+        { state: 'unrecoverable', reason: 'token_refused' },
+        () => at,
+      );
       return [];
     case 'sweep':
       await endUnaskable(db, { expiredBefore: at, canPull: false, now: () => at });

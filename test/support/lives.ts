@@ -247,5 +247,10 @@ async function ask(db: Database): Promise<void> {
 async function end(db: Database, messages: readonly Message[], pick: number): Promise<void> {
   const message = chosen(messages.filter(isVerdict), pick)[0];
   if (message === undefined) return;
-  await endSession(db, keyOf(message), { state: 'unrecoverable', reason: 'token_refused' }, () => new Date());
+  await endSession(
+    db,
+    { ...keyOf(message), leaseUntil: null },
+    { state: 'unrecoverable', reason: 'token_refused' },
+    () => new Date(),
+  );
 }

@@ -1,0 +1,169 @@
+// A turn of pulling by a clock that stands still, against a vendor of the test's own: with what it is asked, what counts of its
+// answer, and when it is asked next.
+import { setTimeout as delay } from 'node:timers/promises';
+import { beforeEach, expect, test } from 'vitest';
+import { createCipher } from '../../src/cipher.ts';
+import { registerSession, type SessionToRegister } from '../../src/db/ledger.ts';
+import { sessionKeyText } from '../../src/db/sessions.ts';
+import type { SessionId } from '../../src/events/event.ts';
+import { createClient } from '../../src/ilive/client.ts';
+import { createPull, type PullDependencies } from '../../src/reconcile/pull.ts';
+import { Secret } from '../../src/secret.ts';
+import { connectTo } from '../support/connect-to.ts';
+import { type Reply, startFakeVendor } from '../support/fake-ilive-http.ts';
+import { silent } from '../support/service.ts';
+import { startTcpProxy } from '../support/tcp-proxy.ts';
+import { useTestDatabase } from '../support/test-database.ts';
+import { useUndo } from '../support/undo.ts';
+
+const database = useTestDatabase();
+const undo = useUndo();
+beforeEach(() => database.db.query({ text: 'truncate sessions, deliveries, delivery_bodies' }));
+
+const endsAt = new Date('2026-04-11T10:00:00Z');
+/** So many seconds after the session's end. */
+const at = (seconds: number) => new Date(endsAt.getTime() + seconds * 1_000);
+const key = { sessionId: 's-1' as SessionId, account: 'default' };
+
+const pass = { json: { status: 'completed', verdict: 'pass', confidence: 0.9 } };
+const pending = { json: { status: 'pending' } };
+const refused = { status: 404, json: { detail: { code: 'session_not_found', message: 'Not found' } } };
+
+/** Expects the session from the second on at which it is due. */
+async function register(second: number, changes: Partial<SessionToRegister> = {}): Promise<void> {
+  const due = { expectedAt: at(second), nextPullAt: at(second), expiresAt: endsAt };
+  const session = { key, referenceId: null, dialect: 'reference', token: null, ...due, ...changes } as const;
+  await database.db.transaction((tx) => registerSession(tx, session, () => at(second)));
+}
+
+async function start(replies: readonly Reply[], changes: Partial<PullDependencies> = {}) {
+  const vendor = await startFakeVendor(...replies);
+  undo.push(() => vendor[Symbol.asyncDispose]());
+  const dialect = changes.dialect ?? 'reference';
+  const clock = { now: at(-600) };
+  const outcomes: string[] = [];
+  const pull = createPull({
+    db: database.db,
+    client: createClient({
+      apiKey: 'key',
+      baseUrl: vendor.url,
+      dialect,
+      maxRetries: 0,
+      responseTimeoutMs: 60_000,
+    }),
+    dialect,
+    cipher: undefined,
+    announce: async () => true,
+    concurrency: 1,
+    leaseMs: 120_000,
+    intervalMs: 60_000,
+    wait: (ms, signal) => delay(ms, undefined, { signal }),
+    isPaused: () => false,
+    log: silent,
+    now: () => clock.now,
+    onPulled: (outcome) => outcomes.push(outcome),
+    ...changes,
+  });
+  const turnAt = (second: number) => {
+    clock.now = at(second);
+    return pull(new AbortController().signal);
+  };
+  return { vendor, outcomes, clock, turnAt };
+}
+
+/** The session's row, with when it is asked about next in seconds after its end. */
+async function saidOfIt() {
+  const [row] = await database.db.query<{ state: string; next: string | null }>({
+    text: 'select state, next_pull_at as next from sessions',
+  });
+  const next = row?.next ?? null;
+  return {
+    state: row?.state,
+    next: next === null ? null : (new Date(next).getTime() - endsAt.getTime()) / 1_000,
+  };
+}
+
+/** The reply, once `first` is done. */
+function replyAfter(
+  first: () => Promise<void>,
+  { status = 200, json }: { status?: number; json?: unknown },
+): Reply {
+  return async (response) => {
+    await first();
+    response.writeHead(status, { 'content-type': 'application/json' });
+    response.end(JSON.stringify(json));
+  };
+}
+
+test('a verdict that is stored and not processed yet is asked for once more after a minute, and every five minutes then', async () => {
+  const { outcomes, turnAt } = await start([pass]);
+  await register(-600);
+  await turnAt(-600);
+  expect(await saidOfIt()).toEqual({ state: 'expected', next: -540 });
+  await turnAt(-540);
+  expect(await saidOfIt()).toEqual({ state: 'expected', next: -240 });
+  expect(outcomes).toEqual(['verdict', 'verdict']);
+});
+
+test.each([
+  ['that it knows none', refused],
+  ['that nobody has finished', pending],
+])(
+  'guarantee 8: a session that is registered again while iLive is asked is not ended by the answer %s',
+  async (_, reply) => {
+    const again = () => register(10, { expiresAt: at(1_800), nextPullAt: at(30) });
+    const { turnAt } = await start([replyAfter(again, reply)]);
+    await register(5);
+    await turnAt(5);
+    expect(await saidOfIt()).toEqual({ state: 'expected', next: 30 });
+  },
+);
+
+test('guarantee 10: a call that is not answered is given up before the session is another’s', async () => {
+  const { outcomes, turnAt } = await start([() => {}], { leaseMs: 1_000 });
+  await register(-600);
+  await turnAt(-600);
+  expect(outcomes).toEqual(['vendor_away']);
+  expect(await saidOfIt()).toEqual({ state: 'expected', next: -585 });
+}, 15_000);
+
+test('guarantee 8: a verdict that Postgres does not take at once is kept until it does, and no trouble of iLive’s', async () => {
+  const { hostname, port } = new URL(database.url);
+  const proxy = await startTcpProxy({ host: hostname, port: Number(port) });
+  undo.push(proxy.close);
+  const url = new URL(database.url);
+  url.hostname = '127.0.0.1';
+  url.port = String(proxy.port);
+  const db = connectTo(url.href);
+  undo.push(db.close);
+  const wait = async (ms: number, signal: AbortSignal) => {
+    if (!proxy.isOpen()) return proxy.mend();
+    await delay(ms, undefined, { signal });
+  };
+  const { outcomes, turnAt } = await start([replyAfter(proxy.cut, pass)], { db, wait });
+  await register(-600);
+  await turnAt(-600);
+  expect(outcomes).toEqual(['verdict']);
+  expect(await database.db.query({ text: 'select source from deliveries' })).toEqual([{ source: 'pull' }]);
+  expect(await saidOfIt()).toEqual({ state: 'expected', next: -540 });
+});
+
+test('a session that was registered while another dialect was set is asked about with its token', async () => {
+  const cipher = createCipher([{ id: 'k1', key: new Secret(Buffer.alloc(32, 7).toString('base64')) }]);
+  const token = cipher?.seal('a-token', sessionKeyText(key)) ?? null;
+  const { vendor, turnAt } = await start([pass], { dialect: 'managed', cipher });
+  await register(-600, { token, dialect: 'reference' });
+  await turnAt(-600);
+  expect(vendor.asked.map(({ url }) => url)).toEqual(['/api/v1/session/s-1/result?token=a-token']);
+});
+
+test('an answer that was asked for before the end and comes after it is not the last', async () => {
+  const passTime = async () => {
+    clock.now = at(1);
+  };
+  const { clock, outcomes, turnAt } = await start([replyAfter(passTime, pending)]);
+  await register(-2);
+  await turnAt(-2);
+  expect(outcomes).toEqual(['pending']);
+  expect(await saidOfIt()).toEqual({ state: 'expected', next: 5 });
+});
