@@ -101,7 +101,10 @@ export interface SessionToApply {
   readonly expectedAt: string;
   /** When the vendor forgets it, for a session that has no row yet. */
   readonly expiresAt: Date;
-  /** When to ask about it: for a settled session or a time that has come, in any case; else only where there is no row. */
+  /**
+   * When to ask about it: for a verdict that is new or a time that has come, in any case; else only where there is no row. So
+   * what does not change the verdict takes nothing from whoever waits for a second source.
+   */
   readonly nextPullAt: Date | null;
 }
 
@@ -138,14 +141,16 @@ export async function applyStandings(
         ended_reason = case when excluded.settled_by is null then s.ended_reason end,
         ended_at = case when excluded.settled_by is null then s.ended_at end,
         next_pull_at = case when excluded.settled_by is null and excluded.next_pull_at > $14 then s.next_pull_at
-                            when excluded.settled_by is null then coalesce(excluded.next_pull_at, s.next_pull_at)
+                            when excluded.settled_by is null
+                              or (s.state, s.confirmation, s.settled_by) is not distinct from
+                                 (excluded.state, excluded.confirmation, excluded.settled_by)
+                            then coalesce(excluded.next_pull_at, s.next_pull_at)
                             else excluded.next_pull_at end
       where (s.state, s.confirmation, s.settled_by) is distinct from
               (excluded.state, excluded.confirmation, excluded.settled_by)
          or excluded.expected_at < s.expected_at
          or (excluded.reference_id is not null and excluded.reference_id is distinct from s.reference_id)
-         or excluded.next_pull_at <= $14
-         or (excluded.settled_by is not null and excluded.next_pull_at is distinct from s.next_pull_at)`,
+         or excluded.next_pull_at <= $14`,
     values: [
       sessions.map(({ key }) => key.sessionId),
       sessions.map(({ key }) => key.account),

@@ -14,6 +14,7 @@ import {
 } from '../db/sessions.ts';
 import { decide } from '../events/decide.ts';
 import { disputeOf } from '../events/dispute.ts';
+import type { Verdict } from '../events/event.ts';
 import { conclude, type Observation, type Standing } from '../events/session.ts';
 import { type LedgerRules, type Mentioned, planSession } from '../reconcile/ledger-rules.ts';
 import { holdMentioned, type Knowledge, loadKnowledge } from './batch-knowledge.ts';
@@ -164,14 +165,19 @@ function mentionedSessions(items: readonly TranslatedDelivery[]): Map<string, Me
     if (key === undefined) continue;
     const text = sessionKeyText(key);
     const before = mentioned.get(text);
-    const { receivedAt, isProven } = item.delivery;
+    const { receivedAt } = item.delivery;
     mentioned.set(text, {
       key,
       expectedAt: before !== undefined && before.expectedAt < receivedAt ? before.expectedAt : receivedAt,
-      isHinted: !isProven || (before?.isHinted ?? false),
+      hints: [...(before?.hints ?? []), ...hintsOf(item)],
     });
   }
   return mentioned;
+}
+
+function hintsOf({ delivery, translation }: TranslatedDelivery): Verdict[] {
+  if (delivery.isProven || !translation.ok || translation.event.kind !== 'session_completed') return [];
+  return [translation.event.verdict];
 }
 
 async function recordFacts(

@@ -111,6 +111,30 @@ test('without an API key one that is to be confirmed is due no longer than it li
   expect(await needed()).toEqual([]);
 });
 
+test('there is nothing more to ask about, and something was hinted meanwhile: when that wanted it', async () => {
+  const { db, session, next } = await take('hinted');
+  await process(db, await store(db, [{ asked: session.sessionId, verdict: 'retry' }]));
+  const hint = verdictPayload({ session_id: session.sessionId, verdict: 'pass' });
+  await process(db, await store(db, [hint], { isProven: false }));
+  await releaseSession(db, session, noMore);
+  expect(await next()).not.toBeNull();
+});
+
+test('whoever waits for a second source is not forgotten over what changes nothing about the verdict', async () => {
+  const { db, session, next } = await take('face-matched');
+  await process(db, await store(db, [verdictPayload({ session_id: session.sessionId })]));
+  await releaseSession(db, session, noMore);
+  expect(await next()).toBeNull();
+  const now = new Date();
+  const waiting = { ...session, until: new Date(now.getTime() + 60_000), wantsConfirmation: true };
+  await noteWaiting(db, [waiting], { now, gapMs: 5_000 });
+  const noted = await next();
+  expect(noted).not.toBeNull();
+  const face = { event: 'face.matched', match_id: randomUUID(), similarity: 0.9 };
+  await process(db, await store(db, [{ ...face, session_id: session.sessionId }]));
+  expect(await next()).toBe(noted);
+});
+
 test('guarantee 8: an answer about a session that was registered again meanwhile neither ends it nor gives it back', async () => {
   const { db, session, register, takeAt } = await take('registered-anew');
   await register(at(5), at(5));

@@ -201,3 +201,33 @@ test('guarantee 11: one answer about two sessions whose long ids begin alike is 
   const recorded = await recordDeliveries(testDatabase.db, [one, other]);
   expect(recorded.map(({ isRepeat }) => isRepeat)).toEqual([false, false]);
 });
+
+test('an unsigned delivery has iLive asked again about a settled session where it says another verdict, and only then', async () => {
+  const { db } = testDatabase;
+  const session = randomUUID();
+  await process(db, await store(db, [{ asked: session, verdict: 'retry', completed_at: at(1) }]));
+  const isDue = async () => {
+    const [row] = await db.query<{ isDue: boolean }>({
+      text: `select next_pull_at is not null as "isDue" from sessions where session_id = $1`,
+      values: [session],
+    });
+    return row?.isDue;
+  };
+  const hint = (payload: object) =>
+    receive({ ...payload, session_id: session }, { isProven: false, webhookId: randomUUID() });
+  await hint(verdictPayload({ verdict: 'retry' }));
+  const face = { event: 'face.matched', match_id: randomUUID(), similarity: 0.9 };
+  await hint(face);
+  expect(await isDue()).toBe(false);
+  await hint(verdictPayload({ verdict: 'pass' }));
+  expect(await isDue()).toBe(true);
+  await receive({ ...face, session_id: session }, { isProven: true, webhookId: undefined });
+  expect(await isDue()).toBe(true);
+  await process(db, await store(db, [{ asked: session, verdict: 'pass', completed_at: at(5) }]));
+  expect(await sessionOf(session)).toMatchObject({
+    state: 'settled',
+    verdict: 'pass',
+    settled_source: 'pull',
+  });
+  expect(await isDue()).toBe(false);
+});
