@@ -7,6 +7,12 @@ export function shuffled<T>(items: readonly T[]): T[] {
     .map(({ item }) => item);
 }
 
+/** The first is the larger, or as large. */
+export function halves<T>(items: readonly T[]): [T[], T[]] {
+  const middle = Math.ceil(items.length / 2);
+  return [items.slice(0, middle), items.slice(middle)];
+}
+
 /** In their order, each of `size` but for the last. */
 export function cut<T>(items: readonly T[], size: number): T[][] {
   const batches: T[][] = [];

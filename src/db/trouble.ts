@@ -2,6 +2,7 @@
 // `unavailable`: retried for as long as it lasts, and no delivery pays an attempt for it. What is left is about the data
 // in hand, or the statement, and comes back on every try.
 
+import path from 'node:path';
 import { DatabaseError } from 'pg';
 import { ServiceError } from '../errors.ts';
 import { messageOf } from '../log.ts';
@@ -64,6 +65,26 @@ export function isLockTimeout(error: unknown): boolean {
 /** Whether a statement was more than the database can do at once; for less of the same it may have the time, or the memory. */
 export function isTooMuch(error: unknown): boolean {
   return tooMuchCodes.includes(causeCodeOf(error) ?? '');
+}
+
+const ourFolder = path.join(import.meta.dirname, '..', path.sep);
+
+/**
+ * Why work on stored deliveries failed, for those who look at them and for the log. Of a database error its SQLSTATE, and of a bug
+ * the error's class and where it was thrown: what else they say may quote a delivery.
+ */
+export function detailOf(error: unknown): string {
+  const told = error instanceof ServiceError && error.cause instanceof DatabaseError ? error.cause : error;
+  if (told instanceof DatabaseError) return `SQLSTATE ${told.code}`;
+  if (told instanceof ServiceError) return told.message.slice(0, 200);
+  return told instanceof Error ? `${told.constructor.name}${placeOf(told)}` : 'something that is no error';
+}
+
+// The innermost line of our code. The message stands before the frames, and may look like one.
+function placeOf({ message, stack = '' }: Error): string {
+  const frames = stack.slice(stack.indexOf(message) + message.length);
+  const [, place] = frames.split(ourFolder);
+  return place === undefined ? '' : ` at ${place.split(/[)\s]/, 1)}`;
 }
 
 /** Whether a row is there already. */

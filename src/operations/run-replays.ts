@@ -13,7 +13,7 @@ import {
   releaseReplay,
   takeReplay,
 } from '../db/replays.ts';
-import { ServiceError } from '../errors.ts';
+import { detailOf } from '../db/trouble.ts';
 import { instantOf } from '../events/instant.ts';
 import type { Log } from '../log.ts';
 import {
@@ -59,9 +59,10 @@ export async function runReplays(deps: RunDependencies, signal: AbortSignal): Pr
       await runReplay(deps, held, onHeld, signal);
       await releaseReplay(db, held);
     } catch (error) {
-      log.warn({ err: error, replay: held.id }, 'a replay could not go on; it will be tried again');
+      const detail = detailOf(error);
+      log.warn({ detail, replay: held.id }, 'a replay could not go on; it will be tried again');
       const until = new Date(now().getTime() + troubleMs);
-      await releaseReplay(db, held, { detail: describe(error), until });
+      await releaseReplay(db, held, { detail, until });
     }
   }
 }
@@ -131,13 +132,6 @@ async function replayNext(
     leaseUntil: held.leaseUntil,
   });
   return { held, count: ids.length };
-}
-
-// What Postgres says of itself is no delivery's data; what any other error says may be.
-function describe(error: unknown): string {
-  if (error instanceof ServiceError) return error.message.slice(0, 200);
-  const { code } = error as { code?: string };
-  return code === undefined ? 'an error that nobody foresaw; the log has it' : `SQLSTATE ${code}`;
 }
 
 type Changes = ReturnType<typeof countChanges>;

@@ -18,7 +18,7 @@ import type { Verdict } from '../events/event.ts';
 import { conclude, type Observation, type Standing } from '../events/session.ts';
 import { type LedgerRules, type Mentioned, planSession } from '../reconcile/ledger-rules.ts';
 import { holdMentioned, type Knowledge, loadKnowledge } from './batch-knowledge.ts';
-import { finish, finishHint, finishUnreadable } from './finish-delivery.ts';
+import { finish, finishHint, park } from './finish-delivery.ts';
 import { type Fact, factText, isFact, sessionOf, type TranslatedDelivery } from './translate-delivery.ts';
 
 export interface ApplyOptions {
@@ -88,7 +88,7 @@ function decideItems(items: readonly TranslatedDelivery[], known: Knowledge): De
 
   const finished = items.map((item) => {
     const { delivery, translation } = item;
-    if (!translation.ok) return finishUnreadable(item);
+    if (!translation.ok) return park(item, translation.reason);
     const { event } = translation;
     const key = sessionOf(item);
     if (!delivery.isProven) return finishHint(item, key);

@@ -17,7 +17,7 @@ export function finish(
     vendorKind: 'vendorKind' in translation ? translation.vendorKind : null,
     sessionId: key?.sessionId ?? null,
     decision: decision.decision,
-    detail: ('detail' in translation ? translation.detail : null) ?? null,
+    detail: toldBy(translation),
   };
   switch (decision.decision) {
     case 'settle':
@@ -36,29 +36,36 @@ export function finish(
 
 /** It proves nothing: what iLive answers about its session counts, and none of what it says itself. */
 export function finishHint(item: TranslatedDelivery, key: SessionKey | undefined): FinishedDelivery {
-  const finished = finishUnreadable(item);
-  const kind = item.translation.ok ? item.translation.event.kind : 'unknown';
-  const sessionId = key?.sessionId ?? null;
-  if (kind !== 'session_completed') return { ...finished, kind, sessionId, reason: 'unproven' };
+  const parked = { ...park(item, 'unproven'), sessionId: key?.sessionId ?? null };
+  if (parked.kind !== 'session_completed') return parked;
   return {
-    ...finished,
+    ...parked,
     state: 'done',
     decision: 'record',
-    kind,
-    sessionId,
+    reason: null,
     detail: "unproven: a hint, for which iLive's answer counts",
   };
 }
 
-export function finishUnreadable({ delivery, translation }: TranslatedDelivery): FinishedDelivery {
+/** One that has no effect: kept for somebody to look at. */
+export function park(
+  { delivery, translation }: TranslatedDelivery,
+  reason: string,
+  detail = toldBy(translation),
+): FinishedDelivery {
+  const { kind } = translation.ok ? translation.event : { kind: 'unknown' as const, ...translation };
   return {
     id: delivery.id,
     state: 'parked',
     decision: 'park',
-    kind: 'kind' in translation ? translation.kind : 'unknown',
+    kind,
     vendorKind: 'vendorKind' in translation ? translation.vendorKind : null,
     sessionId: null,
-    reason: 'reason' in translation ? translation.reason : null,
-    detail: ('detail' in translation ? translation.detail : null) ?? null,
+    reason,
+    detail,
   };
+}
+
+function toldBy(translation: TranslatedDelivery['translation']): string | null {
+  return ('detail' in translation ? translation.detail : null) ?? null;
 }

@@ -20,7 +20,7 @@ import type { Standing } from '../events/session.ts';
 import { type LedgerRules, type Mentioned, planSession } from '../reconcile/ledger-rules.ts';
 import { applyItems } from './apply-batch.ts';
 import { type Knowledge, loadKnowledge } from './batch-knowledge.ts';
-import { finishHint, finishUnreadable } from './finish-delivery.ts';
+import { finishHint, park } from './finish-delivery.ts';
 import type { ChangeLog } from './row-changes.ts';
 import {
   factId,
@@ -85,7 +85,7 @@ function isLeftAlone(item: ReadDelivery): boolean {
   if (!translation.ok && translation.reason === 'body_missing') return true;
   // An unsigned one has iLive asked, which is done once: when it is first understood.
   if (!delivery.isProven) {
-    const told = translation.ok ? finishHint(item, sessionOf(item)) : finishUnreadable(item);
+    const told = translation.ok ? finishHint(item, sessionOf(item)) : park(item, translation.reason);
     return newsOf(told, delivery) === undefined;
   }
   // What was done as one kind is not done again as another, nor undone where the kind has been unlearnt.

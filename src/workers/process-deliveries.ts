@@ -2,7 +2,7 @@
 // delivery that breaks its batch is found by halving and parked or retried alone, so that its neighbours are not
 // delayed; the next time it is tried behind them. A batch that is too much for the database at once is halved too. Other
 // trouble of the database is thrown and costs no delivery an attempt.
-import { shuffled } from '../batches.ts';
+import { halves, shuffled } from '../batches.ts';
 import type { Database } from '../db/connect.ts';
 import {
   countAttempt,
@@ -14,7 +14,7 @@ import {
   type OwedDelivery,
   takeDeliveries,
 } from '../db/deliveries.ts';
-import { isDataRefused, isTooMuch } from '../db/trouble.ts';
+import { detailOf, isDataRefused, isTooMuch } from '../db/trouble.ts';
 import { isUnavailable } from '../errors.ts';
 import type { DeliveryId } from '../events/event.ts';
 import type { KindCatalogue } from '../ilive/translate.ts';
@@ -22,6 +22,7 @@ import type { Log } from '../log.ts';
 import type { LedgerRules } from '../reconcile/ledger-rules.ts';
 import { applyBatch } from './apply-batch.ts';
 import { cutByBytes } from './cut-by-bytes.ts';
+import { park } from './finish-delivery.ts';
 import { translateDelivery } from './translate-delivery.ts';
 
 export interface ProcessDependencies {
@@ -70,7 +71,7 @@ export async function processDeliveries(deps: ProcessDependencies, ids: readonly
   }
   // By now nobody is held up any more, whatever becomes of the counting.
   if (trouble === undefined || isTooMuch(trouble)) {
-    const uncounted = await countSlow(call, beganAt);
+    const uncounted = await keepSlowApart(call, beganAt);
     trouble ??= uncounted;
   }
   if (trouble !== undefined) throw trouble;
@@ -88,11 +89,6 @@ async function loadOrHalve(call: Call, ids: readonly DeliveryId[]): Promise<read
     const [first, second] = halves(ids);
     return [...(await loadOrHalve(call, first)), ...(await loadOrHalve(call, second))];
   }
-}
-
-function halves<T>(items: readonly T[]): readonly [readonly T[], readonly T[]] {
-  const middle = Math.ceil(items.length / 2);
-  return [items.slice(0, middle), items.slice(middle)];
 }
 
 async function withLargeBodies(
@@ -132,7 +128,7 @@ async function applyOrHalve(call: Call, piece: readonly LoadedDelivery[]): Promi
     if (isUnavailable(error) && !isTooMuch(error)) throw error;
     if (piece.length > 1) for (const half of shuffled(halves(piece))) await applyOrHalve(call, half);
     else if (isTooMuch(error)) noteSlow(call, { error, delivery });
-    else await keepApart(call, delivery, failureOf(error));
+    else await keepApart(call, delivery, { isRefused: isDataRefused(error), detail: detailOf(error) });
   }
 }
 
@@ -142,13 +138,12 @@ function noteSlow(call: Call, slow: Slow): void {
 }
 
 // Only where something went through meanwhile, here or in another batch, is it the delivery, and not a database that is slow for
-// everything. Answers the error of one that does not count.
-async function countSlow({ slow, ...deps }: Call, since: number): Promise<unknown> {
+// everything. Answers the error of one that cannot be kept apart.
+async function keepSlowApart({ slow, ...deps }: Call, since: number): Promise<unknown> {
   const hasApplied = (appliedAt.get(deps.db) ?? Number.NEGATIVE_INFINITY) > since;
   if (slow.length > 0 && !hasApplied) return slow[0]?.error;
   for (const { delivery, error } of slow) {
-    const { code } = (error as { cause: { code?: string } }).cause;
-    const detail = `SQLSTATE ${code}, tried by itself`;
+    const detail = `${detailOf(error)}, tried by itself`;
     if (delivery !== undefined) await keepApart(deps, delivery, { isRefused: false, detail });
   }
   return slow.find(({ delivery }) => delivery === undefined)?.error;
@@ -157,13 +152,6 @@ async function countSlow({ slow, ...deps }: Call, since: number): Promise<unknow
 interface Failure {
   readonly isRefused: boolean;
   readonly detail: string;
-}
-
-function failureOf(error: unknown): Failure {
-  const isRefused = isDataRefused(error);
-  // The message of a database error may quote the data; its code does not.
-  const detail = isRefused ? `SQLSTATE ${(error as { code?: string }).code}` : String(error).slice(0, 500);
-  return { isRefused, detail };
 }
 
 // What the database refuses it will refuse again; anything else may pass: a bug of ours, or somebody who holds a session.
@@ -181,17 +169,8 @@ async function keepApart(
     await countAttempt(deps.db, delivery, detail, deps.now());
     return;
   }
-  const { translation } = translateDelivery(await withLargeBody(deps.db, delivery), deps.catalogue);
-  const parked: FinishedDelivery = {
-    id: delivery.id,
-    state: 'parked',
-    kind: translation.ok ? translation.event.kind : 'unknown',
-    vendorKind: 'vendorKind' in translation ? translation.vendorKind : null,
-    sessionId: null,
-    decision: 'park',
-    reason: isRefused ? 'rejected_by_database' : 'attempts_spent',
-    detail,
-  };
+  const item = translateDelivery(await withLargeBody(deps.db, delivery), deps.catalogue);
+  const parked = park(item, isRefused ? 'rejected_by_database' : 'attempts_spent', detail);
   const isTaken = await deps.db.transaction(async (tx) => {
     const taken = await takeDeliveries(tx, [delivery.id]);
     if (taken.has(delivery.id)) await finishDeliveries(tx, [parked], deps.now());

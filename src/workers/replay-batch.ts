@@ -1,10 +1,12 @@
 // Stored deliveries processed again, a batch in a transaction of the caller's. All that the batch needs is held before
 // anything is changed, what the deliveries speak of first and then they themselves, each in one order: so it can wait for
 // live processing and never the two for each other. One that breaks is found by halving and told, and its neighbours go on.
+import { halves } from '../batches.ts';
 import type { Transaction } from '../db/connect.ts';
 import { lockNames } from '../db/locks.ts';
 import { findBodyBytes, holdDeliveries, loadDeliveries } from '../db/replay-deliveries.ts';
 import type { DeliveryState } from '../db/schema.ts';
+import { detailOf } from '../db/trouble.ts';
 import { ServiceError } from '../errors.ts';
 import type { DeliveryId } from '../events/event.ts';
 import type { KindCatalogue } from '../ilive/translate.ts';
@@ -104,11 +106,11 @@ async function replayHeld(
     await tx.query({ text: 'rollback to savepoint replay_batch' });
     await tx.query({ text: 'release savepoint replay_batch' });
     if (items.length === 1) {
-      return { outcomes: {}, failed: 1, detail: `${first.delivery.id}: ${describe(error)}` };
+      return { outcomes: {}, failed: 1, detail: `${first.delivery.id}: ${detailOf(error)}` };
     }
-    const middle = Math.ceil(items.length / 2);
-    const before = await replayHeld(tx, items.slice(0, middle), rules, log);
-    const after = await replayHeld(tx, items.slice(middle), rules, log);
+    const [firstHalf, secondHalf] = halves(items);
+    const before = await replayHeld(tx, firstHalf, rules, log);
+    const after = await replayHeld(tx, secondHalf, rules, log);
     return {
       outcomes: addCounts(before.outcomes, after.outcomes),
       failed: before.failed + after.failed,
@@ -131,10 +133,4 @@ function countStates(states: readonly DeliveryState[]): Partial<Record<DeliveryS
   const counts: Partial<Record<DeliveryState, number>> = {};
   for (const state of states) counts[state] = (counts[state] ?? 0) + 1;
   return counts;
-}
-
-// The message of a database error may quote the data; its code does not.
-function describe(error: unknown): string {
-  const { code, message } = error as { code?: string; message?: string };
-  return code === undefined ? String(message).slice(0, 200) : `SQLSTATE ${code}`;
 }
