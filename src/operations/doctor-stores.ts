@@ -4,20 +4,10 @@ import type { Collation, PostgresFacts, SchemaVersion } from '../db/server-facts
 import type { RefusalFigures } from '../db/status.ts';
 import { counted } from './counted.ts';
 import { type Finding, finding } from './finding.ts';
-import { describeQueueTrouble, type QueueTrouble } from './queue-problem.ts';
+import { describeQueueTrouble, type QueueSight } from './queue-problem.ts';
 import type { JudgingSight } from './sealed.ts';
 import { thresholds } from './status.ts';
 import { ageOf, weighUndecided } from './undecided.ts';
-
-export interface QueueStore {
-  readonly kind: 'redis' | 'postgres';
-  readonly isUp: boolean;
-  readonly trouble: QueueTrouble | null;
-  /** What `INFO` of a Redis says, by name. */
-  readonly redis: Readonly<Record<string, string>>;
-  /** When a Redis makes snapshots, as its `save` says it; empty where it makes none, null where it does not tell. */
-  readonly savePoints: string | null;
-}
 
 const postgresMin = 150_000;
 const redisMin = [6, 2] as const;
@@ -109,7 +99,7 @@ export function checkSchema(
   ];
 }
 
-export function checkQueue({ kind, isUp, trouble, redis, savePoints }: QueueStore): Finding[] {
+export function checkQueue({ kind, isUp, trouble, redis, savePoints }: QueueSight): Finding[] {
   if (!isUp) {
     const advice = 'check REDIS_URL, and that it answers; deliveries are processed by the sweep meanwhile';
     return [finding('queue', 'error', describeQueueTrouble(kind, trouble ?? 'away'), advice)];
@@ -139,7 +129,7 @@ export function checkQueue({ kind, isUp, trouble, redis, savePoints }: QueueStor
 }
 
 // Nothing hangs on it but time: the sweep rings again for what a Redis has forgotten.
-function checkPersistence(redis: QueueStore['redis'], savePoints: string | null): Finding {
+function checkPersistence(redis: QueueSight['redis'], savePoints: string | null): Finding {
   const check = 'redis persistence';
   if (redis.aof_enabled === '1') return finding(check, 'ok', 'appendonly is on', null);
   if (savePoints === '')

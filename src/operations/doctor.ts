@@ -5,8 +5,9 @@ import type { Queries } from '../db/connect.ts';
 import { countProcesses, readCommitSetting, readWire } from '../db/connection-facts.ts';
 import { findOldestDayEnd } from '../db/drop-bodies.ts';
 import type { ReplicaSight } from '../db/read-replicas.ts';
-import { readOwnSchema, readPostgresFacts } from '../db/server-facts.ts';
+import { type PostgresFacts, readOwnSchema, readPostgresFacts } from '../db/server-facts.ts';
 import { readRefusalFigures, readServerFigures } from '../db/status.ts';
+import { networkCodeOf } from '../ilive/call.ts';
 import { type DialectAnswer, detectDialects } from '../ilive/detect-dialect.ts';
 import type { DialectName } from '../ilive/dialects.ts';
 import type { FolderSight } from '../outage/look-at-folder.ts';
@@ -29,16 +30,16 @@ import {
   checkReplicas,
   checkSchema,
   checkServerClock,
-  type QueueStore,
 } from './doctor-stores.ts';
 import { checkVendorClock, checkWebhookAnswer, checkWebhookUrl } from './doctor-way-in.ts';
 import { type Finding, finding } from './finding.ts';
 import { explainTrouble, type VendorSight } from './look-at-vendor.ts';
+import type { QueueSight } from './queue-problem.ts';
 import { checkSeals, judgingOf, lookAtSeals, type SealDependencies } from './sealed.ts';
 import type { Probe } from './send-probe.ts';
 
 export interface DoctorDependencies extends SealDependencies {
-  readonly lookAtQueue: () => Promise<QueueStore>;
+  readonly lookAtQueue: () => Promise<QueueSight>;
   readonly lookAtReplicas: () => readonly ReplicaSight[];
   readonly lookAtVendor: (() => Promise<VendorSight>) | undefined;
   /** The file system under the outage store; undefined where there is none. */
@@ -76,12 +77,13 @@ export async function examine(
   { isProbing }: { readonly isProbing: boolean },
 ): Promise<Finding[]> {
   const { db, vendor, now } = deps;
+  const facts = readPostgresFacts(db, now());
   const groups: readonly [string, () => Promise<Finding[]>][] = [
-    ['postgres', async () => checkPostgres(await readPostgresFacts(db, now()))],
+    ['postgres', async () => checkPostgres(await facts)],
     ['postgres commit', async () => [checkCommit(await readCommitSetting(deps.connections.commitDb))]],
-    ['postgres connections', () => examineConnections(deps)],
+    ['postgres connections', () => examineConnections(deps, facts)],
     ['encryption of connections', () => examineWires(deps)],
-    ['schema', async () => checkSchema(await readPostgresFacts(db, now()), await readOwnSchema())],
+    ['schema', async () => checkSchema(await facts, await readOwnSchema())],
     ['bodies', async () => [checkBodies(await findOldestDayEnd(db), deps.bodiesKeepMs, now())]],
     ['replicas', async () => checkReplicas(deps.lookAtReplicas())],
     ['queue', async () => checkQueue(await deps.lookAtQueue())],
@@ -109,8 +111,11 @@ export async function examine(
   return found.flat();
 }
 
-async function examineConnections({ db, connections, now }: DoctorDependencies): Promise<Finding[]> {
-  const [{ settings }, processes] = await Promise.all([readPostgresFacts(db, now()), countProcesses(db)]);
+async function examineConnections(
+  { db, connections }: DoctorDependencies,
+  facts: Promise<PostgresFacts>,
+): Promise<Finding[]> {
+  const [{ settings }, processes] = await Promise.all([facts, countProcesses(db)]);
   return [checkConnections({ settings, processes }, connections.own)];
 }
 
@@ -185,10 +190,7 @@ async function examineAddress(webhookUrl: string | undefined): Promise<Finding[]
   const init = { redirect: 'manual', signal: AbortSignal.timeout(answerMs) } as const;
   const answer = await fetch(webhookUrl, init)
     .then(async (response) => ({ status: response.status, text: await response.text() }))
-    .catch((error: unknown) => {
-      const { cause, name } = error as Error & { cause?: { code?: string } };
-      return cause?.code ?? name;
-    });
+    .catch(networkCodeOf);
   return [...findings, checkWebhookAnswer(webhookUrl, answer)];
 }
 

@@ -8,6 +8,9 @@ export interface Problem {
   readonly advice: string;
 }
 
+/** As advice, alone or behind another sentence. */
+export const runbook = (chapter: string) => `See "${chapter}" in the runbook.`;
+
 // `advice` is a sentence with its full stop, or ends in a command, which has none so that it can be pasted.
 export function problem(level: Problem['level'], message: string, advice: string): Problem {
   return { level, message, advice };

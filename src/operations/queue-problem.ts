@@ -1,6 +1,6 @@
 // What is wrong with the queue, in words, and what to do about it. None of it loses a delivery: the sweep does the queue's work
 // meanwhile, more slowly.
-import { type Problem, problem } from './problem.ts';
+import { type Problem, problem, runbook } from './problem.ts';
 
 export const queueTroubles = [
   'away',
@@ -12,6 +12,20 @@ export const queueTroubles = [
   'crowded',
 ] as const;
 export type QueueTrouble = (typeof queueTroubles)[number];
+
+export interface QueueSight {
+  readonly kind: 'redis' | 'postgres';
+  /** It takes rings. */
+  readonly isUp: boolean;
+  readonly trouble: QueueTrouble | null;
+  readonly waiting: number | null;
+  readonly active: number | null;
+  readonly delayed: number | null;
+  /** What `INFO` of a Redis says, by name. */
+  readonly redis: Readonly<Record<string, string>>;
+  /** When a Redis makes snapshots, as its `save` says it; empty where it makes none, null where it does not tell. */
+  readonly savePoints: string | null;
+}
 
 const said: Readonly<Record<QueueTrouble, string>> = {
   away: 'does not answer',
@@ -27,15 +41,9 @@ export function describeQueueTrouble(kind: string, trouble: QueueTrouble): strin
   return `the queue (${kind}) ${said[trouble]}`;
 }
 
-export function queueProblem({
-  kind,
-  trouble,
-}: {
-  readonly kind: string;
-  readonly trouble: QueueTrouble | null;
-}): Problem | undefined {
+export function queueProblem({ kind, trouble }: QueueSight): Problem | undefined {
   if (trouble === null) return undefined;
   const message = `The queue (${kind}) ${said[trouble]}; the sweep does its work, more slowly.`;
-  const advice = 'See "Redis is gone" in the runbook.';
+  const advice = runbook('Redis is gone');
   return problem('warning', message, trouble === 'crowded' ? `Does a worker run? ${advice}` : advice);
 }

@@ -19,21 +19,11 @@ import type { OutageSight } from '../outage/outage.ts';
 import { counted } from './counted.ts';
 import { explainTrouble, type VendorSight } from './look-at-vendor.ts';
 import { damageProblem, keepingProblem, sealProblem, waitingProblem } from './outage-problems.ts';
-import { type Level, type Problem, problem } from './problem.ts';
-import { type QueueTrouble, queueProblem } from './queue-problem.ts';
+import { type Level, type Problem, problem, runbook } from './problem.ts';
+import { type QueueSight, queueProblem } from './queue-problem.ts';
 import { judgingOf, lookAtSeals, type SealDependencies, type SealSight, sealProblems } from './sealed.ts';
 import type { ListedSecret } from './signing-secrets.ts';
 import { ageOf, weighUndecided } from './undecided.ts';
-
-export interface QueueSight {
-  readonly kind: 'redis' | 'postgres';
-  /** It takes rings. */
-  readonly isUp: boolean;
-  readonly trouble: QueueTrouble | null;
-  readonly waiting: number | null;
-  readonly active: number | null;
-  readonly delayed: number | null;
-}
 
 export interface StatusDependencies extends SealDependencies {
   readonly lookAtQueue: () => Promise<QueueSight>;
@@ -150,8 +140,6 @@ async function isRefusingMuch(db: Queries, recent: number, since: Date): Promise
 type Seen = Omit<Status, 'level' | 'problems'>;
 type Check = (seen: Seen, limits: StatusDependencies['refusalLimits']) => Problem | undefined;
 
-const runbook = (chapter: string) => `See "${chapter}" in the runbook.`;
-
 const checks: readonly Check[] = [
   ({ deliveries, pauses }) => {
     const ageMs = deliveries.oldestOwedAgeMs ?? 0;
@@ -164,7 +152,7 @@ const checks: readonly Check[] = [
   ({ deliveries: { failing } }) => {
     if (failing === 0) return undefined;
     const level = failing >= thresholds.failingErrorCount ? 'error' : 'warning';
-    const message = `${counted(failing, 'delivery', 'has', 'have')} failed and ${failing === 1 ? 'is' : 'are'} tried again, for a quarter of an hour.`;
+    const message = `${counted(failing, 'delivery', 'has', 'have')} failed and ${failing === 1 ? 'is' : 'are'} tried again, up to PROCESS_MAX_ATTEMPTS times in all.`;
     return problem(level, message, runbook('The oldest owed is old'));
   },
   ({ refusals, seals, isRefusingMuch }) => {

@@ -73,6 +73,9 @@ test.each([
     kind: 'redis',
     isUp: true,
     trouble: null,
+    waiting: 0,
+    active: 0,
+    delayed: 0,
     redis: { ...info, ...changes },
     savePoints,
   });

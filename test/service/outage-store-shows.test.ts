@@ -48,8 +48,8 @@ test('damage, a key that is missing, and what Postgres refuses are problems with
   expect(status.outage_store).toMatchObject({ state: 'ready', held_deliveries: 0, damaged: 2, unopened: 1 });
   expect(status.level).toBe('error');
   expect(status.problems.map(({ message }: Problem) => message)).toEqual([
-    '2 parts of the outage store are damaged, and were set aside.',
-    '1 records of the outage store are sealed with a key that is not configured.',
+    'In the outage store 2 parts were damaged, and set aside.',
+    'In the outage store 1 record is sealed with a key that is not configured.',
   ]);
   expect(renderStatus(shownStatus.parse(status), new Date(), (_colour, text) => text)).toContain(
     'ready, holds 0 deliveries, 0 of 1024 MiB; 2 damaged, 1 unopened',

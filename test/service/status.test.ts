@@ -124,7 +124,11 @@ test('what has failed is told of as such, and nothing is older for it; much of i
   await fail(1);
   const { level, deliveries, ...one } = await service.status();
   expect(level).toBe('warning');
-  expect(messages(one)).toContainEqual(expect.stringMatching(/^1 delivery has failed and is tried again/));
+  expect(messages(one)).toContainEqual(
+    expect.stringMatching(
+      /^1 delivery has failed and is tried again, up to PROCESS_MAX_ATTEMPTS times in all\.$/,
+    ),
+  );
   expect(deliveries).toMatchObject({ owed: 1, failing: 1, oldest_owed_at: null });
   await service.db.query({ text: 'truncate deliveries' });
   await fail(100);
