@@ -16,8 +16,8 @@ export interface Cipher {
   readonly keyId: string;
   /** Text is sealed as its UTF-8 bytes. */
   seal(plain: string | Buffer, context: string): Buffer;
-  /** Throws when no key of ours opens it, or when it was changed or moved. */
-  open(sealed: Buffer, context: string): Buffer;
+  /** Undefined when no key of ours opens it, or when it was changed or moved. */
+  open(sealed: Buffer, context: string): Buffer | undefined;
 }
 
 export const keyBytes = 32;
@@ -45,12 +45,16 @@ export function createCipher(keys: readonly EncryptionKey[]): Cipher | undefined
       const idEnd = 1 + (sealed[0] ?? 0);
       const id = sealed.subarray(1, idEnd).toString();
       const key = keys.find((candidate) => candidate.id === id);
-      if (key === undefined) throw new Error(`sealed with the key "${id}", which is not configured`);
+      if (key === undefined) return undefined;
       const [ivEnd, tagEnd] = [idEnd + ivBytes, idEnd + ivBytes + tagBytes];
-      const decipher = createDecipheriv('aes-256-gcm', bytesOf(key), sealed.subarray(idEnd, ivEnd))
-        .setAAD(Buffer.from(context))
-        .setAuthTag(sealed.subarray(ivEnd, tagEnd));
-      return Buffer.concat([decipher.update(sealed.subarray(tagEnd)), decipher.final()]);
+      try {
+        const decipher = createDecipheriv('aes-256-gcm', bytesOf(key), sealed.subarray(idEnd, ivEnd))
+          .setAAD(Buffer.from(context))
+          .setAuthTag(sealed.subarray(ivEnd, tagEnd));
+        return Buffer.concat([decipher.update(sealed.subarray(tagEnd)), decipher.final()]);
+      } catch {
+        return undefined;
+      }
     },
   };
 }

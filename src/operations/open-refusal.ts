@@ -20,10 +20,5 @@ export function openRefusal(row: RefusalRow, cipher: Cipher | undefined): Opened
 }
 
 function open(row: RefusalRow, part: 'headers' | 'body', cipher: Cipher | undefined): Buffer | undefined {
-  if (!row.isSealed) return row[part];
-  try {
-    return cipher?.open(row[part], sealContext(row.id, part));
-  } catch {
-    return undefined;
-  }
+  return row.isSealed ? cipher?.open(row[part], sealContext(row.id, part)) : row[part];
 }

@@ -259,12 +259,8 @@ function openSecret(
   { account, fingerprint, sealed }: SecretRow,
   cipher: Cipher | undefined,
 ): Secret | undefined {
-  if (sealed === null || cipher === undefined) return undefined;
-  try {
-    return new Secret(cipher.open(sealed, secretContext(account, fingerprint)).toString());
-  } catch {
-    return undefined;
-  }
+  const opened = sealed === null ? undefined : cipher?.open(sealed, secretContext(account, fingerprint));
+  return opened && new Secret(opened.toString());
 }
 
 // A secret of the environment that this process does not have is one that was taken out of it: it only explains.

@@ -50,12 +50,8 @@ export function frame(payload: Buffer, place: Place, cipher: Cipher | undefined)
 
 /** The payload; undefined when no key of ours opens it. */
 export function openFrame(found: Frame, segmentId: Buffer, cipher: Cipher | undefined): Buffer | undefined {
-  if (!found.isSealed) return found.bytes;
-  try {
-    return cipher?.open(found.bytes, contextOf({ segmentId, offset: found.offset }));
-  } catch {
-    return undefined;
-  }
+  const { offset, bytes, isSealed } = found;
+  return isSealed ? cipher?.open(bytes, contextOf({ segmentId, offset })) : bytes;
 }
 
 /** Finds every frame in `bytes`, which begin at `start` of the segment. */

@@ -14,18 +14,18 @@ function cipherOf(...keys: ReturnType<typeof keyOf>[]) {
 
 test('what one key sealed opens after another has come in front of it, and not after it has gone', () => {
   const sealed = cipherOf(older).seal('token', 'session-1');
-  expect(cipherOf(newer, older).open(sealed, 'session-1').toString()).toBe('token');
-  expect(() => cipherOf(newer).open(sealed, 'session-1')).toThrow('"2026-01"');
+  expect(cipherOf(newer, older).open(sealed, 'session-1')?.toString()).toBe('token');
+  expect(cipherOf(newer).open(sealed, 'session-1')).toBeUndefined();
 });
 
 test('guarantee 9: it opens in its own context alone, and not when any byte of it was changed', () => {
   const cipher = cipherOf(newer);
   const sealed = cipher.seal('token', 'session-1');
-  expect(() => cipher.open(sealed, 'session-2')).toThrow();
+  expect(cipher.open(sealed, 'session-2')).toBeUndefined();
   for (let at = 0; at < sealed.length; at += 1) {
     const changed = Buffer.from(sealed);
     changed[at] = (changed[at] ?? 0) ^ 1;
-    expect(() => cipher.open(changed, 'session-1'), `byte ${at}`).toThrow();
+    expect(cipher.open(changed, 'session-1'), `byte ${at}`).toBeUndefined();
   }
 });
 
