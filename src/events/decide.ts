@@ -1,5 +1,5 @@
 // What we do with an event, given what we know already. Pure: no clock, no network, no database (guarantee 6).
-// It only says; `workers/process-deliveries` does. A face match or an alert that is told again with a later time
+// It only says; `workers/apply-batch` does. A face match or an alert that is told again with a later time
 // replaces what we had; told again with the same or an older time it is a repeat.
 import type { ComplianceAlerted, DeliveryId, Event, FaceMatched, SessionCompleted } from './event.ts';
 import type { Instant } from './instant.ts';

@@ -48,10 +48,13 @@ export interface CallReport {
   readonly refused: Refusable | null;
 }
 
-export interface Sending {
-  readonly signal: AbortSignal | undefined;
-  /** W3C Trace Context of what the call is part of. */
-  readonly traceparent?: string | undefined;
+export interface CallOptions {
+  readonly signal?: AbortSignal;
+  /** W3C Trace Context; sent along, so that the call is found in the trace that it is part of. */
+  readonly traceparent?: string;
+}
+
+interface Sending extends CallOptions {
   /** Default: what an answer in JSON may have. */
   readonly maxAnswerBytes?: number;
 }

@@ -2,8 +2,8 @@
 // where that is safe, stops asking a vendor that is down, and tells each kind of trouble as an error of its own
 // (`errors.ts`). It keeps no state but that. It must never show an API key or a session token: not in an error, not in
 // what `onCall` is told, and it logs nothing itself.
-import { createSender, type SenderOptions, type Success } from './call-sender.ts';
-import { type DialectName, dialects, type SessionInput } from './dialects.ts';
+import { type CallOptions, createSender, type SenderOptions, type Success } from './call-sender.ts';
+import { type DialectName, dialects, type SessionAccess, type SessionInput } from './dialects.ts';
 import { ResponseError } from './errors.ts';
 import { type ImageSource, readImage } from './images.ts';
 import { type ResultReading, readResult, unreadable } from './results.ts';
@@ -15,11 +15,7 @@ export interface ClientOptions extends SenderOptions {
   readonly dialect?: DialectName;
 }
 
-export interface CallOptions {
-  readonly signal?: AbortSignal;
-  /** W3C Trace Context; sent along, so that the call is found in the trace that it is part of. */
-  readonly traceparent?: string;
-}
+export type { CallOptions } from './call-sender.ts';
 
 export interface SessionResult extends ResultReading {
   /** The answer as it came. */
@@ -34,15 +30,9 @@ export interface Photo {
 export interface IliveClient {
   createSession(input: SessionInput, options?: CallOptions): Promise<CreatedSession>;
   /** The managed dialect needs the token. */
-  fetchResult(
-    session: { readonly sessionId: string; readonly token?: string },
-    options?: CallOptions,
-  ): Promise<SessionResult>;
+  fetchResult(session: SessionAccess, options?: CallOptions): Promise<SessionResult>;
   /** Only the managed dialect has it. */
-  fetchPhoto(
-    session: { readonly sessionId: string; readonly token: string },
-    options?: CallOptions,
-  ): Promise<Photo>;
+  fetchPhoto(session: Required<SessionAccess>, options?: CallOptions): Promise<Photo>;
   compareFaces(
     input: { readonly reference: ImageSource; readonly probe: ImageSource; readonly threshold?: number },
     options?: CallOptions,
@@ -55,28 +45,25 @@ export interface IliveClient {
 
 const photoLimitBytes = 8 * 2 ** 20;
 
-/** Builds a client. What its calls throw is one of the errors of `errors.ts`, or was thrown by a function of `options`. */
-export function createClient(options: ClientOptions): IliveClient {
-  const dialect = dialects[options.dialect ?? 'reference'];
-  const send = createSender(options);
+/** Builds a client. What its calls throw is one of the errors of `errors.ts`, or was thrown by a function of these options. */
+export function createClient(client: ClientOptions): IliveClient {
+  const dialect = dialects[client.dialect ?? 'reference'];
+  const send = createSender(client);
   return {
-    async createSession(input, { signal, traceparent } = {}) {
-      const answer = await send('createSession', dialect.createSession(input), { signal, traceparent });
+    async createSession(input, options = {}) {
+      const answer = await send('createSession', dialect.createSession(input), options);
       return readAs('createSession', answer, () => readCreatedSession(answer.body));
     },
-    async fetchResult(session, { signal, traceparent } = {}) {
-      const answer = await send('fetchResult', dialect.fetchResult(session), { signal, traceparent });
+    async fetchResult(session, options = {}) {
+      const answer = await send('fetchResult', dialect.fetchResult(session), options);
       return readAs('fetchResult', answer, () => {
         const result = readResult(answer.body, session.sessionId);
         return { ...result, body: answer.body };
       });
     },
-    async fetchPhoto(session, { signal, traceparent } = {}) {
-      const answer = await send('fetchPhoto', dialect.fetchPhoto(session), {
-        signal,
-        traceparent,
-        maxAnswerBytes: photoLimitBytes,
-      });
+    async fetchPhoto(session, options = {}) {
+      const sending = { ...options, maxAnswerBytes: photoLimitBytes };
+      const answer = await send('fetchPhoto', dialect.fetchPhoto(session), sending);
       const contentType = answer.headers.get('content-type') ?? '';
       return readAs('fetchPhoto', answer, () => {
         const isImage = /^(image\/|application\/octet-stream)/i.test(contentType);
@@ -84,18 +71,21 @@ export function createClient(options: ClientOptions): IliveClient {
         return { contentType, bytes: answer.body };
       });
     },
-    async compareFaces({ reference, probe, threshold }, { signal, traceparent } = {}) {
+    async compareFaces({ reference, probe, threshold }, options = {}) {
       const images = await Promise.all([
-        readImage('reference', reference, signal),
-        readImage('probe', probe, signal),
+        readImage('reference', reference, options.signal),
+        readImage('probe', probe, options.signal),
       ]);
       const plan = dialect.compareFaces({ reference: images[0], probe: images[1], threshold });
-      const answer = await send('compareFaces', plan, { signal, traceparent });
+      const answer = await send('compareFaces', plan, options);
       return readAs('compareFaces', answer, () => readComparison(answer.body, threshold));
     },
-    async detectFaces({ image, attributes }, { signal, traceparent } = {}) {
-      const plan = dialect.detectFaces({ image: await readImage('image', image, signal), attributes });
-      const answer = await send('detectFaces', plan, { signal, traceparent });
+    async detectFaces({ image, attributes }, options = {}) {
+      const plan = dialect.detectFaces({
+        image: await readImage('image', image, options.signal),
+        attributes,
+      });
+      const answer = await send('detectFaces', plan, options);
       return readAs('detectFaces', answer, () => readDetection(answer.body));
     },
   };

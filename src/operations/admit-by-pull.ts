@@ -14,11 +14,13 @@ import type { SessionKey } from '../db/sessions.ts';
 import { ServiceError } from '../errors.ts';
 import type { SessionCompleted, Verdict } from '../events/event.ts';
 import type { IliveClient } from '../ilive/client.ts';
+import type { DialectName } from '../ilive/dialects.ts';
 import { ApiError, AuthenticationError, NotFoundError } from '../ilive/errors.ts';
 import { timestampHeader } from '../ilive/signature.ts';
 import { type KindCatalogue, translate } from '../ilive/translate.ts';
 import { describePulled } from '../reconcile/pulled-delivery.ts';
 import { openSessionAccess } from '../reconcile/session-token.ts';
+import { readSeconds } from '../workers/translate-delivery.ts';
 import { type AdmitRequest, type Admitted, admit, deliveryOf, type Judged } from './admit-refusals.ts';
 import { openRefusal, unopened } from './open-refusal.ts';
 
@@ -38,7 +40,7 @@ export interface AdmitDependencies {
   readonly cipher: Cipher | undefined;
   /** Undefined where no API key is configured. */
   readonly client: IliveClient | undefined;
-  readonly dialect: 'reference' | 'managed';
+  readonly dialect: DialectName;
   /** Of the request that has iLive asked. */
   readonly traceparent?: string | undefined;
   readonly catalogue: KindCatalogue;
@@ -111,8 +113,7 @@ function readEvent(
   { catalogue }: AdmitDependencies,
   delivery: NewDelivery,
 ): SessionCompleted | UnprovenReason {
-  const seconds = delivery.headers[timestampHeader] ?? '';
-  const signedAtSeconds = /^\d{1,11}$/.test(seconds) ? Number(seconds) : undefined;
+  const signedAtSeconds = readSeconds(delivery.headers[timestampHeader]);
   const translation = translate({ ...delivery, signedAtSeconds, pulledSessionId: null }, catalogue);
   if (!translation.ok) return 'unreadable';
   return translation.event.kind === 'session_completed' ? translation.event : 'not_a_verdict';

@@ -19,7 +19,7 @@ import {
 export interface Knowledge {
   /** By `sessionKeyText`. */
   readonly observations: Map<string, Observation[]>;
-  /** By `factKeyText`. */
+  /** By `factText`. */
   readonly recorded: Map<string, Recorded>;
 }
 

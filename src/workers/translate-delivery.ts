@@ -60,6 +60,7 @@ export function lockNamesOf(items: readonly TranslatedDelivery[]): string[] {
   return [...sessionsOf(items).map(sessionKeyText), ...facts];
 }
 
-function readSeconds(text: string | undefined): number | undefined {
+/** What the header of the signature's time says; undefined where it is no such time. */
+export function readSeconds(text: string | undefined): number | undefined {
   return text !== undefined && /^\d{1,11}$/.test(text) ? Number(text) : undefined;
 }
