@@ -123,7 +123,7 @@ async function keyCases(): Promise<TimingCase[]> {
   const log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
   const ring = createKeyRing({
     db: db as Parameters<typeof createKeyRing>[0]['db'],
-    fixed: [new Secret(bootstrap)],
+    bootstrapKey: new Secret(bootstrap),
     now: () => now,
     log,
   });

@@ -86,7 +86,7 @@ function nest(values: Values) {
       port: values.PORT,
       requestTimeoutMs: seconds(values.REQUEST_TIMEOUT_SECONDS),
       hasDocs: values.API_DOCS === 'on',
-      apiKeys: values.BOOTSTRAP_API_KEY === undefined ? [] : [values.BOOTSTRAP_API_KEY],
+      bootstrapKey: values.BOOTSTRAP_API_KEY,
     },
     database: {
       url: values.DATABASE_URL,

@@ -8,6 +8,7 @@ import {
   type MetricValue,
   type Registry,
 } from 'prom-client';
+import { within } from './within.ts';
 
 type Metrics = readonly MetricObjectWithValues<MetricValue<string>>[];
 
@@ -26,26 +27,13 @@ const gatherMs = 3_000;
 
 /** In the parent: has all answer whenever one wants to know. */
 export function passMetricsOn(running: ReadonlyMap<number, Worker>): void {
-  let lastAsk = 0;
-  const answers = new Map<number, (metrics: Metrics) => void>();
-  const askOne = (worker: Worker) =>
-    new Promise<Metrics | undefined>((resolve) => {
-      lastAsk += 1;
-      const ask = lastAsk;
-      const finish = (metrics: Metrics | undefined) => {
-        clearTimeout(late);
-        answers.delete(ask);
-        resolve(metrics);
-      };
-      const late = setTimeout(() => finish(undefined), answerMs);
-      answers.set(ask, finish);
-      send(worker, { about: 'metrics-asked', ask });
-    });
-  cluster.on('message', async (asker, message: Message) => {
-    if (message.about === 'metrics-told') answers.get(message.ask)?.(message.metrics);
+  const asker = createAsker<Metrics>(answerMs);
+  const askOne = (worker: Worker) => asker.ask((ask) => send(worker, { about: 'metrics-asked', ask }));
+  cluster.on('message', async (from, message: Message) => {
+    if (message.about === 'metrics-told') asker.answer(message.ask, message.metrics);
     if (message.about !== 'metrics-wanted') return;
     const told = await Promise.all([...running.values()].map(askOne));
-    send(asker, {
+    send(from, {
       about: 'metrics-gathered',
       ask: message.ask,
       all: told.filter((metrics) => metrics !== undefined),
@@ -60,29 +48,36 @@ function send(worker: Worker, message: Message): void {
 
 /** In one of several processes: tells the others what it counts, and answers what all of them count, in Prometheus' text. */
 export function shareMetrics(number: number, own: Registry): () => Promise<string> {
-  let lastAsk = 0;
-  const waiting = new Map<number, (all: readonly Metrics[]) => void>();
+  const asker = createAsker<readonly Metrics[]>(gatherMs);
   const tell = (message: Message) => process.send?.(message, undefined, {}, () => {});
   process.on('message', async (message: Message) => {
-    if (message.about === 'metrics-gathered') waiting.get(message.ask)?.(message.all);
+    if (message.about === 'metrics-gathered') asker.answer(message.ask, message.all);
     if (message.about !== 'metrics-asked') return;
     tell({ about: 'metrics-told', ask: message.ask, metrics: await readLabelled(own, number) });
   });
   return async () => {
-    const gathered = new Promise<readonly Metrics[] | undefined>((resolve) => {
+    const gathered = await asker.ask((ask) => tell({ about: 'metrics-wanted', ask }));
+    const all = gathered ?? [await readLabelled(own, number)];
+    return AggregatorRegistry.aggregate(all as never).metrics();
+  };
+}
+
+// Gives each question a number, by which its answer finds back. One that is not answered within `ms` is undefined.
+function createAsker<Answer>(ms: number) {
+  let lastAsk = 0;
+  const waiting = new Map<number, (answer: Answer) => void>();
+  return {
+    ask: async (send: (ask: number) => void): Promise<Answer | undefined> => {
       lastAsk += 1;
       const ask = lastAsk;
-      const finish = (all: readonly Metrics[] | undefined) => {
-        clearTimeout(late);
-        waiting.delete(ask);
-        resolve(all);
-      };
-      const late = setTimeout(() => finish(undefined), gatherMs);
-      waiting.set(ask, finish);
-      tell({ about: 'metrics-wanted', ask });
-    });
-    const all = (await gathered) ?? [await readLabelled(own, number)];
-    return AggregatorRegistry.aggregate(all as never).metrics();
+      const { promise, resolve } = Promise.withResolvers<Answer>();
+      waiting.set(ask, resolve);
+      send(ask);
+      return within(ms, promise)
+        .catch(() => undefined)
+        .finally(() => waiting.delete(ask));
+    },
+    answer: (ask: number, answer: Answer) => waiting.get(ask)?.(answer),
   };
 }
 

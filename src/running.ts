@@ -1,6 +1,7 @@
 // What the parts of the composition root share while the service runs, and what a caller may set in place of the real
 // thing.
 import type { Registry } from 'prom-client';
+import type { Cipher } from './cipher.ts';
 import type { Config } from './config.ts';
 import type { Log } from './log.ts';
 import type { Metrics } from './metrics.ts';
@@ -26,6 +27,8 @@ export interface Overrides {
 export interface Running extends Required<Omit<Overrides, 'wall' | 'passedMs'>> {
   readonly clock: SteadyClock;
   readonly config: Config;
+  /** Undefined where no encryption key is configured. */
+  readonly cipher: Cipher | undefined;
   readonly metrics: Metrics;
   /** What `stop` undoes, last in first out; each step is awaited within the grace period. */
   readonly undo: { readonly name: string; readonly run: () => Promise<void> }[];

@@ -4,7 +4,7 @@ import type { Database } from './db/connect.ts';
 import { readDatabaseNow } from './db/server-facts.ts';
 import { ServiceError } from './errors.ts';
 import type { Overrides, Running } from './running.ts';
-import { schedule } from './schedule.ts';
+import { scheduleUntilStop } from './service-stop.ts';
 import { createPlayedClock, createSteadyClock, type SteadyClock } from './steady-clock.ts';
 
 export type WatchClock = (running: Running, db: Database) => Promise<void>;
@@ -30,11 +30,10 @@ export function createServiceClock(
           ...(passedMs === undefined ? {} : { passedMs }),
         })
       : createPlayedClock(now);
-  const watch: WatchClock = async ({ undo }, db) => {
+  const watch: WatchClock = async (running, db) => {
     database = db;
     await clock.look();
-    const task = schedule('clock', lookIntervalMs, clock.look, log);
-    undo.push({ name: 'clock', run: () => task.stop() });
+    scheduleUntilStop(running, 'clock', lookIntervalMs, clock.look);
   };
   return { clock, watch };
 }

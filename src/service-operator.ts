@@ -28,9 +28,9 @@ import { lookAtFolder } from './outage/look-at-folder.ts';
 import type { OutageSight } from './outage/outage.ts';
 import type { Announcer } from './queue/announce.ts';
 import type { Running } from './running.ts';
-import { schedule } from './schedule.ts';
 import type { Reads } from './service-reads.ts';
-import { createTokenCipher, ledgerRulesOf } from './service-vendor.ts';
+import { scheduleUntilStop } from './service-stop.ts';
+import { ledgerRulesOf } from './service-vendor.ts';
 import { readVersion } from './version.ts';
 
 // A revoked key stops within this time in every process, and the time of one statement.
@@ -42,37 +42,33 @@ const diagnosisIntervalMs = 2_000;
 
 /** The keys that work, read anew every second; resolves with the first reading. */
 export async function startKeyRing(running: Running, db: Database): Promise<KeyRing> {
-  const { config, log, now, undo } = running;
-  const keyRing = createKeyRing({ db, fixed: config.http.apiKeys, now, log });
+  const { config, log, now } = running;
+  const { bootstrapKey } = config.http;
+  const keyRing = createKeyRing({ db, bootstrapKey, now, log });
   await keyRing.refresh();
-  if (config.http.apiKeys.length === 0 && !keyRing.hasKeys()) {
+  if (bootstrapKey === undefined && !keyRing.hasKeys()) {
     log.warn('BOOTSTRAP_API_KEY is not set and no key has been made: the API answers nobody');
   }
-  const task = schedule('keys', keysRefreshMs, () => keyRing.refresh(), log);
-  undo.push({ name: 'keys', run: () => task.stop() });
+  scheduleUntilStop(running, 'keys', keysRefreshMs, keyRing.refresh);
   return keyRing;
 }
 
 /** The signing secrets that count, read anew every second; those of the environment count at once. */
 export async function startSecretRing(running: Running, db: Database): Promise<SecretRing> {
-  const { config, log, now, undo } = running;
+  const { config, cipher, log, now } = running;
   const { signingKeys: environment, secretEncoding: encoding } = config.receive;
-  const cipher = createTokenCipher(running);
   const ring = createSecretRing({ db, environment, encoding, cipher, now, log });
   await ring.refresh();
-  const task = schedule('secrets', secretsRefreshMs, () => ring.refresh(), log);
-  undo.push({ name: 'secrets', run: () => task.stop() });
+  scheduleUntilStop(running, 'secrets', secretsRefreshMs, ring.refresh);
   return ring;
 }
 
 /** What is paused, read anew every second; resolves with the first reading. */
 export async function startPauses(running: Running, db: Database): Promise<Pauses> {
-  const { log, metrics, undo } = running;
   const pauses = createPauses(db);
   await pauses.refresh();
-  addPauses(metrics.registry, pausables, pauses.isPaused);
-  const task = schedule('pauses', pausesRefreshMs, () => pauses.refresh(), log);
-  undo.push({ name: 'pauses', run: () => task.stop() });
+  addPauses(running.metrics.registry, pausables, pauses.isPaused);
+  scheduleUntilStop(running, 'pauses', pausesRefreshMs, pauses.refresh);
   return pauses;
 }
 
@@ -94,16 +90,14 @@ export interface ApiParts {
 /** What the routes under /v1 need. */
 export async function createApi(running: Running, parts: ApiParts): Promise<ApiDependencies> {
   const { db, operatorDb, expect } = parts;
-  const { config, log, metrics, now, undo } = running;
+  const { config, log, metrics, now } = running;
   const { encryptionKeys } = config.ledger;
   const refusals = createRefusalDependencies(running, parts);
-  const diagnosis = schedule('diagnosis', diagnosisIntervalMs, createDiagnoser(refusals), log);
-  undo.push({ name: 'diagnosis', run: () => diagnosis.stop() });
+  scheduleUntilStop(running, 'diagnosis', diagnosisIntervalMs, createDiagnoser(refusals));
   const carryKeys = () => keyAudit(operatorDb, encryptionKeys, now());
   await carryKeys();
   // A process of before the keys changed may have appended entries since.
-  const carrying = schedule('audit keys', auditKeysIntervalMs, carryKeys, log);
-  undo.push({ name: 'audit keys', run: () => carrying.stop() });
+  scheduleUntilStop(running, 'audit keys', auditKeysIntervalMs, carryKeys);
   const keyRing = await startKeyRing(running, operatorDb);
   const secrets = createSecretDependencies(running, parts);
   const look = createLook(running, parts);
@@ -138,11 +132,11 @@ function createRefusalDependencies(
   running: Running,
   { operatorDb, expect, announcer, ring }: ApiParts,
 ): RefusalDependencies {
-  const { config, now } = running;
+  const { config, cipher, now } = running;
   const { template, toleranceSeconds } = config.receive;
   return {
     db: operatorDb,
-    cipher: expect.cipher,
+    cipher,
     keysOf: ring.keysOf,
     noteMatch: ring.noteMatch,
     knownSecrets: ring.knownSecrets,
@@ -158,15 +152,12 @@ function createRefusalDependencies(
   };
 }
 
-function createSecretDependencies(
-  running: Running,
-  { operatorDb, expect, ring }: ApiParts,
-): SecretDependencies {
-  const { config, now } = running;
+function createSecretDependencies(running: Running, { operatorDb, ring }: ApiParts): SecretDependencies {
+  const { config, cipher, now } = running;
   return {
     db: operatorDb,
     ring,
-    cipher: expect.cipher,
+    cipher,
     encoding: config.receive.secretEncoding,
     template: config.receive.template,
     webhookUrl: () => config.vendor.webhookUrl ?? `${reachable(running.address ?? '')}/webhooks/ilive`,
@@ -221,7 +212,7 @@ function createDoctorDependencies(
     bodiesKeepMs: config.bodiesKeepMs,
     sendProbe: () => sendProbe(secrets, { account: defaultAccount }),
     vendor: { apiUrl, dialect, webhookUrl, apiKey: apiKey && (() => apiKey.reveal()) },
-    hasBootstrapKey: config.http.apiKeys.length > 0,
+    hasBootstrapKey: config.http.bootstrapKey !== undefined,
     hasMadeKeys: keyRing.hasKeys,
     connections: {
       commitDb,

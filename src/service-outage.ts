@@ -11,7 +11,6 @@ import { claimSlot, type Slot, visitAbandoned } from './outage/slot.ts';
 import { type OutageStore, openStore } from './outage/store.ts';
 import type { Running } from './running.ts';
 import { schedule } from './schedule.ts';
-import { createTokenCipher } from './service-vendor.ts';
 
 const abandonedIntervalMs = 5_000;
 
@@ -43,9 +42,9 @@ export async function startOutage(running: Running, recordKept: RecordKept): Pro
   }
 }
 
-type Record = (payloads: readonly Buffer[]) => Promise<void>;
+type RecordPayloads = (payloads: readonly Buffer[]) => Promise<void>;
 
-async function openOwn(running: Running, root: string, record: Record): Promise<Outage> {
+async function openOwn(running: Running, root: string, record: RecordPayloads): Promise<Outage> {
   const { config, log, metrics, undo } = running;
   const slot = await claimSlot(root);
   const store = await openIn(running, slot).catch((error: unknown) => {
@@ -103,12 +102,11 @@ function createAbandonedVisit(
   };
 }
 
-function openIn(running: Running, slot: Slot): Promise<OutageStore> {
-  const { config, log } = running;
+function openIn({ config, cipher, log }: Running, slot: Slot): Promise<OutageStore> {
   return openStore({
     folder: slot.folder,
     maxBytes: config.receive.outageStoreMaxBytes,
-    cipher: createTokenCipher(running),
+    cipher,
     onFound: (what, facts) => {
       if (what === 'torn') log.warn(facts, 'the outage store has cut off a write that was never finished');
       else log.error(facts, foundTexts[what]);

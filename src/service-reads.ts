@@ -6,7 +6,7 @@ import { createReadReplicas, type ReplicaSight } from './db/read-replicas.ts';
 import { addReplicas } from './metrics.ts';
 import { isNear, type StoreWire } from './operations/doctor-connections.ts';
 import type { Running } from './running.ts';
-import { schedule } from './schedule.ts';
+import { scheduleUntilStop } from './service-stop.ts';
 
 export interface Reads {
   /** May lag by as much as DATABASE_READ_MAX_LAG_SECONDS; cannot write. */
@@ -76,8 +76,7 @@ export async function startReads(running: Running, databaseUrl: string): Promise
   });
   addReplicas(metrics.registry, replicas.look);
   await replicas.check();
-  const task = schedule('replicas', checkIntervalMs, replicas.check, log);
-  undo.push({ name: 'replicas', run: () => task.stop() });
+  scheduleUntilStop(running, 'replicas', checkIntervalMs, replicas.check);
   const lookAtWires = () =>
     Promise.all(
       opened.map(async ({ name, isNear, checkDb }) => {

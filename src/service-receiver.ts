@@ -23,7 +23,8 @@ import { firstPullAt } from './reconcile/overdue.ts';
 import type { Running } from './running.ts';
 import { schedule } from './schedule.ts';
 import { startOutage } from './service-outage.ts';
-import { createTokenCipher, ledgerRulesOf } from './service-vendor.ts';
+import { ledgerRulesOf } from './service-vendor.ts';
+import { within } from './within.ts';
 
 const refusalsIntervalMs = 1_000;
 const refusedReasons = [
@@ -54,10 +55,15 @@ export async function createReceiver(
 ): Promise<ReceiverDoor> {
   const { config, log, metrics, now, undo } = running;
   const recordGroup = createRecorder(db, now);
+  const { commitTimeoutMs } = config.receive;
+  // Postgres cancels a statement in time; this is for one that does not answer at all. What becomes of its statement nobody
+  // knows then, and recording it again changes nothing.
+  const tooLate = () =>
+    new ServiceError('unavailable', `Postgres did not commit within ${commitTimeoutMs} ms`);
   const announce = (ids: readonly string[]) => void announcer.announce(ids);
   const commits = watchCommits(
     (deliveries) =>
-      within(config.receive.commitTimeoutMs, recordGroup(deliveries)).catch((error: unknown) => {
+      within(commitTimeoutMs, recordGroup(deliveries), tooLate).catch((error: unknown) => {
         throw unlessRefused(error);
       }),
     announce,
@@ -110,17 +116,6 @@ function signingOf({ config }: Running, ring: SecretRing) {
   };
 }
 
-// Postgres cancels a statement in time; this is for one that does not answer at all. What becomes of its statement nobody
-// knows then, and recording it again changes nothing.
-async function within<T>(ms: number, work: Promise<T>): Promise<T> {
-  const { promise, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(
-    () => reject(new ServiceError('unavailable', `Postgres did not commit within ${ms} ms`)),
-    ms,
-  );
-  return Promise.race([work, promise]).finally(() => clearTimeout(timer));
-}
-
 function startAdmission({ config, metrics, undo }: Running, group: GroupCommit): Admission {
   const loop = watchLoop();
   undo.push({ name: 'event loop watch', run: async () => loop.stop() });
@@ -136,11 +131,11 @@ function startAdmission({ config, metrics, undo }: Running, group: GroupCommit):
 
 // A connection of its own, and never the request's turn: what is refused must not slow what is signed.
 function startRefusals(running: Running, db: Database, ring: SecretRing): ReceiveDependencies['keepRefusal'] {
-  const { config, log, metrics, undo } = running;
+  const { config, cipher, log, metrics, undo } = running;
   const keeper = createRefusalKeeper({
     ...config.refusals,
     db,
-    cipher: createTokenCipher(running),
+    cipher,
     isKnown: ring.isKnown,
     log,
     onDropped: (count) => metrics.refusalsDropped.inc(count),
@@ -168,12 +163,12 @@ export function createExpectation(
     readonly client: IliveClient | undefined;
   },
 ): ExpectDependencies {
-  const { config, now } = running;
+  const { config, cipher, now } = running;
   const { plan, sessionTtlMs } = ledgerRulesOf(running);
   return {
     db,
     client,
-    cipher: createTokenCipher(running),
+    cipher,
     dialect: config.vendor.dialect,
     defaultAccount,
     // The default one is there without any secret: its verdicts can be pulled.

@@ -2,6 +2,7 @@
 // each of the steps that still come has a moment, so that what need not wait for anybody is closed as it should be.
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Running } from './running.ts';
+import { schedule } from './schedule.ts';
 
 // For a step that needs no more than our own process. There are some thirty, so that all together stay far below the ten seconds
 // that platforms are told.
@@ -24,4 +25,15 @@ export async function undoAll({ undo, log, config }: Running): Promise<void> {
     ]);
     if (!isDone) log.warn({ step: name }, 'a step of stopping took longer than the grace period');
   }
+}
+
+/** Runs the task every `everyMs` until the service stops. */
+export function scheduleUntilStop(
+  { undo, log }: Running,
+  name: string,
+  everyMs: number,
+  task: () => Promise<void>,
+): void {
+  const { stop } = schedule(name, everyMs, task, log);
+  undo.push({ name, run: stop });
 }

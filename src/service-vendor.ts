@@ -1,7 +1,6 @@
 // iLive's client as the service uses it: paced by the budget that all processes share, reported to the metrics and the log
 // by operation, status and request id, and never by address, since the managed dialect puts the token there.
 import { createHash } from 'node:crypto';
-import { createCipher } from './cipher.ts';
 import type { Database } from './db/connect.ts';
 import { createClient, type IliveClient } from './ilive/client.ts';
 import { refusable } from './ilive/errors.ts';
@@ -35,10 +34,6 @@ export function createVendorClient(running: Running, db: Database): IliveClient 
       else log.warn(line, 'a call to iLive failed');
     },
   });
-}
-
-export function createTokenCipher({ config }: Running) {
-  return createCipher(config.ledger.encryptionKeys);
 }
 
 export function ledgerRulesOf({ config }: Running): LedgerRules {

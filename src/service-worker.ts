@@ -14,7 +14,7 @@ import { createPull, endUnasked, type PullOutcome, pullOutcomes } from './reconc
 import { createSweep } from './reconcile/sweep.ts';
 import type { Running } from './running.ts';
 import { schedule } from './schedule.ts';
-import { createTokenCipher, ledgerRulesOf } from './service-vendor.ts';
+import { ledgerRulesOf } from './service-vendor.ts';
 import { createLanes } from './workers/lanes.ts';
 import { processDeliveries } from './workers/process-deliveries.ts';
 import { type RetentionDependencies, retainBodies } from './workers/retain-bodies.ts';
@@ -115,8 +115,8 @@ function createPullTask(
   announce: Announcer['announce'],
   isPaused: () => boolean,
 ): (signal: AbortSignal) => Promise<void> {
-  const { config, log, metrics, now } = running;
-  if (client === undefined) return async () => (isPaused() ? undefined : endUnasked(db, now));
+  const { config, cipher, log, metrics, now } = running;
+  if (client === undefined) return async () => (isPaused() ? undefined : endUnasked({ db, now }, false));
   beginAtZero(metrics.pulled, 'outcome', pullOutcomes);
   let isKeyMissed = false;
   const onPulled = (outcome: PullOutcome) => {
@@ -131,7 +131,7 @@ function createPullTask(
     db,
     client,
     dialect: config.vendor.dialect,
-    cipher: createTokenCipher(running),
+    cipher,
     announce,
     concurrency: config.ledger.pullConcurrency,
     leaseMs: config.ledger.pullLeaseMs,

@@ -5,6 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
+import { createCipher } from './cipher.ts';
 import type { Config } from './config.ts';
 import { connect, type Database } from './db/connect.ts';
 import { processPoolName } from './db/connection-facts.ts';
@@ -53,6 +54,7 @@ export function createService(config: Config, overrides: Overrides = {}): Servic
   const { clock, watch } = createServiceClock(overrides, log);
   const running: Running = {
     config,
+    cipher: createCipher(config.ledger.encryptionKeys),
     log,
     clock,
     now: clock.now,

@@ -27,6 +27,7 @@ const ground = [
   'file-lock',
   'nearest',
   'postgres-address',
+  'within',
 ];
 
 const partReasons = {

@@ -52,18 +52,18 @@ export interface KeyRing {
 export interface KeyRingOptions {
   readonly db: Database;
   /** BOOTSTRAP_API_KEY. */
-  readonly fixed: readonly Secret[];
+  readonly bootstrapKey: Secret | undefined;
   readonly now: () => Date;
   readonly log: Log;
 }
 
 /** Holds the keys that work; none of the database's before the first `refresh`. */
-export function createKeyRing({ db, fixed, now, log }: KeyRingOptions): KeyRing {
+export function createKeyRing({ db, bootstrapKey, now, log }: KeyRingOptions): KeyRing {
   let byHash = new Map<string, ApiKeyRow>();
   const used = new Map<string, Date>();
   return {
     identify: (text) => {
-      if (fixed.filter((key) => key.isEqualTo(text)).length > 0) return bootstrap;
+      if (bootstrapKey?.isEqualTo(text)) return bootstrap;
       if (!isWholeKey(text)) return undefined;
       const hash = hashOf(text);
       // Found by its hash, which whoever guesses cannot steer; compared whole in constant time.

@@ -7,12 +7,12 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { Queue } from 'bullmq';
 import { cut } from '../batches.ts';
 import type { Log } from '../log.ts';
+import { endsWithin, within } from '../within.ts';
 import type { QueueBackend } from './backend.ts';
 import { type Crowd, waitingMaxJobs, watchCrowd } from './crowd.ts';
 import { createInspection, type QueueFacts } from './inspect.ts';
 import { splitByAge } from './lateness.ts';
 import { createRingPace } from './ring-pace.ts';
-import { endsWithin, within } from './within.ts';
 
 export const queueNames = { live: 'deliveries', late: 'late-deliveries' } as const;
 export type Lane = keyof typeof queueNames;

@@ -15,6 +15,7 @@ import {
 import { backoffMs } from '../backoff.ts';
 import type { Log } from '../log.ts';
 import { postgresAddress } from '../postgres-address.ts';
+import { endsWithin } from '../within.ts';
 import {
   connectTimeoutMs,
   isAftermath,
@@ -27,7 +28,6 @@ import {
   tellTrouble,
   tryWriting,
 } from './redis-client.ts';
-import { endsWithin } from './within.ts';
 
 export interface QueueBackendOptions {
   /** `redis://`, `rediss://`, `redis-cluster://host:port,host:port` or `rediss-cluster://…`; undefined = Postgres. */

@@ -4,10 +4,10 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Worker } from 'bullmq';
 import type { Log } from '../log.ts';
+import { endsWithin } from '../within.ts';
 import { type Lane, queueNames } from './announce.ts';
 import type { QueueBackend } from './backend.ts';
 import { troubleOf } from './trouble.ts';
-import { endsWithin } from './within.ts';
 
 export interface ConsumeOptions {
   readonly lane: Lane;

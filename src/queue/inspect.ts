@@ -1,10 +1,10 @@
 // Looking at the queue without taking part in it: how much waits, whether it takes rings, and what a Redis says of itself. A
 // store that is away is an answer, not an error, and it is not waited for.
 import type { Queue } from 'bullmq';
+import { within } from '../within.ts';
 import type { QueueBackend } from './backend.ts';
 import { waitingMaxJobs } from './crowd.ts';
 import { type QueueTrouble, troubleOf } from './trouble.ts';
-import { within } from './within.ts';
 
 export interface QueueFacts {
   readonly kind: 'redis' | 'postgres';

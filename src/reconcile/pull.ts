@@ -16,6 +16,7 @@ import { recordDeliveries } from '../db/record-deliveries.ts';
 import type { EndedReason } from '../db/schema.ts';
 import { isUnavailable } from '../errors.ts';
 import type { IliveClient, SessionResult } from '../ilive/client.ts';
+import type { DialectName } from '../ilive/dialects.ts';
 import {
   ApiError,
   AuthenticationError,
@@ -34,7 +35,7 @@ export interface PullDependencies {
   readonly db: Database;
   readonly client: IliveClient;
   /** The client's. */
-  readonly dialect: 'reference' | 'managed';
+  readonly dialect: DialectName;
   readonly cipher: Cipher | undefined;
   readonly announce: (ids: readonly string[]) => Promise<boolean>;
   /** Sessions asked about at once. */
@@ -86,7 +87,7 @@ export function createPull(deps: PullDependencies): (signal: AbortSignal) => Pro
     try {
       while (!signal.aborted && !deps.isPaused()) {
         // Where the budget is too small a turn never ends, so these cannot wait for the next one.
-        if (tick === undefined) await endTokenless(deps);
+        if (tick === undefined) await endUnasked(deps, true);
         const limit = deps.concurrency - asking.size;
         const due =
           limit > 0
@@ -116,15 +117,17 @@ export function createPull(deps: PullDependencies): (signal: AbortSignal) => Pro
   };
 }
 
-async function endTokenless({ db, now }: PullDependencies): Promise<void> {
-  await endUnaskable(db, { expiredBefore: new Date(now().getTime() - endGraceMs), canPull: true, now });
-}
-
-/** Ends the sessions whose time is over where nobody can ask: no API key is configured. */
-export async function endUnasked(db: Database, now: () => Date): Promise<void> {
+/**
+ * Ends the sessions whose time is over that nobody can ask about: those without a token, or all where `canPull` is false. There
+ * nobody asks for a second source either.
+ */
+export async function endUnasked(
+  { db, now }: Pick<PullDependencies, 'db' | 'now'>,
+  canPull: boolean,
+): Promise<void> {
   const expiredBefore = new Date(now().getTime() - endGraceMs);
-  await endUnaskable(db, { expiredBefore, canPull: false, now });
-  await releaseUnaskable(db, expiredBefore);
+  await endUnaskable(db, { expiredBefore, canPull, now });
+  if (!canPull) await releaseUnaskable(db, expiredBefore);
 }
 
 async function askAndRelease(
@@ -226,7 +229,7 @@ async function waitUnasked(
 
 // ASSUMPTION 20: a refused token is answered with 401 or 404 and none of the codes that speak of the API key; in the
 // reference dialect, which has no tokens, 404 means that the session is unknown and 401 always speaks of the key.
-function refusalOf(error: unknown, dialect: 'reference' | 'managed'): EndedReason | undefined {
+function refusalOf(error: unknown, dialect: DialectName): EndedReason | undefined {
   if (error instanceof NotFoundError) return dialect === 'managed' ? 'token_refused' : 'not_found';
   if (!(error instanceof AuthenticationError) || dialect === 'reference') return undefined;
   return isOfKey(error) ? undefined : 'token_refused';

@@ -15,6 +15,7 @@ const single = [
   'http/read-body.ts',
   'http/admission.ts',
   'http/expect-session.ts',
+  'within.ts',
   'service.ts',
   'service-outage.ts',
   'service-receiver.ts',
@@ -46,7 +47,6 @@ const leftOutFunctions: readonly (readonly [RegExp, string])[] = [
     /^ilive\/client\.ts (fetchPhoto|compareFaces|detectFaces)$/,
     'only the command line asks for photos and faces',
   ],
-  [/^reconcile\/pull\.ts endUnasked$/, 'only where no API key is set; a round pulls what was lost'],
 ];
 
 /** Whether the awaits of a function are points; `name` is such as `db/deliveries.ts recordDeliveries`. */
