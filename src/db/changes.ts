@@ -133,14 +133,15 @@ export async function dropOldChanges(db: Queries, before: Date, limit: number): 
 }
 
 /**
- * Begins a new generation where this database has changes of transactions that it has not had yet: it was restored from a
- * dump, and counts its transactions anew. Answers whether it did.
+ * Begins a new generation where this database has, or has dropped, changes of transactions that it has not had yet: it was
+ * restored from a dump, and counts its transactions anew. Answers whether it did.
  */
 export async function renewGeneration(db: Queries): Promise<boolean> {
   const rows = await db.query({
     text: `
       update change_feed f set generation = f.generation + 1
-      where exists (select from changes c
+      where (f.dropped_generation = f.generation and f.dropped_xid >= pg_snapshot_xmax(pg_current_snapshot()))
+         or exists (select from changes c
                     where c.generation = f.generation and c.xid >= pg_snapshot_xmax(pg_current_snapshot()))
       returning f.generation`,
   });

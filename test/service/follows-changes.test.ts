@@ -153,3 +153,26 @@ test('in a restored copy, which counts its transactions anew, old cursors go on'
     await own.stop();
   }
 });
+
+test('in a restored copy whose changes had all been dropped, what comes is told', async () => {
+  const own = await startTestService();
+  try {
+    await own.deliver(verdictPayload());
+    await settled(own);
+    expect(await dropOldChanges(own.db, new Date(Date.now() + 60_000), 10)).toBe(1);
+    expect(await renewGeneration(own.db)).toBe(false);
+    // As a dump brings it along: up to a transaction that this server has not had yet.
+    await own.db.query({
+      text: `update change_feed set dropped_xid = (dropped_xid::text::bigint + 1000000000)::text::xid8`,
+    });
+    expect(await renewGeneration(own.db)).toBe(true);
+    expect(await renewGeneration(own.db)).toBe(false);
+    const after = await latest(own);
+    await own.deliver(verdictPayload());
+    await settled(own);
+    expect(await follow(own, after)).toMatchObject([{ type: 'session_settled' }]);
+    expect((await own.get('/v1/changes')).body.data).toHaveLength(1);
+  } finally {
+    await own.stop();
+  }
+});
