@@ -39,13 +39,10 @@ export const showChanges = operation({
   answer: async ({ follow, keyRing }, { query, req, res }) => {
     const leave = query.wait === 0 ? () => {} : follow.callers.enter('changes');
     try {
-      const after = await startOf(follow, query.after);
-      const waitMs = Math.min(query.wait, follow.waitMaxMs);
-      const { rows, place, hasMore } = await collectWaiting(
-        follow,
-        after,
-        { ...query, waitMs },
-        hasLeft(res),
+      const choice = { ...query, waitMs: Math.min(query.wait, follow.waitMaxMs) };
+      const signal = hasLeft(res);
+      const { rows, place, hasMore } = await beginAt(follow, query.after, (start) =>
+        collectWaiting(follow, start, choice, signal),
       );
       requireStillKnown(keyRing, req);
       return reply(200, {
@@ -95,8 +92,29 @@ async function collectWaiting(
   return { ...more, rows: [...found.rows, ...more.rows] };
 }
 
+/**
+ * What `work` gives, from the place on that `after` names. The oldest changes may be dropped while they are read: for who named no
+ * place the work begins anew behind them.
+ */
+export async function beginAt<T>(
+  follow: Pick<FollowDependencies, 'findEnd' | 'readBounds'>,
+  after: string | undefined,
+  work: (start: FeedPosition) => Promise<T>,
+): Promise<T> {
+  for (let start = await startOf(follow, after); ; ) {
+    try {
+      return await work(start);
+    } catch (error) {
+      const isGone = error instanceof ServiceError && error.code === 'gone';
+      const next = isGone && after === undefined ? await startOf(follow, after) : start;
+      if (comparePositions(next, start) <= 0) throw error;
+      start = next;
+    }
+  }
+}
+
 /** The place that `after` names: by default before everything that is kept, for `latest` the end as it is now. */
-export async function startOf(
+async function startOf(
   { findEnd, readBounds }: Pick<FollowDependencies, 'findEnd' | 'readBounds'>,
   after: string | undefined,
 ): Promise<FeedPosition> {

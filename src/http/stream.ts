@@ -7,7 +7,7 @@ import type { ChangeType } from '../db/schema-changes.ts';
 import { ServiceError } from '../errors.ts';
 import type { FollowDependencies } from './api.ts';
 import { afterText, change, showChange, typesText, writePosition } from './change-shape.ts';
-import { collect, startOf } from './changes.ts';
+import { beginAt, collect } from './changes.ts';
 import { isStillKnown } from './gate.ts';
 import { hasLeft } from './has-left.ts';
 import { streamOperation } from './operation.ts';
@@ -24,9 +24,11 @@ export const streamChanges = streamOperation({
   stream: async ({ follow, keyRing }, { query, headers, req, res }) => {
     const leave = follow.callers.enter('stream');
     try {
-      const after = await startOf(follow, headers['last-event-id'] ?? query.after);
-      // What is wrong with the cursor is told before the stream begins.
-      await collect(follow, after, { limit: 1, types: query.types });
+      const after = await beginAt(follow, headers['last-event-id'] ?? query.after, async (start) => {
+        // What is wrong with the cursor is told before the stream begins.
+        await collect(follow, start, { limit: 1, types: query.types });
+        return start;
+      });
       res.writeHead(200, {
         'content-type': 'text/event-stream; charset=utf-8',
         'cache-control': 'no-store',

@@ -3,6 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { dropOldChanges, renewGeneration } from '../../src/db/changes.ts';
+import { beginUntilBlocked } from '../support/blocked.ts';
 import { follow, latest, settled } from '../support/changes.ts';
 import { startTestService, type TestService, verdictPayload } from '../support/service.ts';
 
@@ -128,6 +129,27 @@ test('a cursor behind which changes were dropped is gone, and so is one of anoth
     expect(ahead.status).toBe(410);
     expect(ahead.body.detail).toMatch(/another database/);
     expect(await dropOldChanges(own.db, new Date(Date.now() - 60_000), 100)).toBe(0);
+  } finally {
+    await own.stop();
+  }
+});
+
+test('whoever asks from the beginning while the oldest changes are dropped is given what is left', async () => {
+  const own = await startTestService();
+  try {
+    await own.deliver(verdictPayload());
+    await own.deliver(verdictPayload());
+    await settled(own);
+    const [, second] = (await own.get('/v1/changes')).body.data;
+    const asked = await own.db.transaction(async (tx) => {
+      await tx.query({ text: 'lock table changes in access exclusive mode' });
+      const begun = await beginUntilBlocked(own.db, () => own.get('/v1/changes'));
+      await dropOldChanges(tx, new Date(Date.now() + 60_000), 1);
+      return begun;
+    });
+    expect(asked.isBlocked).toBe(true);
+    const { status, body } = await asked.ended;
+    expect({ status, data: body.data }).toEqual({ status: 200, data: [second] });
   } finally {
     await own.stop();
   }
