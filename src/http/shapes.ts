@@ -1,5 +1,6 @@
 // The parts that many answers are made of, as schemas.
 import { z } from 'zod';
+import { parseInstant } from '../events/instant.ts';
 
 /** A time as it is answered: UTC, to the microsecond. */
 export const instant = z.string().meta({
@@ -9,7 +10,7 @@ export const instant = z.string().meta({
 });
 
 /** The same, read from where we wrote it. */
-export const timestampText = z.string().regex(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{6}Z$/);
+export const timestampText = z.string().refine((text) => parseInstant(text) === text);
 
 export const uuid = z.string().meta({ format: 'uuid' });
 

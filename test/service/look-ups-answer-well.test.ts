@@ -73,6 +73,8 @@ describe('bad input gets a clear answer', () => {
       [minute(1)],
       [minute(1), 'a\0', 'b'],
       [`${minute(1)}'`, 'a', 'b'],
+      ['2026-02-30T00:00:00.000000Z', 'a', 'b'],
+      ['0000-01-01T00:00:00.000000Z', 'a', 'b'],
     ]) {
       const cursor = Buffer.from(JSON.stringify([purpose, ...place])).toString('base64url');
       const answer = await service.get(`/v1/sessions?cursor=${cursor}`);
