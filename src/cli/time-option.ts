@@ -1,6 +1,6 @@
 // Times and lengths of time as people write them: `--since 2h`, `--from 2026-11-23`, `--to 2026-11-23T10:30:00Z`, `90d`. A day
 // begins at midnight UTC, whatever the zone of the machine.
-import { parseInstant } from '../events/instant.ts';
+import { type Instant, instantOf, parseInstant } from '../events/instant.ts';
 import { type Given, type Options, wrongUsage } from './command.ts';
 
 export const timeOptions: Options = {
@@ -38,14 +38,14 @@ export function readTimes(given: Given, now: Date, command: string): { from?: st
   }
   const to = readTime(given, 'to', command);
   const start = since ?? from;
-  if (start !== undefined && to !== undefined && new Date(start) >= new Date(to)) {
+  if (start !== undefined && to !== undefined && start >= to) {
     throw wrongUsage('--from (or --since) must lie before --to.', command);
   }
   return { ...(start === undefined ? {} : { from: start }), ...(to === undefined ? {} : { to }) };
 }
 
 /** The option's time in the API's spelling; undefined where it is not given. Throws `config_invalid`. */
-export function readTime(given: Given, option: string, command: string): string | undefined {
+export function readTime(given: Given, option: string, command: string): Instant | undefined {
   const text = given.text(option);
   if (text === undefined) return undefined;
   const time = parseTime(text);
@@ -55,15 +55,15 @@ export function readTime(given: Given, option: string, command: string): string 
 
 const timeForms = 'a time such as 2026-11-23T10:30:00Z, or a day such as 2026-11-23 (from midnight UTC)';
 
-function parseTime(text: string): string | undefined {
+function parseTime(text: string): Instant | undefined {
   return parseInstant(/^\d{4}-\d{2}-\d{2}$/.test(text) ? `${text}T00:00:00Z` : text);
 }
 
-function readSince(given: Given, now: Date, command: string): string | undefined {
+function readSince(given: Given, now: Date, command: string): Instant | undefined {
   const text = given.text('since');
   const ms = text === undefined ? undefined : parseDuration(text);
   const since = ms === undefined ? undefined : new Date(now.getTime() - ms);
-  if (since !== undefined && since < now && since.getTime() > 0) return since.toISOString();
+  if (since !== undefined && since < now && since.getTime() > 0) return instantOf(since);
   if (text === undefined || parseTime(text) !== undefined) return readTime(given, 'since', command);
   throw wrongUsage(`--since must be a length of time such as 30m, 2h or 7d, ${timeForms}.`, command);
 }

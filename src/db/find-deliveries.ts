@@ -142,8 +142,8 @@ const idSlackMs = 60_000;
 // The ids bound the search; the exact times decide.
 function isReceivedWithin({ from, to }: Range): SQL | undefined {
   return and(
-    from === undefined ? undefined : gte(deliveries.id, firstIdOf(from.getTime() - idSlackMs)),
-    to === undefined ? undefined : lt(deliveries.id, firstIdOf(to.getTime() + idSlackMs)),
+    from === undefined ? undefined : gte(deliveries.id, firstIdOf(Date.parse(from) - idSlackMs)),
+    to === undefined ? undefined : lt(deliveries.id, firstIdOf(Date.parse(to) + idSlackMs)),
     isWithin(deliveries.receivedAt, { from, to }),
   );
 }

@@ -4,13 +4,13 @@
 
 import type { SQL } from 'drizzle-orm';
 import type { PgColumn } from 'drizzle-orm/pg-core';
-import { instantOf } from '../events/instant.ts';
+import type { Instant } from '../events/instant.ts';
 import { and, asc, desc, gte, lt, sql } from './drizzle.ts';
 
 /** From then on, and before then. */
 export interface Range {
-  readonly from?: Date | undefined;
-  readonly to?: Date | undefined;
+  readonly from?: Instant | undefined;
+  readonly to?: Instant | undefined;
 }
 
 export interface Page {
@@ -40,7 +40,7 @@ export function isBehind(columns: readonly PgColumn[], { after, isDescending }: 
 
 export function isWithin(column: PgColumn, range: Range | undefined): SQL | undefined {
   return and(
-    range?.from === undefined ? undefined : gte(column, instantOf(range.from)),
-    range?.to === undefined ? undefined : lt(column, instantOf(range.to)),
+    range?.from === undefined ? undefined : gte(column, range.from),
+    range?.to === undefined ? undefined : lt(column, range.to),
   );
 }

@@ -1,20 +1,14 @@
 // `?as_of=` and `?known_at=`: questions about the past. The first is by iLive's clock, what had happened by then; the second
 // by ours, what we knew by then.
-import { z } from 'zod';
 import { ServiceError } from '../errors.ts';
 import type { Moment } from '../events/as-of.ts';
-import { type Instant, parseInstant } from '../events/instant.ts';
+import type { Instant } from '../events/instant.ts';
+import { instantText } from './query.ts';
 import { instant } from './shapes.ts';
 
-// To the microsecond, as iLive tells its times: a time that was copied from an answer must include what it belongs to.
-const momentText = z
-  .string()
-  .refine((text) => parseInstant(text) !== undefined, 'must be a time such as 2026-11-23T00:00:00Z')
-  .transform((text) => parseInstant(text) as Instant);
-
 export const momentParameters = {
-  as_of: momentText.optional().describe("What had happened by then, by iLive's clock, as far as we know."),
-  known_at: momentText.optional().describe('What was known here by then; not in the future.'),
+  as_of: instantText.optional().describe("What had happened by then, by iLive's clock, as far as we know."),
+  known_at: instantText.optional().describe('What was known here by then; not in the future.'),
 };
 
 export const momentFields = {

@@ -6,7 +6,6 @@ import { admissions } from '../db/schema-operations.ts';
 import { ServiceError } from '../errors.ts';
 import { decisions } from '../events/decide.ts';
 import { eventKinds, type SessionId, sources } from '../events/event.ts';
-import type { StoredFilter } from '../operations/replay-filter.ts';
 import { oneOf, rangeFrom, rangeTo } from './list-order.ts';
 import { searchText } from './query.ts';
 
@@ -57,7 +56,7 @@ export function readDeliveryFilter(fields: Fields): DeliveryFilter {
 }
 
 /** The filter as it was asked for. */
-export function showDeliveryFilter(filter: StoredFilter) {
+export function showDeliveryFilter(filter: DeliveryFilter) {
   const { sessionId, referenceId, webhookId, vendorKind, traceId, ...others } = filter;
   return {
     ...others,

@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { PageBy, Range } from '../db/order.ts';
 import { ServiceError } from '../errors.ts';
-import { pageOf, readCursor, timeText } from './query.ts';
+import { instantText, pageOf, readCursor } from './query.ts';
 
 /** `?sort=`: a time's name for the oldest first, with a minus for the newest first. */
 export function sortParameter<const Time extends string>(times: readonly Time[]) {
@@ -20,8 +20,9 @@ export function sortParameter<const Time extends string>(times: readonly Time[])
 export const oneOf = <const Words extends readonly [string, ...string[]]>(words: Words) =>
   z.enum(words, `must be one of ${words.join(', ')}`).optional();
 
-export const rangeFrom = timeText.optional().describe('From then on.');
-export const rangeTo = timeText.optional().describe('Before then.');
+const boundText = instantText.meta({ format: 'date-time' });
+export const rangeFrom = boundText.optional().describe('From then on.');
+export const rangeTo = boundText.optional().describe('Before then.');
 
 export interface Order<Time extends string> {
   readonly by: Time;

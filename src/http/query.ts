@@ -3,7 +3,7 @@
 import type { Request } from 'express';
 import { z } from 'zod';
 import { ServiceError } from '../errors.ts';
-import { parseInstant } from '../events/instant.ts';
+import { type Instant, parseInstant } from '../events/instant.ts';
 import { refusalReasons } from '../operations/refusal-reasons.ts';
 import { complaintOf } from './complaint.ts';
 
@@ -17,12 +17,14 @@ export const searchText = z
   .max(512, 'must be at most 512 characters')
   .refine((text) => !text.includes('\0') && text.isWellFormed(), 'must not hold NUL or broken characters');
 
-/** A time with an offset, such as 2026-11-23T00:00:00Z, as a Date. */
-export const timeText = z
+/** A time with an offset, such as 2026-11-23T00:00:00Z, to the microsecond: as iLive tells its times, and answers do. */
+export const instantText = z
   .string()
   .refine((text) => parseInstant(text) !== undefined, 'must be a time such as 2026-11-23T00:00:00Z')
-  .transform((text) => new Date(parseInstant(text) ?? text))
-  .meta({ format: 'date-time' });
+  .transform((text) => parseInstant(text) as Instant);
+
+/** The same as a Date. */
+export const timeText = instantText.transform((instant) => new Date(instant)).meta({ format: 'date-time' });
 
 const unitsMs = { ms: 1, s: 1_000, m: 60_000 } as const;
 

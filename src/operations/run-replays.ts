@@ -2,7 +2,7 @@
 // resting after each batch for as long as it took, so that live deliveries go first. A batch moves the replay's cursor in
 // its own transaction: a process that dies leaves a replay that the next one goes on with.
 import type { Database, Transaction } from '../db/connect.ts';
-import { findDeliveryIds } from '../db/find-deliveries.ts';
+import { type DeliveryFilter, findDeliveryIds } from '../db/find-deliveries.ts';
 import {
   changeReplay,
   findReplay,
@@ -24,7 +24,6 @@ import {
   replayBatch,
 } from '../workers/replay-batch.ts';
 import { countChanges, createChangeLog } from '../workers/row-changes.ts';
-import { readFilter, type StoredFilter } from './replay-filter.ts';
 
 export interface RunDependencies extends ReplayRules {
   readonly db: Database;
@@ -104,8 +103,8 @@ async function replayNext(
     row?.state === 'running' && row.leaseUntil === leaseUntil;
   const seen = await findReplay(tx, id);
   if (!isOurs(seen)) return undefined;
-  const filter = readFilter(seen.filter as StoredFilter);
   const { after, upTo } = seen;
+  const filter = seen.filter as DeliveryFilter;
   // A low limit is kept by smaller batches, not by long rests.
   const limit = Math.min(deps.batchDeliveries, deps.maxPerSecond);
   const found = await findDeliveryIds(tx, filter, { after, upTo, limit });

@@ -18,7 +18,6 @@ import {
 } from '../workers/replay-batch.ts';
 import { createChangeLog, type RowChange } from '../workers/row-changes.ts';
 import { rehearse } from './rehearse.ts';
-import { storeFilter } from './replay-filter.ts';
 
 export interface ReplayDependencies extends ReplayRules {
   /** Deliveries in one step. */
@@ -93,7 +92,7 @@ export async function startReplay(
       `confirm with "confirm": ${count} or more.`;
     throw new ServiceError('conflict', message);
   }
-  const replay = { id: uuidV7(), filter: storeFilter(filter), createdBy, why, matching: count, upTo: newest };
+  const replay = { id: uuidV7(), filter, createdBy, why, matching: count, upTo: newest };
   return recordReplay(tx, replay, deps.now());
 }
 

@@ -10,7 +10,7 @@ import {
   sessionRows,
   statusOf,
 } from '../support/listed-rows.ts';
-import { startTestService, type TestService } from '../support/service.ts';
+import { startTestService, type TestService, verdictPayload } from '../support/service.ts';
 
 let service: TestService;
 
@@ -135,4 +135,19 @@ test('a list goes by the time that its range is over, newest first', async () =>
     String(row.settled_at),
   );
   expect(times).toEqual(times.toSorted().toReversed());
+});
+
+test('a range goes by the microsecond, as iLive tells its times', async () => {
+  const told = verdictPayload({ timestamp: '2026-04-11T09:30:12.456500+00:00' });
+  await service.deliver(told);
+  await service.settled();
+  const foundFrom = async (from: number, to: number) => {
+    const [begin, end] = [from, to].map((micros) => `2026-04-11T09:30:12.${micros}Z`);
+    const rows = await allRows(`/v1/sessions?verdict_from=${begin}&verdict_to=${end}`);
+    return rows.map(({ session_id }) => session_id);
+  };
+  expect(await foundFrom(456_500, 456_501)).toEqual([told.session_id]);
+  expect(await foundFrom(456_000, 456_789)).toEqual([told.session_id]);
+  expect(await foundFrom(456_000, 456_500)).toEqual([]);
+  expect(await foundFrom(456_501, 456_900)).toEqual([]);
 });

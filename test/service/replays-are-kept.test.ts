@@ -20,7 +20,7 @@ test('one that is begun while no worker is there is gone on with once one is, an
     state: 'done',
     session_id: payload.session_id,
     reference_id: 'anna',
-    from: '2020-01-01T00:00:00.000Z',
+    from: '2020-01-01T00:00:00.000000Z',
   };
   const { body: begun } = await receiver.ops('POST', '/replays', { filter, why });
   expect(begun).toMatchObject({ state: 'running', replayed: 0, matching: 1 });

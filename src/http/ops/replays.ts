@@ -1,11 +1,11 @@
 // `/v1/ops/replays`: having stored deliveries processed again, looking how far that is, and stopping it.
 import { z } from 'zod';
+import type { DeliveryFilter } from '../../db/find-deliveries.ts';
 import { findReplay, listReplays, type ReplayRow } from '../../db/replays.ts';
 import { replayStates } from '../../db/schema-operations.ts';
 import { ServiceError } from '../../errors.ts';
 import type { DeliveryId } from '../../events/event.ts';
 import { operate } from '../../operations/operate.ts';
-import type { StoredFilter } from '../../operations/replay-filter.ts';
 import { type Rehearsal, rehearseReplay, startReplay, steerReplay } from '../../operations/start-replay.ts';
 import { deliveryFilterFields, readDeliveryFilter, showDeliveryFilter } from '../delivery-filter.ts';
 import { actorOf } from '../gate.ts';
@@ -177,7 +177,7 @@ function show(row: ReplayRow) {
   return {
     replay_id: row.id,
     state: row.state,
-    filter: showDeliveryFilter(row.filter as StoredFilter),
+    filter: showDeliveryFilter(row.filter as DeliveryFilter),
     why: row.why,
     created_at: row.createdAt,
     created_by: row.createdBy,
