@@ -15,6 +15,7 @@ import {
   observations,
   sessions,
 } from './schema.ts';
+import { factVersions } from './schema-changes.ts';
 import type { Admission } from './schema-operations.ts';
 
 export type DeliveryRow = typeof deliveries.$inferSelect;
@@ -192,5 +193,7 @@ function isAbout(referenceId: string): SQL {
     select f.delivery_id from ${faceMatches} f where f.reference_id = ${referenceId}
     union all
     select c.delivery_id from ${complianceAlerts} c where c.reference_id = ${referenceId}
+    union all
+    select v.delivery_id from ${factVersions} v where v.reference_id = ${referenceId}
   ))`;
 }

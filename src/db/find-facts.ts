@@ -4,9 +4,9 @@
 import type { SQL } from 'drizzle-orm';
 import type { SessionId } from '../events/event.ts';
 import type { Queries } from './connect.ts';
-import { and, eq } from './drizzle.ts';
+import { and, eq, sql } from './drizzle.ts';
 import { isBehind, isWithin, orderBy, type PageBy, type Range } from './order.ts';
-import { type AlertStatus, complianceAlerts, faceMatches } from './schema.ts';
+import { type AlertStatus, complianceAlerts, faceMatches, sessions } from './schema.ts';
 
 export type FaceMatchRow = typeof faceMatches.$inferSelect;
 export type ComplianceAlertRow = typeof complianceAlerts.$inferSelect;
@@ -16,6 +16,7 @@ export type FactTime = 'known_at' | 'occurred_at';
 
 interface FactFilter {
   readonly sessionId?: SessionId | undefined;
+  /** Its own, or that of the session that it names. */
   readonly referenceId?: string | undefined;
   readonly account?: string | undefined;
   readonly ranges?: { readonly [Time in FactTime]?: Range };
@@ -100,9 +101,17 @@ function conditionOf(table: FactTable, filter: FactFilter): SQL | undefined {
   const { sessionId, referenceId, account, ranges } = filter;
   return and(
     sessionId === undefined ? undefined : eq(table.sessionId, sessionId),
-    referenceId === undefined ? undefined : eq(table.referenceId, referenceId),
+    referenceId === undefined ? undefined : isAbout(table, referenceId),
     account === undefined ? undefined : eq(table.account, account),
     isWithin(table.knownAt, ranges?.known_at),
     isWithin(table.occurredAt, ranges?.occurred_at),
   );
+}
+
+// The sessions are gathered first, so that both halves go by an index. Another account's session may have the same id.
+function isAbout(table: FactTable, referenceId: string): SQL {
+  const ofThem = sql`from ${sessions} where reference_id = ${referenceId}`;
+  return sql`(${table.referenceId} = ${referenceId}
+    or (${table.sessionId} = any(array(select session_id ${ofThem}))
+        and (${table.sessionId}, ${table.account}) in (select session_id, account ${ofThem})))`;
 }

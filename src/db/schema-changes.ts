@@ -118,7 +118,7 @@ export const factVersions = pgTable(
   },
   (table) => [
     primaryKey({ columns: [table.kind, table.factId, table.account, table.deliveryId] }),
-    // Subjects as they were known: what was said of one person's facts.
+    // Subjects as they were known: what was said of one person's facts. GET /v1/deliveries?reference_id=
     index('fact_versions_by_reference')
       .on(table.referenceId, table.knownAt)
       .where(sql`reference_id is not null`),

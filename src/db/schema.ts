@@ -212,7 +212,7 @@ export const faceMatches = pgTable(
   },
   (table) => [
     primaryKey({ columns: [table.matchId, table.account] }),
-    // GET /v1/face-matches?session_id=
+    // GET /v1/face-matches?session_id=, and ?reference_id= by way of the sessions.
     index('face_matches_by_session').on(table.sessionId, table.deliveryId).where(sql`session_id is not null`),
     // GET /v1/face-matches?reference_id=
     index('face_matches_by_reference')
@@ -252,7 +252,7 @@ export const complianceAlerts = pgTable(
   },
   (table) => [
     primaryKey({ columns: [table.alertId, table.account] }),
-    // GET /v1/compliance-alerts?session_id=
+    // GET /v1/compliance-alerts?session_id=, and ?reference_id= by way of the sessions.
     index('compliance_alerts_by_session')
       .on(table.sessionId, table.deliveryId)
       .where(sql`session_id is not null`),

@@ -335,6 +335,9 @@ export interface Operations {
   listFaceMatches: {
     query?: {
       session_id?: string;
+      /**
+       * Its own, or that of the session that it names.
+       */
       reference_id?: string;
       account?: string;
       /**
@@ -381,6 +384,9 @@ export interface Operations {
   listComplianceAlerts: {
     query?: {
       session_id?: string;
+      /**
+       * Its own, or that of the session that it names.
+       */
       reference_id?: string;
       account?: string;
       /**

@@ -2,6 +2,7 @@
 // in one order, page by page.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import {
+  formerMatchRows,
   insertListedRows,
   matchRows,
   minute,
@@ -28,10 +29,16 @@ const sessionsAbout = (reference: string) =>
     .filter((row) => row.reference_id === reference)
     .map((row) => `${row.session_id} ${row.account}`);
 
+/** Whether a match or an alert is about the person: by what it says, or through its session. */
+const isTheirs = (reference: string) => (row: Row) =>
+  row.reference_id === reference || sessionsAbout(reference).includes(`${row.session_id} ${row.account}`);
+
 /** Whether a delivery speaks of the person: through its session, or a match or an alert that it told. */
 const isAbout = (reference: string) => (row: Row) =>
   sessionsAbout(reference).includes(`${row.session_id} ${row.account}`) ||
-  matchRows.some((match) => match.delivery_id === row.delivery_id && match.reference_id === reference);
+  [...matchRows, ...formerMatchRows].some(
+    (match) => match.delivery_id === row.delivery_id && match.reference_id === reference,
+  );
 
 const is = (name: string, value: unknown) => (row: Row) => row[name] === value;
 const isIn = (name: string, from: string, to: string) => (row: Row) =>
@@ -59,7 +66,10 @@ const filters: [string, (row: Row) => boolean][] = [
   ['/v1/sessions?verdict=pass&account=default', (row) => row.verdict === 'pass' && row.account === 'default'],
   ...['/v1/face-matches', '/v1/compliance-alerts'].flatMap((path) => [
     ...words(path, 'session_id', ['s-9', 'nothing']),
-    ...words(path, 'reference_id', ['anna', 'carl']),
+    ...['anna', 'carl'].map((reference): [string, (row: Row) => boolean] => [
+      `${path}?reference_id=${reference}`,
+      isTheirs(reference),
+    ]),
     ...words(path, 'account', ['default', 'acme']),
     span(path, 'known_', 'known_at'),
     span(path, 'occurred_', 'occurred_at'),
@@ -85,7 +95,7 @@ const filters: [string, (row: Row) => boolean][] = [
   ...words('/v1/deliveries', 'admission', ['signature', 'pull']),
   ...words('/v1/deliveries', 'webhook_id', ['wh-2']),
   ...words('/v1/deliveries', 'trace_id', ['a'.repeat(32)]),
-  ...['anna', 'ben', 'carl'].map((reference): [string, (row: Row) => boolean] => [
+  ...['anna', 'ben', 'carl', 'dora'].map((reference): [string, (row: Row) => boolean] => [
     `/v1/deliveries?reference_id=${reference}`,
     isAbout(reference),
   ]),

@@ -28,7 +28,7 @@ test('what is replayed is found by every field of the filter, and by ids', async
     ['account=acme', 0],
     ['admission=pull', 0],
     [`session_id=${one?.session_id}`, undefined],
-    ['reference_id=user-face', 2],
+    ['reference_id=user-face', 3],
     ['reference_id=user-alert', 2],
     ['from=2020-01-01T00:00:00Z&to=2100-01-01T00:00:00Z', 13],
     ['to=2020-01-01T00:00:00Z', 0],

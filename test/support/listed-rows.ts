@@ -77,12 +77,13 @@ const observationRows = deliveryRows
     known_at: received_at,
   }));
 
+// `m-5` names the id of a session of anna's in another account, and `m-6` is about her by that session alone.
 export const matchRows = Array.from({ length: 7 }, (_, n) => ({
   match_id: `m-${n}`,
   account: pick(['default', 'acme'], n),
   delivery_id: deliveryId(n),
-  session_id: pick(['s-9', null], n),
-  reference_id: pick(['anna', 'carl'], n),
+  session_id: n === 5 ? 's-9' : pick(['s-9', null], n),
+  reference_id: n === 6 ? null : pick(['anna', 'carl'], n),
   face_id: pick(['f-1', 'f-2', null], n),
   external_face_id: pick(['e-1', null], n),
   collection_id: pick(['c-1', 'c-2'], n),
@@ -90,6 +91,20 @@ export const matchRows = Array.from({ length: 7 }, (_, n) => ({
   occurred_at: tied(9 - n),
   known_at: tied(n),
 }));
+
+// Of a match that has been told anew since.
+export const formerMatchRows = [
+  {
+    kind: 'face_match',
+    fact_id: 'm-0',
+    account: 'default',
+    delivery_id: deliveryId(8),
+    reference_id: 'dora',
+    known_at: minute(0),
+    superseded_at: minute(1),
+    row: {},
+  },
+];
 
 const alertRows = matchRows.map((match, n) => ({
   alert_id: `a-${n}`,
@@ -114,6 +129,7 @@ export async function insertListedRows(db: Database): Promise<void> {
     ['deliveries', deliveryRows],
     ['observations', observationRows],
     ['face_matches', matchRows],
+    ['fact_versions', formerMatchRows],
     ['compliance_alerts', alertRows],
   ] as const) {
     const columns = Object.keys(rows[0] ?? {}).join(', ');
