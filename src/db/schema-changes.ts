@@ -20,7 +20,7 @@ import {
 import type { EndedReason } from './schema.ts';
 
 export const changeTypes = [
-  'session_settled', // a session has its verdict, or another one than before
+  'session_settled', // a session has its verdict, or another one, or is now known to be another person's
   'session_confirmed', // a second source agrees
   'session_disputed', // two statements contradict each other
   'session_expired', // over, and nobody finished it

@@ -88,6 +88,10 @@ const breaking: Readonly<Record<string, { readonly by: string; readonly says: Re
     by: `delete from changes where type = 'session_settled'`,
     says: /not what its row says/,
   },
+  'a person whose session was told as nobody’s': {
+    by: `update changes set reference_id = null where type = 'session_settled'`,
+    says: /not what its row says/,
+  },
   'a lease for ever': {
     by: `update sessions set pull_lease_until = now() + interval '1 hour'`,
     says: /longer than any lease/,

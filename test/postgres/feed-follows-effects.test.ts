@@ -59,9 +59,22 @@ async function saidOf(sessionId: string) {
   return said;
 }
 
-async function register(sessionId: string, expiresAt: Date): Promise<void> {
+/** All that was told of the session, in order. */
+function toldOf(sessionId: string) {
+  return database.db.query<{ type: string; reference: string | null; data: unknown }>({
+    text: `select type, reference_id as reference, data from changes where session_id = $1 and type like 'session%'
+           order by generation, xid, seq`,
+    values: [sessionId],
+  });
+}
+
+async function register(
+  sessionId: string,
+  expiresAt: Date,
+  referenceId: string | null = null,
+): Promise<void> {
   const now = new Date();
-  const expected = { referenceId: null, dialect: 'reference', token: null, expectedAt: now } as const;
+  const expected = { referenceId, dialect: 'reference', token: null, expectedAt: now } as const;
   const session = { ...expected, key: keyOf(sessionId), expiresAt, nextPullAt: now };
   await database.db.transaction((tx) => registerSession(tx, session, () => now));
 }
@@ -160,12 +173,6 @@ test('22 — a session that is confirmed or disputed from the first is told of a
     { asked: disputed, verdict: 'fail', completed_at: at },
   ]);
   await processNow(db, ids);
-  const told = (session: string) =>
-    db.query({
-      text: `select type, reference_id as reference, data from changes where session_id = $1 and type like 'session%'
-             order by generation, xid, seq`,
-      values: [session],
-    });
   const data = {
     state: 'settled',
     verdict: 'pass',
@@ -176,13 +183,41 @@ test('22 — a session that is confirmed or disputed from the first is told of a
     settled_source: 'webhook',
     ended_reason: null,
   };
-  expect(await told(plain)).toEqual([{ type: 'session_settled', reference: 'three', data }]);
+  expect(await toldOf(plain)).toEqual([{ type: 'session_settled', reference: 'three', data }]);
   const first = { ...data, settled_by: ids[0], confirmation: 'confirmed' };
-  expect(await told(confirmed)).toEqual([
+  expect(await toldOf(confirmed)).toEqual([
     { type: 'session_settled', reference: 'one', data: first },
     { type: 'session_confirmed', reference: 'one', data: first },
   ]);
-  expect(await told(disputed)).toMatchObject([
+  expect(await toldOf(disputed)).toMatchObject([
     { type: 'session_disputed', data: { state: 'disputed', verdict: 'fail', confirmation: 'contradicted' } },
   ]);
+});
+
+test('22 — that a session with its verdict is somebody’s is told once, whatever brings it', async () => {
+  const { db } = database;
+  const [registered, confirmed, turned, disputed] = [randomUUID(), randomUUID(), randomUUID(), randomUUID()];
+  const at = (second: number) => `2026-04-11T09:30:1${second}.000000+00:00`;
+  const say = (session_id: string, changes: object = {}) =>
+    verdictPayload({ session_id, reference_id: null, timestamp: at(2), ...changes });
+  const tell = async (...payloads: object[]) => processNow(db, await store(db, payloads));
+  await tell(say(registered), say(confirmed), say(turned), say(disputed), say(disputed, { verdict: 'fail' }));
+  const later = new Date(Date.now() + 600_000);
+  for (const sessionId of [registered, disputed]) {
+    for (const referenceId of ['anna', 'anna', 'ben']) await register(sessionId, later, referenceId);
+  }
+  await tell(
+    { asked: confirmed, verdict: 'pass', completed_at: at(2), reference_id: 'anna' },
+    say(turned, { verdict: 'fail', timestamp: at(3), reference_id: 'anna' }),
+  );
+  const told = async (sessionId: string) =>
+    (await toldOf(sessionId)).map(({ type, reference }) => `${type} ${reference}`);
+  expect(await told(registered)).toEqual(['session_settled null', 'session_settled anna']);
+  expect(await told(disputed)).toEqual(['session_disputed null', 'session_disputed anna']);
+  expect(await told(confirmed)).toEqual([
+    'session_settled null',
+    'session_settled anna',
+    'session_confirmed anna',
+  ]);
+  expect(await told(turned)).toEqual(['session_settled null', 'session_settled anna']);
 });

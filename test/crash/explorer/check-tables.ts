@@ -88,16 +88,17 @@ const rules: readonly Rule[] = [
   {
     breach: 'a session was told twice in the feed with nothing changed in between',
     text: `select session_id, type, seq from (
-             select *, lag(data) over w as data_before, lag(type) over w as type_before from changes
-             where type like 'session%' window w as (partition by session_id, account order by generation, xid, seq)) c
-           where data = data_before and type = type_before`,
+             select *, lag(data) over w as data_before, lag(type) over w as type_before, lag(reference_id) over w as reference_before
+             from changes where type like 'session%' window w as (partition by session_id, account order by generation, xid, seq)) c
+           where data = data_before and type = type_before and reference_id is not distinct from reference_before`,
   },
   {
     breach: 'the last that the feed told of a session is not what its row says',
     text: `select s.session_id, s.verdict, c.data->>'verdict' as told from sessions s left join lateral (
-             select data from changes c where c.session_id = s.session_id and c.account = s.account and type like 'session%'
+             select data, reference_id from changes c where c.session_id = s.session_id and c.account = s.account and type like 'session%'
              order by generation desc, xid desc, seq desc limit 1) c on true
-           where s.verdict is not null and c.data->>'verdict' is distinct from s.verdict`,
+           where s.verdict is not null
+             and (c.data->>'verdict', c.reference_id) is distinct from (s.verdict, s.reference_id)`,
   },
   {
     breach: 'a session is leased for longer than any lease',
