@@ -206,8 +206,11 @@ describe.each(queueBackends)('a pause of processing, queue on %s,', (queue) => {
     expect(body.pauses).toMatchObject([{ what: 'processing', by: 'bootstrap', why }]);
     const owed = async () => (await one.status()).deliveries.owed;
     for (const { url } of [one, two]) await holds(url, 'processing');
-    await Promise.all(Array.from({ length: 300 }, () => two.deliver(verdictPayload())));
-    expect(await owed()).toBe(300);
+    const sent = await Promise.all(Array.from({ length: 300 }, () => two.deliver(verdictPayload())));
+    // A machine that is at its end sheds some.
+    const taken = sent.filter(({ status }) => status === 202).length;
+    expect(taken).toBeGreaterThan(0);
+    expect(await owed()).toBe(taken);
     await two.ops('POST', '/resume', { what: 'processing', why });
     await one.settled(15_000);
     expect((await one.status()).pauses).toEqual([]);
