@@ -102,7 +102,7 @@ function completenessLines(
 /** What the service warned of, other than the refusals that it was made to warn of; empty for nothing. */
 export function writeWarnings(warnings: Readonly<Record<string, number>>): string {
   const lines = Object.entries(warnings)
-    .filter(([message]) => !message.startsWith('refused a request'))
+    .filter(([message]) => message !== 'refused requests on the webhook route')
     .map(([message, number]) => `    - ${message}${number === 1 ? '' : ` (${count(number)} times)`}\n`);
   return lines.length === 0 ? '' : `  The service warned:\n${lines.join('')}`;
 }

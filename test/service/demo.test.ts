@@ -137,6 +137,21 @@ describe('with webhooks that never come', { concurrent: true }, () => {
 });
 
 test(
+  'what it made the service refuse is told as refused, and not as a warning',
+  async () => {
+    const database = await createTestDatabase(inject('postgresUrl'));
+    const args = ['--once', '--sessions', '10', '--seed', '3', '--faults', 'tampered'];
+    const demo = await startDemo(args, { ILIVE_DEMO_DATABASE_URL: database.url });
+    const exitCode = await demo.ended;
+    await database.drop();
+    expect(exitCode, demo.output()).toBe(0);
+    expect(demo.output()).toMatch(/signature_mismatch\s+1\n/);
+    expect(demo.output()).not.toMatch(/^ +- .*refused/m);
+  },
+  demoTimeoutMs,
+);
+
+test(
   'it stays up for the lines to paste, and Ctrl-C ends everything',
   async () => {
     const demo = await startDemo(['--sessions', '5', '--seed', '3', '--faults', 'none']);
