@@ -1,8 +1,8 @@
 // What a contender is sent: iLive's deliveries, or for Stripe's sync engine Stripe's own events, each with a signature that
 // is true, ids of its own, and a body of the same size. They differ in nothing that a contender could gain from.
 import { createHmac, randomUUID } from 'node:crypto';
-import { defaultTemplate, parseTemplate, sign, signingKey, type Template } from '../src/ilive/signature.ts';
 import { writeBody } from './requests.ts';
+import { createSignNow } from './sign-now.ts';
 
 export type Dialect = 'ilive' | 'stripe';
 
@@ -26,13 +26,11 @@ export function webhookIdOf(name: string): string {
 }
 
 function createIliveSigner(secret: string): () => SignedDelivery {
-  const key = signingKey(secret, 'utf8');
-  const template = parseTemplate(defaultTemplate) as Template;
+  const signNow = createSignNow(secret);
   return () => {
     const name = randomUUID(); // as iLive's are: among those of the tables, and not behind them
     const body = Buffer.from(writeBody(name));
-    const rules = { key, template, timestamp: nowSeconds(), webhookId: webhookIdOf(name) };
-    return { name, headers: { ...sign(body, rules) }, body };
+    return { name, headers: signNow(body, webhookIdOf(name)), body };
   };
 }
 

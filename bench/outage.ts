@@ -8,12 +8,12 @@ import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { startEmbeddedPostgres } from '../src/db/embedded.ts';
-import { defaultTemplate, parseTemplate, sign, signingKey, type Template } from '../src/ilive/signature.ts';
 import { createLog } from '../src/log.ts';
 import { startTcpProxy } from '../test/support/tcp-proxy.ts';
 import { readCount } from './options.ts';
 import { connectOnce } from './own-connection.ts';
 import { type Bench, runBench } from './run-bench.ts';
+import { createPost } from './signed-post.ts';
 import { createDataDir, startService } from './start-service.ts';
 import { quantile } from './statistics.ts';
 
@@ -75,9 +75,7 @@ function startLoad(address: string, secret: string, rate: number) {
   const told: Told[] = [];
   const underWay = new Set<Promise<void>>();
   const sessions = Array.from({ length: sessionCount }, () => randomUUID());
-  const key = signingKey(secret, 'utf8');
-  const template = parseTemplate(defaultTemplate) as Template;
-  const url = new URL('/webhooks/ilive', address);
+  const post = createPost(address, secret);
   const send = async () => {
     const sessionId = sessions[told.length % sessionCount] ?? '';
     const each: Told = { sessionId, sentAt: performance.now(), status: 0, ms: 0, id: undefined };
@@ -90,20 +88,9 @@ function startLoad(address: string, secret: string, rate: number) {
       reference_id: `user-${told.length}`,
       timestamp: new Date().toISOString(),
     };
-    const body = Buffer.from(JSON.stringify(payload));
-    const timestamp = Math.floor(Date.now() / 1000);
-    const headers = {
-      'content-type': 'application/json',
-      ...sign(body, { key, template, timestamp, webhookId: randomUUID() }),
-    };
-    try {
-      const response = await fetch(url, { method: 'POST', headers, body });
-      const answer = (await response.json()) as { delivery_id?: string };
-      Object.assign(each, { status: response.status, id: answer.delivery_id });
-    } catch {
-      // Status 0: the connection broke.
-    }
-    each.ms = performance.now() - each.sentAt;
+    const { status, answeredMs, text } = await post(Buffer.from(JSON.stringify(payload)), randomUUID());
+    const id = status === 202 ? (JSON.parse(text) as { delivery_id: string }).delivery_id : undefined;
+    Object.assign(each, { status, id, ms: answeredMs - each.sentAt });
   };
   const startedAt = performance.now();
   let sent = 0;

@@ -3,6 +3,7 @@
 // very same request sent again is kept as one. A body that does not compress is the one that takes most room.
 import { randomBytes } from 'node:crypto';
 import { signatureHeader, timestampHeader, webhookIdHeader } from '../src/ilive/signature.ts';
+import { writeRequest } from './requests.ts';
 
 const signatureHexDigits = 64;
 const counterHexDigits = 16;
@@ -13,7 +14,14 @@ const counterHexDigits = 16;
  */
 export function prepareRefused(url: URL, bodyBytes: number): () => () => Buffer {
   const mark = randomBytes((signatureHexDigits - counterHexDigits) / 2).toString('hex');
-  const { bytes, counterAt } = writeRequest(url, mark, writeBody(bodyBytes));
+  const signature = mark + '0'.repeat(counterHexDigits);
+  const signed = {
+    [timestampHeader]: String(Math.floor(Date.now() / 1_000)),
+    [webhookIdHeader]: `wh_${mark.slice(0, 32)}`,
+    [signatureHeader]: `sha256=${signature}`,
+  };
+  const bytes = writeRequest(url, signed, writeBody(bodyBytes));
+  const counterAt = bytes.indexOf(signature) + mark.length;
   let count = 0;
   return () => {
     const own = Buffer.from(bytes);
@@ -23,22 +31,6 @@ export function prepareRefused(url: URL, bodyBytes: number): () => () => Buffer 
       return own;
     };
   };
-}
-
-function writeRequest(url: URL, mark: string, body: Buffer): { bytes: Buffer; counterAt: number } {
-  const headers = {
-    host: url.host,
-    'user-agent': 'iLive-Webhooks/1.0',
-    'content-type': 'application/json',
-    'content-length': String(body.length),
-    [timestampHeader]: String(Math.floor(Date.now() / 1_000)),
-    [webhookIdHeader]: `wh_${mark.slice(0, 32)}`,
-    [signatureHeader]: `sha256=${mark}${'0'.repeat(counterHexDigits)}`,
-  };
-  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
-  const head = `POST ${url.pathname} HTTP/1.1\r\n${lines.join('')}\r\n`;
-  const bytes = Buffer.concat([Buffer.from(head), body]);
-  return { bytes, counterAt: bytes.indexOf(mark + '0'.repeat(counterHexDigits)) + mark.length };
 }
 
 function writeBody(bodyBytes: number): Buffer {

@@ -3,7 +3,6 @@
 // other spellings, absent fields, kinds that nobody knows and bodies that nobody can read; some are sent twice.
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { defaultTemplate, parseTemplate, signingKey, type Template } from '../src/ilive/signature.ts';
 import { parseFaults } from '../src/simulator/faults.ts';
 import type { Message } from '../src/simulator/message.ts';
 import { plainStyle, writePayload } from '../src/simulator/payload.ts';
@@ -11,6 +10,7 @@ import { planScenario } from '../src/simulator/scenario.ts';
 import { startCannon, tallyAnswers, untilAnswered } from './cannon.ts';
 import type { ReplayOptions } from './replay-options.ts';
 import { writeRequest } from './requests.ts';
+import { createSignNow } from './sign-now.ts';
 import type { Stage } from './stage.ts';
 
 export interface History {
@@ -52,10 +52,9 @@ export async function makeHistory(
 // Signed all at once, which a service takes as long as it is through within its tolerance of some minutes.
 async function sendAll(stage: Stage, messages: readonly Message[], signal: AbortSignal): Promise<void> {
   const url = new URL('/webhooks/ilive', stage.address());
-  const key = signingKey(stage.secret, 'utf8');
-  const template = parseTemplate(defaultTemplate) as Template;
+  const signNow = createSignNow(stage.secret);
   const requests = messages.flatMap(({ signedBody, webhookId, copies }) => {
-    const request = writeRequest(url, signedBody, { key, template, webhookId });
+    const request = writeRequest(url, signNow(signedBody, webhookId), signedBody);
     return copies === 'one' ? [request] : [request, request];
   });
   const rest = requests.values();

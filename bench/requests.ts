@@ -2,10 +2,7 @@
 // own each, so that no request is a repeat of another. They are made ahead of the measurement, since signing is the
 // vendor's work and would slow down the load more than the service.
 import { randomUUID } from 'node:crypto';
-import { sign, type signingKey, type Template } from '../src/ilive/signature.ts';
 import { plainStyle, writePayload } from '../src/simulator/payload.ts';
-
-type SigningKey = ReturnType<typeof signingKey>;
 
 const verdicts = ['pass', 'pass', 'pass', 'retry', 'fail'] as const;
 
@@ -33,7 +30,7 @@ export function prepareRequests(
   const make = () => {
     const { name, headers, body } = createDelivery();
     names.push(name);
-    return writeHttp(url, headers, body);
+    return writeRequest(url, headers, body);
   };
   const ready = Array.from({ length: count }, make);
   let lateCount = 0;
@@ -54,19 +51,8 @@ export function prepareRequests(
   };
 }
 
-export interface RequestOptions {
-  readonly key: SigningKey;
-  readonly template: Template;
-  readonly webhookId: string;
-}
-
-/** One request, signed now. */
-export function writeRequest(url: URL, body: Buffer, { key, template, webhookId }: RequestOptions): Buffer {
-  const timestamp = Math.floor(Date.now() / 1000);
-  return writeHttp(url, { ...sign(body, { key, template, timestamp, webhookId }) }, body);
-}
-
-function writeHttp(url: URL, signed: Readonly<Record<string, string>>, body: Buffer): Buffer {
+/** One request, `signed` its headers beside those that all have. */
+export function writeRequest(url: URL, signed: Readonly<Record<string, string>>, body: Buffer): Buffer {
   const headers = {
     host: url.host,
     'user-agent': 'iLive-Webhooks/1.0',

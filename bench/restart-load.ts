@@ -3,8 +3,8 @@
 import { randomUUID } from 'node:crypto';
 import { Agent, request } from 'node:http';
 import { setTimeout as wait } from 'node:timers/promises';
-import { defaultTemplate, parseTemplate, sign, signingKey, type Template } from '../src/ilive/signature.ts';
 import { writeBody } from './requests.ts';
+import { createSignNow } from './sign-now.ts';
 
 export interface RestartLoad {
   /** The ids that were told with a 202. */
@@ -80,12 +80,10 @@ export function startRestartLoad(options: RestartLoadOptions): RestartLoad {
 }
 
 function createSigned(secret: string): () => [Record<string, string>, Buffer] {
-  const key = signingKey(secret, 'utf8');
-  const template = parseTemplate(defaultTemplate) as Template;
+  const signNow = createSignNow(secret);
   return () => {
     const body = Buffer.from(writeBody());
-    const timestamp = Math.floor(Date.now() / 1000);
-    const marks = sign(body, { key, template, timestamp, webhookId: randomUUID() });
+    const marks = signNow(body, randomUUID());
     return [{ 'content-type': 'application/json', 'content-length': String(body.length), ...marks }, body];
   };
 }

@@ -7,7 +7,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { parseConfig } from '../src/config.ts';
 import { startEmbeddedPostgres } from '../src/db/embedded.ts';
-import { defaultTemplate, parseTemplate, signingKey } from '../src/ilive/signature.ts';
+import { defaultTemplate, signingKey } from '../src/ilive/signature.ts';
 import { createLog, type Log } from '../src/log.ts';
 import { createService } from '../src/service.ts';
 import { startVendorApi, type VendorApi } from '../src/simulator/api.ts';
@@ -44,8 +44,6 @@ export async function setStage(options: SilenceOptions, undo: Undo): Promise<Sta
   const account = 'company';
   const unlimitedKey = key();
   const front: { url: URL | undefined } = { url: undefined };
-  const template = parseTemplate(defaultTemplate);
-  if (typeof template === 'string') throw new Error(template);
   const vendor = await startVendorApi({
     clock,
     seed: options.seed,
@@ -57,7 +55,10 @@ export async function setStage(options: SilenceOptions, undo: Undo): Promise<Sta
     limits,
     sessions: { abandonedShare: options.abandonedShare },
     webhooks: { drop: options.dropShare },
-    sending: { signing: { keys: [signingKey(secret, 'utf8')], template }, resolve: () => front.url },
+    sending: {
+      signing: { keys: [signingKey(secret, 'utf8')], template: defaultTemplate },
+      resolve: () => front.url,
+    },
   });
   undo.push(() => vendor.stop());
   const warnings = new Map<string, number>();

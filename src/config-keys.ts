@@ -18,7 +18,7 @@ import {
   wholeNumber,
 } from './config-schemas.ts';
 import { confirmPolicies } from './events/session.ts';
-import { defaultTemplate, defaultToleranceSeconds, secretEncodings } from './ilive/signature.ts';
+import { defaultTemplateText, defaultToleranceSeconds, secretEncodings } from './ilive/signature.ts';
 import { Secret } from './secret.ts';
 
 export const roles = ['all', 'receiver', 'worker'] as const;
@@ -87,7 +87,7 @@ export const keys = {
   ),
   ILIVE_SIGNATURE_TEMPLATE: key(
     template,
-    defaultTemplate,
+    defaultTemplateText,
     'The string that iLive signs, with {timestamp}, {body} and {id}; change it when signatures do not match although the secret is right (ASSUMPTION 01).',
   ),
   ILIVE_SIGNATURE_TOLERANCE_SECONDS: key(

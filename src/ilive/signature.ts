@@ -12,7 +12,8 @@ export const signatureHeader = 'x-ilive-signature';
 export const timestampHeader = 'x-ilive-timestamp';
 export const webhookIdHeader = 'x-ilive-webhook-id';
 
-export const defaultTemplate = '{timestamp}.{body}';
+export const defaultTemplateText = '{timestamp}.{body}';
+export const defaultTemplate = parseTemplate(defaultTemplateText) as Template;
 export const defaultToleranceSeconds = 300;
 
 export const signatureFailures = [

@@ -2,7 +2,7 @@
 // tokens, limits, outages and slowness, and with webhooks when sessions end. All that is time in it follows one clock,
 // which may be fast or moved by hand. It shares no code with the client that it is there to try.
 import { randomBytes } from 'node:crypto';
-import { defaultTemplate, parseTemplate, type Template } from '../ilive/signature.ts';
+import { defaultTemplate } from '../ilive/signature.ts';
 import { createClock, type VendorClock } from './api-clock.ts';
 import { createDesk, type VendorKey } from './api-desk.ts';
 import { refuse, type VendorAnswer, type VendorErrorCode } from './api-errors.ts';
@@ -217,10 +217,7 @@ function createRules(
 
 function sendingRules({ sending, clock: given }: VendorApiOptions, clock: VendorClock): WebhookRules {
   return {
-    signing: {
-      keys: [randomBytes(24)],
-      template: parseTemplate(defaultTemplate) as Template,
-    },
+    signing: { keys: [randomBytes(24)], template: defaultTemplate },
     retryDelayMs: webhookRetryDelayMs,
     timeoutMs: webhookTimeoutMs,
     resolve: (webhookUrl) => (webhookUrl === null ? undefined : new URL(webhookUrl)),

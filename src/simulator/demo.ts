@@ -6,7 +6,7 @@ import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { ServiceError } from '../errors.ts';
-import { defaultTemplate, parseTemplate, type Template } from '../ilive/signature.ts';
+import { defaultTemplate } from '../ilive/signature.ts';
 import { Secret } from '../secret.ts';
 import { startVendorApi, type VendorApi } from './api.ts';
 import { type ChildService, startChildService } from './child-service.ts';
@@ -215,7 +215,7 @@ async function play(
       url: new URL('/webhooks/ilive', service.address),
       signing: {
         keys: [first ?? Buffer.alloc(0), second ?? Buffer.alloc(0)],
-        template: parseTemplate(defaultTemplate) as Template,
+        template: defaultTemplate,
       },
       api,
       ratePerSecond,

@@ -3,7 +3,7 @@
 import { randomBytes, randomInt } from 'node:crypto';
 import { ServiceError } from '../errors.ts';
 import {
-  defaultTemplate,
+  defaultTemplateText,
   parseTemplate,
   type SecretEncoding,
   secretEncodings,
@@ -145,7 +145,7 @@ function readSigning(secrets: string, env: NodeJS.ProcessEnv): Signing {
       `ILIVE_SECRET_ENCODING must be one of ${secretEncodings.join(', ')}.`,
     );
   }
-  const template = parseTemplate(env.ILIVE_SIGNATURE_TEMPLATE || defaultTemplate);
+  const template = parseTemplate(env.ILIVE_SIGNATURE_TEMPLATE || defaultTemplateText);
   if (typeof template === 'string') {
     throw new ServiceError('config_invalid', `ILIVE_SIGNATURE_TEMPLATE: ${template}.`);
   }

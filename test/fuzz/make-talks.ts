@@ -1,13 +1,7 @@
 // One talk after another, each from the seed and its number. Whole requests are packed several into one connection, pipelined;
 // a request that cannot be read to its end comes last.
 import { createHash } from 'node:crypto';
-import {
-  defaultTemplate,
-  parseTemplate,
-  sign,
-  signingKey,
-  type Template,
-} from '../../src/ilive/signature.ts';
+import { defaultTemplate, sign, signingKey } from '../../src/ilive/signature.ts';
 import { createRandom, type Random } from '../../src/simulator/random.ts';
 import { apiShapes } from './shapes-api.ts';
 import { framingShapes } from './shapes-framing.ts';
@@ -35,12 +29,11 @@ const beforeMax = 6;
 export function createTalkMaker(options: TalkMakerOptions): TalkMaker {
   const { seed, host, secret, apiRequest, readerKey } = options;
   const key = signingKey(secret, 'utf8');
-  const template = parseTemplate(defaultTemplate) as Template;
   const signBody: Making['sign'] = (body, webhookId, movedSeconds = 0) => {
     const timestamp = Math.max(0, Math.floor(Date.now() / 1000) + movedSeconds);
     const sha256 = createHash('sha256').update(body).digest('hex');
     return {
-      headers: sign(body, { key, template, timestamp, webhookId }),
+      headers: sign(body, { key, template: defaultTemplate, timestamp, webhookId }),
       delivery: { webhookId, sha256 },
     };
   };

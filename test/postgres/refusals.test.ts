@@ -5,7 +5,7 @@ import { type Cipher, createCipher } from '../../src/cipher.ts';
 import { findRefusal, listRefusals } from '../../src/db/find-refusals.ts';
 import { dropOldRefusals, markAdmitted, recordRefusals, takeRefusals } from '../../src/db/refusals.ts';
 import type { DeliveryId } from '../../src/events/event.ts';
-import { defaultTemplate, parseTemplate } from '../../src/ilive/signature.ts';
+import { defaultTemplate } from '../../src/ilive/signature.ts';
 import { createDiagnoser } from '../../src/operations/diagnose-refusals.ts';
 import { createRefusalKeeper } from '../../src/operations/keep-refusals.ts';
 import { openRefusal } from '../../src/operations/open-refusal.ts';
@@ -223,8 +223,6 @@ test('what does not fit into the buffer is counted', () => {
 
 test('one that is sealed with a key that is gone keeps no other from its diagnosis, and gets its own once the key is back', async () => {
   const { db } = testDatabase;
-  const template = parseTemplate(defaultTemplate);
-  if (typeof template === 'string') throw new Error(template);
   const otherKey = newKey('k2');
   for (const [body, sealing] of [
     ['older', createCipher([otherKey])],
@@ -249,7 +247,7 @@ test('one that is sealed with a key that is gone keeps no other from its diagnos
       cipher: has,
       knownSecrets: () => [],
       missingKeysOf: () => [],
-      template,
+      template: defaultTemplate,
       encoding: 'utf8',
       toleranceSeconds: 300,
       now: () => {

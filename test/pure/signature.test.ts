@@ -25,7 +25,7 @@ function templateOf(text: string): Template {
   return template;
 }
 
-const template = templateOf(defaultTemplate);
+const template = defaultTemplate;
 
 function check(changes: {
   signature?: string | undefined;

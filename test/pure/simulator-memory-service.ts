@@ -6,7 +6,7 @@ import { disputeOf } from '../../src/events/dispute.ts';
 import type { DeliveryId, Event, SessionCompleted, SessionId } from '../../src/events/event.ts';
 import type { Instant } from '../../src/events/instant.ts';
 import { conclude, type Observation } from '../../src/events/session.ts';
-import { defaultTemplate, parseTemplate, type Template, verify } from '../../src/ilive/signature.ts';
+import { defaultTemplate, verify } from '../../src/ilive/signature.ts';
 import { catalogueKinds, translate } from '../../src/ilive/translate.ts';
 import { type Answer, headersOf } from '../../src/simulator/deliver.ts';
 import type { Message } from '../../src/simulator/message.ts';
@@ -17,7 +17,7 @@ import { type VerdictStatement, writeMicros } from '../../src/simulator/statemen
 export const now = new Date('2026-04-11T09:30:12.456Z');
 const signing = {
   keys: [Buffer.from('first'), Buffer.from('second')],
-  template: parseTemplate(defaultTemplate) as Template,
+  template: defaultTemplate,
 } as const;
 
 function check(message: Message): { reason: string | undefined; signedAtSeconds: number } {

@@ -1,7 +1,7 @@
 // The pretend vendor: the same seed plays the same run under any label, every fault occurs and can be switched off, and
 // what is meant to verify does, while what is meant to be refused is refused for the reason that was meant.
 import { expect, test } from 'vitest';
-import { defaultTemplate, parseTemplate, type Template, verify } from '../../src/ilive/signature.ts';
+import { defaultTemplate, verify } from '../../src/ilive/signature.ts';
 import { headersOf } from '../../src/simulator/deliver.ts';
 import { defaultShares, type FaultName, parseFaults } from '../../src/simulator/faults.ts';
 import type { Message } from '../../src/simulator/message.ts';
@@ -10,7 +10,7 @@ import { planScenario, type Scenario } from '../../src/simulator/scenario.ts';
 const now = new Date('2026-04-11T09:30:12.456Z');
 const signing = {
   keys: [Buffer.from('first'), Buffer.from('second')],
-  template: parseTemplate(defaultTemplate) as Template,
+  template: defaultTemplate,
 } as const;
 
 function plan(seed: number, sessionCount = 80, label = 'test'): Scenario {

@@ -3,7 +3,7 @@
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, test } from 'vitest';
-import { defaultTemplate, parseTemplate, type Template, verify } from '../../src/ilive/signature.ts';
+import { defaultTemplate, verify } from '../../src/ilive/signature.ts';
 import { createManualClock } from '../../src/simulator/api-clock.ts';
 import { until } from '../support/until.ts';
 import { create, fixed, key, planOf, result, soon, start, useApis } from './simulated-api-caller.ts';
@@ -13,7 +13,7 @@ const { undo, open } = useApis();
 describe('webhooks', () => {
   const signing = {
     keys: [Buffer.from('secret')] as const,
-    template: parseTemplate(defaultTemplate) as Template,
+    template: defaultTemplate,
   };
   interface Received {
     readonly headers: http.IncomingHttpHeaders;

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { inject } from 'vitest';
 import { parseConfig } from '../../src/config.ts';
 import type { Database } from '../../src/db/connect.ts';
-import { defaultTemplate, parseTemplate, sign, signingKey } from '../../src/ilive/signature.ts';
+import { defaultTemplate, sign, signingKey } from '../../src/ilive/signature.ts';
 import type { Log } from '../../src/log.ts';
 import type { Overrides } from '../../src/running.ts';
 import { createService, type Service } from '../../src/service.ts';
@@ -113,11 +113,9 @@ export async function deliver(
   const body = Buffer.isBuffer(payload)
     ? payload
     : Buffer.from(typeof payload === 'string' ? payload : JSON.stringify(payload));
-  const template = parseTemplate(defaultTemplate);
-  if (typeof template === 'string') throw new Error(template);
   const signed = sign(body, {
     key: signingKey(options.secret ?? secret, 'utf8'),
-    template,
+    template: defaultTemplate,
     timestamp: Math.floor((options.signedAt ?? new Date()).getTime() / 1000),
     webhookId: options.webhookId ?? randomUUID(),
   });

@@ -1,7 +1,7 @@
 // The real service with the pretend vendor as iLive, both on one fast clock: a minute of theirs passes in a second or two.
 import { randomBytes } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
-import { defaultTemplate, parseTemplate, signingKey } from '../../src/ilive/signature.ts';
+import { defaultTemplate, signingKey } from '../../src/ilive/signature.ts';
 import { startVendorApi, type VendorApi, type VendorApiOptions } from '../../src/simulator/api.ts';
 import { createClock } from '../../src/simulator/api-clock.ts';
 import { findFreePort } from './free-port.ts';
@@ -32,13 +32,14 @@ export async function startTogether(options: TogetherOptions = {}): Promise<Toge
   const speed = options.speed ?? 30;
   const clock = createClock(speed);
   let front: URL | undefined;
-  const template = parseTemplate(defaultTemplate);
-  if (typeof template === 'string') throw new Error(template);
   const vendor = await startVendorApi({
     port: await findFreePort(), // an outage may give it up for a while
     clock,
     ...options.vendor,
-    sending: { signing: { keys: [signingKey(secret, 'utf8')], template }, resolve: () => front },
+    sending: {
+      signing: { keys: [signingKey(secret, 'utf8')], template: defaultTemplate },
+      resolve: () => front,
+    },
   });
   const overrides = {
     now: () => new Date(clock.now()),

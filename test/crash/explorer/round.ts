@@ -6,7 +6,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { createCipher } from '../../../src/cipher.ts';
-import { defaultTemplate, parseTemplate, type Template } from '../../../src/ilive/signature.ts';
+import { defaultTemplate } from '../../../src/ilive/signature.ts';
 import { Secret } from '../../../src/secret.ts';
 import { type Answer, deliver } from '../../../src/simulator/deliver.ts';
 import { defaultShares } from '../../../src/simulator/faults.ts';
@@ -116,8 +116,6 @@ async function setScene(lane: Lane, seed: number, signal: AbortSignal): Promise<
   return { ...asking, lane, seed, random, scenario, database, dataDir, url, vendor, crew, signal };
 }
 
-const template = parseTemplate(defaultTemplate) as Template;
-
 async function play(scene: Scene): Promise<RoundResult> {
   const { lane, seed, random, scenario, database, url, vendor, crew, signal, ask } = scene;
   if (random.chance(0.6)) await crew.listening();
@@ -126,19 +124,24 @@ async function play(scene: Scene): Promise<RoundResult> {
   const operator = playOperator({
     ask,
     url,
-    template,
+    template: defaultTemplate,
     vendor: vendor.api,
     random: actor,
     acknowledged,
     signal,
   });
-  const stranding = { dataDir: scene.dataDir, template, vendor: vendor.api, acknowledged };
+  const stranding = {
+    dataDir: scene.dataDir,
+    template: defaultTemplate,
+    vendor: vendor.api,
+    acknowledged,
+  };
   const stranded = strandSlots({ ...stranding, random: createRandom(seed, 'stranded') });
   const beganMs = performance.now();
   let isSent = false;
   const sending = deliver(scenario.messages, {
     url,
-    signing: { keys: [Buffer.from(secret)], template },
+    signing: { keys: [Buffer.from(secret)], template: defaultTemplate },
     ratePerSecond,
     concurrency: 24,
     retryDelayMs: 600,
