@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Database } from '../src/db/connect.ts';
 import { createSigner, type Dialect, type SignedDelivery } from './deliveries-to-send.ts';
 import { connectOnce } from './own-connection.ts';
+import { nowMs } from './wall-clock.ts';
 
 export interface ArrivalsJob {
   readonly url: string;
@@ -125,10 +126,6 @@ function post(url: string, { headers, body }: SignedDelivery): Promise<number> {
     request.on('error', () => resolve(0));
     request.end(body);
   });
-}
-
-function nowMs(): number {
-  return performance.timeOrigin + performance.now();
 }
 
 process.once('message', (job: ArrivalsJob) => {

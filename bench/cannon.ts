@@ -4,7 +4,7 @@
 import { once } from 'node:events';
 import autocannon from 'autocannon';
 import type { Requests } from './requests.ts';
-import { quantile } from './statistics.ts';
+import { quantilesOf } from './statistics.ts';
 
 export interface LoadResult {
   readonly seconds: number;
@@ -125,13 +125,12 @@ export function untilAnswered(instance: autocannon.Instance, amount: number): Pr
 /** The result of a load of signed deliveries. */
 export function resultOf(answers: Answers, requests: Requests): LoadResult {
   const { latenciesMs, ...rest } = answers;
-  const sorted = Float64Array.from(latenciesMs).sort();
-  const isSilent = sorted.length === 0;
+  const { p50, p99 } = quantilesOf(latenciesMs) ?? { p50: 0, p99: 0 };
   return {
     ...rest,
-    acknowledgedCount: sorted.length,
-    p50Ms: isSilent ? 0 : quantile(sorted, 0.5),
-    p99Ms: isSilent ? 0 : quantile(sorted, 0.99),
+    acknowledgedCount: latenciesMs.length,
+    p50Ms: p50,
+    p99Ms: p99,
     bodyBytes: requests.bodyBytes,
     lateCount: requests.lateCount(),
   };

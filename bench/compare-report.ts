@@ -2,9 +2,10 @@
 // delivery costs, and the promises with what became of them. Every figure is the median over the rounds with the lowest and
 // the highest beside it.
 import { type Contender, ceilingName } from './line-up.ts';
+import { promisedTitles, writePromised } from './promised.ts';
 import { writeMedian, writeNumber, writeSpread, writeTable } from './report.ts';
 import { isSound, type Measured, type ScenarioName } from './scenario.ts';
-import { type Spread, spreadOf } from './statistics.ts';
+import { spreadOf } from './statistics.ts';
 import type { Verdict } from './targets.ts';
 
 interface Column {
@@ -152,20 +153,12 @@ export function writeLeftOut(measured: readonly Measured[]): string[] {
 /** The promises, with what this run measured. */
 export function writeVerdicts(verdicts: readonly Verdict[]): string {
   if (verdicts.length === 0) return 'Nothing of it was measured.';
-  const rows = verdicts.map(({ scenario, contender, what, measured, wanted, isKept }) => [
+  const rows = verdicts.map(({ scenario, contender, ...promised }) => [
     scenario,
     contender,
-    what,
-    writeFitting(measured),
-    wanted,
-    isKept ? 'kept' : 'NOT KEPT',
+    ...writePromised(promised),
   ]);
-  return writeTable([['Scenario', 'Contender', 'Promised', 'Measured', 'Wanted', 'Outcome'], ...rows]);
-}
-
-function writeFitting(spread: Spread): string {
-  const digits = spread.median < 20 ? 2 : 0;
-  return spread.min === spread.max ? writeNumber(spread.median, digits) : writeSpread(spread, digits);
+  return writeTable([['Scenario', 'Contender', ...promisedTitles], ...rows]);
 }
 
 /** What makes the run worthless, and what the contenders warned of; empty when all went well. */

@@ -2,8 +2,6 @@
 // one run, in turns and over several rounds. Each measurement has an empty database on the same Postgres. On a shared
 // machine ratios within a round hold where figures do not.
 import { randomBytes } from 'node:crypto';
-import { readFile, writeFile } from 'node:fs/promises';
-import path from 'node:path';
 import { type CompareOptions, compareHelp, readCompareOptions } from './compare-options.ts';
 import {
   writeComparison,
@@ -14,8 +12,9 @@ import {
 } from './compare-report.ts';
 import { type Contender, lineUp } from './line-up.ts';
 import { describeMachine, describeVersions } from './machine.ts';
-import { writeMachine } from './report.ts';
+import { tellWarnings, writeMachine } from './report.ts';
 import { type Bench, runBench } from './run-bench.ts';
+import { addSection, saveJson } from './save-results.ts';
 import { type Measured, onPlace, type Scenario, type ScenarioName } from './scenario.ts';
 import { live, queryable } from './scenario-arrivals.ts';
 import { drain } from './scenario-drain.ts';
@@ -26,7 +25,6 @@ import { judge } from './targets.ts';
 import { turnedBy } from './turns.ts';
 
 const scenarioOf: Readonly<Record<ScenarioName, Scenario>> = { burst, sustained, queryable, drain, live };
-const readme = path.join(import.meta.dirname, 'README.md');
 
 async function run(options: CompareOptions, bench: Bench): Promise<boolean> {
   const secret = randomBytes(24).toString('hex');
@@ -71,12 +69,17 @@ async function run(options: CompareOptions, bench: Bench): Promise<boolean> {
   const complaints = writeComplaints(measured);
   console.log(`\n${report}`);
   if (complaints !== '') console.log(`\nNot as it should be:\n${complaints}`);
-  tellWarnings(measured);
-  if (options.jsonFile !== undefined) {
-    const everything = { machine, options, loadLimit, measured, verdicts };
-    await writeFile(options.jsonFile, `${JSON.stringify(everything, null, 2)}\n`);
+  for (const [name, own] of Map.groupBy(measured, ({ contender }) => contender)) {
+    tellWarnings(
+      name,
+      own.map(({ warnings }) => warnings),
+    );
   }
-  if (options.isKept) await keep(machine.at.slice(0, 10), report, complaints);
+  await saveJson(options.jsonFile, { machine, options, loadLimit, measured, verdicts });
+  if (options.isKept) {
+    const told = complaints === '' ? '' : `\n\nNot as it should be:\n\n${complaints}`;
+    await addSection('comparison', machine, report + told);
+  }
   return complaints === '' && (!options.isStrict || verdicts.every(({ isKept }) => isKept));
 }
 
@@ -144,27 +147,6 @@ function describeRun(options: CompareOptions, loadLimit: Readonly<Record<string,
   return (
     `${rounds} rounds of ${seconds} s after ${warmUpSeconds} s of warm-up, ${connections} connections or ` +
     `${perSecond} arrivals/s, backlogs of ${backlog}${load}`
-  );
-}
-
-function tellWarnings(measured: readonly Measured[]): void {
-  const sums = new Map<string, number>();
-  for (const { contender, warnings } of measured) {
-    for (const [message, count] of Object.entries(warnings)) {
-      const said = `${contender} warned: ${message}`;
-      sums.set(said, (sums.get(said) ?? 0) + count);
-    }
-  }
-  for (const [said, count] of sums) console.log(`  ${said} (${count})`);
-}
-
-async function keep(day: string, report: string, complaints: string): Promise<void> {
-  const before = await readFile(readme, 'utf8');
-  const marker = '<!-- the newest comparison stands here -->';
-  const section = `### ${day}\n\n${report}\n${complaints === '' ? '' : `\nNot as it should be:\n\n${complaints}\n`}`;
-  await writeFile(
-    readme,
-    before.replace(marker, () => `${marker}\n\n${section}`),
   );
 }
 

@@ -2,8 +2,9 @@
 // is dropped by the service's own retention.
 import type { Database } from '../src/db/connect.ts';
 import { dropOldBodies } from '../src/db/drop-bodies.ts';
+import type { GrowthOptions } from './growth-options.ts';
 import type { Contender } from './line-up.ts';
-import { beside, countKept, type Outcome, type ScenarioOptions } from './scenario.ts';
+import { beside, countKept, type Outcome } from './scenario.ts';
 import {
   atEaseWarmUpSeconds,
   between,
@@ -13,6 +14,7 @@ import {
   startArrivals,
 } from './scenario-arrivals.ts';
 import type { Place } from './stores.ts';
+import { nowMs } from './wall-clock.ts';
 
 const droppedDays = 5;
 /** Around a drop: those that were due until then may have waited for it. */
@@ -22,11 +24,11 @@ const dayMs = 24 * 60 * 60 * 1000;
 export async function dropDays(
   contender: Contender,
   place: Place,
-  options: ScenarioOptions,
+  options: GrowthOptions,
 ): Promise<Outcome> {
   return beside(contender.start('whole', place), async (playing) => {
-    const before = await countKept(contender, place, 'whole');
-    const arrivals = startArrivals(contender, { place, playing, options });
+    const kept = await countKept(contender, place, 'whole');
+    const arrivals = startArrivals(contender, { place, playing, perSecond: options.perSecond });
     await pause(Math.max(options.warmUpSeconds, atEaseWarmUpSeconds), place);
     const quietFromMs = nowMs();
     await pause(options.seconds, place);
@@ -49,7 +51,7 @@ export async function dropDays(
         ...figuresOf(quiet, 'quiet', ({ queryableMs }) => queryableMs),
         ...figuresOf(besides, 'besides', ({ queryableMs }) => queryableMs),
       },
-      troubles: await findTroubles(contender, place, all, before),
+      troubles: await findTroubles(contender, place, all, kept),
     };
   });
 }
@@ -67,8 +69,4 @@ async function findOldestDays(db: Database): Promise<Date[]> {
 async function dropDaysBefore(db: Database, before: Date): Promise<void> {
   const { dropped, stayed } = await dropOldBodies(db, before);
   if (dropped.length === 0) throw new Error(`no day was dropped: ${JSON.stringify(stayed)}`);
-}
-
-function nowMs(): number {
-  return performance.timeOrigin + performance.now();
 }

@@ -1,9 +1,11 @@
 // The command line of the benchmark of growth.
 import { parseArgs } from 'node:util';
 import { readCount } from './options.ts';
-import type { ScenarioOptions } from './scenario.ts';
+import type { LoadOptions } from './scenario.ts';
 
-export interface GrowthOptions extends ScenarioOptions {
+export interface GrowthOptions extends LoadOptions {
+  /** Live deliveries a second, while days are dropped. */
+  readonly perSecond: number;
   readonly deliveries: number;
   readonly rounds: number;
   readonly settleSeconds: number;
@@ -67,7 +69,5 @@ export function readGrowthOptions(args: readonly string[]): GrowthOptions | 'hel
     times: readCount('times', values.times, 10_000),
     jsonFile: values.json,
     isStrict: values.strict,
-    backlog: 0,
-    limitSeconds: 0,
   };
 }

@@ -1,5 +1,6 @@
 // What growth did, as tables for a person and for the README, beside what is promised of it.
-import type { Measurement as ListMeasurement } from './look-ups-report.ts';
+import { type Measurement as ListMeasurement, writeMeasurements } from './look-ups-report.ts';
+import { type Promised, promisedTitles, writePromised } from './promised.ts';
 import { writeNumber, writeSpread, writeTable } from './report.ts';
 import type { Outcome } from './scenario.ts';
 import { type Spread, spreadOf } from './statistics.ts';
@@ -16,33 +17,27 @@ export interface Grown {
   readonly days: Outcome;
 }
 
-export interface GrowthVerdict {
-  readonly what: string;
-  readonly measured: number;
-  readonly wanted: string;
-  readonly isKept: boolean;
-}
-
 const leastOfEmpty = 0.9;
 const mostListP95Ms = 300;
 const mostDropMs = 1_000;
 /** What arrives beside a drop is not felt to be slower up to this many times the quiet p99. */
 const mostOfQuiet = 2;
 
-export function judgeGrowth({ measured, lists, days }: Grown): GrowthVerdict[] {
+export function judgeGrowth({ measured, lists, days }: Grown): Promised[] {
   const slowest = Math.max(0, ...lists.map(({ p95Ms }) => p95Ms));
   const { longestDropMs = 0, quietP99Ms = 0, besidesP99Ms = 0 } = days.figures;
   const most = (what: string, value: number, limit: number) => ({
     what,
-    measured: value,
+    measured: spreadOf([value]),
     wanted: `at most ${limit}`,
     isKept: value <= limit,
   });
   return [
     ...(['burst', 'sustained'] as const).map((scenario) => {
-      const { median } = ratioOf(measured, scenario);
+      const ratio = ratioOf(measured, scenario);
       const what = `${scenario === 'burst' ? 'acknowledged' : 'processed'}, of empty tables`;
-      return { what, measured: median, wanted: `at least ${leastOfEmpty}`, isKept: median >= leastOfEmpty };
+      const isKept = ratio.median >= leastOfEmpty;
+      return { what, measured: ratio, wanted: `at least ${leastOfEmpty}`, isKept };
     }),
     most('highest p95 of a list, ms', slowest, mostListP95Ms),
     most('longest drop of a day, ms', longestDropMs, mostDropMs),
@@ -50,7 +45,7 @@ export function judgeGrowth({ measured, lists, days }: Grown): GrowthVerdict[] {
   ];
 }
 
-export function writeGrowth({ measured, lists, days }: Grown, verdicts: readonly GrowthVerdict[]): string {
+export function writeGrowth({ measured, lists, days }: Grown, verdicts: readonly Promised[]): string {
   const of = (scenario: OnTables['scenario'], table: OnTables['table'], figure: string) =>
     spreadOf(
       measured
@@ -76,28 +71,12 @@ export function writeGrowth({ measured, lists, days }: Grown, verdicts: readonly
     '',
     `${lists.length} cases of lists; the slowest:`,
     '',
-    writeTable([
-      ['List and filter', 'p50 ms', 'p95 ms', 'max ms'],
-      ...slowest.map(({ list, asked, p50Ms, p95Ms, maxMs }) => [
-        `${list} by ${asked}`,
-        p50Ms.toFixed(1),
-        p95Ms.toFixed(1),
-        maxMs.toFixed(1),
-      ]),
-    ]),
+    writeMeasurements(slowest),
     '',
     `${figures.droppedDays} days of bodies dropped, the longest in ${ms('longestDropMs')} ms; live deliveries queryable with ` +
       `p50 ${ms('besidesP50Ms')} and p99 ${ms('besidesP99Ms')} ms beside it, ${ms('quietP50Ms')} and ${ms('quietP99Ms')} ms before.`,
     '',
-    writeTable([
-      ['Promised', 'Measured', 'Wanted', 'Outcome'],
-      ...verdicts.map(({ what, measured: value, wanted, isKept }) => [
-        what,
-        writeNumber(value, value < 20 ? 2 : 0),
-        wanted,
-        isKept ? 'kept' : 'NOT KEPT',
-      ]),
-    ]),
+    writeTable([promisedTitles, ...verdicts.map(writePromised)]),
   ].join('\n');
 }
 

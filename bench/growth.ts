@@ -2,7 +2,6 @@
 // full ones, in turns on one Postgres; then every case of every list on the full ones, and days of bodies dropped beside
 // live deliveries. Exit code 1 for a wrong answer or a lost delivery, and for a broken promise only where that is asked for.
 import { randomBytes } from 'node:crypto';
-import { writeFile } from 'node:fs/promises';
 import { dropDays } from './growth-days.ts';
 import { fillDataDir } from './growth-fill.ts';
 import { type GrowthOptions, growthHelp, readGrowthOptions } from './growth-options.ts';
@@ -14,6 +13,7 @@ import { measureAll } from './look-ups-measure.ts';
 import { describeMachine } from './machine.ts';
 import { writeMachine, writeNumber } from './report.ts';
 import { type Bench, runBench } from './run-bench.ts';
+import { saveJson } from './save-results.ts';
 import { beside, type Outcome, onPlace, untilSo } from './scenario.ts';
 import { burst, sustained } from './scenario-load.ts';
 import { createDataDir, startPostgresOn } from './start-service.ts';
@@ -62,10 +62,7 @@ async function run(options: GrowthOptions, bench: Bench): Promise<boolean> {
   console.log(writeGrowth(grown, verdicts));
   const troubles = [settled, ...measured, days].flatMap(({ troubles: some }) => some);
   if (troubles.length > 0) console.log(`\nNot as it should be:\n  ${troubles.join('\n  ')}`);
-  if (options.jsonFile !== undefined) {
-    const everything = { machine, options, fillSeconds, settled, ...grown, verdicts };
-    await writeFile(options.jsonFile, `${JSON.stringify(everything, null, 2)}\n`);
-  }
+  await saveJson(options.jsonFile, { machine, options, fillSeconds, settled, ...grown, verdicts });
   return troubles.length === 0 && (!options.isStrict || verdicts.every(({ isKept }) => isKept));
 }
 

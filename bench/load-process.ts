@@ -3,6 +3,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
+import type { LoadResult } from './cannon.ts';
 
 /** Starts `file` of this folder and hands it the job. It ends with `signal`. */
 export function forkLoad(file: string, job: object, signal: AbortSignal): ChildProcess {
@@ -33,4 +34,18 @@ export async function untilTold<Message extends { readonly about: string }, Abou
   } finally {
     child.off('exit', onExit);
   }
+}
+
+/** What makes a load's figures worthless; empty when all went well. */
+export function troublesOf({
+  otherStatuses,
+  errorCount,
+  lateCount,
+  acknowledgedCount,
+}: LoadResult): string[] {
+  const troubles = Object.entries(otherStatuses).map(([status, count]) => `${count} answers ${status}`);
+  if (errorCount > 0) troubles.push(`${errorCount} connections broken or timed out`);
+  if (lateCount > 0) troubles.push(`${lateCount} requests signed while the load ran`);
+  if (acknowledgedCount === 0) troubles.push('nothing was acknowledged');
+  return troubles;
 }

@@ -1,5 +1,6 @@
 // What the benchmark of look-ups prints: a line for each case, and what was too slow.
 import type { Look } from './look-ups-ask.ts';
+import { writeNumber, writeTable } from './report.ts';
 import { quantile } from './statistics.ts';
 
 export interface Timed extends Pick<Look, 'databaseMs' | 'roundTripMs'> {
@@ -32,26 +33,10 @@ export function summarize(list: string, asked: string, timed: readonly Timed[]):
   };
 }
 
-/** A table in Markdown: names to the left, numbers to the right. */
 export function writeMeasurements(measurements: readonly Measurement[]): string {
-  const head = ['List', 'Asked by', 'p50 ms', 'p95 ms', 'max ms', 'Round trip p95 ms'];
-  const rows = measurements.map((one) => [
-    one.list,
-    one.asked,
-    ...[one.p50Ms, one.p95Ms, one.maxMs, one.roundTripP95Ms].map((ms) => ms.toFixed(1)),
+  const rows = measurements.map(({ list, asked, p50Ms, p95Ms, maxMs, roundTripP95Ms }) => [
+    `${list} by ${asked}`,
+    ...[p50Ms, p95Ms, maxMs, roundTripP95Ms].map((ms) => writeNumber(ms, 1)),
   ]);
-  const widths = head.map((title, place) =>
-    Math.max(title.length, ...rows.map((row) => row[place]?.length ?? 0)),
-  );
-  const isName = (place: number) => place < 2;
-  const lineOf = (row: readonly string[]) => {
-    const cells = row.map((cell, place) =>
-      isName(place) ? cell.padEnd(widths[place] ?? 0) : cell.padStart(widths[place] ?? 0),
-    );
-    return `| ${cells.join(' | ')} |`;
-  };
-  const rule = widths.map((width, place) =>
-    isName(place) ? '-'.repeat(width) : `${'-'.repeat(width - 1)}:`,
-  );
-  return [lineOf(head), `| ${rule.join(' | ')} |`, ...rows.map(lineOf)].join('\n');
+  return writeTable([['List and filter', 'p50 ms', 'p95 ms', 'max ms', 'Round trip p95 ms'], ...rows]);
 }

@@ -4,9 +4,6 @@
 // same in every run but for the day on which the ninety days end.
 import type { Database, Transaction } from '../src/db/connect.ts';
 
-/** Deliveries for each session. */
-const deliveriesPerSession = 3;
-
 // Triggers would note a change for every row, which nobody reads here. A table that was emptied in the same transaction is written past the log where the server has been told to keep no more
 // of it than a crash needs (`wal_level=minimal`).
 const filled = ['sessions', 'observations', 'deliveries', 'face_matches', 'compliance_alerts'];
@@ -124,17 +121,12 @@ const fillComplianceAlerts = `
   from deliveries d join sessions s on s.session_id = d.session_id and s.account = d.account
   where d.kind = 'compliance_alert' order by d.id`;
 
-export interface RowCounts {
-  readonly sessions: number;
-  readonly deliveries: number;
-}
-
 /** Fills the tables, which must be empty, and lets the planner know what is in them. */
 export async function fillTables(
   db: Database,
   { sessions, now }: { readonly sessions: number; readonly now: Date },
   tell: (done: string) => void = () => {},
-): Promise<RowCounts> {
+): Promise<void> {
   await db.transaction(async (tx) => {
     for (const text of prepare) await tx.query({ text });
     const indexes = [...(await takeConstraints(tx)), ...(await takeIndexes(tx))];
@@ -149,7 +141,6 @@ export async function fillTables(
       await fill(tx, / (?:constraint|INDEX) (\S+)/.exec(text)?.[1] ?? '', { text }, tell);
   });
   await db.query({ text: 'vacuum (analyze)' });
-  return { sessions, deliveries: sessions * deliveriesPerSession };
 }
 
 // An index is made faster at once over all rows than row by row, and so is one that stands behind a key. Both answer what

@@ -2,7 +2,6 @@
 // rows of ninety days; then every filter, every order and the filters that are asked together are asked through the
 // operations themselves, the first page and the one after it, with other values each time. Exit code 1 where a p95 at the
 // database is above the limit.
-import { writeFile } from 'node:fs/promises';
 import type { Database } from '../src/db/connect.ts';
 import { migrate } from '../src/db/migrate.ts';
 import { connectLooker } from './look-ups-ask.ts';
@@ -15,6 +14,7 @@ import { describeMachine } from './machine.ts';
 import { connectOnce } from './own-connection.ts';
 import { writeMachine } from './report.ts';
 import { type Bench, runBench } from './run-bench.ts';
+import { saveJson } from './save-results.ts';
 import { startPostgres } from './start-service.ts';
 
 async function run(options: LookUpsOptions, bench: Bench): Promise<boolean> {
@@ -37,9 +37,7 @@ async function run(options: LookUpsOptions, bench: Bench): Promise<boolean> {
   for (const { list, p95Ms, slowest } of slow) {
     console.log(`\nToo slow: ${list}?${slowest} (p95 of its case ${p95Ms.toFixed(1)} ms)`);
   }
-  if (options.jsonFile !== undefined) {
-    await writeFile(options.jsonFile, `${JSON.stringify({ machine, options, measurements }, null, 2)}\n`);
-  }
+  await saveJson(options.jsonFile, { machine, options, measurements });
   return slow.length === 0;
 }
 

@@ -3,8 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { connect } from '../src/db/connect.ts';
-import { createLog } from '../src/log.ts';
+import { connectOnce } from './own-connection.ts';
 
 export interface Machine {
   readonly at: string;
@@ -43,14 +42,7 @@ export function describeVersions(names: readonly string[]): string {
 }
 
 async function readPostgresVersion(url: string): Promise<string> {
-  const db = connect({
-    url,
-    applicationName: 'ilive-webhooks bench',
-    maxConnections: 1,
-    connectTimeoutMs: 5_000,
-    statementTimeoutMs: 5_000,
-    log: createLog('silent'),
-  });
+  const db = connectOnce(url);
   try {
     const [row] = await db.query<{ server_version: string }>({ text: 'show server_version' });
     return row?.server_version ?? 'unknown';

@@ -12,6 +12,7 @@ import { createLog } from '../src/log.ts';
 import { startTcpProxy } from '../test/support/tcp-proxy.ts';
 import { readCount } from './options.ts';
 import { connectOnce } from './own-connection.ts';
+import { readMetrics } from './read-metrics.ts';
 import { type Bench, runBench } from './run-bench.ts';
 import { createPost } from './signed-post.ts';
 import { createDataDir, startService } from './start-service.ts';
@@ -129,7 +130,7 @@ async function run(options: OutageBenchOptions, { signal, undo }: Bench): Promis
     DATA_DIR: dataDir,
     OUTAGE_STORE_MAX_BYTES: String(options.storeBytes),
   };
-  const service = await startService(settings, undefined, { secret, signal });
+  const service = await startService(settings, { secret, signal });
   undo.push(() => service.stop());
 
   const load = startLoad(service.address, secret, options.rate);
@@ -161,11 +162,10 @@ async function isOver(address: string): Promise<boolean> {
 }
 
 async function heldIn(address: string) {
-  const text = await (await fetch(new URL('/metrics', address))).text();
-  const read = (name: string) => Number(new RegExp(`^${name} (.*)$`, 'm').exec(text)?.[1]);
+  const metrics = await readMetrics(address);
   return {
-    count: read('ilive_outage_held_deliveries'),
-    bytes: read('ilive_outage_held_bytes'),
+    count: metrics.get('ilive_outage_held_deliveries') ?? 0,
+    bytes: metrics.get('ilive_outage_held_bytes') ?? 0,
   };
 }
 

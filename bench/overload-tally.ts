@@ -1,6 +1,6 @@
 // What a load that does not wait was told, and how long each answer took: from when it was due, which counts what the sender
 // itself waited for a free connection, and from when it was sent.
-import { quantile } from './statistics.ts';
+import { quantilesOf } from './statistics.ts';
 
 export interface Times {
   readonly count: number;
@@ -35,8 +35,6 @@ export function createTally() {
 }
 
 function timesOf(list: readonly number[]): Times {
-  const sorted = Float64Array.from(list).sort();
-  if (sorted.length === 0) return { count: 0, p50Ms: 0, p99Ms: 0, maxMs: 0 };
-  const maxMs = sorted.at(-1) ?? 0;
-  return { count: sorted.length, p50Ms: quantile(sorted, 0.5), p99Ms: quantile(sorted, 0.99), maxMs };
+  const { p50, p99, max } = quantilesOf(list) ?? { p50: 0, p99: 0, max: 0 };
+  return { count: list.length, p50Ms: p50, p99Ms: p99, maxMs: max };
 }

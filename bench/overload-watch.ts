@@ -1,7 +1,7 @@
 // What is watched of a service that is overloaded, beside the load: how long a lone delivery takes, memory, readiness.
 import { randomUUID } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
+import { readMemory } from './cpu-time.ts';
 import { writeBody } from './requests.ts';
 import { createPost } from './signed-post.ts';
 
@@ -55,16 +55,15 @@ export async function untilHealthy(
 }
 
 export function watchMemory(pid: number) {
-  let peakKib = 0;
+  let peakBytes = 0;
   const look = () => {
-    const [, kib] = /^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
-    peakKib = Math.max(peakKib, Number(kib));
+    peakBytes = Math.max(peakBytes, readMemory(pid)?.residentBytes ?? 0);
   };
   const timer = setInterval(look, 100);
   return {
     stop: () => {
       clearInterval(timer);
-      return peakKib / 1024;
+      return peakBytes / 2 ** 20;
     },
   };
 }

@@ -6,7 +6,6 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { forkLoad, untilTold } from './load-process.ts';
-import { readCounters } from './measure.ts';
 import { readCount } from './options.ts';
 import type { OverloadMessage, OverloadOrder, OverloadResult } from './overload-load.ts';
 import type { Times } from './overload-tally.ts';
@@ -19,6 +18,7 @@ import {
   watchReadiness,
 } from './overload-watch.ts';
 import { connectOnce } from './own-connection.ts';
+import { readMetrics } from './read-metrics.ts';
 import { type Bench, runBench } from './run-bench.ts';
 import { type StartedService, startOnPostgres } from './start-service.ts';
 import { quantile } from './statistics.ts';
@@ -108,7 +108,7 @@ const capacityConnections = 512;
 async function run(options: OverloadOptions, bench: Bench): Promise<boolean> {
   const { signal, undo } = bench;
   const secret = randomBytes(24).toString('hex');
-  const service = await startOnPostgres('service', 'the service', settingsOf(options), { secret, signal });
+  const service = await startOnPostgres(settingsOf(options), { secret, signal });
   undo.push(service.stop);
   const job = {
     url: new URL('/webhooks/ilive', service.address).href,
@@ -162,18 +162,15 @@ async function run(options: OverloadOptions, bench: Bench): Promise<boolean> {
 
 async function untilProcessed(service: StartedService, signal: AbortSignal): Promise<void> {
   for (;;) {
-    const counters = await readCounters(service);
-    if ((counters.get('ilive_deliveries_owed') ?? 0) === 0) return;
+    const metrics = await readMetrics(service.address);
+    if ((metrics.get('ilive_deliveries_owed') ?? 0) === 0) return;
     await wait(200, undefined, { signal });
   }
 }
 
-async function countAccepted(
-  service: StartedService & { databaseUrl?: string },
-  signal: AbortSignal,
-): Promise<number> {
+async function countAccepted(service: StartedService, signal: AbortSignal): Promise<number> {
   await untilProcessed(service, signal);
-  const db = connectOnce(service.databaseUrl ?? '');
+  const db = connectOnce(service.databaseUrl);
   const [row] = await db.query<{ count: number }>({ text: 'select count(*)::int as count from deliveries' });
   await db.close();
   return row?.count ?? 0;
@@ -193,9 +190,9 @@ interface Outcome {
 
 async function judge(options: OverloadOptions, outcome: Outcome): Promise<boolean> {
   const { loaded, before, healthyMs, peakMib, readiness, capacity, perSecond, service } = outcome;
-  const counters = await readCounters(service);
+  const metrics = await readMetrics(service.address);
   const { accepted, turnedAway, turnedAwaySinceSent, others, unsentCount } = loaded;
-  const told = counters.get('ilive_deliveries_received_total') ?? 0;
+  const told = metrics.get('ilive_deliveries_received_total') ?? 0;
   const rate = (count: number) => `${count} (${(count / loaded.seconds).toFixed(0)} a second)`;
   const show = ({ p50Ms, p99Ms, maxMs }: Times) =>
     `p50 ${p50Ms.toFixed(0)} ms, p99 ${p99Ms.toFixed(0)} ms, at most ${maxMs.toFixed(0)} ms`;

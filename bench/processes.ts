@@ -2,8 +2,6 @@
 // much is acknowledged by receivers alone, and how much acknowledged and processed by whole ones. The load and Postgres are on
 // the same machine, so the columns of cores say what there was left to gain.
 import { randomBytes } from 'node:crypto';
-import { readFile, writeFile } from 'node:fs/promises';
-import path from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Part } from './contenders/program.ts';
 import { readCpu } from './cpu-time.ts';
@@ -13,13 +11,14 @@ import { readCount } from './options.ts';
 import { ourRows } from './our-rows.ts';
 import { writeMachine, writeNumber, writeTable } from './report.ts';
 import { type Bench, runBench } from './run-bench.ts';
-import { type Outcome, onPlace, type ScenarioOptions, untilSo } from './scenario.ts';
+import { addSection, saveJson } from './save-results.ts';
+import { type LoadOptions, type Outcome, onPlace, untilSo } from './scenario.ts';
 import { burst, sustained } from './scenario-load.ts';
 import { type Playing, startOurs } from './start-program.ts';
 import { startPostgres } from './start-service.ts';
 import { openStores, type Place } from './stores.ts';
 
-interface ProcessesOptions extends ScenarioOptions {
+interface ProcessesOptions extends LoadOptions {
   readonly counts: readonly number[];
   readonly isKept: boolean;
   readonly jsonFile: string | undefined;
@@ -42,8 +41,6 @@ Usage: npm run bench:processes -- [options]
 
 const warmUpSeconds = 3;
 const startSeconds = 60;
-const readme = path.join(import.meta.dirname, 'README.md');
-const marker = '<!-- the newest table of processes stands here -->';
 // A pool for each of receiving, reading and working in each process; more would pass what the embedded Postgres takes.
 const postgresConnections = '400';
 
@@ -65,9 +62,6 @@ function readOptions(args: readonly string[]): ProcessesOptions | 'help' {
     seconds: readCount('seconds', values.seconds, 600),
     connections: readCount('connections', values.connections, 10_000),
     warmUpSeconds,
-    perSecond: 0,
-    backlog: 0,
-    limitSeconds: 0,
     isKept: values.keep,
     jsonFile: values.json,
   };
@@ -103,17 +97,10 @@ async function run(options: ProcessesOptions, bench: Bench): Promise<boolean> {
     each.map((trouble) => `${scenario}, ${processes}: ${trouble}`),
   );
   if (troubles.length > 0) console.log(`\nNot as it should be:\n${troubles.join('\n')}`);
-  if (options.jsonFile !== undefined) {
-    await writeFile(options.jsonFile, `${JSON.stringify({ machine, options, measured }, null, 2)}\n`);
-  }
+  await saveJson(options.jsonFile, { machine, options, measured });
   if (options.isKept) {
-    const before = await readFile(readme, 'utf8');
-    const told = troubles.length === 0 ? '' : `\nNot as it should be: ${troubles.join('; ')}.\n`;
-    const section = `### ${machine.at.slice(0, 10)}\n\n${report}\n${told}`;
-    await writeFile(
-      readme,
-      before.replace(marker, () => `${marker}\n\n${section}`),
-    );
+    const told = troubles.length === 0 ? '' : `\n\nNot as it should be: ${troubles.join('; ')}.`;
+    await addSection('table of processes', machine, report + told);
   }
   return troubles.length === 0;
 }

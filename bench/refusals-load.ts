@@ -30,7 +30,9 @@ export interface FloodResult extends LoadResult {
   readonly floodErrorCount: number;
 }
 
-type FloodMessage = { readonly about: 'begun' } | { readonly about: 'ended'; readonly result: FloodResult };
+export type FloodMessage =
+  | { readonly about: 'begun' }
+  | { readonly about: 'ended'; readonly result: FloodResult };
 
 // Ready before the measurement: more than were seen to be acknowledged in the time of one refusal.
 const preparedPerRefused = 2;

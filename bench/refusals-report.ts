@@ -1,24 +1,19 @@
 // The benchmark of refusals as tables for a person and for the README: what was reached with storing on and off, where
-// the time went, what the store came to hold against its limits, and whether the promises were kept.
+// the time went, what the store came to hold against its limits, and whether the promises were kept. Ratios are taken within
+// a round, where both sides met the same machine, and only then summed up.
 import type { RefusalLimits } from '../src/db/refusals.ts';
-import type { Measurement } from './measure.ts';
-import type { FloodResult } from './refusals-load.ts';
+import { troublesOf } from './load-process.ts';
+import type { Measurement } from './refusals-measure.ts';
 import type { RefusalsOptions } from './refusals-options.ts';
 import type { StoreSample } from './refusals-store.ts';
-import {
-  cpuColumns,
-  type Named,
-  type Summary,
-  summarize,
-  writeMedian,
-  writeNumber,
-  writeSpread,
-  writeTable,
-  writeTroubles,
-} from './report.ts';
-import { spreadOf } from './statistics.ts';
+import { writeMedian, writeNumber, writeSpread, writeTable } from './report.ts';
+import { type Spread, spreadOf } from './statistics.ts';
 
-export type FloodMeasurement = Measurement & FloodResult & { readonly hasSettled: boolean };
+export interface FloodMeasurement extends Measurement {
+  readonly contender: string;
+  readonly round: number;
+  readonly hasSettled: boolean;
+}
 
 export interface StoreOutcome {
   readonly contender: string;
@@ -30,7 +25,7 @@ export interface StoreOutcome {
 
 export interface FloodRun {
   readonly options: RefusalsOptions;
-  readonly contenders: readonly Named[];
+  readonly contenders: readonly { readonly name: string; readonly title: string }[];
   readonly limits: RefusalLimits;
   readonly measurements: readonly FloodMeasurement[];
   readonly stores: readonly StoreOutcome[];
@@ -40,26 +35,40 @@ export interface FloodRun {
 export const offName = 'off';
 export const onName = 'on';
 
+const cpuColumns = [
+  ['service', 'Cores: service'],
+  ['postgres', 'Postgres'],
+  ['redis', 'Redis'],
+  ['load', 'load'],
+  ['elsewhere', 'elsewhere'],
+] as const;
+
 export function writeFlood(run: FloodRun): string {
-  const { contenders, measurements, limits, stores } = run;
-  const summaries = summarize(contenders, measurements, offName);
-  const ofContender = (name: string) => measurements.filter(({ contender }) => contender === name);
+  const { measurements, limits, stores } = run;
+  const contenders = run.contenders.map((one) => ({
+    ...one,
+    own: measurements.filter(({ contender }) => contender === one.name),
+  }));
   const reached = [
     ['Contender', 'Acknowledged/s', 'Of storing off', 'p50 ms', 'p99 ms', 'Refused/s'],
-    ...summaries.map(({ name, title, acknowledgedPerSecond, ratio, p50Ms, p99Ms }) => [
-      title,
-      writeSpread(acknowledgedPerSecond, 0),
-      writeSpread(ratio, 2),
-      writeSpread(p50Ms, 1),
-      writeSpread(p99Ms, 1),
-      writeSpread(spreadOf(ofContender(name).map(refusedPerSecond)), 0),
-    ]),
+    ...contenders.map(({ name, title, own }) => {
+      const spread = (of: (measured: FloodMeasurement) => number, digits: number) =>
+        writeSpread(spreadOf(own.map(of)), digits);
+      return [
+        title,
+        spread(({ acknowledgedPerSecond }) => acknowledgedPerSecond, 0),
+        writeSpread(ratioOf(name, measurements), 2),
+        spread(({ p50Ms }) => p50Ms, 1),
+        spread(({ p99Ms }) => p99Ms, 1),
+        spread(refusedPerSecond, 0),
+      ];
+    }),
   ];
   const spent = [
     ['Contender', 'Round s', 'Commit ms', 'Processed/s', ...cpuColumns.map(([, title]) => title)],
-    ...summaries.map(({ name, title }) => {
+    ...contenders.map(({ title, own }) => {
       const median = (of: (measured: FloodMeasurement) => number | undefined, digits: number) =>
-        writeMedian(ofContender(name).map(of), digits);
+        writeMedian(own.map(of), digits);
       return [
         title,
         median(({ seconds }) => seconds, 1),
@@ -89,15 +98,24 @@ function tabulateStores(stores: readonly StoreOutcome[], limits: RefusalLimits):
   ];
 }
 
+/** What was acknowledged, of what storing nothing reached in the same round. */
+function ratioOf(name: string, measurements: readonly FloodMeasurement[]): Spread {
+  const rateIn = (round: number) =>
+    measurements.find((each) => each.contender === offName && each.round === round)?.acknowledgedPerSecond;
+  const own = measurements.filter(({ contender }) => contender === name);
+  return spreadOf(
+    own.map(({ round, acknowledgedPerSecond }) => acknowledgedPerSecond / (rateIn(round) ?? 0)),
+  );
+}
+
 /** The ratio of each round, and whether their median keeps the promise. */
-export function judgeRatio({ contenders, measurements, options }: FloodRun): {
+export function judgeRatio({ measurements, options }: FloodRun): {
   text: string;
   isKept: boolean;
 } {
-  const ratioOf = (measured: readonly FloodMeasurement[]) =>
-    summarize(contenders, measured, offName).find(({ name }: Summary) => name === onName)?.ratio.median ?? 0;
-  const median = ratioOf(measurements);
-  const rounds = [...Map.groupBy(measurements, ({ round }) => round).values()].map(ratioOf);
+  const medianOf = (measured: readonly FloodMeasurement[]) => ratioOf(onName, measured).median;
+  const median = medianOf(measurements);
+  const rounds = [...Map.groupBy(measurements, ({ round }) => round).values()].map(medianOf);
   const isKept = median >= options.minRatio;
   const each = rounds.map((ratio) => ratio.toFixed(2)).join(', ');
   const verdict = isKept ? 'kept' : 'NOT KEPT';
@@ -109,17 +127,18 @@ export function judgeRatio({ contenders, measurements, options }: FloodRun): {
 
 /** What a reader must know before trusting the figures, and what makes the run a failure; empty when all went well. */
 export function writeFloodTroubles({ measurements, stores, limits }: FloodRun): string {
-  const floods = measurements.flatMap(
-    ({ contender, round, floodStatuses, floodErrorCount, refusedCount, hasSettled }) => {
-      const troubles = Object.entries(floodStatuses).map(
-        ([status, count]) => `${count} answers ${status} to the flood`,
-      );
-      if (floodErrorCount > 0) troubles.push(`${floodErrorCount} connections of the flood broken`);
-      if (refusedCount === 0) troubles.push('nothing was refused');
-      if (!hasSettled) troubles.push('it went on storing long after the flood');
-      return troubles.length === 0 ? [] : [`  round ${round}, ${contender}: ${troubles.join(', ')}`];
-    },
-  );
+  const met = measurements.flatMap((measured) => {
+    const { contender, round, floodStatuses, floodErrorCount, refusedCount } = measured;
+    const troubles = [
+      ...troublesOf(measured),
+      ...Object.entries(floodStatuses).map(([status, count]) => `${count} answers ${status} to the flood`),
+    ];
+    if (floodErrorCount > 0) troubles.push(`${floodErrorCount} connections of the flood broken`);
+    if (refusedCount === 0) troubles.push('nothing was refused');
+    if (measured.drainSeconds === undefined) troubles.push('it never caught up with processing');
+    if (!measured.hasSettled) troubles.push('it went on storing long after the flood');
+    return troubles.length === 0 ? [] : [`  round ${round}, ${contender}: ${troubles.join(', ')}`];
+  });
   const passed = stores.flatMap(({ contender, most }) => {
     const allowed = contender === onName ? limits : { maxCount: 0, maxBytes: 0 };
     return [
@@ -127,7 +146,7 @@ export function writeFloodTroubles({ measurements, stores, limits }: FloodRun): 
       ...(most.storedBytes > allowed.maxBytes ? [`  ${contender}: they took ${most.storedBytes} bytes`] : []),
     ];
   });
-  return [writeTroubles(measurements), ...floods, ...passed].filter((text) => text !== '').join('\n');
+  return [...met, ...passed].join('\n');
 }
 
 export function refusedPerSecond({ refusedCount, seconds }: FloodMeasurement): number {

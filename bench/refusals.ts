@@ -3,14 +3,13 @@
 // signatures while signed deliveries are sent as fast as they are acknowledged. Both are measured in turns over several
 // rounds, and the one is divided by the other within a round: on a shared machine the ratio holds where figures do not.
 import { randomBytes } from 'node:crypto';
-import { writeFile } from 'node:fs/promises';
 import { parseConfig } from '../src/config.ts';
 import type { Database } from '../src/db/connect.ts';
 import type { RefusalLimits } from '../src/db/refusals.ts';
 import { describeMachine } from './machine.ts';
-import { measureUnder, readCounters } from './measure.ts';
 import { connectOnce } from './own-connection.ts';
-import type { FloodJob, FloodResult } from './refusals-load.ts';
+import { readMetrics } from './read-metrics.ts';
+import { measureFlood } from './refusals-measure.ts';
 import { type RefusalsOptions, readRefusalsOptions, refusalsHelp } from './refusals-options.ts';
 import {
   type FloodMeasurement,
@@ -31,13 +30,15 @@ import {
   settleStore,
   watchStore,
 } from './refusals-store.ts';
-import { writeMachine } from './report.ts';
+import { tellWarnings, writeMachine } from './report.ts';
 import { type Bench, runBench } from './run-bench.ts';
+import { saveJson } from './save-results.ts';
 import { type StartedService, startOnPostgres } from './start-service.ts';
 
 /** A contender and the connection by which its table is looked at. */
 interface Watched extends StartedService {
-  readonly databaseUrl: string;
+  readonly name: string;
+  readonly title: string;
   readonly db: Database;
 }
 
@@ -75,14 +76,8 @@ async function run(options: RefusalsOptions, bench: Bench): Promise<boolean> {
   console.log(`\n${text}`);
   const troubles = writeFloodTroubles(finished);
   if (troubles !== '') console.log(`\nNot as it should be:\n${troubles}`);
-  for (const { name, warnings } of contenders) {
-    for (const [message, count] of Object.entries(warnings()))
-      console.log(`  ${name} warned: ${message} (${count})`);
-  }
-  if (options.jsonFile !== undefined) {
-    const everything = { machine, options, limits, stores, measurements };
-    await writeFile(options.jsonFile, `${JSON.stringify(everything, null, 2)}\n`);
-  }
+  for (const { name, warnings } of contenders) tellWarnings(name, [warnings()]);
+  await saveJson(options.jsonFile, { machine, options, limits, stores, measurements });
   return troubles === '' && isKept;
 }
 
@@ -95,11 +90,11 @@ async function startWatched(
   const encryption = options.isSealing
     ? { ENCRYPTION_KEYS: `bench:${randomBytes(32).toString('base64')}` }
     : {};
-  const contender = await startOnPostgres(name, title, { ...encryption, ...settings }, { secret, signal });
-  undo.push(() => contender.stop());
-  const db = connectOnce(contender.databaseUrl);
+  const service = await startOnPostgres({ ...encryption, ...settings }, { secret, signal });
+  undo.push(() => service.stop());
+  const db = connectOnce(service.databaseUrl);
   undo.push(() => db.close());
-  return { ...contender, db };
+  return { ...service, name, title, db };
 }
 
 async function fill({ options, limits, signal }: FloodBench, contenders: readonly Watched[]): Promise<void> {
@@ -143,10 +138,10 @@ async function measureOne(
 ): Promise<FloodMeasurement> {
   const { connections, floodConnections, warmUpRequests, bodyBytes } = options;
   const floodRequests = requestsInRound(options);
-  const job: FloodJob = { secret, connections, floodConnections, warmUpRequests, floodRequests, bodyBytes };
-  const file = 'refusals-load.ts';
-  const measured = await measureUnder<FloodResult>(contender, { file, job, round, signal });
-  return { ...measured, hasSettled: await settleStore(contender.db, signal) };
+  const job = { secret, connections, floodConnections, warmUpRequests, floodRequests, bodyBytes };
+  const measured = await measureFlood(contender, job, signal);
+  const hasSettled = await settleStore(contender.db, signal);
+  return { ...measured, contender: contender.name, round, hasSettled };
 }
 
 function requestsInRound({ requests, rounds }: RefusalsOptions): number {
@@ -158,8 +153,7 @@ async function describeStore(
   most: ReadonlyMap<string, StoreSample>,
 ): Promise<StoreOutcome> {
   const last = await sampleStore(db);
-  const counters = await readCounters({ address });
-  const droppedCount = counters.get('ilive_refusals_dropped_total') ?? 0;
+  const droppedCount = (await readMetrics(address)).get('ilive_refusals_dropped_total') ?? 0;
   return { contender: name, most: mostOf(most.get(name) ?? last, last), last, droppedCount };
 }
 

@@ -8,7 +8,7 @@ import type { ReplayOptions } from './replay-options.ts';
 import type { CrashOutcome, LiveOutcome, Phase } from './replay-phases.ts';
 import { handledCount, type ReplayAnswer } from './replay-run.ts';
 import { writeNumber, writeTable } from './report.ts';
-import { quantile } from './statistics.ts';
+import { type Quantiles, quantilesOf } from './statistics.ts';
 
 export interface ReplayRun {
   readonly options: ReplayOptions;
@@ -27,18 +27,12 @@ export interface PhaseFigures {
   readonly cpu: CpuShares | undefined;
 }
 
-interface Quantiles {
-  readonly p50: number;
-  readonly p99: number;
-  readonly max: number;
-}
-
 const unknown = '–';
 
 export function readPhase({ title, deliveries, cpu }: Phase): PhaseFigures {
   const known = deliveries.filter(({ queryableMs }) => queryableMs !== undefined);
   const between = (of: (delivery: LiveDelivery) => number | undefined) =>
-    quantilesOf(known.map(of).filter((ms) => ms !== undefined));
+    quantilesOf(known.map(of));
   return {
     title,
     count: deliveries.length,
@@ -189,10 +183,4 @@ function findReplayTroubles(
 
 function changeCount({ changes }: ReplayAnswer): number {
   return Object.values(changes).reduce((sum, { created, updated }) => sum + created + updated, 0);
-}
-
-function quantilesOf(values: readonly number[]): Quantiles | undefined {
-  if (values.length === 0) return undefined;
-  const sorted = Float64Array.from(values).sort();
-  return { p50: quantile(sorted, 0.5), p99: quantile(sorted, 0.99), max: quantile(sorted, 1) };
 }

@@ -2,14 +2,14 @@
 // of many finished deliveries takes live ones at an even pace, without a replay and beside one of the whole past; how long
 // each takes from its acknowledgement to being there to be read is compared within the run. Then the service is killed
 // in the middle of a second replay and started anew: it must go on by itself, and no row may differ afterwards.
-import { writeFile } from 'node:fs/promises';
 import { describeMachine } from './machine.ts';
 import { makeHistory } from './replay-history.ts';
 import { type ReplayOptions, readReplayOptions, replayHelp } from './replay-options.ts';
 import { runCrashPhase, runLivePhases } from './replay-phases.ts';
 import { findTroubles, judgeSlowdown, type ReplayRun, readPhase, writeReplays } from './replay-report.ts';
-import { writeMachine } from './report.ts';
+import { tellWarnings, writeMachine } from './report.ts';
 import { type Bench, runBench } from './run-bench.ts';
+import { saveJson } from './save-results.ts';
 import { setStage } from './stage.ts';
 
 async function run(options: ReplayOptions, bench: Bench): Promise<boolean> {
@@ -36,14 +36,11 @@ async function run(options: ReplayOptions, bench: Bench): Promise<boolean> {
   console.log(`\n${text}`);
   if (troubles.length > 0)
     console.log(`\nNot as it should be:\n${troubles.map((trouble) => `  ${trouble}`).join('\n')}`);
-  for (const [message, count] of Object.entries(stage.warnings()))
-    console.log(`  the service warned: ${message} (${count})`);
-  if (options.jsonFile !== undefined) {
-    const phases = [live.before, live.during, live.after].map(readPhase);
-    const { replay, replaySeconds, differences } = live;
-    const everything = { machine, options, history, phases, replay, replaySeconds, differences, crash };
-    await writeFile(options.jsonFile, `${JSON.stringify(everything, null, 2)}\n`);
-  }
+  tellWarnings('the service', [stage.warnings()]);
+  const phases = [live.before, live.during, live.after].map(readPhase);
+  const { replay, replaySeconds, differences } = live;
+  const everything = { machine, options, history, phases, replay, replaySeconds, differences, crash };
+  await saveJson(options.jsonFile, everything);
   return troubles.length === 0 && isKept;
 }
 

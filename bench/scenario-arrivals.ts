@@ -1,5 +1,6 @@
 // Open loops: how long after it was due a delivery is acknowledged and can be queried, at a pace that a service lives at
 // (`queryable`), and how much longer that takes while the same service works off a backlog (`live`).
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Arrival, ArrivalsJob, ArrivalsMessage } from './arrivals.ts';
 import type { Contender } from './line-up.ts';
 import { forkLoad, untilTold } from './load-process.ts';
@@ -10,12 +11,12 @@ import {
   nothingKept,
   type Outcome,
   type Scenario,
-  type ScenarioOptions,
   untilSo,
 } from './scenario.ts';
 import type { Playing } from './start-program.ts';
-import { quantile } from './statistics.ts';
+import { quantilesOf } from './statistics.ts';
 import type { Place } from './stores.ts';
+import { nowMs } from './wall-clock.ts';
 
 /** The least warm-up at this pace: a server that was just started has compiled little of itself after a few hundred requests. */
 export const atEaseWarmUpSeconds = 6;
@@ -24,7 +25,7 @@ const settleSeconds = 1;
 
 export const queryable: Scenario = (contender, place, options) =>
   beside(contender.start('whole', place), async (playing) => {
-    const arrivals = startArrivals(contender, { place, playing, options });
+    const arrivals = startArrivals(contender, { place, playing, perSecond: options.perSecond });
     await pause(Math.max(options.warmUpSeconds, atEaseWarmUpSeconds), place);
     const fromMs = nowMs();
     await pause(options.seconds, place);
@@ -46,7 +47,7 @@ export const live: Scenario = async (contender, place, options) => {
   await contender.fill?.(place, options.backlog);
   const filledAt = new Date().toISOString();
   return beside(contender.start('whole', place, options.backlog), async (playing) => {
-    const arrivals = startArrivals(contender, { place, playing, options });
+    const arrivals = startArrivals(contender, { place, playing, perSecond: options.perSecond });
     const fromMs = nowMs();
     const isWorkedOff = async () => {
       const [owed] = await place.db.query({
@@ -84,11 +85,11 @@ export const live: Scenario = async (contender, place, options) => {
 
 export function startArrivals(
   { dialect, findNames = '' }: Contender,
-  more: { readonly place: Place; readonly playing: Playing; readonly options: ScenarioOptions },
+  more: { readonly place: Place; readonly playing: Playing; readonly perSecond: number },
 ) {
   const { databaseUrl, secret, signal } = more.place;
   const url = new URL('/webhooks/ilive', more.playing.address).href;
-  const { perSecond } = more.options;
+  const { perSecond } = more;
   const job: ArrivalsJob = { url, secret, dialect, perSecond, databaseUrl, findNames };
   const child = forkLoad('arrivals.ts', job, signal);
   return {
@@ -131,19 +132,10 @@ export function figuresOf(
   timeOf: (arrival: Arrival) => number | undefined,
 ): Outcome['figures'] {
   // An error is answered sooner than a delivery is stored.
-  const sorted = arrivals
-    .filter(({ status }) => status === 202)
-    .map(timeOf)
-    .filter((ms) => ms !== undefined);
-  sorted.sort((a, b) => a - b);
-  if (sorted.length === 0) return {};
-  return { [`${name}P50Ms`]: quantile(sorted, 0.5), [`${name}P99Ms`]: quantile(sorted, 0.99) };
+  const times = quantilesOf(arrivals.filter(({ status }) => status === 202).map(timeOf));
+  return times === undefined ? {} : { [`${name}P50Ms`]: times.p50, [`${name}P99Ms`]: times.p99 };
 }
 
-export function pause(seconds: number, { signal }: Place): Promise<boolean> {
-  return untilSo(() => Promise.resolve(false), seconds, signal);
-}
-
-function nowMs(): number {
-  return performance.timeOrigin + performance.now();
+export function pause(seconds: number, { signal }: Place): Promise<void> {
+  return sleep(seconds * 1_000, undefined, { signal });
 }

@@ -2,32 +2,31 @@
 // acknowledged and processed (`sustained`), over the whole span until the last one that was accepted is done. The warm-up's
 // deliveries are done before the measurement begins.
 import type { ChildProcess } from 'node:child_process';
-import type { LoadResult } from './cannon.ts';
 import type { Part } from './contenders/program.ts';
 import { type MemoryReading, readCpu, readMemory, shareCpu } from './cpu-time.ts';
 import type { Contender } from './line-up.ts';
 import type { Loaded, LoadJob, LoadMessage } from './load.ts';
-import { forkLoad, untilTold } from './load-process.ts';
-import { compareCounters, readCounters } from './measure.ts';
+import { forkLoad, troublesOf, untilTold } from './load-process.ts';
+import { compareGroups, type Metrics, readMetrics } from './read-metrics.ts';
 import {
   beside,
   countKept,
   findLosses,
   type Kept,
+  type LoadOptions,
   type Outcome,
   type Scenario,
-  type ScenarioOptions,
   untilSo,
 } from './scenario.ts';
 import type { Playing } from './start-program.ts';
 import type { Place } from './stores.ts';
 
-export const burst: Scenario = (contender, place, options) =>
+export const burst: Scenario<LoadOptions> = (contender, place, options) =>
   beside(contender.start('receive', place), (playing) =>
     measureLoad({ contender, place, options, playing, part: 'receive' }),
   );
 
-export const sustained: Scenario = (contender, place, options) =>
+export const sustained: Scenario<LoadOptions> = (contender, place, options) =>
   beside(contender.start('whole', place), (playing) =>
     measureLoad({ contender, place, options, playing, part: 'whole' }),
   );
@@ -37,7 +36,7 @@ interface Turn {
   readonly part: Part;
   readonly place: Place;
   readonly playing: Playing;
-  readonly options: ScenarioOptions;
+  readonly options: LoadOptions;
 }
 
 const megabyte = 2 ** 20;
@@ -75,7 +74,6 @@ async function measureWarmed(turn: Turn, child: ChildProcess, before: Kept): Pro
   const losses = await findLosses(contender, { place, part, names, before, countAccepted });
   const spanSeconds = (after.atMs - costsBefore.atMs) / 1_000;
   const costs = compareCosts(costsBefore, after, { turn, spanSeconds, loadPid: child.pid ?? 0, result });
-  const groups = compareCounters(costsBefore.counters, loaded.counters, result.seconds, part === 'whole');
   return {
     figures: keepKnown({
       ackPerSecond: result.acknowledgedCount / result.seconds,
@@ -84,8 +82,7 @@ async function measureWarmed(turn: Turn, child: ChildProcess, before: Kept): Pro
       p50Ms: result.p50Ms,
       p99Ms: result.p99Ms,
       caughtUpSeconds: part === 'whole' ? (after.atMs - loaded.atMs) / 1_000 : undefined,
-      groupDeliveries: groups.groupDeliveries,
-      commitMs: groups.commitMs,
+      ...compareGroups(costsBefore.metrics, loaded.metrics),
       ...costs,
       startMs: playing.startMs,
       bodyBytes: result.bodyBytes,
@@ -113,7 +110,7 @@ interface Costs {
   readonly cpu: ReturnType<typeof readCpu>;
   /** Of the process that receives. */
   readonly memory: MemoryReading | undefined;
-  readonly counters: Awaited<ReturnType<typeof readCounters>>;
+  readonly metrics: Metrics;
   readonly walBytes: number;
   readonly redisCommands: number;
 }
@@ -122,7 +119,7 @@ async function readCosts({ place: { db, redis }, playing }: Turn): Promise<Costs
   const atMs = performance.now();
   const cpu = readCpu();
   const memory = readMemory(playing.pids[0] ?? 0);
-  const counters = await readCounters(playing);
+  const metrics = await readMetrics(playing.address);
   const [wal] = await db.query<{ bytes: string }>({
     text: `select (pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::text as bytes`,
   });
@@ -131,7 +128,7 @@ async function readCosts({ place: { db, redis }, playing }: Turn): Promise<Costs
     atMs,
     cpu,
     memory,
-    counters,
+    metrics,
     walBytes: Number(wal?.bytes ?? 0),
     redisCommands: Number(commands ?? 0),
   };
@@ -170,14 +167,6 @@ function compareCosts(
     megabytesAfter: megabytes(after.memory?.residentBytes),
     peakMegabytes: megabytes(after.memory?.peakBytes),
   };
-}
-
-function troublesOf({ otherStatuses, errorCount, lateCount, acknowledgedCount }: LoadResult): string[] {
-  const troubles = Object.entries(otherStatuses).map(([status, count]) => `${count} answers ${status}`);
-  if (errorCount > 0) troubles.push(`${errorCount} connections broken or timed out`);
-  if (lateCount > 0) troubles.push(`${lateCount} requests signed while the load ran`);
-  if (acknowledgedCount === 0) troubles.push('nothing was acknowledged');
-  return troubles;
 }
 
 export function keepKnown(figures: Record<string, number | undefined>): Record<string, number> {

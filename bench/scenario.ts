@@ -10,10 +10,14 @@ import type { Place } from './stores.ts';
 export const scenarioNames = ['burst', 'sustained', 'queryable', 'drain', 'live'] as const;
 export type ScenarioName = (typeof scenarioNames)[number];
 
-export interface ScenarioOptions {
+export interface LoadOptions {
   readonly seconds: number;
   readonly warmUpSeconds: number;
+  /** That the closed loops keep busy. */
   readonly connections: number;
+}
+
+export interface ScenarioOptions extends LoadOptions {
   /** Arrivals a second of the open loop. */
   readonly perSecond: number;
   readonly backlog: number;
@@ -40,10 +44,10 @@ export interface Measured extends Outcome {
 }
 
 /** One contender in one scenario, on an empty place. */
-export type Scenario = (
+export type Scenario<Options = ScenarioOptions> = (
   contender: Contender,
   place: Place,
-  options: ScenarioOptions,
+  options: Options,
 ) => Promise<Outcome & Pick<Measured, 'warnings'>>;
 
 const pollMs = 20;

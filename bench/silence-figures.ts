@@ -1,19 +1,11 @@
 // What became of every session, by iLive's own books: what it knew, when its webhook was lost, and what our ledger says
 // of it. The ledger is read from the database, session by session, so that no summary of the service's can hide one.
-import { connect } from '../src/db/connect.ts';
-import { createLog } from '../src/log.ts';
 import { type Call, countBusiest } from '../src/simulator/api-log.ts';
 import type { VendorSession } from '../src/simulator/api-sessions.ts';
+import { connectOnce } from './own-connection.ts';
 import { otherAgent } from './silence-load.ts';
 import type { Stage } from './silence-stage.ts';
-import { quantile } from './statistics.ts';
-
-export interface Quantiles {
-  readonly p50: number;
-  readonly p90: number;
-  readonly p99: number;
-  readonly max: number;
-}
+import { type Quantiles, quantilesOf } from './statistics.ts';
 
 export interface Figures {
   readonly sessions: { count: number; ended: number; missed: number; abandoned: number };
@@ -84,13 +76,6 @@ export async function readFigures({ vendor, databaseUrl }: Stage): Promise<Figur
   };
 }
 
-export function quantilesOf(values: readonly (number | undefined)[]): Quantiles | undefined {
-  const sorted = values.filter((value) => value !== undefined).sort((a, b) => a - b);
-  if (sorted.length === 0) return undefined;
-  const at = (q: number) => quantile(sorted, q);
-  return { p50: at(0.5), p90: at(0.9), p99: at(0.99), max: at(1) };
-}
-
 function isEnded({ endsAtMicros, expiresAtMs }: VendorSession): boolean {
   return endsAtMicros !== null && endsAtMicros / 1_000 < expiresAtMs;
 }
@@ -117,14 +102,7 @@ function countCalls(ours: readonly Call[]) {
 }
 
 async function readLedger(url: string): Promise<LedgerRow[]> {
-  const db = connect({
-    url,
-    applicationName: 'ilive-webhooks bench',
-    maxConnections: 1,
-    connectTimeoutMs: 5_000,
-    statementTimeoutMs: 60_000,
-    log: createLog('silent'),
-  });
+  const db = connectOnce(url);
   try {
     return await db.query<LedgerRow>({
       text: `

@@ -2,8 +2,8 @@
 // processed, and sessions that wait to be asked about although the budget would allow the call. A service at the wall's
 // own pace shows neither for longer than moments.
 import { setTimeout as wait } from 'node:timers/promises';
-import { connect, type Queries } from '../src/db/connect.ts';
-import { createLog } from '../src/log.ts';
+import type { Queries } from '../src/db/connect.ts';
+import { connectOnce } from './own-connection.ts';
 import type { HeldClock } from './silence-clock.ts';
 
 export interface Governor {
@@ -22,14 +22,7 @@ const turnSeconds = 2;
 const aheadSeconds = 1.3;
 
 export function startGovernor(databaseUrl: string, clock: HeldClock): Governor {
-  const db = connect({
-    url: databaseUrl,
-    applicationName: 'ilive-webhooks bench governor',
-    maxConnections: 1,
-    connectTimeoutMs: 5_000,
-    statementTimeoutMs: 60_000,
-    log: createLog('silent'),
-  });
+  const db = connectOnce(databaseUrl);
   const stopping = new AbortController();
   const govern = async () => {
     let share = 1;

@@ -1,16 +1,15 @@
 // The experiment about silence in lines that a person reads, and what in them is not as it should be.
 import type { Completeness } from '../src/simulator/completeness.ts';
-import type { Figures, Quantiles } from './silence-figures.ts';
-import { quantilesOf } from './silence-figures.ts';
+import type { Figures } from './silence-figures.ts';
 import type { Load } from './silence-load.ts';
 import { limits, type SilenceOptions } from './silence-options.ts';
+import { type Quantiles, quantilesOf } from './statistics.ts';
 
 export interface Run {
   readonly options: SilenceOptions;
   readonly load: Load;
   readonly figures: Figures;
   readonly completeness: Completeness;
-  readonly warnings: ReadonlyMap<string, number>;
   readonly realSeconds: number;
   readonly simulatedSeconds: number;
 }
@@ -52,8 +51,7 @@ export function writeRun({ options, load, figures, completeness, ...run }: Run):
       `${run.realSeconds.toFixed(0)} s for ${(run.simulatedSeconds / 60).toFixed(0)} simulated minutes: ${(run.simulatedSeconds / run.realSeconds).toFixed(1)} times as fast as the wall's clock`,
     ],
   ];
-  const warned = [...run.warnings].map(([message, count]) => `  the service warned: ${message} (${count})`);
-  return [...lines.map(([name, text]) => `${name.padEnd(18)}${text}`), ...warned].join('\n');
+  return lines.map(([name, text]) => `${name.padEnd(18)}${text}`).join('\n');
 }
 
 /** What makes the run a failure; empty when all is well. */

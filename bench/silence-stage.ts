@@ -2,19 +2,17 @@
 // process and on one fast clock that waits for the machine. Both sides know the Standard tier's limits. Postgres runs without fsync, because what
 // is measured is the policy and not the disk.
 import { randomBytes } from 'node:crypto';
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
-import os from 'node:os';
-import path from 'node:path';
 import { parseConfig } from '../src/config.ts';
-import { startEmbeddedPostgres } from '../src/db/embedded.ts';
 import { defaultTemplate, signingKey } from '../src/ilive/signature.ts';
-import { createLog, type Log } from '../src/log.ts';
+import type { Log } from '../src/log.ts';
 import { createService } from '../src/service.ts';
 import { startVendorApi, type VendorApi } from '../src/simulator/api.ts';
 import { waitBy } from '../src/simulator/api-clock.ts';
+import type { Bench } from './run-bench.ts';
 import { createHeldClock } from './silence-clock.ts';
 import { startGovernor } from './silence-governor.ts';
 import { limits, type SilenceOptions } from './silence-options.ts';
+import { startPostgres } from './start-service.ts';
 
 export interface Stage {
   readonly vendor: VendorApi;
@@ -25,11 +23,8 @@ export interface Stage {
   readonly unlimitedKey: string;
   readonly databaseUrl: string;
   /** The service's warnings and errors so far, counted by message. */
-  readonly warnings: ReadonlyMap<string, number>;
+  readonly warnings: Readonly<Record<string, number>>;
 }
-
-/** What is undone at the end, last in first out. */
-export type Undo = (() => Promise<void>)[];
 
 const secret = randomBytes(24).toString('hex');
 const neverAborted = new AbortController().signal;
@@ -37,8 +32,10 @@ const neverAborted = new AbortController().signal;
 const usualPullIntervalMs = 1_000;
 const shortestPullIntervalMs = 10;
 
-export async function setStage(options: SilenceOptions, undo: Undo): Promise<Stage> {
-  const databaseUrl = await startPostgres(undo);
+export async function setStage(options: SilenceOptions, undo: Bench['undo']): Promise<Stage> {
+  const hasty = { fsync: 'off', full_page_writes: 'off', synchronous_commit: 'off' };
+  const { url: databaseUrl, stop } = await startPostgres(hasty);
+  undo.push(stop);
   const clock = createHeldClock(options.speed);
   const key = () => `iksk_live_${randomBytes(24).toString('hex')}`;
   const account = 'company';
@@ -61,7 +58,7 @@ export async function setStage(options: SilenceOptions, undo: Undo): Promise<Sta
     },
   });
   undo.push(() => vendor.stop());
-  const warnings = new Map<string, number>();
+  const warnings: Record<string, number> = {};
   const serviceKey = randomBytes(24).toString('hex');
   const env = environmentOf(options, vendor, { databaseUrl, serviceKey });
   const service = createService(parseConfig(env), {
@@ -107,20 +104,10 @@ function environmentOf(
   };
 }
 
-async function startPostgres(undo: Undo): Promise<string> {
-  const dataDir = await mkdtemp(path.join(os.tmpdir(), 'ilive-silence-'));
-  undo.push(() => rm(dataDir, { recursive: true, force: true }));
-  await chmod(dataDir, 0o711); // started by root, Postgres runs as another user and has to get through
-  const settings = { fsync: 'off', full_page_writes: 'off', synchronous_commit: 'off' };
-  const postgres = await startEmbeddedPostgres({ dataDir, log: createLog('silent'), settings });
-  undo.push(() => postgres.stop());
-  return postgres.url;
-}
-
-function countWarnings(warnings: Map<string, number>): Log {
+function countWarnings(warnings: Record<string, number>): Log {
   const count = (...said: unknown[]) => {
     const message = said.find((part) => typeof part === 'string') ?? 'without words';
-    warnings.set(message, (warnings.get(message) ?? 0) + 1);
+    warnings[message] = (warnings[message] ?? 0) + 1;
   };
   return { debug: () => {}, info: () => {}, warn: count, error: count } as Log;
 }

@@ -4,7 +4,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Completeness } from '../src/simulator/completeness.ts';
 import { describeMachine } from './machine.ts';
-import { writeMachine } from './report.ts';
+import { tellWarnings, writeMachine } from './report.ts';
 import { type Bench, runBench } from './run-bench.ts';
 import { readFigures } from './silence-figures.ts';
 import { createSessions, otherAgent } from './silence-load.ts';
@@ -38,11 +38,11 @@ async function run(options: SilenceOptions, { undo, signal }: Bench): Promise<bo
     load,
     completeness,
     figures: await readFigures(stage),
-    warnings: stage.warnings,
     realSeconds: (performance.now() - beganMs) / 1_000,
     simulatedSeconds: (stage.vendor.clock.now() - simulatedFromMs) / 1_000,
   };
   console.log(`\n${writeRun(finished)}`);
+  tellWarnings('the service', [stage.warnings]);
   const doubt = doubtMachine(finished);
   if (doubt !== undefined) console.log(`\n${doubt}`);
   const faults = findFaults(finished);

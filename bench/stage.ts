@@ -6,6 +6,7 @@ import type { ChildService } from '../src/simulator/child-service.ts';
 import { connectOnce } from './own-connection.ts';
 import type { Bench } from './run-bench.ts';
 import { startPostgres, startService } from './start-service.ts';
+import { sumUp } from './statistics.ts';
 
 export interface Stage {
   readonly secret: string;
@@ -39,7 +40,7 @@ export async function setStage(
   const settings = { ...postgres.settings, ...further, BOOTSTRAP_API_KEY: apiKey };
   const started: { service: ChildService; pid: number }[] = [];
   const start = async () => {
-    const service = await startService(settings, undefined, { secret, signal });
+    const service = await startService(settings, { secret, signal });
     undo.push(() => service.stop());
     started.push({ service, pid: Number((await service.log.listening).pid) });
   };
@@ -77,12 +78,4 @@ export async function setStage(
       throw new Error(`${method} ${path} was answered with ${response.status}: ${said.slice(0, 500)}`);
     },
   };
-}
-
-function sumUp(counts: readonly Readonly<Record<string, number>>[]): Readonly<Record<string, number>> {
-  const sums: Record<string, number> = {};
-  for (const [message, count] of counts.flatMap((each) => Object.entries(each))) {
-    sums[message] = (sums[message] ?? 0) + count;
-  }
-  return sums;
 }

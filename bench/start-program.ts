@@ -4,7 +4,7 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
 import type { Asked, Counts, Part, Told } from './contenders/program.ts';
-import { readCounters } from './measure.ts';
+import { readMetrics } from './read-metrics.ts';
 import { startService } from './start-service.ts';
 import type { Place } from './stores.ts';
 
@@ -82,7 +82,7 @@ export async function startOurs(
 ): Promise<Playing> {
   const startedMs = performance.now();
   const settings = { DATABASE_URL: databaseUrl, ROLE: roles[part], ...queue };
-  const service = await startService(settings, undefined, { secret, signal });
+  const service = await startService(settings, { secret, signal });
   const { pid } = await service.log.listening;
   return {
     address: service.address,
@@ -95,10 +95,8 @@ export async function startOurs(
       });
       return owed === undefined;
     },
-    countAccepted: async () => {
-      const counters = await readCounters({ address: service.address });
-      return counters.get('ilive_deliveries_received_total') ?? 0;
-    },
+    countAccepted: async () =>
+      (await readMetrics(service.address)).get('ilive_deliveries_received_total') ?? 0,
     warnings: () => service.log.warnings(),
     stop: () => service.stop(),
   };

@@ -10,13 +10,10 @@ import { createLog } from '../src/log.ts';
 import { type ChildService, startChildService } from '../src/simulator/child-service.ts';
 
 export interface StartedService {
-  readonly name: string;
-  readonly title: string;
   /** Such as `http://127.0.0.1:41234`. */
   readonly address: string;
   readonly pid: number;
-  /** Whether it processes what it has received; then a measurement waits until it is done. */
-  readonly processes: boolean;
+  readonly databaseUrl: string;
   /** Its warnings so far, counted by message. */
   readonly warnings: () => Readonly<Record<string, number>>;
   stop(): Promise<void>;
@@ -31,21 +28,16 @@ const startTimeoutMs = 120_000;
 
 /** The service with these settings, on a Postgres of its own whose address we know. */
 export async function startOnPostgres(
-  name: string,
-  title: string,
   settings: Readonly<Record<string, string>>,
   options: StartOptions,
-): Promise<StartedService & { readonly databaseUrl: string }> {
+): Promise<StartedService> {
   const postgres = await startPostgres();
   try {
-    const service = await startService({ ...postgres.settings, ...settings }, undefined, options);
+    const service = await startService({ ...postgres.settings, ...settings }, options);
     const { pid } = await service.log.listening;
     return {
-      name,
-      title,
       address: service.address,
       pid: Number(pid),
-      processes: settings.ROLE !== 'receiver',
       databaseUrl: postgres.url,
       warnings: () => service.log.warnings(),
       stop: async () => {
@@ -92,10 +84,9 @@ export async function startPostgresOn(
   return { url, settings: { DATABASE_URL: url, DATA_DIR: dataDir }, stop };
 }
 
-/** `src/main.ts` as a child; `temporaryDir` goes with it when we cannot remove it ourselves any more. */
+/** `src/main.ts` as a child. */
 export function startService(
   settings: Readonly<Record<string, string>>,
-  temporaryDir: string | undefined,
   { secret, signal }: StartOptions,
 ): Promise<ChildService> {
   const common = {
@@ -104,7 +95,12 @@ export function startService(
     ILIVE_WEBHOOK_SECRETS: secret,
     BOOTSTRAP_API_KEY: randomBytes(24).toString('hex'),
   };
-  return startChildService({ settings: { ...common, ...settings }, startTimeoutMs, temporaryDir, signal });
+  return startChildService({
+    settings: { ...common, ...settings },
+    startTimeoutMs,
+    temporaryDir: undefined,
+    signal,
+  });
 }
 
 /** A folder for a Postgres, and what takes it away again. */

@@ -21,3 +21,27 @@ export function quantile(sorted: ArrayLike<number>, q: number): number {
   if (below === undefined || above === undefined) throw new Error('there are no values');
   return below + (above - below) * (place - Math.floor(place));
 }
+
+export interface Quantiles {
+  readonly p50: number;
+  readonly p90: number;
+  readonly p99: number;
+  readonly max: number;
+}
+
+/** Of the values that are known; undefined where none is. */
+export function quantilesOf(values: readonly (number | undefined)[]): Quantiles | undefined {
+  const sorted = Float64Array.from(values.filter((value) => value !== undefined)).sort();
+  if (sorted.length === 0) return undefined;
+  const at = (q: number) => quantile(sorted, q);
+  return { p50: at(0.5), p90: at(0.9), p99: at(0.99), max: at(1) };
+}
+
+/** Counts by name, added up. */
+export function sumUp(counts: readonly Readonly<Record<string, number>>[]): Readonly<Record<string, number>> {
+  const sums: Record<string, number> = {};
+  for (const [name, count] of counts.flatMap((each) => Object.entries(each))) {
+    sums[name] = (sums[name] ?? 0) + count;
+  }
+  return sums;
+}

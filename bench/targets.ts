@@ -1,7 +1,8 @@
 // What the service has promised of itself, as figures that a run can keep or not. Ratios are taken within a round, where
 // both sides met the same machine, and the median over the rounds is what counts.
+import type { Promised } from './promised.ts';
 import { isSound, type Measured, type ScenarioName } from './scenario.ts';
-import { type Spread, spreadOf } from './statistics.ts';
+import { spreadOf } from './statistics.ts';
 
 interface Target {
   readonly scenario: ScenarioName;
@@ -14,13 +15,9 @@ interface Target {
   readonly atMost?: number;
 }
 
-export interface Verdict {
+export interface Verdict extends Promised {
   readonly scenario: ScenarioName;
   readonly contender: string;
-  readonly what: string;
-  readonly measured: Spread;
-  readonly wanted: string;
-  readonly isKept: boolean;
 }
 
 const each = ['ours', 'ours-redis'];

@@ -1,13 +1,14 @@
 // `npm run bench:waits`: many clients wait for verdicts on one process while deliveries settle sessions at an even pace. How long
 // after a verdict is there is its client answered, and does the memory come back once all have left?
-import { writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { describeMachine } from './machine.ts';
 import { readCount } from './options.ts';
-import { writeMachine } from './report.ts';
+import { readMetrics } from './read-metrics.ts';
+import { writeMachine, writeNumber, writeTable } from './report.ts';
 import { writeBody } from './requests.ts';
 import { type Bench, runBench } from './run-bench.ts';
+import { saveJson } from './save-results.ts';
 import { createPost } from './signed-post.ts';
 import { type Stage, setStage } from './stage.ts';
 import { quantile } from './statistics.ts';
@@ -103,22 +104,21 @@ async function run(options: WaitsOptions, bench: Bench): Promise<boolean> {
     residentMb: Math.round(during.residentBytes / megabyte),
   };
   console.log(`\n${writeMachine(machine)}`);
-  console.log(`\n| Clients | Verdicts/s | Settled | Answered | Commit to answer p50 ms | p99 ms | max ms |`);
-  console.log(`| ------: | ---------: | ------: | -------: | ----------------------: | -----: | -----: |`);
-  console.log(
-    `| ${[count, rate, sent, figures.answered, figures.p50Ms, figures.p99Ms, figures.maxMs].map((value) => Math.round(value).toLocaleString('en')).join(' | ')} |`,
-  );
+  const { answered, p50Ms, p99Ms, maxMs } = figures;
+  const table = writeTable([
+    ['Clients', 'Verdicts/s', 'Settled', 'Answered', 'Commit to answer p50 ms', 'p99 ms', 'max ms'],
+    [count, rate, sent, answered, p50Ms, p99Ms, maxMs].map((value) => writeNumber(value, 0)),
+  ]);
+  console.log(`\n${table}`);
   const [heapBefore, heapDuring, heapAfter] = figures.heapMb;
   console.log(
     `\nHeap: ${heapBefore} MB before, ${heapDuring} MB with all waiting (${figures.residentMb} MB resident), ${heapAfter} MB after they left.`,
   );
-  if (options.jsonFile !== undefined) {
-    await writeFile(options.jsonFile, `${JSON.stringify({ machine, options, figures }, null, 2)}\n`);
-  }
+  await saveJson(options.jsonFile, { machine, options, figures });
   const problems = [
     wrong > 0 && `${wrong} answers were wrong`,
-    figures.answered < sent && `${sent - figures.answered} of the settled were not answered`,
-    figures.p99Ms > options.maxP99Ms && `p99 is over ${options.maxP99Ms} ms`,
+    answered < sent && `${sent - answered} of the settled were not answered`,
+    p99Ms > options.maxP99Ms && `p99 is over ${options.maxP99Ms} ms`,
     after > before + heapSlackBytes && 'the heap has not come back',
   ].filter((problem) => problem !== false);
   for (const problem of problems) console.log(`Not as promised: ${problem}.`);
@@ -146,10 +146,9 @@ async function settle(
 }
 
 async function gather(stage: Stage, count: number, signal: AbortSignal): Promise<void> {
-  await waitUntil(
-    async () => (await readMetric(stage, /^ilive_waiting_callers\{kind="verdict"\} (\d+)/m)) >= count,
-    signal,
-  );
+  const haveCome = async () =>
+    ((await readMetrics(stage.address())).get('ilive_waiting_callers') ?? 0) >= count;
+  await waitUntil(haveCome, signal);
 }
 
 async function gatherAnswers(clients: WaitingClients, count: number, signal: AbortSignal): Promise<void> {
@@ -170,9 +169,10 @@ async function readCommits({ db }: Stage): Promise<Map<string, number>> {
 }
 
 async function readMemory(stage: Stage): Promise<{ heapBytes: number; residentBytes: number }> {
+  const metrics = await readMetrics(stage.address());
   return {
-    heapBytes: await readMetric(stage, /^nodejs_heap_size_used_bytes (\S+)/m),
-    residentBytes: await readMetric(stage, /^process_resident_memory_bytes (\S+)/m),
+    heapBytes: metrics.get('nodejs_heap_size_used_bytes') ?? Number.NaN,
+    residentBytes: metrics.get('process_resident_memory_bytes') ?? Number.NaN,
   };
 }
 
@@ -184,11 +184,6 @@ async function readLowestHeap(stage: Stage, signal: AbortSignal): Promise<number
     lowest = Math.min(lowest, (await readMemory(stage)).heapBytes);
   }
   return lowest;
-}
-
-async function readMetric(stage: Stage, pattern: RegExp): Promise<number> {
-  const response = await fetch(new URL('/metrics', stage.address()));
-  return Number(pattern.exec(await response.text())?.[1] ?? Number.NaN);
 }
 
 runBench(help, readOptions, run);

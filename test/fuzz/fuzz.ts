@@ -5,12 +5,12 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { describeMachine } from '../../bench/machine.ts';
 import { connectOnce } from '../../bench/own-connection.ts';
 import { type Bench, runBench } from '../../bench/run-bench.ts';
+import { saveJson } from '../../bench/save-results.ts';
 import { startPostgres, startService } from '../../bench/start-service.ts';
 import { createApiRequests } from './api-requests.ts';
 import { attack } from './attack.ts';
@@ -76,7 +76,7 @@ async function run(options: FuzzOptions, bench: Bench): Promise<boolean> {
     warnings: warnings(),
     health: await lookAtHealth(address),
   };
-  if (options.jsonFile !== undefined) await writeFile(options.jsonFile, JSON.stringify(found, undefined, 2));
+  await saveJson(options.jsonFile, found);
   console.log(showFound(found));
   const problems = judgeFound(found);
   console.log(problems.length === 0 ? '\nAll is well.' : `\n${problems.join('\n')}`);
@@ -95,7 +95,7 @@ async function prepare(options: FuzzOptions, bench: Bench) {
     REQUEST_TIMEOUT_SECONDS: String(requestTimeoutSeconds),
     BOOTSTRAP_API_KEY: adminKey,
   };
-  const service = await startService(settings, undefined, { secret, signal });
+  const service = await startService(settings, { secret, signal });
   undo.push(() => service.stop());
   const { address } = service;
   const { host } = new URL(address);

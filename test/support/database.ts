@@ -2,10 +2,9 @@
 // and keeps files from seeing each other's rows. Names are unique, so files may run side by side.
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
-import { connect } from '../../src/db/connect.ts';
 import { migrate } from '../../src/db/migrate.ts';
 import { createBodyPartitions } from '../../src/db/partitions.ts';
-import { createLog } from '../../src/log.ts';
+import { connectTo } from './connect-to.ts';
 
 const template = 'ilive_template';
 const partitionDaysAhead = 7;
@@ -21,14 +20,7 @@ export async function prepareTemplate(adminUrl: string): Promise<void> {
 
 // Those of the coming days, which else every service would make at its first start on a clone.
 async function makePartitions(url: string): Promise<void> {
-  const db = connect({
-    url,
-    applicationName: 'test',
-    maxConnections: 1,
-    connectTimeoutMs: 5_000,
-    statementTimeoutMs: 30_000,
-    log: createLog('error'),
-  });
+  const db = connectTo(url);
   await createBodyPartitions(db, new Date(), partitionDaysAhead);
   await db.close(); // a database that somebody is connected to cannot be cloned
 }
