@@ -2,12 +2,11 @@
 // for it. At most two attempts, the second after a 5xx or a network error and with the very same headers, and then it is
 // dropped for good. What became of each is kept for whoever checks a run.
 import { randomUUID } from 'node:crypto';
-import { sign } from '../ilive/signature.ts';
 import { type VendorClock, waitBy } from './api-clock.ts';
 import { stateOf, type VendorSession } from './api-sessions.ts';
 import type { Signing } from './deliver.ts';
 import { plainStyle, writePayload } from './payload.ts';
-import { type Attempt, createAgent, post } from './post.ts';
+import { type Attempt, attemptTwice, createAgent, isRetried, post, writeHeaders } from './post.ts';
 
 export interface SentWebhook {
   readonly sessionId: string;
@@ -42,7 +41,10 @@ export async function sendWebhooks(
     const url = rules.resolve(session.webhookUrl);
     if (url === undefined) return [{ ...entry, fate: 'nowhere_to_go', atMs: clock.now() }];
     const body = writeBody(session, clock.now());
-    const headers = headersFor(body, entry.webhookId, webhook.isSigned && !isLegacy, rules);
+    const { keys, template } = rules.signing;
+    const timestamp = Math.floor(rules.signingNow() / 1000);
+    const signed = { key: keys[0], template, timestamp, webhookId: entry.webhookId };
+    const headers = writeHeaders(body, webhook.isSigned && !isLegacy ? signed : undefined);
     const copies = Array.from({ length: webhook.copies }, async (): Promise<SentWebhook> => {
       const attempts = await attempt(url, headers, body, { rules, clock, signal });
       return { ...entry, attempts, fate: fateOf(attempts.at(-1)), atMs: clock.now() };
@@ -66,19 +68,6 @@ function writeBody({ sessionId, referenceId, plan, endsAtMicros }: VendorSession
   return Buffer.from(writePayload(statement, plainStyle));
 }
 
-function headersFor(
-  body: Buffer,
-  webhookId: string,
-  isSigned: boolean,
-  { signing, signingNow }: WebhookRules,
-): Record<string, string> {
-  const headers = { 'content-type': 'application/json', 'user-agent': 'ilive-webhooks-simulator' };
-  if (!isSigned) return headers;
-  const timestamp = Math.floor(signingNow() / 1000);
-  const [key] = signing.keys;
-  return { ...headers, ...sign(body, { key, template: signing.template, timestamp, webhookId }) };
-}
-
 async function attempt(
   url: URL,
   headers: Record<string, string>,
@@ -86,20 +75,18 @@ async function attempt(
   { rules, clock, signal }: { rules: WebhookRules; clock: VendorClock; signal: AbortSignal },
 ): Promise<Attempt[]> {
   const agent = createAgent(url, 1);
-  const send = () =>
-    post({ url, headers, body, transport: 'whole', agent, timeoutMs: rules.timeoutMs, signal });
   try {
-    const first = await send();
-    if (first.outcome === 'answered' && first.status < 500) return [first];
-    await waitBy(clock, rules.retryDelayMs, signal);
-    return [first, await send()];
+    return await attemptTwice(
+      () => post({ url, headers, body, transport: 'whole', agent, timeoutMs: rules.timeoutMs, signal }),
+      () => waitBy(clock, rules.retryDelayMs, signal),
+    );
   } finally {
     agent.destroy();
   }
 }
 
 function fateOf(last: Attempt | undefined): SentWebhook['fate'] {
-  if (last === undefined || last.outcome === 'network_error' || last.status >= 500) return 'lost';
+  if (last === undefined || isRetried(last)) return 'lost';
   return last.status < 300 ? 'delivered' : 'refused';
 }
 

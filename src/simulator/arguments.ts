@@ -48,6 +48,11 @@ export function readWholeNumber(name: string, text: string, min: number, max: nu
   );
 }
 
+/** As much as fits into 32 bits. */
+export function readSeed(text: string): number {
+  return readWholeNumber('seed', text, 0, 4_294_967_295);
+}
+
 /** A share from 0 to 1. */
 export function readShare(name: string, text: string): number {
   const share = parseShare(text);

@@ -3,6 +3,7 @@
 
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
+import { parseObject } from './parse-object.ts';
 
 export interface ChildLog {
   /** The line that says that it listens. */
@@ -21,7 +22,7 @@ export function readChildLog(streams: readonly (Readable | null)[]): ChildLog {
   const warnings: Record<string, number> = {};
   const { promise: listening, resolve } = Promise.withResolvers<Record<string, unknown>>();
   const onLine = (line: string) => {
-    const said = parseLine(line);
+    const said = parseObject(line);
     const message = String(said.msg);
     const shown = shorten(line, said);
     if (shown !== lines.at(-1)) lines.push(shown); // what is tried again and again says the same again and again
@@ -43,12 +44,4 @@ function shorten(line: string, { msg, err }: Record<string, unknown>): string {
   const cause = typeof err === 'object' && err !== null && 'message' in err ? `: ${err.message}` : '';
   const text = typeof msg === 'string' ? `${msg}${cause}` : line;
   return `    ${text.slice(0, shownLineChars)}`;
-}
-
-function parseLine(line: string): Record<string, unknown> {
-  try {
-    return { ...JSON.parse(line) };
-  } catch {
-    return {};
-  }
 }

@@ -5,6 +5,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ChildLog, readChildLog } from './child-log.ts';
+import { untilAborted } from './until-aborted.ts';
 
 export interface ChildService {
   /** Such as `http://127.0.0.1:41234`. */
@@ -93,8 +94,8 @@ async function untilListening(
 ): Promise<Record<string, unknown>> {
   const deadline = AbortSignal.timeout(wait.startTimeoutMs);
   const stopped = AbortSignal.any([wait.signal, deadline]);
-  const never = new Promise<never>((_, reject) => {
-    stopped.addEventListener('abort', () => reject(stopped.reason), { once: true });
+  const never = untilAborted(stopped).then((): never => {
+    throw stopped.reason;
   });
   never.catch(() => {}); // nobody listens any more once the service does
   const first = await Promise.race([log.listening, wait.ended, never]).catch((error: unknown) => {

@@ -1,6 +1,6 @@
 // What the service itself says of how complete it is, and whether that is so: its counts must add up, and must be those
 // of the rows that it shows. Pure, but for the reading.
-import { type Api, type Row, read } from './read-tables.ts';
+import { type Api, ask, type Row } from './read-tables.ts';
 
 /** The service's answer, as it gives it. */
 export interface Completeness {
@@ -23,7 +23,7 @@ const marginMs = 1_000;
 export async function readCompleteness(api: Api, startedAt: Date): Promise<Completeness> {
   const from = new Date(startedAt.getTime() - marginMs).toISOString();
   const to = new Date(Date.now() + marginMs).toISOString();
-  const said = await read(api, `/v1/completeness?${new URLSearchParams({ from, to })}`);
+  const said = await ask(api, `/v1/completeness?${new URLSearchParams({ from, to })}`);
   if (said === undefined) throw new Error('the service has no GET /v1/completeness');
   return said as unknown as Completeness;
 }

@@ -2,9 +2,10 @@
 // after a 5xx or a network error. Each message is signed once, so that a retry and a duplicate carry the very same
 // headers (whether the vendor signs a retry anew is not documented).
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type SigningKey, sign, type Template } from '../ilive/signature.ts';
+import type { SigningKey, Template } from '../ilive/signature.ts';
 import type { Message } from './message.ts';
-import { type Attempt, createAgent, post } from './post.ts';
+import { parseObject } from './parse-object.ts';
+import { type Attempt, attemptTwice, createAgent, isRetried, post, writeHeaders } from './post.ts';
 
 /** What became of one request: `lost` when neither attempt was answered by anything but 5xx. */
 export interface Answer {
@@ -91,8 +92,14 @@ async function sendMessage(
 ): Promise<Answer[]> {
   const signedAtSeconds = Math.floor(Date.now() / 1000) + message.clockOffsetSeconds;
   const headers = headersOf(message, signedAtSeconds, options.signing);
+  const { url, timeoutMs, signal, retryDelayMs } = options;
+  const common = { url, headers, body: message.sentBody, agent, timeoutMs, signal };
+  const transport = message.transport === 'cut_once' ? 'cut' : message.transport;
   const send = async (): Promise<Answer> => {
-    const attempts = await attempt(message, headers, agent, options);
+    const attempts = await attemptTwice(
+      (isRetry) => post({ ...common, transport: isRetry ? 'whole' : transport }),
+      () => sleep(retryDelayMs, undefined, { signal }),
+    );
     return { message: message.index, signedAtSeconds, attempts, result: resultOf(attempts) };
   };
   if (message.copies === 'at_once') return Promise.all([send(), send(), send()]);
@@ -100,37 +107,15 @@ async function sendMessage(
   return message.copies === 'again' ? [first, await send()] : [first];
 }
 
-async function attempt(
-  message: Message,
-  headers: Record<string, string>,
-  agent: ReturnType<typeof createAgent>,
-  { url, timeoutMs, signal, retryDelayMs }: DeliverOptions,
-): Promise<Attempt[]> {
-  const common = { url, headers, body: message.sentBody, agent, timeoutMs, signal };
-  const first = await post({
-    ...common,
-    transport: message.transport === 'cut_once' ? 'cut' : message.transport,
-  });
-  if (!isRetried(first)) return [first];
-  await sleep(retryDelayMs, undefined, { signal });
-  return [first, await post({ ...common, transport: 'whole' })];
-}
-
-// Documented: only 5xx and network errors are tried again, once.
-function isRetried({ outcome, status }: Attempt): boolean {
-  return outcome === 'network_error' || status >= 500;
-}
-
-/** The headers that the pretend vendor sends with a message; an unsigned one has none of the three. */
+/** The headers that the pretend vendor sends with a message. */
 export function headersOf(
   { signature, webhookId, index, signedBody }: Message,
   timestamp: number,
   { keys, template }: Signing,
 ): Record<string, string> {
-  const headers = { 'content-type': 'application/json', 'user-agent': 'ilive-webhooks-simulator' };
-  if (signature === 'none') return headers;
+  if (signature === 'none') return writeHeaders(signedBody, undefined);
   const key = signature === 'true' ? (keys[index % keys.length] ?? keys[0]) : strangersKey;
-  return { ...headers, ...sign(signedBody, { key, template, timestamp, webhookId }) };
+  return writeHeaders(signedBody, { key, template, timestamp, webhookId });
 }
 
 const strangersKey = Buffer.from('the secret of another account');
@@ -143,14 +128,6 @@ function resultOf(attempts: readonly Attempt[]): Answer['result'] {
     return { outcome: 'accepted', deliveryId: said.delivery_id, isRepeat: said.repeat === true };
   }
   return { outcome: 'refused', status: last.status, code: String(said.code ?? 'no code') };
-}
-
-function parseObject(text: string): Record<string, unknown> {
-  try {
-    return { ...JSON.parse(text) };
-  } catch {
-    return {};
-  }
 }
 
 export interface Slots {

@@ -1,7 +1,16 @@
 // The demo's command line.
 import { randomInt } from 'node:crypto';
+import { type ConfirmPolicy, confirmPolicies } from '../events/session.ts';
 import { type Dialect, dialects } from './api-routes.ts';
-import { readArguments, readFaults, readShare, readUrl, readWholeNumber, readWord } from './arguments.ts';
+import {
+  readArguments,
+  readFaults,
+  readSeed,
+  readShare,
+  readUrl,
+  readWholeNumber,
+  readWord,
+} from './arguments.ts';
 import type { FaultShares } from './faults.ts';
 
 export interface DemoOptions {
@@ -14,14 +23,11 @@ export interface DemoOptions {
   /** The share of the sessions whose webhooks are never sent. */
   readonly dropShare: number;
   readonly dialect: Dialect;
-  readonly confirm: Confirm;
+  readonly confirm: ConfirmPolicy;
   readonly keepDir: string | undefined;
   readonly databaseUrl: string | undefined;
   readonly redisUrl: string | undefined;
 }
-
-const confirms = ['never', 'pass', 'always', 'unsigned'] as const;
-export type Confirm = (typeof confirms)[number];
 
 export const demoHelp = `
 Shows the whole service at work: starts it with a database of its own, plays iLive
@@ -55,8 +61,6 @@ Examples:
   REDIS_URL=redis://localhost:6379 npm run demo
 `.trim();
 
-const seedMax = 4_294_967_295;
-
 /** Reads the command line. Throws `config_invalid` with a sentence; `help` when that is what was asked for. */
 export function readDemoOptions(args: readonly string[], env: NodeJS.ProcessEnv): DemoOptions | 'help' {
   const values = readArguments(args, {
@@ -76,13 +80,13 @@ export function readDemoOptions(args: readonly string[], env: NodeJS.ProcessEnv)
   if (values.help) return 'help';
   const databaseUrl = values['database-url'] ?? (env.ILIVE_DEMO_DATABASE_URL || undefined);
   if (databaseUrl !== undefined) readUrl('database-url', databaseUrl, ['postgres', 'postgresql']);
-  const confirm = readWord('confirm', values.confirm, confirms);
+  const confirm = readWord('confirm', values.confirm, confirmPolicies);
   const faults = readFaults(values.faults);
   return {
     isOnce: values.once === true || values.json === true,
     isJson: values.json === true,
     sessionCount: readWholeNumber('sessions', values.sessions, 1, 1_000_000),
-    seed: values.seed === undefined ? randomInt(1, 10_000) : readWholeNumber('seed', values.seed, 0, seedMax),
+    seed: values.seed === undefined ? randomInt(1, 10_000) : readSeed(values.seed),
     ratePerSecond: readWholeNumber('rate', values.rate, 0, 100_000),
     // An unsigned message is a hint under that policy, and no forgery.
     faults: confirm === 'unsigned' ? { ...faults, unsigned: 0 } : faults,

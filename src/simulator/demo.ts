@@ -18,6 +18,7 @@ import { writeReport, writeWarnings } from './report.ts';
 import { type Run, runScenario } from './run-scenario.ts';
 import { planScenario, type Scenario } from './scenario.ts';
 import { summarize } from './summary.ts';
+import { untilAborted } from './until-aborted.ts';
 
 const exitCodes = { ok: 0, different: 1, usage: 2, interrupted: 130 } as const;
 const startTimeoutMs = 120_000;
@@ -235,11 +236,7 @@ async function play(
 async function stay({ apiKey, signal, say }: Demo, service: ChildService, run: Run): Promise<void> {
   say(`  Look for yourself; the service keeps running:\n\n${writeCurlLines(service.address, apiKey, run)}`);
   say('\n  Ctrl-C stops it.');
-  const interrupted = new Promise<undefined>((resolve) => {
-    if (signal.aborted) resolve(undefined);
-    signal.addEventListener('abort', () => resolve(undefined), { once: true });
-  });
-  const how = await Promise.race([interrupted, service.ended]);
+  const how = await Promise.race([untilAborted(signal), service.ended]);
   if (how !== undefined) throw new Error(`The service ended by itself (${how}):\n${service.log.lastLines()}`);
 }
 

@@ -1,14 +1,13 @@
 // Plays a scenario to a service that creates the sessions itself: each is created through the service shortly before its
 // first message, ends at the pretend API in the moment in which that message is due, and is known there from then on,
 // whether its webhook is sent or dropped. All times of a session are moved so that it ends after it was created.
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { VendorApi } from './api.ts';
 import { findOverlaps } from './api-log.ts';
 import type { Dialect } from './api-routes.ts';
 import { noWebhook, type SessionPlan } from './api-sessions.ts';
 import { createSlots } from './deliver.ts';
 import type { Message } from './message.ts';
-import { type Api, waitForRate } from './read-tables.ts';
+import { type Api, ask } from './read-tables.ts';
 import { retimeMessage, retimeStatement } from './retime.ts';
 import type { Scenario, ScenarioSession } from './scenario.ts';
 
@@ -162,37 +161,18 @@ function createOpener({ scenario, api, aheadCount }: LiveOptions, firsts: Map<st
   };
 }
 
-const attemptCount = 3;
-const retryDelayMs = 500;
-const timeoutMs = 30_000;
-
 async function createSession(api: Api, referenceId: string, idempotencyKey: string): Promise<string> {
-  for (let attempt = 1; ; attempt += 1) {
-    const response = await fetch(`${api.url.replace(/\/$/, '')}/v1/sessions`, {
-      method: 'POST',
-      headers: {
-        authorization: `Bearer ${api.key.reveal()}`,
-        'content-type': 'application/json',
-        'idempotency-key': idempotencyKey,
-      },
-      body: JSON.stringify({
-        reference_id: referenceId,
-        mode: 'passive',
-        redirect_url: 'https://example.com/done',
-      }),
-      signal: AbortSignal.any([api.signal, AbortSignal.timeout(timeoutMs)]),
-    });
-    const said = await response.text();
-    if (response.ok) return String(JSON.parse(said).session_id);
-    if (response.status === 429) {
-      await waitForRate(response, api.signal);
-      continue;
-    }
-    if (response.status < 500 || attempt >= attemptCount) {
-      throw new Error(`POST /v1/sessions answered ${response.status}: ${said.slice(0, 300)}`);
-    }
-    await sleep(retryDelayMs, undefined, { signal: api.signal });
-  }
+  const said = await ask(api, '/v1/sessions', {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', 'idempotency-key': idempotencyKey },
+    body: JSON.stringify({
+      reference_id: referenceId,
+      mode: 'passive',
+      redirect_url: 'https://example.com/done',
+    }),
+  });
+  if (said === undefined) throw new Error('POST /v1/sessions answered 404');
+  return String(said.session_id);
 }
 
 function complain({ scenario, vendor, webhookUrl }: LiveOptions): string[] {

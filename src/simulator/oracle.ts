@@ -1,12 +1,13 @@
 // What the service's tables must hold, judged from what the pretend vendor meant, from how each message was answered, and
 // from which results it gave out. Independent on purpose: it asks no code of the service, so that a mistake there cannot hide here. Where an
 // answer was lost, nobody outside can know whether the message arrived; such sessions are named and not judged.
+import type { Source } from '../events/event.ts';
 import { byMessage, judgeAnswers } from './answers.ts';
 import type { Answer } from './deliver.ts';
 import type { Message } from './message.ts';
 import { pullName } from './read-tables.ts';
 import type { Scenario, ScenarioSession } from './scenario.ts';
-import { type ExpectedSession, expectStanding, type Parking, type Source, type Told } from './standing.ts';
+import { type ExpectedSession, expectStanding, type Parking, type Told } from './standing.ts';
 import type { AlertStatement, MatchStatement, Statement } from './statement.ts';
 import { writeMicros } from './statement.ts';
 

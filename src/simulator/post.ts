@@ -1,7 +1,8 @@
-// One HTTP attempt of the pretend vendor: whole, cut off in the middle, or slow. Redirects are not followed, and no
-// answer is read beyond a small size. Never rejects: what goes wrong on the network is an outcome like any other.
+// One HTTP attempt of the pretend vendor: whole, cut off in the middle, or slow; and when there is a second. Redirects are
+// not followed, and no answer is read beyond a small size. What goes wrong on the network is an outcome like any other.
 import http from 'node:http';
 import https from 'node:https';
+import { type SignOptions, sign } from '../ilive/signature.ts';
 import type { Message } from './message.ts';
 
 export interface Attempt {
@@ -14,7 +15,7 @@ export interface Attempt {
   readonly latencyMs: number;
 }
 
-export interface PostOptions {
+interface PostOptions {
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Buffer;
@@ -32,6 +33,27 @@ const slowPauseMs = 60;
 export function createAgent(url: URL, connections: number): http.Agent {
   const options = { keepAlive: true, maxSockets: connections };
   return url.protocol === 'https:' ? new https.Agent(options) : new http.Agent(options);
+}
+
+/** Documented: only 5xx and network errors are tried again, once. */
+export async function attemptTwice(
+  send: (isRetry: boolean) => Promise<Attempt>,
+  rest: () => Promise<unknown>,
+): Promise<Attempt[]> {
+  const first = await send(false);
+  if (!isRetried(first)) return [first];
+  await rest();
+  return [first, await send(true)];
+}
+
+export function isRetried({ outcome, status }: Attempt): boolean {
+  return outcome === 'network_error' || status >= 500;
+}
+
+/** The headers that the pretend vendor sends with a body; an unsigned one has none of the three. */
+export function writeHeaders(body: Buffer, signing: SignOptions | undefined): Record<string, string> {
+  const headers = { 'content-type': 'application/json', 'user-agent': 'ilive-webhooks-simulator' };
+  return signing === undefined ? headers : { ...headers, ...sign(body, signing) };
 }
 
 export function post(options: PostOptions): Promise<Attempt> {

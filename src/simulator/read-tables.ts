@@ -53,7 +53,7 @@ export async function readTables(api: Api, extent: Extent): Promise<Tables> {
     extent.deliveryIds.has(String(row.delivery_id));
   const sessionDetails = [];
   for (const id of extent.sessionIds) {
-    const row = await read(api, `/v1/sessions/${id}`);
+    const row = await ask(api, `/v1/sessions/${id}`);
     if (row !== undefined) sessionDetails.push(row);
   }
   return {
@@ -99,7 +99,7 @@ async function readList(api: Api, path: string, timeField: string, since: string
     const url = new URL(path, 'http://any');
     url.searchParams.set('limit', String(pageRows));
     if (cursor !== null) url.searchParams.set('cursor', cursor);
-    const page = (await read(api, `${url.pathname}${url.search}`)) as
+    const page = (await ask(api, `${url.pathname}${url.search}`)) as
       | { data: Row[]; next_cursor: string | null }
       | undefined;
     if (page === undefined || !Array.isArray(page.data))
@@ -114,28 +114,37 @@ const attemptCount = 3;
 const retryDelayMs = 500;
 const timeoutMs = 30_000;
 
-/** Reads one answer of the API; undefined for 404. Throws what the API says otherwise. */
-export async function read(api: Api, path: string): Promise<Row | undefined> {
+interface AskOptions {
+  readonly method?: 'GET' | 'POST';
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string | null;
+}
+
+/** Asks the API and gives its answer; undefined for 404. Throws what the API says otherwise. */
+export async function ask(
+  api: Api,
+  path: string,
+  { method = 'GET', headers, body = null }: AskOptions = {},
+): Promise<Row | undefined> {
   for (let attempt = 1; ; attempt += 1) {
     const response = await fetch(`${api.url.replace(/\/$/, '')}${path}`, {
-      headers: { authorization: `Bearer ${api.key.reveal()}` },
+      method,
+      headers: { authorization: `Bearer ${api.key.reveal()}`, ...headers },
+      body,
       signal: AbortSignal.any([api.signal, AbortSignal.timeout(timeoutMs)]),
     });
     if (response.ok) return (await response.json()) as Row;
     const said = await response.text();
     if (response.status === 404) return undefined;
     if (response.status === 429) {
-      await waitForRate(response, api.signal);
+      // As long as it asks for: a run asks more often than any service would.
+      const seconds = Number(response.headers.get('retry-after') ?? 1);
+      await sleep(seconds * 1_000, undefined, { signal: api.signal });
       continue;
     }
     if (response.status < 500 || attempt >= attemptCount) {
-      throw new Error(`GET ${path} answered ${response.status}: ${said.slice(0, 300)}`);
+      throw new Error(`${method} ${path} answered ${response.status}: ${said.slice(0, 300)}`);
     }
     await sleep(retryDelayMs, undefined, { signal: api.signal });
   }
-}
-
-/** Waits as long as a 429 asks for: a run asks more often than any service would. */
-export async function waitForRate(response: Response, signal: AbortSignal): Promise<void> {
-  await sleep(Number(response.headers.get('retry-after') ?? 1) * 1_000, undefined, { signal });
 }

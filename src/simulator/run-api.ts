@@ -5,8 +5,9 @@ import { ServiceError } from '../errors.ts';
 import { startVendorApi, type VendorApiOptions } from './api.ts';
 import { dialects } from './api-routes.ts';
 import type { Outage } from './api-server.ts';
-import { readShare, readUrl, readWholeNumber, readWord } from './arguments.ts';
+import { readSeed, readShare, readUrl, readWholeNumber, readWord } from './arguments.ts';
 import type { Signing } from './deliver.ts';
+import { untilAborted } from './until-aborted.ts';
 
 export const apiOptions = {
   'api-port': { type: 'string' },
@@ -76,7 +77,7 @@ export function readApiOptions(values: ApiValues, signing: Signing | undefined):
   return {
     port: readWholeNumber('api-port', values['api-port'], 0, 65_535),
     keys: [{ name: 'given', key: values['api-key'] ?? `iksk_live_${randomBytes(24).toString('hex')}` }],
-    seed: readWholeNumber('seed', values.seed, 0, 4_294_967_295),
+    seed: readSeed(values.seed),
     served: dialect === 'both' ? dialects : [dialect],
     speed: readWholeNumber('speed', values.speed, 1, 10_000),
     sessions: {
@@ -132,10 +133,6 @@ export async function runApi(
   signal: AbortSignal,
 ): Promise<void> {
   const api = await startVendorApi(options);
-  const stopped = new Promise<void>((resolve) => {
-    if (signal.aborted) resolve();
-    signal.addEventListener('abort', () => resolve(), { once: true });
-  });
   const served = (options.served ?? dialects).join(' and ');
   console.log(`\n  A pretend iLive listens; its time runs ${options.speed ?? 1} times as fast.\n`);
   console.log(`    base URL   ${api.url}\n    API key    ${api.apiKey}\n    dialect    ${served}`);
@@ -144,7 +141,7 @@ export async function runApi(
   }
   console.log('\n  Ctrl-C stops it.');
   try {
-    await stopped;
+    await untilAborted(signal);
   } finally {
     await api.stop();
     const ended = [...api.sessions.values()].filter(({ endsAtMicros }) => endsAtMicros !== null).length;

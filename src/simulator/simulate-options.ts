@@ -10,7 +10,7 @@ import {
   signingKey,
 } from '../ilive/signature.ts';
 import { Secret } from '../secret.ts';
-import { readArguments, readFaults, readUrl, readWholeNumber, refuseOptions } from './arguments.ts';
+import { readArguments, readFaults, readSeed, readUrl, readWholeNumber, refuseOptions } from './arguments.ts';
 import type { Signing } from './deliver.ts';
 import { apiHelp, apiOptions, readApiOptions, type runApi } from './run-api.ts';
 import type { RunOptions } from './run-scenario.ts';
@@ -121,7 +121,7 @@ export function readSimulateSettings(
       allowedLost: readWholeNumber('allow-lost', values['allow-lost'], 0, 1_000_000_000),
     },
     scenario: {
-      seed: readWholeNumber('seed', values.seed, 0, 4_294_967_295),
+      seed: readSeed(values.seed),
       label: values.run,
       sessionCount: readWholeNumber('sessions', values.sessions, 1, 1_000_000),
       now: new Date(0),

@@ -2,6 +2,7 @@
 // verdicts of one source for that moment are a dispute, and so are two sources whose last words differ, unless the older
 // one was a retry; in a dispute the least favourable stands. Two sources that agree settle it, whichever came first.
 // Written from the promise to the reader, and not from the code that keeps it.
+import type { Source } from '../events/event.ts';
 import type { SessionState } from '../events/session.ts';
 import type { Statement, VerdictStatement } from './statement.ts';
 import { writeMicros } from './statement.ts';
@@ -25,8 +26,6 @@ export interface Settling {
   readonly confidence: number | null;
   readonly verdictAt: string;
 }
-
-export type Source = 'webhook' | 'pull';
 
 /** A statement that arrived, and the delivery that brought it. Its time is known. */
 export interface Told {
