@@ -7,15 +7,13 @@ import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { startEmbeddedPostgres } from '../src/db/embedded.ts';
-import { createLog } from '../src/log.ts';
 import { startTcpProxy } from '../test/support/tcp-proxy.ts';
 import { readCount } from './options.ts';
 import { connectOnce } from './own-connection.ts';
 import { readMetrics } from './read-metrics.ts';
 import { type Bench, runBench } from './run-bench.ts';
 import { createPost } from './signed-post.ts';
-import { createDataDir, startService } from './start-service.ts';
+import { createDataDir, startPostgresOn, startService } from './start-service.ts';
 import { quantile } from './statistics.ts';
 
 interface OutageBenchOptions {
@@ -115,11 +113,9 @@ async function run(options: OutageBenchOptions, { signal, undo }: Bench): Promis
   undo.push(remove);
   const [postgresDir, dataDir] = [path.join(dir, 'postgres'), path.join(dir, 'receiver')];
   await mkdir(dataDir);
-  const startPostgres = () =>
-    startEmbeddedPostgres({ dataDir: postgresDir, log: createLog('silent'), settings: {} });
-  let postgres = await startPostgres();
+  let postgres = await startPostgresOn(postgresDir);
   undo.push(() => postgres.stop());
-  const target = { host: '127.0.0.1', port: postgres.port };
+  const target = { host: '127.0.0.1', port: portOf(postgres.url) };
   const wire = await startTcpProxy(target);
   undo.push(() => wire.close());
   const url = new URL(postgres.url);
@@ -140,8 +136,8 @@ async function run(options: OutageBenchOptions, { signal, undo }: Bench): Promis
   console.log(`Postgres is stopped; ${load.told.length} deliveries were sent before.`);
   await wait(options.seconds * 1000, undefined, { signal });
   const held = await heldIn(service.address);
-  postgres = await startPostgres();
-  target.port = postgres.port;
+  postgres = await startPostgresOn(postgresDir);
+  target.port = portOf(postgres.url);
   const backAt = performance.now();
   console.log(
     `Postgres is back after ${seconds(backAt - awayAt)} s; the store holds ${held.count} deliveries.`,
@@ -241,5 +237,6 @@ function countBy(told: readonly Told[]): Record<string, number> {
 }
 
 const seconds = (ms: number) => (ms / 1000).toFixed(1);
+const portOf = (url: string) => Number(new URL(url).port);
 
 runBench(help, readOptions, run);

@@ -1,11 +1,11 @@
 // What became of every session, by iLive's own books: what it knew, when its webhook was lost, and what our ledger says
 // of it. The ledger is read from the database, session by session, so that no summary of the service's can hide one.
-import { type Call, countBusiest } from '../src/simulator/api-log.ts';
+import type { Call } from '../src/simulator/api-log.ts';
 import type { VendorSession } from '../src/simulator/api-sessions.ts';
 import { connectOnce } from './own-connection.ts';
 import { otherAgent } from './silence-load.ts';
 import type { Stage } from './silence-stage.ts';
-import { type Quantiles, quantilesOf } from './statistics.ts';
+import { countBusiest, type Quantiles, quantilesOf } from './statistics.ts';
 
 export interface Figures {
   readonly sessions: { count: number; ended: number; missed: number; abandoned: number };

@@ -45,3 +45,15 @@ export function sumUp(counts: readonly Readonly<Record<string, number>>[]): Read
   }
   return sums;
 }
+
+/** The most calls that began within any window of this length. */
+export function countBusiest(calls: readonly { readonly startedAtMs: number }[], windowMs: number): number {
+  const times = calls.map((call) => call.startedAtMs).sort((a, b) => a - b);
+  let first = 0;
+  let most = 0;
+  for (const [index, time] of times.entries()) {
+    while ((times[first] ?? time) <= time - windowMs) first += 1;
+    most = Math.max(most, index - first + 1);
+  }
+  return most;
+}

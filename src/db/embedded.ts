@@ -22,7 +22,6 @@ import { type Postmaster, readLogTail, startPostmaster } from './embedded-postma
 
 export interface EmbeddedPostgres {
   readonly url: string;
-  readonly port: number;
   stop(): Promise<void>;
 }
 
@@ -109,7 +108,6 @@ async function runCluster(cluster: Cluster, ownership: FileLock): Promise<Embedd
   let stopped: Promise<void> | undefined;
   return {
     url: address(database),
-    port,
     stop: () => {
       stopped ??= stop();
       return stopped;

@@ -1,6 +1,5 @@
-// The pretend vendor's time: as fast as the wall's, a given number of times faster, or moved by hand. Everything that the
-// vendor does or says (ends of sessions, expiries, windows of limits, Retry-After) is in this time. Timers never keep a
-// process alive.
+// The pretend vendor's time: as fast as the wall's, or a given number of times faster. Everything that the vendor does or
+// says (ends of sessions, expiries, windows of limits, Retry-After) is in this time. Timers never keep a process alive.
 
 export interface VendorClock {
   /** Milliseconds since 1970. */
@@ -28,38 +27,6 @@ export function createClock(speed = 1): VendorClock {
       };
       wait();
       return () => clearTimeout(timer);
-    },
-  };
-}
-
-export interface ManualClock extends VendorClock {
-  /** Moves on and calls what has come due, the earliest first, each at its own time. */
-  advance(ms: number): void;
-}
-
-/** A clock that stands still until it is moved. */
-export function createManualClock(startMs: number): ManualClock {
-  let nowMs = startMs;
-  let orders: { readonly timeMs: number; readonly run: () => void }[] = [];
-  return {
-    now: () => nowMs,
-    at: (timeMs, run) => {
-      const order = { timeMs, run };
-      orders.push(order);
-      return () => {
-        orders = orders.filter((other) => other !== order);
-      };
-    },
-    advance: (ms) => {
-      const untilMs = nowMs + ms;
-      for (;;) {
-        const [next] = orders.filter(({ timeMs }) => timeMs <= untilMs).sort((a, b) => a.timeMs - b.timeMs);
-        if (next === undefined) break;
-        orders = orders.filter((other) => other !== next);
-        nowMs = Math.max(nowMs, next.timeMs);
-        next.run();
-      }
-      nowMs = untilMs;
     },
   };
 }

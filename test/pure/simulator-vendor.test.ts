@@ -1,15 +1,17 @@
 // The pure parts of the pretend vendor's API and of the live demo: how sessions go by the seed, the clocks, the limits, the
 // log, what is seen on images, how a scenario is dropped in part, and how a message is moved to another time.
 import { expect, test } from 'vitest';
-import { createClock, createManualClock } from '../../src/simulator/api-clock.ts';
+import { countBusiest } from '../../bench/statistics.ts';
+import { createClock } from '../../src/simulator/api-clock.ts';
 import { compareImages, createTestImage, seeImage } from '../../src/simulator/api-images.ts';
 import { createLimiter, standardLimits } from '../../src/simulator/api-limits.ts';
-import { countBusiest, createCallLog, findOverlaps } from '../../src/simulator/api-log.ts';
+import { createCallLog, findOverlaps } from '../../src/simulator/api-log.ts';
 import { findRoute } from '../../src/simulator/api-routes.ts';
 import { honestWebhooks, planSession, usualRules } from '../../src/simulator/api-sessions.ts';
 import { defaultShares } from '../../src/simulator/faults.ts';
 import { retimeMessage } from '../../src/simulator/retime.ts';
 import { planScenario } from '../../src/simulator/scenario.ts';
+import { createManualClock } from '../support/manual-clock.ts';
 
 const now = new Date('2026-04-11T09:30:12.456Z');
 

@@ -1,6 +1,7 @@
 // Guarantee 8: every session that should end is settled, by webhook or by pull, or ends with its reason; the counts add up.
 import { describe, expect, test } from 'vitest';
-import { countBusiest, findOverlaps } from '../../src/simulator/api-log.ts';
+import { countBusiest } from '../../bench/statistics.ts';
+import { findOverlaps } from '../../src/simulator/api-log.ts';
 import { queueBackends, startTestService } from '../support/service.ts';
 import { until } from '../support/until.ts';
 import { startTogether, type Together } from '../support/vendor.ts';

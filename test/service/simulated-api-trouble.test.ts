@@ -1,11 +1,12 @@
 // The pretend vendor's REST API when it says no: its limits by its own clock, outages of every kind, slowness, answers that
 // were told beforehand, and the log by which a test shows who asked what.
 import { describe, expect, test } from 'vitest';
+import { countBusiest } from '../../bench/statistics.ts';
 import type { VendorApi } from '../../src/simulator/api.ts';
-import { createManualClock } from '../../src/simulator/api-clock.ts';
 import { documentedErrors, type VendorErrorCode } from '../../src/simulator/api-errors.ts';
-import { countBusiest, findOverlaps } from '../../src/simulator/api-log.ts';
+import { findOverlaps } from '../../src/simulator/api-log.ts';
 import { findFreePort } from '../support/free-port.ts';
+import { createManualClock } from '../support/manual-clock.ts';
 import { until } from '../support/until.ts';
 import {
   ask,

@@ -4,7 +4,7 @@ import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { defaultTemplate, verify } from '../../src/ilive/signature.ts';
-import { createManualClock } from '../../src/simulator/api-clock.ts';
+import { createManualClock } from '../support/manual-clock.ts';
 import { until } from '../support/until.ts';
 import { create, fixed, key, planOf, result, soon, start, useApis } from './simulated-api-caller.ts';
 

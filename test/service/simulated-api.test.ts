@@ -1,8 +1,8 @@
 // The pretend vendor's REST API over real HTTP, asked with plain fetch: each operation in both dialects, and who may ask.
 // What is tried here is the ground that the tests of our own client and of the pull stand on.
 import { describe, expect, test } from 'vitest';
-import { createManualClock } from '../../src/simulator/api-clock.ts';
 import { createTestImage } from '../../src/simulator/api-images.ts';
+import { createManualClock } from '../support/manual-clock.ts';
 import {
   ask,
   create,
