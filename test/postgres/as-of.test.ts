@@ -14,8 +14,8 @@ import type { SessionId } from '../../src/events/event.ts';
 import { instantOf } from '../../src/events/instant.ts';
 import { processDeliveries } from '../../src/workers/process-deliveries.ts';
 import { beginUntilBlocked } from '../support/blocked.ts';
+import { emptyTables } from '../support/empty-tables.ts';
 import {
-  empty,
   happenedAt,
   histories,
   lateContradiction,
@@ -125,7 +125,7 @@ function withoutExpectation({ sessions, subjects }: Said): Said {
 test('guarantee 21: known_at gives exactly what the rows said at that time, whatever came since', async () => {
   await fc.assert(
     fc.asyncProperty(histories, async (steps) => {
-      await empty(testDatabase.db);
+      await emptyTables(testDatabase.db);
       const said: Said[] = [];
       await play(
         testDatabase.db,
@@ -146,11 +146,11 @@ test('guarantee 21: as_of is a replay of what had happened by then, also with kn
     fc.asyncProperty(cases, async ([steps, atStep, lastStep, isCut]) => {
       const asOf = happenedAt(steps, atStep % steps.length);
       const last = isCut ? lastStep % steps.length : steps.length - 1;
-      await empty(testDatabase.db);
+      await emptyTables(testDatabase.db);
       await play(testDatabase.db, steps, () => true);
       const knownAt = isCut ? instantOf(timeOf(last)) : null;
       const answered = await answers({ asOf: instantOf(asOf), knownAt });
-      await empty(testDatabase.db);
+      await emptyTables(testDatabase.db);
       const hasHappened = (index: number) => index <= last && happenedAt(steps, index) <= asOf;
       let expected: Said | undefined;
       await play(testDatabase.db, steps, hasHappened, async (index) => {
@@ -181,7 +181,7 @@ const untaken = { ...key, leaseUntil: null };
 
 test('guarantee 21: a session that is registered again while its end is written is told of as expected from then on', async () => {
   const { db } = testDatabase;
-  await empty(db);
+  await emptyTables(db);
   await register(timeOf(0));
   const [ending, registering] = await db.transaction(async (tx) => {
     await tx.query({ text: 'select from sessions for update' });
@@ -222,7 +222,7 @@ test.each(waiting)(
   'guarantee 21: %s that waited counts as known from when it had waited, so no answer changes behind it',
   async (what, work, before, after) => {
     const { db } = testDatabase;
-    await empty(db);
+    await emptyTables(db);
     await register(timeOf(0));
     const alert = { event: 'compliance.alert', alert_id: 'f-1', severity: 'low', reference_id: 'anna' };
     await tell({ ...alert, session_id: key.sessionId }, () => timeOf(0));

@@ -10,7 +10,7 @@ import { retainBodies } from '../../src/workers/retain-bodies.ts';
 import { connectTo } from '../support/connect-to.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { operatorOf } from '../support/operator.ts';
-import { replay } from '../support/replay.ts';
+import { replay } from '../support/operator-replays.ts';
 import { silent, startTestService, verdictPayload } from '../support/service.ts';
 import { until } from '../support/until.ts';
 

@@ -5,7 +5,8 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { findDeliveryIds } from '../../src/db/find-deliveries.ts';
 import type { DeliveryId, SessionId } from '../../src/events/event.ts';
-import { type Act, acts, begin, live } from '../support/lives.ts';
+import { emptyTables } from '../support/empty-tables.ts';
+import { type Act, acts, live } from '../support/lives.ts';
 import { type Message, messageSets, outcomeOf, receivedAtOf } from '../support/messages.ts';
 import { useTestDatabase } from '../support/test-database.ts';
 
@@ -141,11 +142,11 @@ test(`guarantee 6, guarantee 7, guarantee 11: ${runs} lives of the same things t
   };
   await fc.assert(
     fc.asyncProperty(messageSets, life, async (messages, acted) => {
-      await begin(db);
+      await emptyTables(db);
       await live(db, messages, []);
       const expected = await rowsOf();
       expectOutcome(expected, messages);
-      await begin(db);
+      await emptyTables(db);
       await live(db, messages, acted);
       expect(await rowsOf()).toEqual(expected);
       await expectFound();

@@ -2,28 +2,28 @@
 // calling it.
 import { type AddressInfo, createServer } from 'node:net';
 import { expect, test } from 'vitest';
-import { newId, useHungQueue } from '../support/hung-queue.ts';
+import { newId, useTestQueue } from '../support/test-queue.ts';
 import { until } from '../support/until.ts';
 
-const { undo, hang, startOne, ask } = useHungQueue();
+const { undo, openQueue, startOne, ask } = useTestQueue();
 
 test('a consumer whose Redis has gone is closed once what is at work is done', async () => {
   const redis = await startOne();
-  const hung = hang(redis.url);
+  const queue = openQueue(redis.url);
   const gate = Promise.withResolvers<void>();
   const happened: string[] = [];
-  const consumer = hung.consume(async () => {
+  const consumer = queue.consume(async () => {
     happened.push('begun');
     await gate.promise;
     happened.push('done');
   });
   undo.push(() => gate.resolve());
-  await hung.announcer.opened;
-  await hung.announcer.announce([newId()]);
+  await queue.announcer.opened;
+  await queue.announcer.announce([newId()]);
   await until(() => happened.length === 1);
   await redis.kill();
   void consumer.close().then(() => happened.push('closed'));
-  await hung.announcer.announce([newId()]); // takes its whole time
+  await queue.announcer.announce([newId()]); // takes its whole time
   expect(happened).toEqual(['begun']);
   gate.resolve();
   await until(() => happened.length === 3, { deadlineMs: 20_000, describe: 'it is closed' });
@@ -32,14 +32,14 @@ test('a consumer whose Redis has gone is closed once what is at work is done', a
 
 test('a consumer that is being opened anew is closed without its Redis', async () => {
   const redis = await startOne();
-  const hung = hang(redis.url);
-  await hung.announcer.opened;
+  const queue = openQueue(redis.url);
+  await queue.announcer.opened;
   await ask(redis).config('SET', 'maxmemory', '1');
-  const consumer = hung.consume(async () => {});
-  await until(() => hung.thrownAway > 0);
+  const consumer = queue.consume(async () => {});
+  await until(() => queue.thrownAway > 0);
   await redis.kill();
   // Each takes its whole time, and after the first a new one is being opened.
-  for (let count = 0; count < 2; count += 1) await hung.announcer.announce([newId()]);
+  for (let count = 0; count < 2; count += 1) await queue.announcer.announce([newId()]);
   let isClosed = false;
   void consumer.close().then(() => {
     isClosed = true;
@@ -55,11 +55,11 @@ test('a store that was never there is not called any more once it is given up', 
   });
   await new Promise<void>((resolve) => door.listen(0, '127.0.0.1', resolve));
   undo.push(() => door.close());
-  const hung = hang(`redis://127.0.0.1:${(door.address() as AddressInfo).port}`);
-  const consumer = hung.consume(async () => {});
+  const queue = openQueue(`redis://127.0.0.1:${(door.address() as AddressInfo).port}`);
+  const consumer = queue.consume(async () => {});
   await until(() => callCount > 3);
   await consumer.close();
-  await hung.backend.disconnect();
+  await queue.backend.disconnect();
   const before = callCount;
   // What was on its way may still come; each would call again within two seconds, and again.
   const isCalled = until(() => callCount > before + 3, { deadlineMs: 2_500 });
@@ -67,7 +67,7 @@ test('a store that was never there is not called any more once it is given up', 
 });
 
 test('a bell of a store that is given up is never said to hang', async () => {
-  const { announcer, backend } = hang(undefined, 'postgres://nobody@127.0.0.1:1/nothing');
+  const { announcer, backend } = openQueue(undefined, 'postgres://nobody@127.0.0.1:1/nothing');
   let hasOpened = false;
   void announcer.opened.then(() => {
     hasOpened = true;

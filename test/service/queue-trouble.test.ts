@@ -2,11 +2,11 @@
 // once it is well.
 import { expect, inject, test } from 'vitest';
 import { createTestDatabase, runAsAdmin } from '../support/database.ts';
-import { countHeard, newId, untilHeard, useHungQueue } from '../support/hung-queue.ts';
 import { startTcpProxy } from '../support/tcp-proxy.ts';
+import { countHeard, newId, untilHeard, useTestQueue } from '../support/test-queue.ts';
 import { until } from '../support/until.ts';
 
-const { undo, hang, startOne, ask } = useHungQueue();
+const { undo, openQueue, startOne, ask } = useTestQueue();
 
 test('a Redis that a failover has demoted is told of, and left for the new master', async () => {
   const master = await startOne();
@@ -14,63 +14,63 @@ test('a Redis that a failover has demoted is told of, and left for the new maste
   const target = { host: '127.0.0.1', port: master.port };
   const wire = await startTcpProxy(target);
   undo.push(wire.close);
-  const hung = hang(`redis://127.0.0.1:${wire.port}`);
-  const heard = countHeard(hung);
-  await hung.announcer.opened;
+  const queue = openQueue(`redis://127.0.0.1:${wire.port}`);
+  const heard = countHeard(queue);
+  await queue.announcer.opened;
   await untilHeard(heard);
 
   // The name still leads to the old one.
   await ask(master).call('REPLICAOF', '127.0.0.1', String(next.port));
-  await until(async () => (await hung.announcer.inspect()).trouble === 'read_only');
-  await expect(hung.announcer.inspect()).resolves.toMatchObject({ isUp: false });
-  await expect(hung.announcer.announce([newId()])).resolves.toBe(false);
+  await until(async () => (await queue.announcer.inspect()).trouble === 'read_only');
+  await expect(queue.announcer.inspect()).resolves.toMatchObject({ isUp: false });
+  await expect(queue.announcer.announce([newId()])).resolves.toBe(false);
 
   target.port = next.port;
   await untilHeard(heard);
-  await until(async () => (await hung.announcer.inspect()).isUp);
+  await until(async () => (await queue.announcer.inspect()).isUp);
 });
 
 test('a Redis that our own rings have filled is told of, and emptied for new ones once a worker is there', async () => {
   const redis = await startOne();
-  const hung = hang(redis.url);
-  await hung.announcer.opened;
+  const queue = openQueue(redis.url);
+  await queue.announcer.opened;
   const look = ask(redis);
   const used = Number(/used_memory:(\d+)/.exec(await look.info('memory'))?.[1]);
   await look.config('SET', 'maxmemory', used + 2 * 2 ** 20);
-  const fill = async () => !(await hung.announcer.announce(Array.from({ length: 1_000 }, newId)));
+  const fill = async () => !(await queue.announcer.announce(Array.from({ length: 1_000 }, newId)));
   await until(fill, { deadlineMs: 30_000, describe: 'it is full' });
-  await expect(hung.announcer.inspect()).resolves.toMatchObject({ isUp: false, trouble: 'full' });
+  await expect(queue.announcer.inspect()).resolves.toMatchObject({ isUp: false, trouble: 'full' });
 
-  const heard = countHeard(hung);
+  const heard = countHeard(queue);
   await untilHeard(heard);
-  await until(async () => (await hung.announcer.inspect()).isUp);
-  expect(hung.warned.filter((line) => line.includes('connecting anew'))).toHaveLength(1);
+  await until(async () => (await queue.announcer.inspect()).isUp);
+  expect(queue.warned.filter((line) => line.includes('connecting anew'))).toHaveLength(1);
 });
 
 test('where nobody hears them, rings stop at a bound, and go on once somebody does', async () => {
   const redis = await startOne();
-  const hung = hang(redis.url, '', 1);
-  await hung.announcer.opened;
-  await hung.announcer.announce(Array.from({ length: 2_100 }, newId));
-  await until(async () => !(await hung.announcer.announce([newId()])), { describe: 'no more are sent' });
-  const facts = await hung.announcer.inspect();
+  const queue = openQueue(redis.url, '', 1);
+  await queue.announcer.opened;
+  await queue.announcer.announce(Array.from({ length: 2_100 }, newId));
+  await until(async () => !(await queue.announcer.announce([newId()])), { describe: 'no more are sent' });
+  const facts = await queue.announcer.inspect();
   expect(facts).toMatchObject({ isUp: true, trouble: 'crowded' });
   expect(facts.waiting).toBeLessThan(2_200);
 
-  const heard = countHeard(hung, 50);
-  await until(async () => (await hung.announcer.inspect()).trouble === null, { deadlineMs: 30_000 });
+  const heard = countHeard(queue, 50);
+  await until(async () => (await queue.announcer.inspect()).trouble === null, { deadlineMs: 30_000 });
   await untilHeard(heard);
 });
 
 test('however often one looks at a Redis that is away, one look of them all waits for it', async () => {
   const redis = await startOne();
-  const hung = hang(redis.url);
-  await hung.announcer.opened;
+  const queue = openQueue(redis.url);
+  await queue.announcer.opened;
   await redis.kill();
-  const looks = await Promise.all(Array.from({ length: 200 }, () => hung.announcer.inspect()));
+  const looks = await Promise.all(Array.from({ length: 200 }, () => queue.announcer.inspect()));
   expect(new Set(looks.map(({ isUp, trouble }) => `${isUp} ${trouble}`))).toEqual(new Set(['false away']));
   await redis.start();
-  await until(async () => (await hung.announcer.inspect()).isUp, { deadlineMs: 30_000 });
+  await until(async () => (await queue.announcer.inspect()).isUp, { deadlineMs: 30_000 });
   const stats = await ask(redis).info('commandstats');
   const calls = [...stats.matchAll(/cmdstat_eval(?:sha)?:calls=(\d+)/g)].map(([, count]) => Number(count));
   // Two lanes, and a few looks until it was up.
@@ -80,7 +80,7 @@ test('however often one looks at a Redis that is away, one look of them all wait
 test('what a worker had at work when it was thrown away counts against the next one, until it is taken to be stuck', async () => {
   const database = await createTestDatabase(inject('postgresUrl'));
   undo.push(database.drop);
-  const hung = hang(undefined, database.url);
+  const queue = openQueue(undefined, database.url);
   const concurrency = 12;
   const gates = Array.from({ length: 2 * concurrency }, () => Promise.withResolvers<void>());
   const release = (from: number) => {
@@ -88,7 +88,7 @@ test('what a worker had at work when it was thrown away counts against the next 
   };
   let begunCount = 0;
   let atWork = 0;
-  hung.consume(async () => {
+  queue.consume(async () => {
     const gate = gates[begunCount];
     begunCount += 1;
     atWork += 1;
@@ -96,17 +96,17 @@ test('what a worker had at work when it was thrown away counts against the next 
     atWork -= 1;
   }, concurrency);
   undo.push(() => release(0));
-  await hung.announcer.opened;
+  await queue.announcer.opened;
   const announceAll = async () => {
     for (let count = 0; count < concurrency; count += 1)
-      await until(() => hung.announcer.announce([newId()]));
+      await until(() => queue.announcer.announce([newId()]));
   };
   await announceAll();
   await until(() => atWork === concurrency);
 
   await runAsAdmin(database.url, 'alter schema bullmq rename to gone');
   for (const gate of gates.slice(1, concurrency)) gate.resolve(); // none of these can be ended: more than ten errors at once
-  await until(() => hung.thrownAway > 0);
+  await until(() => queue.thrownAway > 0);
   await runAsAdmin(database.url, 'alter schema gone rename to bullmq');
   await announceAll();
   // Time enough for the next one to take as many as it may alone.
@@ -114,7 +114,7 @@ test('what a worker had at work when it was thrown away counts against the next 
   release(concurrency); // all but the first
   // A ring that the old one took while it was closed is lost, so one rings again, as the sweep does.
   const isPassed = async () => {
-    await hung.announcer.announce([newId()]);
+    await queue.announcer.announce([newId()]);
     return begunCount >= 2 * concurrency;
   };
   await until(isPassed, { deadlineMs: 30_000, describe: 'the next one takes them' });
@@ -123,14 +123,14 @@ test('what a worker had at work when it was thrown away counts against the next 
 test('a Redis that refuses our password is named in the log, without the password', async () => {
   const redis = await startOne();
   await ask(redis).config('SET', 'requirepass', 'the-right-one');
-  const hung = hang(redis.url.replace('redis://', 'redis://:the-wrong-one@'));
+  const queue = openQueue(redis.url.replace('redis://', 'redis://:the-wrong-one@'));
   const saysWhy = (line: string) => line.includes('WRONGPASS');
-  await until(() => hung.warned.some(saysWhy));
-  await expect(hung.announcer.announce([newId()])).resolves.toBe(false);
-  expect(hung.warned.filter(saysWhy).some((line) => line.startsWith('the queue takes no rings'))).toBe(true);
-  expect(hung.warned.join('\n')).not.toContain('-one');
-  await expect(hung.announcer.inspect()).resolves.toMatchObject({ trouble: 'credentials_refused' });
+  await until(() => queue.warned.some(saysWhy));
+  await expect(queue.announcer.announce([newId()])).resolves.toBe(false);
+  expect(queue.warned.filter(saysWhy).some((line) => line.startsWith('the queue takes no rings'))).toBe(true);
+  expect(queue.warned.join('\n')).not.toContain('-one');
+  await expect(queue.announcer.inspect()).resolves.toMatchObject({ trouble: 'credentials_refused' });
 
-  const without = hang(redis.url);
+  const without = openQueue(redis.url);
   await until(() => without.warned.some((line) => line.includes('NOAUTH')));
 });

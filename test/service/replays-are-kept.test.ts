@@ -2,7 +2,7 @@
 // and what an operator looked at or tried is in the audit.
 import { expect, test } from 'vitest';
 import { useServices } from '../support/operator.ts';
-import { over, why } from '../support/replay.ts';
+import { over, why } from '../support/operator-replays.ts';
 import { verdictPayload } from '../support/service.ts';
 import { until } from '../support/until.ts';
 

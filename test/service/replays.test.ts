@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { deliverAllKinds, dump } from '../support/all-kinds.ts';
 import { useServices } from '../support/operator.ts';
-import { ignoring, replay, why } from '../support/replay.ts';
+import { ignoring, replay, why } from '../support/operator-replays.ts';
 import { verdictPayload } from '../support/service.ts';
 import { until } from '../support/until.ts';
 

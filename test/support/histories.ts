@@ -9,8 +9,8 @@ import { endSession, endUnaskable, registerSession } from '../../src/db/ledger.t
 import { recordDeliveries } from '../../src/db/record-deliveries.ts';
 import type { DeliveryId, SessionId } from '../../src/events/event.ts';
 import { type Instant, instantOf } from '../../src/events/instant.ts';
-import { catalogueKinds } from '../../src/ilive/translate.ts';
 import { processDeliveries } from '../../src/workers/process-deliveries.ts';
+import { rulesOf } from './replaying.ts';
 import { silent } from './service.ts';
 
 export const sessionIds = ['s-1', 's-2'] as SessionId[];
@@ -112,16 +112,6 @@ function told(steps: readonly Step[], index: number): { step: Step; at: number }
   if (step.do !== 'repeat') return { step, at: index };
   const at = steps.findIndex((each) => ['webhook', 'face', 'alert'].includes(each.do));
   return at === -1 || at > index ? { step, at: index } : { step: steps[at] as Step, at };
-}
-
-// Deleting a handful of rows is far faster than truncating.
-const tables = [
-  ...['deliveries', 'delivery_bodies', 'sessions', 'observations', 'face_matches', 'compliance_alerts'],
-  ...['session_endings', 'session_versions', 'fact_versions', 'changes'],
-];
-
-export async function empty(db: Database): Promise<void> {
-  await db.query({ text: tables.map((table) => `delete from ${table};`).join('\n') });
 }
 
 /** Plays those steps that `isPlayed` lets through; processing has its turn at each step's time in any case. */
@@ -246,21 +236,11 @@ function payloadOf(step: Step, happened: Date): object {
   }
 }
 
+const rules = rulesOf({ confirm: 'always' });
+const ledger = { ...rules.ledger, sessionTtlMs: 240_000 };
+
 const process = (db: Database, ids: readonly string[], at: Date) =>
   processDeliveries(
-    {
-      db,
-      catalogue: catalogueKinds({}, []),
-      ledger: {
-        plan: { firstAfterMs: 20_000 },
-        sessionTtlMs: 240_000,
-        confirm: 'always',
-        canPullWithoutToken: true,
-      },
-      maxAttempts: 3,
-      log: silent,
-      now: () => at,
-      onFinished: () => {},
-    },
+    { ...rules, ledger, now: () => at, db, maxAttempts: 3, log: silent, onFinished: () => {} },
     ids,
   );

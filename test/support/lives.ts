@@ -14,11 +14,9 @@ import { reverifyRefusals } from '../../src/operations/admit-refusals.ts';
 import { describeDelivery } from '../../src/operations/webhook-delivery.ts';
 import { describePulled } from '../../src/reconcile/pulled-delivery.ts';
 import { applyBatch } from '../../src/workers/apply-batch.ts';
-import { processDeliveries } from '../../src/workers/process-deliveries.ts';
 import { translateDelivery } from '../../src/workers/translate-delivery.ts';
 import { bodyOf, isVerdict, keyOf, type Message, receivedAtOf } from './messages.ts';
-import { replayAll, rulesOf } from './replaying.ts';
-import { silent } from './service.ts';
+import { process as processNow, replayAll, rulesOf } from './replaying.ts';
 
 export const acts = [
   ...(['tell', 'tell', 'tell', 'tell', 'tell-group', 'tell-and-lose', 'repeat', 'refuse', 'admit'] as const),
@@ -31,18 +29,8 @@ export interface Act {
   readonly pick: number;
 }
 
-const rules = rulesOf({ ignored: ['ignored.kind'] });
+const ignored = ['ignored.kind'];
 const key: SigningKey = signingKey('the right secret', 'utf8');
-
-const tables = [
-  ...['deliveries', 'delivery_bodies', 'sessions', 'observations', 'face_matches', 'compliance_alerts'],
-  ...['session_endings', 'session_versions', 'fact_versions', 'changes', 'refusals', 'replays'],
-];
-
-/** Nothing is left of the life before. Deleting a handful of rows is far faster than truncating. */
-export async function begin(db: Database): Promise<void> {
-  await db.query({ text: tables.map((table) => `delete from ${table};`).join('\n') });
-}
 
 /** Lives through the acts, and then until nothing is left to be told, admitted or processed. */
 export async function live(db: Database, messages: readonly Message[], acted: readonly Act[]): Promise<void> {
@@ -63,7 +51,7 @@ function createLife(db: Database, messages: readonly Message[]) {
     const recorded = await recordDeliveries(db, deliveriesOf(messages, indexes));
     ids.push(...recorded.map(({ id }) => id));
   };
-  const process = (batch: readonly DeliveryId[]) => processDeliveries(processing(db), batch);
+  const process = (batch: readonly DeliveryId[]) => processNow(db, batch, { ignored });
   const admit = async () => {
     const deps = { ...admitting, now: () => new Date() };
     const request = { filter: {}, after: undefined, limit: 100, clockOffsetSeconds: 0 };
@@ -106,7 +94,7 @@ function createLife(db: Database, messages: readonly Message[]) {
       case 'crash':
         return crash(db, chosen(ids, pick));
       case 'replay':
-        await replayAll(db, { ignored: ['ignored.kind'], batch: (pick % 5) + 1 });
+        await replayAll(db, { ignored, batch: (pick % 5) + 1 });
         return;
       case 'ask':
         return ask(db);
@@ -203,10 +191,9 @@ const admitting = {
   toleranceSeconds: 300,
 };
 
-const processing = (db: Database) => ({ ...rules, db, maxAttempts: 3, log: silent, onFinished: () => {} });
-
 /** The batch is applied as a worker does it, to the end, and then nothing of it was committed. */
 async function crash(db: Database, batch: readonly DeliveryId[]): Promise<void> {
+  const rules = rulesOf({ ignored });
   const owed = await loadOwedDeliveries(db, batch, new Date());
   const translated = owed.map((delivery) => translateDelivery(delivery, rules.catalogue));
   await rolledBack(db, (tx) => applyBatch(tx, translated, { now: () => new Date(), ledger: rules.ledger }));

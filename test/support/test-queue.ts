@@ -12,7 +12,7 @@ import { until } from './until.ts';
 
 export const newId = createDeliveryIds();
 
-export interface Hung {
+export interface TestQueue {
   readonly backend: QueueBackend;
   readonly announcer: Announcer;
   /** Messages at warn, with what their errors and the causes of these say. */
@@ -23,14 +23,14 @@ export interface Hung {
 }
 
 /** To be called once, at the top of a test file. */
-export function useHungQueue() {
+export function useTestQueue() {
   const undo = useUndo();
 
-  function hang(redisUrl: string | undefined, databaseUrl = '', batchMaxIds = 1_000): Hung {
+  function openQueue(redisUrl: string | undefined, databaseUrl = '', batchMaxIds = 1_000): TestQueue {
     const note = (level: 'warn' | 'debug') => (given: { err?: Error }, message: string) => {
-      if (message.includes('connecting anew')) hung.thrownAway += 1;
+      if (message.includes('connecting anew')) queue.thrownAway += 1;
       const cause = given.err?.cause instanceof Error ? given.err.cause.message : '';
-      if (level === 'warn') hung.warned.push(`${message}: ${given.err?.message} ${cause}`);
+      if (level === 'warn') queue.warned.push(`${message}: ${given.err?.message} ${cause}`);
     };
     const log = { ...silent, warn: note('warn'), debug: note('debug') } as typeof silent;
     const backend = createQueueBackend({ redisUrl, databaseUrl, prefix: 'trouble', log });
@@ -45,7 +45,7 @@ export function useHungQueue() {
       await announcer.close();
       await backend.disconnect();
     });
-    const hung: Hung = {
+    const queue: TestQueue = {
       backend,
       announcer,
       warned: [],
@@ -56,7 +56,7 @@ export function useHungQueue() {
         return consumer;
       },
     };
-    return hung;
+    return queue;
   }
 
   async function startOne(): Promise<RedisServer> {
@@ -72,7 +72,7 @@ export function useHungQueue() {
     return client;
   }
 
-  return { undo, hang, startOne, ask };
+  return { undo, openQueue, startOne, ask };
 }
 
 interface Heard {
@@ -80,9 +80,9 @@ interface Heard {
   count: number;
 }
 
-export function countHeard(hung: Hung, concurrency?: number): Heard {
-  const heard: Heard = { announcer: hung.announcer, count: 0 };
-  hung.consume(async () => {
+export function countHeard(queue: TestQueue, concurrency?: number): Heard {
+  const heard: Heard = { announcer: queue.announcer, count: 0 };
+  queue.consume(async () => {
     heard.count += 1;
   }, concurrency);
   return heard;
