@@ -1,4 +1,4 @@
-// An open loop, as a process of its own: deliveries arrive at random moments, so many a second on average, whatever the
+// An open loop, as a process of its own: deliveries arrive so many a second, at random moments or evenly, whatever the
 // answers take. Every time is counted from the moment at which a delivery was due, so that a contender that holds the loop
 // up cannot hide it. When a delivery can be queried is looked for in the database, all that are missing in one statement
 // every few milliseconds; a figure may be up to that much too high.
@@ -14,6 +14,7 @@ export interface ArrivalsJob {
   readonly secret: string;
   readonly dialect: Dialect;
   readonly perSecond: number;
+  readonly pace: 'random' | 'even';
   readonly databaseUrl: string;
   /** Gives as `name` those of the names `$1` that can be queried. */
   readonly findNames: string;
@@ -50,7 +51,7 @@ async function runArrivals(job: ArrivalsJob, stopping: AbortSignal): Promise<Arr
 }
 
 async function send(
-  { url, secret, dialect, perSecond }: ArrivalsJob,
+  { url, secret, dialect, perSecond, pace }: ArrivalsJob,
   missing: Map<string, Arrival>,
   stopping: AbortSignal,
 ): Promise<Arrival[]> {
@@ -60,7 +61,8 @@ async function send(
   let dueAtMs = nowMs();
   while (!stopping.aborted) {
     // Nobody plans when a webhook comes: the gaps of independent arrivals are exponential.
-    dueAtMs += (-Math.log(1 - Math.random()) * 1_000) / perSecond;
+    const gap = pace === 'even' ? 1 : -Math.log(1 - Math.random());
+    dueAtMs += (gap * 1_000) / perSecond;
     const waitMs = dueAtMs - nowMs();
     if (waitMs > 0) await sleep(waitMs, undefined, { signal: stopping }).catch(() => {});
     if (stopping.aborted) break;

@@ -6,12 +6,12 @@ import type { GrowthOptions } from './growth-options.ts';
 import type { Contender } from './line-up.ts';
 import { beside, countKept, type Outcome } from './scenario.ts';
 import {
+  arriveAt,
   atEaseWarmUpSeconds,
   between,
   figuresOf,
   findTroubles,
   pause,
-  startArrivals,
 } from './scenario-arrivals.ts';
 import type { Place } from './stores.ts';
 import { nowMs } from './wall-clock.ts';
@@ -21,14 +21,10 @@ const droppedDays = 5;
 const restSeconds = 1;
 const dayMs = 24 * 60 * 60 * 1000;
 
-export async function dropDays(
-  contender: Contender,
-  place: Place,
-  options: GrowthOptions,
-): Promise<Outcome> {
+export async function dropDays(contender: Contender, place: Place, options: GrowthOptions): Promise<Outcome> {
   return beside(contender.start('whole', place), async (playing) => {
     const kept = await countKept(contender, place, 'whole');
-    const arrivals = startArrivals(contender, { place, playing, perSecond: options.perSecond });
+    const arrivals = arriveAt(contender, place, playing, options.perSecond);
     await pause(Math.max(options.warmUpSeconds, atEaseWarmUpSeconds), place);
     const quietFromMs = nowMs();
     await pause(options.seconds, place);

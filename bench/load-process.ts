@@ -21,6 +21,7 @@ export async function untilTold<Message extends { readonly about: string }, Abou
 ): Promise<Extract<Message, { about: About }>> {
   const failed = new AbortController();
   const onExit = () => failed.abort(new Error('the load ended before it had told its result'));
+  if (child.exitCode !== null || child.signalCode !== null) onExit();
   child.once('exit', onExit);
   try {
     const stopped = AbortSignal.any([signal, failed.signal]);

@@ -2,17 +2,20 @@
 // replay without any, in the middle of which the service is killed. A live delivery belongs to the replay when any part
 // of its way lay within it, and to the time before or after when no part did.
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Arrival } from './arrivals.ts';
 import { type CpuReading, type CpuShares, readCpu, shareCpu } from './cpu-time.ts';
+import { ourRows } from './our-rows.ts';
 import { compareDumps, dumpTables, type TableDifference } from './replay-dump.ts';
 import { type History, untilProcessed } from './replay-history.ts';
-import { type LiveDelivery, type LiveTraffic, startLive } from './replay-live.ts';
 import type { ReplayOptions } from './replay-options.ts';
 import { followReplay, handledCount, type ReplayAnswer, startReplay } from './replay-run.ts';
 import type { Stage } from './stage.ts';
+import { startArrivals } from './start-arrivals.ts';
+import { nowMs } from './wall-clock.ts';
 
 export interface Phase {
   readonly title: string;
-  readonly deliveries: readonly LiveDelivery[];
+  readonly deliveries: readonly Arrival[];
   readonly cpu: CpuShares | undefined;
 }
 
@@ -20,7 +23,7 @@ export interface LiveOutcome {
   readonly before: Phase;
   readonly during: Phase;
   readonly after: Phase;
-  readonly all: readonly LiveDelivery[];
+  readonly all: readonly Arrival[];
   readonly replay: ReplayAnswer;
   readonly replaySeconds: number;
   /** The rows of what was replayed, before the replay and after it. */
@@ -59,7 +62,10 @@ interface Mark {
 export async function runLivePhases(stage: Stage, phase: PhaseOptions): Promise<LiveOutcome> {
   const { options, history, to, signal } = phase;
   const rows = await dumpTables(stage.db, to);
-  const live = startLive(stage, options.rate);
+  const { secret, databaseUrl } = stage;
+  const { findNames } = ourRows;
+  const even = { dialect: 'ilive', perSecond: options.rate, pace: 'even' } as const;
+  const live = startArrivals(stage.address(), { secret, databaseUrl, findNames, ...even }, signal);
   try {
     await sleep(warmUpMs, undefined, { signal });
     const begun = mark();
@@ -76,36 +82,40 @@ export async function runLivePhases(stage: Stage, phase: PhaseOptions): Promise<
     console.log('Live deliveries alone once more …');
     await sleep(options.seconds * afterShare * 1_000, undefined, { signal });
     const ended = mark();
-    await live.stop();
+    const all = await live.stop();
     await untilProcessed(stage, signal);
-    const finishedMs = Math.min(finished.ms, toPerformanceMs(replay.finished_at) ?? finished.ms);
+    const finishedMs = Math.min(finished.ms, Date.parse(replay.finished_at ?? '') || finished.ms);
     // A replay that was over at the first look ran somewhere between the asking and that.
     const startedMs = Math.min(started.ms, finishedMs);
-    const select = (isIn: (sentMs: number, queryableMs: number) => boolean) =>
-      live.deliveries.filter(({ sentMs, queryableMs }) => isIn(sentMs, queryableMs ?? Number.MAX_VALUE));
+    const select = (isIn: (dueMs: number, queryableMs: number) => boolean) =>
+      all.filter(({ dueAtMs, queryableMs = Number.MAX_VALUE }) => isIn(dueAtMs, dueAtMs + queryableMs));
+    const cpuBetween = (from: Mark, to: Mark) => {
+      const who = { seconds: (to.ms - from.ms) / 1_000, servicePids: [stage.pid()], loadPid: live.pid };
+      return shareCpu(from.cpu, to.cpu, who);
+    };
     return {
       before: {
         title: 'before the replay',
-        deliveries: select((sent, queryable) => sent >= begun.ms && queryable < asked.ms),
-        cpu: cpuBetween(stage, begun, asked),
+        deliveries: select((due, queryable) => due >= begun.ms && queryable < asked.ms),
+        cpu: cpuBetween(begun, asked),
       },
       during: {
         title: 'during the replay',
-        deliveries: select((sent, queryable) => sent < finishedMs && queryable >= startedMs),
-        cpu: cpuBetween(stage, asked, finished),
+        deliveries: select((due, queryable) => due < finishedMs && queryable >= startedMs),
+        cpu: cpuBetween(asked, finished),
       },
       after: {
         title: 'after the replay',
-        deliveries: select((sent) => sent >= finished.ms && sent < ended.ms),
-        cpu: cpuBetween(stage, finished, ended),
+        deliveries: select((due) => due >= finished.ms && due < ended.ms),
+        cpu: cpuBetween(finished, ended),
       },
-      all: live.deliveries,
+      all,
       replay,
       replaySeconds: secondsOf(replay) ?? (finished.ms - asked.ms) / 1_000,
       differences: compareDumps(rows, await dumpTables(stage.db, to)),
     };
   } finally {
-    await stopQuietly(live);
+    live.leave();
   }
 }
 
@@ -133,22 +143,8 @@ export async function runCrashPhase(stage: Stage, phase: PhaseOptions): Promise<
   return { atKill, replay, listeningSeconds, goneOnSeconds, doneSeconds, differences };
 }
 
-// Where the phases failed that error is to be told, and not this one.
-function stopQuietly(live: LiveTraffic): Promise<void> {
-  return live.stop().catch(() => {});
-}
-
 function mark(): Mark {
-  return { ms: performance.now(), cpu: readCpu() };
-}
-
-function cpuBetween(stage: Stage, from: Mark, to: Mark): CpuShares | undefined {
-  const seconds = (to.ms - from.ms) / 1_000;
-  return shareCpu(from.cpu, to.cpu, { seconds, servicePids: [stage.pid()], loadPid: process.pid });
-}
-
-function toPerformanceMs(at: string | null): number | undefined {
-  return at === null ? undefined : Date.parse(at) - Date.now() + performance.now();
+  return { ms: nowMs(), cpu: readCpu() };
 }
 
 function secondsOf({ created_at: from, finished_at: to }: ReplayAnswer): number | undefined {

@@ -3,7 +3,6 @@
 import type { CpuShares } from './cpu-time.ts';
 import type { TableDifference } from './replay-dump.ts';
 import type { History } from './replay-history.ts';
-import type { LiveDelivery } from './replay-live.ts';
 import type { ReplayOptions } from './replay-options.ts';
 import type { CrashOutcome, LiveOutcome, Phase } from './replay-phases.ts';
 import { handledCount, type ReplayAnswer } from './replay-run.ts';
@@ -20,7 +19,7 @@ export interface ReplayRun {
 export interface PhaseFigures {
   readonly title: string;
   readonly count: number;
-  /** From sending to the 202; undefined where nothing was sent. */
+  /** From when it was due to the 202; undefined where nothing was sent. */
   readonly acknowledged: Quantiles | undefined;
   /** From the 202 to the session's row. */
   readonly queryable: Quantiles | undefined;
@@ -31,16 +30,16 @@ const unknown = '–';
 
 export function readPhase({ title, deliveries, cpu }: Phase): PhaseFigures {
   const known = deliveries.filter(({ queryableMs }) => queryableMs !== undefined);
-  const between = (of: (delivery: LiveDelivery) => number | undefined) =>
-    quantilesOf(known.map(of));
   return {
     title,
     count: deliveries.length,
-    acknowledged: between(({ sentMs, acknowledgedMs }) => acknowledgedMs && acknowledgedMs - sentMs),
+    acknowledged: quantilesOf(known.map(({ acknowledgedMs }) => acknowledgedMs)),
     // A session may be seen before its 202 has come back.
-    queryable: between(
-      ({ acknowledgedMs, queryableMs }) =>
-        acknowledgedMs && queryableMs && Math.max(0, queryableMs - acknowledgedMs),
+    queryable: quantilesOf(
+      known.map(
+        ({ acknowledgedMs, queryableMs }) =>
+          acknowledgedMs && queryableMs && Math.max(0, queryableMs - acknowledgedMs),
+      ),
     ),
     cpu,
   };

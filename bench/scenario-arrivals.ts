@@ -1,9 +1,8 @@
 // Open loops: how long after it was due a delivery is acknowledged and can be queried, at a pace that a service lives at
 // (`queryable`), and how much longer that takes while the same service works off a backlog (`live`).
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Arrival, ArrivalsJob, ArrivalsMessage } from './arrivals.ts';
+import type { Arrival } from './arrivals.ts';
 import type { Contender } from './line-up.ts';
-import { forkLoad, untilTold } from './load-process.ts';
 import {
   beside,
   findLosses,
@@ -13,6 +12,7 @@ import {
   type Scenario,
   untilSo,
 } from './scenario.ts';
+import { startArrivals } from './start-arrivals.ts';
 import type { Playing } from './start-program.ts';
 import { quantilesOf } from './statistics.ts';
 import type { Place } from './stores.ts';
@@ -25,7 +25,7 @@ const settleSeconds = 1;
 
 export const queryable: Scenario = (contender, place, options) =>
   beside(contender.start('whole', place), async (playing) => {
-    const arrivals = startArrivals(contender, { place, playing, perSecond: options.perSecond });
+    const arrivals = arriveAt(contender, place, playing, options.perSecond);
     await pause(Math.max(options.warmUpSeconds, atEaseWarmUpSeconds), place);
     const fromMs = nowMs();
     await pause(options.seconds, place);
@@ -47,7 +47,7 @@ export const live: Scenario = async (contender, place, options) => {
   await contender.fill?.(place, options.backlog);
   const filledAt = new Date().toISOString();
   return beside(contender.start('whole', place, options.backlog), async (playing) => {
-    const arrivals = startArrivals(contender, { place, playing, perSecond: options.perSecond });
+    const arrivals = arriveAt(contender, place, playing, options.perSecond);
     const fromMs = nowMs();
     const isWorkedOff = async () => {
       const [owed] = await place.db.query({
@@ -83,22 +83,15 @@ export const live: Scenario = async (contender, place, options) => {
   });
 };
 
-export function startArrivals(
+/** What a contender is sent at random moments. */
+export function arriveAt(
   { dialect, findNames = '' }: Contender,
-  more: { readonly place: Place; readonly playing: Playing; readonly perSecond: number },
+  { databaseUrl, secret, signal }: Place,
+  { address }: Playing,
+  perSecond: number,
 ) {
-  const { databaseUrl, secret, signal } = more.place;
-  const url = new URL('/webhooks/ilive', more.playing.address).href;
-  const { perSecond } = more;
-  const job: ArrivalsJob = { url, secret, dialect, perSecond, databaseUrl, findNames };
-  const child = forkLoad('arrivals.ts', job, signal);
-  return {
-    stop: async (): Promise<readonly Arrival[]> => {
-      const telling = untilTold<ArrivalsMessage, 'ended'>(child, 'ended', signal);
-      child.send('stop');
-      return (await telling).arrivals;
-    },
-  };
+  const job = { secret, dialect, perSecond, pace: 'random', databaseUrl, findNames } as const;
+  return startArrivals(address, job, signal);
 }
 
 export async function findTroubles(
