@@ -116,9 +116,11 @@ function openIn({ config, cipher, log }: Running, slot: Slot): Promise<OutageSto
 
 const foundTexts = {
   damaged: 'the outage store has set aside bytes that are no records any more',
-  unopened: 'the outage store has laid by records that no key of ENCRYPTION_KEYS opens',
+  unopened:
+    'the outage store has laid by records that no key of ENCRYPTION_KEYS opens, or that could not be set aside',
   unread: 'the outage store has laid by a segment that cannot be read; the next start tries it again',
   gone: 'a segment of the outage store is gone, with the deliveries that were in it',
+  left: 'a segment of the outage store is recorded and cannot be taken away; the next start records it again',
 };
 
 function lineOf(outage: Outage): OutageLine {

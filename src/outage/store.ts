@@ -19,7 +19,7 @@ import {
   tryToWrite,
 } from './segment.ts';
 
-export type Found = 'damaged' | 'unopened' | 'torn' | 'unread' | 'gone';
+export type Found = 'damaged' | 'unopened' | 'torn' | 'unread' | 'gone' | 'left';
 
 export interface StoreOptions {
   readonly folder: string;
@@ -35,7 +35,7 @@ export interface Batch {
   readonly payloads: readonly Buffer[];
   /** To be called once they are recorded: they need not be kept any longer. */
   done(): void;
-  /** Keeps one that cannot be recorded for somebody to look at; `done` must still be called. */
+  /** Keeps one that cannot be recorded for somebody to look at, or for the next start; `done` must still be called. */
   setAside(index: number): Promise<void>;
 }
 
@@ -258,17 +258,20 @@ async function putAside(state: State, segment: Segment, offset: number, bytes: B
   state.damagedCount += 1;
 }
 
-// Everything of it is recorded, or set aside. What no key opens stays where it is, for a start that has the key.
+// Everything of it is recorded, or set aside. What no key opens stays where it is, for a start that has the key. Out of the line
+// first: a disk that fails here must not hold up what lies behind it, and what it keeps is recorded again by the next start.
 async function retire(state: State, segment: Segment): Promise<void> {
-  if (segment.unopenedCount > 0) {
-    await layBy(segment);
-    state.onFound('unopened', { file: segment.path, count: segment.unopenedCount });
-    state.unopenedCount += segment.unopenedCount;
-  } else {
-    await removeSegment(segment);
-    state.heldBytes -= segment.end;
-  }
   state.segments.shift();
+  const { path: file, unopenedCount } = segment;
+  if (unopenedCount > 0) {
+    await layBy(segment).catch(() => {});
+    state.onFound('unopened', { file, count: unopenedCount });
+    state.unopenedCount += unopenedCount;
+    return;
+  }
+  const isRemoved = await removeSegment(segment).then(() => true, isGone);
+  if (isRemoved) state.heldBytes -= segment.end;
+  else state.onFound('left', { file, count: 0 });
 }
 
 function batchOf(state: State, segment: Segment, maxCount: number): Batch {
@@ -280,7 +283,11 @@ function batchOf(state: State, segment: Segment, maxCount: number): Batch {
       const refused = taken[index];
       if (refused === undefined) return;
       const { offset, payload } = refused;
-      await putAside(state, segment, offset, frame(payload, { segmentId: segment.id, offset }, state.cipher));
+      const bytes = frame(payload, { segmentId: segment.id, offset }, state.cipher);
+      // On a disk that takes nothing it stays in its segment, which is laid by.
+      await putAside(state, segment, offset, bytes).catch(() => {
+        segment.unopenedCount += 1;
+      });
     },
     done: () => {
       segment.waiting.splice(0, taken.length);

@@ -1,6 +1,6 @@
 // The outage store and bytes that are not what was written: torn, changed, moved, sealed with another key, of another
 // version. Whatever it is costs no more than itself, and nothing of what was promised goes without a trace.
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, rmdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { bytes, cipherOf, drain, useOutageFolder } from '../support/outage-folder.ts';
@@ -193,5 +193,53 @@ describe('a segment that cannot be read', () => {
     await store.append(bytes('two'));
     expect(await drain(store)).toEqual(['two']);
     expect(store.figures()).toMatchObject({ heldCount: 0, heldBytes: 0 });
+  });
+});
+
+describe('a disk that takes nothing any more', () => {
+  test('guarantee 2: a segment that is recorded and cannot be taken away holds nothing up, and its bytes count', async () => {
+    const store = await open();
+    await store.append(bytes('one'));
+    const file = await onlySegment();
+    const whole = await readFile(file);
+    const first = await store.take(10);
+    await store.endSegment();
+    await store.append(bytes('two'));
+    first?.done();
+    await rm(file);
+    await mkdir(file); // a folder under its name is not removed as a file is
+    expect(await drain(store)).toEqual(['two']);
+    expect(found).toEqual(['left']);
+    expect(store.figures()).toMatchObject({ heldCount: 0, heldBytes: whole.length });
+    await rmdir(file);
+    await writeFile(file, whole);
+    expect(await drain(await open())).toEqual(['one']);
+  });
+
+  test('guarantee 2: nor does one whose refused record cannot be set aside; the next start has it', async () => {
+    const store = await open();
+    await store.append(bytes('refused', 'two'));
+    const aside = (await onlySegment()).replace(/\.segment$/, '-8.damaged');
+    await mkdir(aside);
+    await store.endSegment();
+    const batch = await store.take(1);
+    await batch?.setAside(0);
+    batch?.done();
+    expect(await drain(store)).toEqual(['two']);
+    expect(found).toEqual(['unopened']);
+    expect(store.figures()).toMatchObject({ heldCount: 0, unopenedCount: 1, damagedCount: 0 });
+    await rmdir(aside);
+    expect(await drain(await open())).toEqual(['refused', 'two']);
+  });
+
+  test('guarantee 2: nor does one that cannot be laid by', async () => {
+    const store = await open({ cipher: cipherOf('a') });
+    await store.append(bytes('sealed'));
+    await store.close();
+    const other = await open({ cipher: cipherOf('b') });
+    await mkdir((await onlySegment()).replace(/\.segment$/, '.unopened'));
+    await other.append(bytes('two'));
+    expect(await drain(other)).toEqual(['two']);
+    expect(found).toEqual(['unopened']);
   });
 });

@@ -182,6 +182,22 @@ test('a store that could not be written is found to be whole again by itself, wi
   expect(recorded).toEqual(['kept']);
 });
 
+test('guarantee 2: a disk that fails while the store is drained keeps no outage open, and new groups go to the database', async () => {
+  let isAway = true;
+  const { outage: line, recorded } = await setUp({
+    record: async () => {
+      if (isAway) throw away;
+      await rm(folder(), { recursive: true, force: true });
+    },
+  });
+  await line.keepFailed(bytes('1', '2'), away);
+  isAway = false;
+  await ended(line);
+  expect(recorded).toEqual(['1', '2']);
+  expect(await line.keepInOutage(() => bytes('3'))).toBeUndefined();
+  expect(line.look()).toMatchObject({ state: 'ready', heldCount: 0, heldBytes: 0 });
+});
+
 test('an outage that begins as the last one ends is drained as well', async () => {
   let isAway = true;
   const { outage: line, recorded } = await setUp({
