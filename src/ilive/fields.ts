@@ -16,7 +16,13 @@ export const optionalNumber = z.number().nullish().catch(null);
 // One that comes as a number is the id that its digits spell.
 function readId(value: unknown): string | null {
   if (typeof value === 'number') return String(value);
-  return typeof value === 'string' && value !== '' && value.length <= idLimitChars ? value : null;
+  if (typeof value !== 'string' || value === '' || value.length > idLimitChars) return null;
+  return isStorableText(value) ? value : null;
+}
+
+/** Whether Postgres can hold the text: it holds no NUL and no half of a surrogate pair. */
+export function isStorableText(text: string): boolean {
+  return text.isWellFormed() && !text.includes('\0');
 }
 
 /** Those of the optional ids that the object gives and that cannot be read; an empty text gives none. */

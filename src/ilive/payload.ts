@@ -57,6 +57,9 @@ export const optionalIds: Readonly<Record<Exclude<EventKind, 'unknown'>, readonl
   compliance_alert: ['alert_id', 'session_id', 'reference_id'],
 };
 
+/** What else an alert may say; any of it may be missing. */
+export const alertWords = ['severity', 'category', 'message', 'details'] as const;
+
 /** The field that names the kind of a payload. */
 export const kindField = 'event';
 

@@ -12,8 +12,9 @@ import type {
   Source,
 } from '../events/event.ts';
 import { type Instant, instantOf, parseInstant } from '../events/instant.ts';
-import { decodeUtf8, type Fields, parseJson, unreadIds, withAllDigits } from './fields.ts';
+import { decodeUtf8, type Fields, isStorableText, parseJson, unreadIds, withAllDigits } from './fields.ts';
 import {
+  alertWords,
   complianceAlert,
   defaultAliases,
   documentedKinds,
@@ -47,7 +48,7 @@ export const unreadableReasons = [
   'invalid_json',
   'not_an_object',
   'unreadable_body', // a kind that we know, whose fields do not say what the kind needs
-  'unstorable_text', // holds a NUL or half a surrogate pair, which Postgres text cannot
+  'unstorable_text', // its session's id holds a NUL or half a surrogate pair, which Postgres text cannot
 ] as const;
 export type UnreadableReason = (typeof unreadableReasons)[number];
 
@@ -89,34 +90,42 @@ export function translate(delivery: StoredDelivery, catalogue: KindCatalogue): T
   if (payload === undefined) return unreadable('invalid_json');
   if (typeof payload !== 'object' || payload === null || Array.isArray(payload))
     return unreadable('not_an_object');
-  if (delivery.source === 'pull') return translatePull(payload, text, delivery);
+  if (delivery.source === 'pull') return translatePull(delivery);
   const named = (payload as Record<string, unknown>)[kindField];
   const vendorKind = typeof named === 'string' ? storableName(named) : null;
   const kind = catalogue.get(vendorKind ?? '') ?? 'unknown';
   if (kind === 'unknown' || kind === 'ignored') {
     return { ok: true, event: { kind: 'unknown', isIgnored: kind === 'ignored' }, vendorKind };
   }
-  // Only an escape can bring what Postgres cannot hold, and only an alert's details are stored as they stand.
-  const isSuspect = text.includes('\\u') || kind === 'compliance_alert';
-  if (isSuspect && !isStorable(payload)) return { ...unreadable('unstorable_text'), kind, vendorKind };
   const fields = payload as Fields;
   // An alert's details are stored as they stand, and an id must not become another's.
   const hasNumbers =
     kind === 'compliance_alert' || optionalIds[kind].some((name) => typeof fields[name] === 'number');
-  const read = readers[kind](hasNumbers ? withAllDigits(text, payload) : payload, delivery);
+  const exact = hasNumbers ? withAllDigits(text, payload) : payload;
+  const unstorable =
+    kind === 'compliance_alert' ? alertWords.filter((name) => !isStorable(fields[name])) : [];
+  const leftOut = Object.fromEntries(unstorable.map((name) => [name, null]));
+  const read = readers[kind](unstorable.length > 0 ? { ...exact, ...leftOut } : exact, delivery);
   if (typeof read === 'string') return { ...unreadable('unreadable_body', read), kind, vendorKind };
-  const unread = unreadIds(fields, optionalIds[kind]);
+  if (read.kind === 'session_completed' && !isStorableText(read.sessionId)) {
+    return { ...unreadable('unstorable_text', 'session_id'), kind, vendorKind };
+  }
+  const details = [
+    ...tellLeftOut('no id', unreadIds(fields, optionalIds[kind])),
+    ...tellLeftOut('nothing that Postgres can hold', unstorable),
+  ];
   const translated = { ok: true, event: read, vendorKind } as const;
-  return unread.length === 0
-    ? translated
-    : { ...translated, detail: `left out, as no id: ${unread.join(', ')}` };
+  return details.length === 0 ? translated : { ...translated, detail: details.join('; ') };
+}
+
+function tellLeftOut(as: string, names: readonly string[]): string[] {
+  return names.length === 0 ? [] : [`left out, as ${as}: ${names.join(', ')}`];
 }
 
 // What iLive answered when it was asked, in the shape of `results.ts`. Only answers that hold a verdict are stored.
-function translatePull(payload: object, text: string, delivery: StoredDelivery): Translation {
+function translatePull(delivery: StoredDelivery): Translation {
   const kind = 'session_completed';
   const result = readResult(delivery.body);
-  if (text.includes('\\u') && !isStorable(payload)) return { ...unreadable('unstorable_text'), kind };
   if (result.verdict === null || delivery.pulledSessionId === null) {
     return { ...unreadable('unreadable_body', 'the answer holds no verdict'), kind };
   }
@@ -228,9 +237,9 @@ function storableName(name: string): string {
 
 // JSON.stringify writes NUL and lone surrogates as escapes, and nothing else of that form but an escaped backslash
 // before it, which the look-behind tells apart. Nesting too deep for it is too deep for Postgres.
-function isStorable(payload: object): boolean {
+function isStorable(value: unknown): boolean {
   try {
-    return !/(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f])/.test(JSON.stringify(payload));
+    return !/(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f])/.test(JSON.stringify(value));
   } catch {
     return false;
   }

@@ -114,7 +114,9 @@ const breaks: Readonly<Partial<Record<FaultName, Break>>> = {
   },
   unstorable_text: (honest, random) =>
     signedAs(
-      edit(honest, (text) => text.replace('"user-', `"user${random.pick(['\\u0000', '\\ud800'])}-`)),
+      edit(honest, (text) =>
+        text.replace('"session_id":"', (field) => field + random.pick(['\\u0000', '\\ud800'])),
+      ),
       'unstorable_text',
     ),
 };

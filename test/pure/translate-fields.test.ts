@@ -10,7 +10,9 @@ test.each([
   ['x'.repeat(513), null, 'left out, as no id: reference_id'],
   [{ id: 1 }, null, 'left out, as no id: reference_id'],
   [true, null, 'left out, as no id: reference_id'],
-])('a reference of %o is %o, and a verdict all the same', (reference_id, referenceId, detail) => {
+  ['user\0-1', null, 'left out, as no id: reference_id'],
+  ['user-\ud83d', null, 'left out, as no id: reference_id'],
+])('a reference of %j is %j, and a verdict all the same', (reference_id, referenceId, detail) => {
   const answer = read({ ...verdict, reference_id });
   expect(answer).toMatchObject({ ok: true, event: { verdict: 'pass', referenceId } });
   expect('detail' in answer ? answer.detail : undefined).toBe(detail);
@@ -62,5 +64,48 @@ test('a long severity or category is cut, and what is cut can be stored', () => 
   const long = `${'x'.repeat(199)}😀 and more`;
   expect(read({ event: 'compliance.alert', severity: long, category: long })).toMatchObject({
     event: { severity: `${'x'.repeat(199)}\uFFFD`, category: `${'x'.repeat(199)}\uFFFD` },
+  });
+});
+
+test.each(['Cam\0', 'Cam \ud83d'])(
+  'what Postgres cannot hold, %j, costs nothing where nobody stores it',
+  (text) => {
+    const camera_metadata = { label: text, [text]: [text] };
+    const said = { ok: true, event: { sessionId: 's-1', verdict: 'pass' } };
+    const told = read({ ...verdict, camera_metadata });
+    expect(told).toMatchObject(said);
+    expect(told).not.toHaveProperty('detail');
+    const answer = { verdict: 'pass', reference_id: 'user-1' };
+    expect(pulled(JSON.stringify({ ...answer, camera_metadata }))).toMatchObject({
+      ok: true,
+      event: { verdict: 'pass', referenceId: 'user-1' },
+    });
+  },
+);
+
+test('and of a match or an alert it costs what holds it, and no more', () => {
+  const match = { event: 'face.matched', similarity: 0.9, face_id: 'f\0', external_face_id: 'e-1' };
+  expect(read(match)).toMatchObject({
+    event: { faceId: null, externalFaceId: 'e-1' },
+    detail: 'left out, as no id: face_id',
+  });
+  const alert = {
+    event: 'compliance.alert',
+    alert_id: 'a-1',
+    severity: 'high',
+    category: 'c\0',
+    message: '\ud800',
+  };
+  expect(read({ ...alert, session_id: 's\0', details: { list: ['\0'] } })).toMatchObject({
+    event: {
+      alertId: 'a-1',
+      sessionId: null,
+      severity: 'high',
+      category: null,
+      message: null,
+      details: null,
+    },
+    detail:
+      'left out, as no id: session_id; left out, as nothing that Postgres can hold: category, message, details',
   });
 });
