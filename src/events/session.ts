@@ -72,18 +72,27 @@ export function conclude(all: readonly Observation[]): Standing | undefined {
 /**
  * The latest observation that cannot be true together with another of them, whatever came after; `undefined` where none
  * contradicts another. Unlike a standing it only ever comes to be and never goes away, so a dispute once opened stays on
- * record, whichever way the observations came.
+ * record, whichever way the observations came. What is told again counts too, or an earlier telling that comes later would
+ * put the dispute back in time.
  */
-export function findContradiction(all: readonly Observation[]): Observation | undefined {
-  const observations = withoutEchoes(all);
+export function findContradiction(observations: readonly Observation[]): Observation | undefined {
+  // Of those of one source and verdict the first, and any one of the same moment, speak for all that `one` may contradict.
+  const kinds = Map.groupBy(observations, ({ source, verdict }) => `${source} ${verdict}`);
+  const others = [...kinds.values()].map((same) => ({
+    first: bestOf(same, (a, b) => compare(b.occurredAt, a.occurredAt)),
+    byMoment: new Map(same.map((other) => [other.occurredAt, other])),
+  }));
   const contradicting = observations.filter((one) =>
-    observations.some((other) => {
-      const isEarlier = other.occurredAt < one.occurredAt;
-      const isAtOnce = other.occurredAt === one.occurredAt;
-      return (isEarlier || isAtOnce) && (contradictsAtOnce(one, other) || contradictsAcross(one, other));
-    }),
+    others.some(
+      ({ first, byMoment }) => contradicts(one, first) || contradicts(one, byMoment.get(one.occurredAt)),
+    ),
   );
   return bestOf(contradicting, (a, b) => compare(a.occurredAt, b.occurredAt) || byReceipt(a, b));
+}
+
+function contradicts(one: Observation, earlier: Observation | undefined): boolean {
+  if (earlier === undefined || earlier.occurredAt > one.occurredAt) return false;
+  return contradictsAtOnce(one, earlier) || contradictsAcross(one, earlier);
 }
 
 // Whether two observations say the very same thing, whichever deliveries brought them.

@@ -4,8 +4,9 @@ import { v7 as uuidV7 } from 'uuid';
 import { expect, test } from 'vitest';
 import { resolveAlert } from '../../src/db/alerts.ts';
 import { recordDeliveries } from '../../src/db/record-deliveries.ts';
-import type { DeliveryId } from '../../src/events/event.ts';
+import type { DeliveryId, SessionId } from '../../src/events/event.ts';
 import { describeDelivery } from '../../src/operations/webhook-delivery.ts';
+import { describePulled } from '../../src/reconcile/pulled-delivery.ts';
 import { process, replayAll } from '../support/replaying.ts';
 import { useTestDatabase } from '../support/test-database.ts';
 
@@ -36,6 +37,15 @@ async function tell(payload: object, second: number): Promise<string | undefined
   });
   return row?.decision;
 }
+
+const orders = [
+  [0, 1, 2],
+  [0, 2, 1],
+  [1, 0, 2],
+  [1, 2, 0],
+  [2, 0, 1],
+  [2, 1, 0],
+];
 
 const query = (text: string, ...values: unknown[]) => testDatabase.db.query({ text, values });
 const told = (name: string) =>
@@ -77,14 +87,6 @@ test('guarantee 6: a verdict is settled once, in whatever order its two tellings
 });
 
 test('guarantee 6: an alert’s row is the same in whatever order its tellings are processed, and a replay leaves it handled', async () => {
-  const orders = [
-    [0, 1, 2],
-    [0, 2, 1],
-    [1, 0, 2],
-    [1, 2, 0],
-    [2, 0, 1],
-    [2, 1, 0],
-  ];
   for (const order of orders) {
     const alertId = randomUUID();
     const alert = { event: 'compliance.alert', alert_id: alertId, severity: 'high' };
@@ -104,6 +106,45 @@ test('guarantee 6: an alert’s row is the same in whatever order its tellings a
     );
     await replayAll(testDatabase.db, { ids });
     expect(await row()).toEqual([{ ...stands, status: 'resolved' }]);
+  }
+});
+
+test('guarantee 6: the alert about a dispute is the same in whatever order the tellings are processed, and stays resolved', async () => {
+  for (const order of orders) {
+    const session = randomUUID();
+    const account = 'default';
+    const answer = { verdict: 'pass', completed_at: '2026-04-11T09:30:00Z' };
+    const pulled = describePulled(
+      { sessionId: session as SessionId, account },
+      Buffer.from(JSON.stringify(answer)),
+      new Date((firstSecond + 1) * 1_000),
+    );
+    await recordDeliveries(testDatabase.db, [pulled]);
+    const verdict = { event: 'liveness.verdict', session_id: session, verdict: 'fail' };
+    const ids = [pulled.id, await receive(verdict, 2), await receive(verdict, 3)];
+    const alertId = `dispute:${session}`;
+    const key = { alertId, account, sessionId: session as SessionId };
+    const last = order.at(-1);
+    for (const index of order) {
+      if (index === last) {
+        const hand = { by: 'officer', note: '' };
+        await testDatabase.db.transaction((tx) => resolveAlert(tx, key, hand, () => new Date()));
+      }
+      await process(testDatabase.db, [ids[index] ?? '']);
+    }
+    expect(
+      await query(
+        'select occurred_at, delivery_id, status from compliance_alerts where alert_id = $1',
+        alertId,
+      ),
+    ).toEqual([
+      {
+        occurred_at: '2026-04-11T09:30:03.000000Z',
+        delivery_id: ids[2],
+        // There is no dispute before both sides are told.
+        status: last === 0 ? 'open' : 'resolved',
+      },
+    ]);
   }
 });
 

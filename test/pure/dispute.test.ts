@@ -1,5 +1,7 @@
 // The alert of our own about statements that contradict each other: made from the whole set, never from the order.
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { decide, type Recorded } from '../../src/events/decide.ts';
 import { disputeOf } from '../../src/events/dispute.ts';
 import type { DeliveryId, SessionId } from '../../src/events/event.ts';
 import type { Instant } from '../../src/events/instant.ts';
@@ -80,4 +82,54 @@ describe('in any order', () => {
     expect(disputeOf(sessionId, observations)?.deliveryId).toBe(expected);
     expect(disputeOf(sessionId, observations.toReversed())?.deliveryId).toBe(expected);
   });
+});
+
+const statements = fc
+  .array(
+    fc.record({
+      source: fc.constantFrom('webhook' as const, 'pull' as const),
+      verdict: fc.constantFrom('pass' as const, 'retry' as const, 'fail' as const),
+      minute: fc.integer({ min: 1, max: 4 }),
+      namesTime: fc.boolean(),
+    }),
+    { minLength: 1, maxLength: 7 },
+  )
+  .map((all) =>
+    all.map(({ source, verdict, minute, namesTime }, index) =>
+      // What names no time is told with the same bytes again.
+      said(`d-${index}`, verdict, minute, { source, ...(namesTime ? {} : { fingerprint: verdict }) }),
+    ),
+  );
+
+test('guarantee 6: its row is what the set says, in whatever order the statements came', () => {
+  const shuffled = statements.chain((all) => fc.shuffledSubarray(all, { minLength: all.length }));
+  fc.assert(
+    fc.property(shuffled, (all) => {
+      let row: Recorded | undefined;
+      for (const count of all.keys()) {
+        const alert = disputeOf(sessionId, all.slice(0, count + 1));
+        if (alert === undefined) continue;
+        if (decide({ observations: [], recorded: row }, alert).decision === 'record') row = alert;
+      }
+      expect(row).toEqual(disputeOf(sessionId, all));
+    }),
+    { numRuns: 1_000 },
+  );
+});
+
+test('it names the latest of all that contradict another of the same moment or of one before', () => {
+  const contradicts = (one: Observation, other: Observation) => {
+    if (one.verdict === other.verdict || other.occurredAt > one.occurredAt) return false;
+    const isAtOnce = one.occurredAt === other.occurredAt;
+    return isAtOnce || (one.source !== other.source && other.verdict !== 'retry');
+  };
+  fc.assert(
+    fc.property(statements, (all) => {
+      const [latest] = all
+        .filter((one) => all.some((other) => contradicts(one, other)))
+        .sort((a, b) => (a.occurredAt > b.occurredAt ? -1 : a.occurredAt < b.occurredAt ? 1 : 0));
+      expect(disputeOf(sessionId, all)?.deliveryId).toBe(latest?.deliveryId);
+    }),
+    { numRuns: 1_000 },
+  );
 });

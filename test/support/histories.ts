@@ -38,6 +38,8 @@ export interface Step {
   readonly namesSession: boolean;
   /** How long before it was received it happened. */
   readonly ageSeconds: number;
+  /** Else a verdict happened when it was received, and a repeat of it has the same bytes. */
+  readonly namesTime: boolean;
   /** Left to a later step to be processed, as a crash would. */
   readonly isLeft: boolean;
 }
@@ -58,6 +60,7 @@ export const histories = fc.subarray([...kinds], { minLength: 1, maxLength: 6 })
       fact: fc.constantFrom(0, 0, 1),
       namesSession: fc.boolean(),
       ageSeconds: fc.constantFrom(0, 0, 61, 61, 121, 245),
+      namesTime: fc.nat(2).map((number) => number > 0),
       isLeft: fc.nat(4).map((number) => number === 0),
     }),
     { minLength: 1, maxLength: 10 },
@@ -72,6 +75,7 @@ const step = (what: Step['do'], changes: Partial<Step> = {}): Step => ({
   fact: 0,
   namesSession: false,
   ageSeconds: 0,
+  namesTime: true,
   isLeft: false,
   ...changes,
 });
@@ -99,12 +103,15 @@ export const timeOf = (index: number) => new Date(Date.parse('2026-04-11T09:10:0
 /** When what it tells happened; for what we do ourselves that is when we did it. */
 export function happenedAt(steps: readonly Step[], index: number): Date {
   const { step, at } = told(steps, index);
+  if (isTimeless(step)) return timeOf(index);
   const isTold = ['webhook', 'pull', 'face', 'alert'].includes(step.do);
   // A session that only a fact names is expected from when that is received.
   const isNaming = (step.do === 'face' || step.do === 'alert') && step.namesSession;
   const ageMs = isTold && !isNaming ? step.ageSeconds * 1000 : 0;
   return new Date(timeOf(at).getTime() - ageMs);
 }
+
+const isTimeless = ({ do: what, namesTime }: Step) => !namesTime && (what === 'webhook' || what === 'pull');
 
 // A repeat is what an earlier step told, if there is one.
 function told(steps: readonly Step[], index: number): { step: Step; at: number } {
@@ -208,7 +215,7 @@ async function record(db: Database, steps: readonly Step[], index: number): Prom
 }
 
 function payloadOf(step: Step, happened: Date): object {
-  const timestamp: Instant = instantOf(happened);
+  const timestamp: Instant | undefined = isTimeless(step) ? undefined : instantOf(happened);
   const common = { reference_id: step.reference, timestamp };
   const session = { session_id: sessionIds[step.session] };
   const named = step.namesSession ? session : {};
