@@ -47,22 +47,19 @@ function decideVerdict(known: readonly Observation[], event: SessionCompleted): 
   const said = { verdict, confidence, referenceId, occurredAt, fingerprint };
   const observation: Observation = { deliveryId, source, ...said };
   const others = known.filter((other) => other.deliveryId !== deliveryId);
-  const before = conclude(others);
   const standing = conclude([...others, observation]);
   if (standing === undefined) throw new Error('an observation always gives a standing');
-  return { decision: nameOf(others, before, observation, standing), observation, standing };
+  return { decision: nameOf(others, observation, standing), observation, standing };
 }
 
 function nameOf(
   others: readonly Observation[],
-  before: Standing | undefined,
   observation: Observation,
   after: Standing,
 ): 'settle' | 'confirm' | 'repeat' | 'dispute' | 'record' {
-  if (before === undefined) return 'settle';
   if (isRepetition(observation, others)) return 'repeat';
   if (after.state === 'disputed') return 'dispute';
-  if (before.confirmation !== 'confirmed' && after.confirmation === 'confirmed') return 'confirm';
+  if (after.confirmation === 'confirmed' && conclude(others)?.confirmation !== 'confirmed') return 'confirm';
   return after.settledBy === observation.deliveryId ? 'settle' : 'record';
 }
 

@@ -108,8 +108,10 @@ function isSameStatement(a: Observation, b: Observation): boolean {
 
 /** Whether `one` says nothing that `others` do not say: with the very bytes of one of them, or in all that it states. */
 export function isRepetition(one: Observation, others: readonly Observation[]): boolean {
+  const isKnown = others.some(({ fingerprint }) => fingerprint === one.fingerprint);
   return (
-    others.some((other) => isSameStatement(one, other)) || !withoutEchoes([...others, one]).includes(one)
+    others.some((other) => isSameStatement(one, other)) ||
+    (isKnown && !withoutEchoes([...others, one]).includes(one))
   );
 }
 
@@ -119,7 +121,7 @@ function withoutEchoes(observations: readonly Observation[]): readonly Observati
   if (observations.length < 2) return observations;
   const standing = new Map<Source, Observation>();
   let verdict: Verdict | undefined;
-  return [...observations].sort(byTelling).filter((next) => {
+  return inOrderOfTelling(observations).filter((next) => {
     if (standing.get(next.source)?.fingerprint === next.fingerprint) return false;
     if (next.verdict !== verdict) standing.clear();
     verdict = next.verdict;
@@ -128,8 +130,11 @@ function withoutEchoes(observations: readonly Observation[]): readonly Observati
   });
 }
 
-function byTelling(a: Observation, b: Observation): number {
-  return compare(a.occurredAt, b.occurredAt) || compare(a.deliveryId, b.deliveryId);
+/** The observations as they are looked through; what is so already is soon looked through again. */
+export function inOrderOfTelling(observations: readonly Observation[]): Observation[] {
+  return [...observations].sort(
+    (a, b) => compare(a.occurredAt, b.occurredAt) || compare(a.deliveryId, b.deliveryId),
+  );
 }
 
 // One source that says two things of one moment contradicts itself; of two moments, it has moved on.

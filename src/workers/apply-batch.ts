@@ -15,7 +15,7 @@ import {
 import { decide } from '../events/decide.ts';
 import { disputeOf } from '../events/dispute.ts';
 import type { Verdict } from '../events/event.ts';
-import { conclude, type Observation, type Standing } from '../events/session.ts';
+import { conclude, inOrderOfTelling, type Observation, type Standing } from '../events/session.ts';
 import { type LedgerRules, type Mentioned, planSession } from '../reconcile/ledger-rules.ts';
 import { holdMentioned, type Knowledge, loadKnowledge } from './batch-knowledge.ts';
 import { finish, finishHint, park } from './finish-delivery.ts';
@@ -85,6 +85,8 @@ function decideItems(items: readonly TranslatedDelivery[], known: Knowledge): De
   const observed: { key: SessionKey; observation: Observation }[] = [];
   const facts = new Map<string, Told<Fact>>();
   const older: Told<Fact>[] = [];
+  // Once, or of a session with thousands of observations they would be sorted from scratch for each of its deliveries.
+  for (const [text, told] of known.observations) known.observations.set(text, inOrderOfTelling(told));
 
   const finished = items.map((item) => {
     const { delivery, translation } = item;

@@ -161,6 +161,8 @@ describe('a verdict', () => {
     const { standing } = play(first);
     expect(play(first, again)).toEqual({ decisions: ['settle', 'repeat'], standing });
     expect(play(again, first)).toEqual({ decisions: ['settle', 'settle'], standing });
+    const agreed = completed({ source: 'pull', deliveryId: id('d-4'), occurredAt: at(12) });
+    expect(play(first, agreed, again).decisions).toEqual(['settle', 'confirm', 'repeat']);
     const retry = { verdict: 'retry' as const, ...timeless };
     const passed = completed({ source: 'pull', deliveryId: id('d-3'), occurredAt: at(20) });
     const retried = [completed(retry), completed({ ...retry, deliveryId: id('d-2'), occurredAt: at(15) })];
@@ -182,6 +184,7 @@ describe('a verdict', () => {
     expect(play(completed(timeless), pulled, again).standing).toMatchObject({
       state: 'disputed',
       verdict: 'fail',
+      settledBy: 'd-3',
     });
   });
 
