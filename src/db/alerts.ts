@@ -3,10 +3,9 @@
 
 import type { SessionId } from '../events/event.ts';
 import { instantOf } from '../events/instant.ts';
-import type { Queries, Transaction } from './connect.ts';
+import type { Transaction } from './connect.ts';
 import { and, eq, isNull, sql } from './drizzle.ts';
 import { factKeyText } from './facts.ts';
-import type { ComplianceAlertRow } from './find-facts.ts';
 import { lockNames } from './locks.ts';
 import { complianceAlerts } from './schema.ts';
 import { sessionKeyText } from './sessions.ts';
@@ -22,17 +21,6 @@ export interface Handling {
   /** The key's name. */
   readonly by: string;
   readonly note: string;
-}
-
-/** The alerts with this id, one for each account that has it; nearly always one or none. */
-export function findComplianceAlerts(
-  db: Queries,
-  alertId: string,
-  account: string | undefined,
-): Promise<ComplianceAlertRow[]> {
-  const isIt = eq(complianceAlerts.alertId, alertId);
-  const condition = account === undefined ? isIt : and(isIt, eq(complianceAlerts.account, account));
-  return db.orm((orm) => orm.select().from(complianceAlerts).where(condition));
 }
 
 /** Acknowledges the alert, before its transaction writes anything; false where somebody has done so already, or there is none. */

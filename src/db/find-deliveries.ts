@@ -5,6 +5,7 @@ import type { SQL } from 'drizzle-orm';
 import type { DeliveryId, EventKind, SessionId, Source } from '../events/event.ts';
 import type { Queries } from './connect.ts';
 import { and, asc, eq, gt, gte, inArray, lt, lte, sql } from './drizzle.ts';
+import { hasValues } from './has-values.ts';
 import { isBehind, isWithin, orderBy, type Page, type Range } from './order.ts';
 import {
   complianceAlerts,
@@ -121,17 +122,9 @@ function conditionOf(filter: DeliveryFilter): SQL | undefined {
   const { webhookId, vendorKind, traceId, referenceId } = filter;
   return and(
     ids === undefined ? undefined : inArray(deliveries.id, [...ids]),
-    state === undefined ? undefined : eq(deliveries.state, state),
-    reason === undefined ? undefined : eq(deliveries.reason, reason),
-    kind === undefined ? undefined : eq(deliveries.kind, kind),
-    source === undefined ? undefined : eq(deliveries.source, source),
-    decision === undefined ? undefined : eq(deliveries.decision, decision),
-    account === undefined ? undefined : eq(deliveries.account, account),
+    hasValues(deliveries, { state, reason, kind, source, decision, account, admission, vendorKind, traceId }),
     sessionId === undefined ? undefined : isOf(sessionId),
-    admission === undefined ? undefined : eq(deliveries.admission, admission),
     webhookId === undefined ? undefined : isUnder(webhookId),
-    vendorKind === undefined ? undefined : eq(deliveries.vendorKind, vendorKind),
-    traceId === undefined ? undefined : eq(deliveries.traceId, traceId),
     referenceId === undefined ? undefined : isAbout(referenceId),
     isReceivedWithin(filter),
   );

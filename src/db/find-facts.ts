@@ -4,7 +4,8 @@
 import type { SQL } from 'drizzle-orm';
 import type { SessionId } from '../events/event.ts';
 import type { Queries } from './connect.ts';
-import { and, eq, sql } from './drizzle.ts';
+import { and, sql } from './drizzle.ts';
+import { hasValues } from './has-values.ts';
 import { isBehind, isWithin, orderBy, type PageBy, type Range } from './order.ts';
 import { type AlertStatus, complianceAlerts, faceMatches, sessions } from './schema.ts';
 
@@ -45,10 +46,7 @@ export function listFaceMatches(
   const order = orderOf(faceMatches, page.by);
   const conditions = [
     conditionOf(faceMatches, filter),
-    faceId === undefined ? undefined : eq(faceMatches.faceId, faceId),
-    externalFaceId === undefined ? undefined : eq(faceMatches.externalFaceId, externalFaceId),
-    collectionId === undefined ? undefined : eq(faceMatches.collectionId, collectionId),
-    isMatch === undefined ? undefined : eq(faceMatches.isMatch, isMatch),
+    hasValues(faceMatches, { faceId, externalFaceId, collectionId, isMatch }),
     isBehind(order, page),
   ];
   return db.orm((orm) =>
@@ -71,9 +69,7 @@ export function listComplianceAlerts(
   const order = orderOf(complianceAlerts, page.by);
   const conditions = [
     conditionOf(complianceAlerts, filter),
-    severity === undefined ? undefined : eq(complianceAlerts.severity, severity),
-    category === undefined ? undefined : eq(complianceAlerts.category, category),
-    status === undefined ? undefined : eq(complianceAlerts.status, status),
+    hasValues(complianceAlerts, { severity, category, status }),
     isBehind(order, page),
   ];
   return db.orm((orm) =>
@@ -83,6 +79,17 @@ export function listComplianceAlerts(
       .where(and(...conditions))
       .orderBy(...orderBy(order, page))
       .limit(page.limit),
+  );
+}
+
+/** The alerts with this id, one for each account that has it; nearly always one or none. */
+export function findComplianceAlerts(
+  db: Queries,
+  alertId: string,
+  account: string | undefined,
+): Promise<ComplianceAlertRow[]> {
+  return db.orm((orm) =>
+    orm.select().from(complianceAlerts).where(hasValues(complianceAlerts, { alertId, account })),
   );
 }
 
@@ -100,9 +107,8 @@ function orderOf(table: FactTable, by: FactTime) {
 function conditionOf(table: FactTable, filter: FactFilter): SQL | undefined {
   const { sessionId, referenceId, account, ranges } = filter;
   return and(
-    sessionId === undefined ? undefined : eq(table.sessionId, sessionId),
+    hasValues(table, { sessionId, account }),
     referenceId === undefined ? undefined : isAbout(table, referenceId),
-    account === undefined ? undefined : eq(table.account, account),
     isWithin(table.knownAt, ranges?.known_at),
     isWithin(table.occurredAt, ranges?.occurred_at),
   );

@@ -9,6 +9,7 @@ import type { Queries } from './connect.ts';
 import { and, desc, eq, getTableColumns, sql } from './drizzle.ts';
 import type { ComplianceAlertRow, FaceMatchRow } from './find-facts.ts';
 import type { SessionRow } from './find-sessions.ts';
+import { hasValues } from './has-values.ts';
 import { complianceAlerts, type EndedReason, faceMatches, sessions as sessionTable } from './schema.ts';
 import { fingerprint, placesOf, type SessionKey, sessionKeyText, withFingerprint } from './sessions.ts';
 
@@ -106,7 +107,7 @@ function newestSessions(
     orm
       .select()
       .from(sessionTable)
-      .where(and(condition, account === undefined ? undefined : eq(sessionTable.account, account)))
+      .where(and(condition, hasValues(sessionTable, { account })))
       .orderBy(desc(sessionTable.expectedAt), desc(sessionTable.sessionId), desc(sessionTable.account))
       .limit(limit),
   );

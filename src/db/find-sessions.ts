@@ -6,6 +6,7 @@ import type { SessionId, Source, Verdict } from '../events/event.ts';
 import type { Confirmation, SessionState } from '../events/session.ts';
 import type { Queries } from './connect.ts';
 import { and, asc, eq, isNotNull, sql } from './drizzle.ts';
+import { hasValues } from './has-values.ts';
 import { isBehind, isWithin, orderBy, type PageBy, type Range } from './order.ts';
 import { type EndedReason, observations, sessions } from './schema.ts';
 
@@ -55,7 +56,7 @@ export function lookUpSessions(
       .where(
         and(
           sql`${sessions.sessionId} = any(${sql.param([...ids])}::text[])`,
-          account === undefined ? undefined : eq(sessions.account, account),
+          hasValues(sessions, { account }),
         ),
       ),
   );
@@ -103,13 +104,7 @@ export function placeOfSession(row: SessionRow, by: SessionTime): string[] {
 function conditionOf(filter: SessionFilter): SQL | undefined {
   const { referenceId, account, state, verdict, confirmation, settledSource, endedReason, ranges } = filter;
   return and(
-    referenceId === undefined ? undefined : eq(sessions.referenceId, referenceId),
-    account === undefined ? undefined : eq(sessions.account, account),
-    state === undefined ? undefined : eq(sessions.state, state),
-    verdict === undefined ? undefined : eq(sessions.verdict, verdict),
-    confirmation === undefined ? undefined : eq(sessions.confirmation, confirmation),
-    settledSource === undefined ? undefined : eq(sessions.settledSource, settledSource),
-    endedReason === undefined ? undefined : eq(sessions.endedReason, endedReason),
+    hasValues(sessions, { referenceId, account, state, verdict, confirmation, settledSource, endedReason }),
     ...Object.entries(timeColumns).map(([time, column]) => isWithin(column, ranges?.[time as SessionTime])),
   );
 }

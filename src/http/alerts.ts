@@ -1,15 +1,9 @@
 // `/v1/compliance-alerts/{alert_id}`: one alert, and what somebody here does about it. Acknowledging and resolving are
 // actions: each is an entry of the audit, with its note as the reason.
 import { z } from 'zod';
-import {
-  type AlertKey,
-  acknowledgeAlert,
-  findComplianceAlerts,
-  type Handling,
-  resolveAlert,
-} from '../db/alerts.ts';
+import { type AlertKey, acknowledgeAlert, type Handling, resolveAlert } from '../db/alerts.ts';
 import type { Queries, Transaction } from '../db/connect.ts';
-import type { ComplianceAlertRow } from '../db/find-facts.ts';
+import { type ComplianceAlertRow, findComplianceAlerts } from '../db/find-facts.ts';
 import { ServiceError } from '../errors.ts';
 import { operate } from '../operations/operate.ts';
 import { complianceAlert, showComplianceAlert } from './facts.ts';
