@@ -2,7 +2,8 @@
 
 import { type Instant, instantOf } from '../events/instant.ts';
 import type { Queries, Transaction } from './connect.ts';
-import { and, desc, eq, gt, isNull, lt, or } from './drizzle.ts';
+import { and, eq, gt, isNull, or } from './drizzle.ts';
+import { isBehind, orderBy, type Page } from './order.ts';
 import { apiKeys, type RoleName } from './schema-operations.ts';
 
 export type ApiKeyRow = typeof apiKeys.$inferSelect;
@@ -40,21 +41,16 @@ export function loadUsableKeys(db: Queries, now: Date): Promise<ApiKeyRow[]> {
   );
 }
 
-/** At most `limit` keys behind `before`, in the order newest first; revoked ones too. */
-export function listApiKeys(
-  db: Queries,
-  { before, limit }: { before: { createdAt: string; id: string } | undefined; limit: number },
-): Promise<ApiKeyRow[]> {
-  const { createdAt, id } = apiKeys;
-  const isBehind =
-    before === undefined
-      ? undefined
-      : or(
-          lt(createdAt, before.createdAt as Instant),
-          and(eq(createdAt, before.createdAt as Instant), lt(id, before.id)),
-        );
+/** A page of the keys, by the time at which they were made; revoked ones too. */
+export function listApiKeys(db: Queries, page: Page): Promise<ApiKeyRow[]> {
+  const order = [apiKeys.createdAt, apiKeys.id];
   return db.orm((orm) =>
-    orm.select().from(apiKeys).where(isBehind).orderBy(desc(createdAt), desc(id)).limit(limit),
+    orm
+      .select()
+      .from(apiKeys)
+      .where(isBehind(order, page))
+      .orderBy(...orderBy(order, page))
+      .limit(page.limit),
   );
 }
 

@@ -1,8 +1,9 @@
 // The audit's rows. Entries are numbered without a gap: whoever appends holds the head's row until its transaction ends.
 
-import type { Instant } from '../events/instant.ts';
 import type { Queries, Transaction } from './connect.ts';
-import { and, desc, eq, gte, lt } from './drizzle.ts';
+import { and, eq, gte, lt } from './drizzle.ts';
+import { hasValues } from './has-values.ts';
+import { isBehind, isWithin, orderBy, type Page, type Range } from './order.ts';
 import { auditEntries, auditHead } from './schema-operations.ts';
 
 export type AuditEntry = typeof auditEntries.$inferSelect;
@@ -75,33 +76,29 @@ export async function findDetails(db: Queries, action: string): Promise<string[]
   return rows.map(({ details }) => details);
 }
 
-export interface AuditFilter {
+export interface AuditFilter extends Range {
   readonly actor?: string | undefined;
   readonly action?: string | undefined;
-  readonly from?: Instant | undefined;
-  readonly to?: Instant | undefined;
 }
 
-/** At most `limit` entries before number `before`, newest first. */
+/** A page of the entries that match, in their order. */
 export function listAuditEntries(
   db: Queries,
   { actor, action, from, to }: AuditFilter,
-  { before, limit }: { before: number | undefined; limit: number },
+  page: Page,
 ): Promise<AuditEntry[]> {
+  const order = [auditEntries.seq];
+  const isAsked = and(
+    hasValues(auditEntries, { actor, action }),
+    isWithin(auditEntries.at, { from, to }),
+    isBehind(order, page),
+  );
   return db.orm((orm) =>
     orm
       .select()
       .from(auditEntries)
-      .where(
-        and(
-          actor === undefined ? undefined : eq(auditEntries.actor, actor),
-          action === undefined ? undefined : eq(auditEntries.action, action),
-          from === undefined ? undefined : gte(auditEntries.at, from),
-          to === undefined ? undefined : lt(auditEntries.at, to),
-          before === undefined ? undefined : lt(auditEntries.seq, before),
-        ),
-      )
-      .orderBy(desc(auditEntries.seq))
-      .limit(limit),
+      .where(isAsked)
+      .orderBy(...orderBy(order, page))
+      .limit(page.limit),
   );
 }

@@ -4,20 +4,9 @@
 import type { SQL } from 'drizzle-orm';
 import { instantOf } from '../events/instant.ts';
 import type { Queries } from './connect.ts';
-import {
-  and,
-  asc,
-  desc,
-  eq,
-  getTableColumns,
-  gt,
-  gte,
-  inArray,
-  isNotNull,
-  isNull,
-  lt,
-  sql,
-} from './drizzle.ts';
+import { and, asc, desc, eq, getTableColumns, gt, inArray, isNotNull, isNull, sql } from './drizzle.ts';
+import { hasValues } from './has-values.ts';
+import { isBehind, isWithin, orderBy, type Page } from './order.ts';
 import { refusals } from './schema-operations.ts';
 
 export type RefusalRow = typeof refusals.$inferSelect;
@@ -37,20 +26,17 @@ export interface RefusalFilter {
 
 const { headers: _headers, body: _body, requestSha256: _hash, ...listed } = getTableColumns(refusals);
 
-/** At most `limit` refusals behind `before`, newest first, without their bytes. */
-export function listRefusals(
-  db: Queries,
-  filter: RefusalFilter,
-  { before, limit }: { before: string | undefined; limit: number },
-): Promise<ListedRefusal[]> {
-  const isBehind = before === undefined ? undefined : lt(refusals.id, before);
+const order = [refusals.id];
+
+/** A page of the refusals that match, in the order of receipt, without their bytes. */
+export function listRefusals(db: Queries, filter: RefusalFilter, page: Page): Promise<ListedRefusal[]> {
   return db.orm((orm) =>
     orm
       .select(listed)
       .from(refusals)
-      .where(and(conditionOf(filter), isBehind))
-      .orderBy(desc(refusals.id))
-      .limit(limit),
+      .where(and(conditionOf(filter), isBehind(order, page)))
+      .orderBy(...orderBy(order, page))
+      .limit(page.limit),
   );
 }
 
@@ -70,12 +56,12 @@ export function loadRefusals(
   filter: RefusalFilter,
   { after, limit }: RefusalPage,
 ): Promise<RefusalRow[]> {
-  const isBehind = after === undefined ? undefined : gt(refusals.id, after);
+  const isNext = after === undefined ? undefined : gt(refusals.id, after);
   return db.orm((orm) =>
     orm
       .select()
       .from(refusals)
-      .where(and(conditionOf({ ...filter, isAdmitted: false }), isBehind))
+      .where(and(conditionOf({ ...filter, isAdmitted: false }), isNext))
       .orderBy(asc(refusals.id))
       .limit(limit),
   );
@@ -159,10 +145,7 @@ export function conditionOf({
       : isAdmitted
         ? isNotNull(refusals.deliveryId)
         : isNull(refusals.deliveryId),
-    reason === undefined ? undefined : eq(refusals.reason, reason),
-    account === undefined ? undefined : eq(refusals.account, account),
-    address === undefined ? undefined : eq(refusals.address, address),
-    from === undefined ? undefined : gte(refusals.lastReceivedAt, instantOf(from)),
-    to === undefined ? undefined : lt(refusals.lastReceivedAt, instantOf(to)),
+    hasValues(refusals, { reason, account, address }),
+    isWithin(refusals.lastReceivedAt, { from: from && instantOf(from), to: to && instantOf(to) }),
   );
 }

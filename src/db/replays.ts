@@ -5,7 +5,9 @@
 import type { DeliveryId } from '../events/event.ts';
 import { type Instant, instantOf } from '../events/instant.ts';
 import type { Queries, Transaction } from './connect.ts';
-import { and, desc, eq, lt } from './drizzle.ts';
+import { and, eq } from './drizzle.ts';
+import { hasValues } from './has-values.ts';
+import { isBehind, orderBy, type Page } from './order.ts';
 import { type ReplayState, replays } from './schema-operations.ts';
 
 export type ReplayRow = typeof replays.$inferSelect;
@@ -35,24 +37,17 @@ export async function findReplay(db: Queries, id: string): Promise<ReplayRow | u
   return row;
 }
 
-/** At most `limit` replays before `before`, newest first. */
-export function listReplays(
-  db: Queries,
-  state: ReplayState | undefined,
-  { before, limit }: { readonly before: string | undefined; readonly limit: number },
-): Promise<ReplayRow[]> {
+const order = [replays.id];
+
+/** A page of the replays in this state, or of all, by the time at which they were begun. */
+export function listReplays(db: Queries, state: ReplayState | undefined, page: Page): Promise<ReplayRow[]> {
   return db.orm((orm) =>
     orm
       .select()
       .from(replays)
-      .where(
-        and(
-          state === undefined ? undefined : eq(replays.state, state),
-          before === undefined ? undefined : lt(replays.id, before),
-        ),
-      )
-      .orderBy(desc(replays.id))
-      .limit(limit),
+      .where(and(hasValues(replays, { state }), isBehind(order, page)))
+      .orderBy(...orderBy(order, page))
+      .limit(page.limit),
   );
 }
 

@@ -1,11 +1,11 @@
-// The order of a list and its pages, for lists that are filtered and sorted: `?sort=` by one of the list's times, ranges over
-// these times, and cursors. A cursor says which list, filters and order it was made for; sent with others it is a clear 400,
-// since it would skip or repeat rows without a word.
+// The order of a list and its pages: `?sort=` by one of the list's times, ranges over these times, and cursors. A cursor says
+// which list, filters and order it was made for; sent with others it is a clear 400, since it would skip or repeat rows
+// without a word.
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { PageBy, Range } from '../db/order.ts';
 import { ServiceError } from '../errors.ts';
-import { instantText, pageOf, readCursor } from './query.ts';
+import { instantText } from './query.ts';
 
 /** `?sort=`: a time's name for the oldest first, with a minus for the newest first. */
 export function sortParameter<const Time extends string>(times: readonly Time[]) {
@@ -28,6 +28,9 @@ export interface Order<Time extends string> {
   readonly by: Time;
   readonly isDescending: boolean;
 }
+
+/** The order of a list that has no other. */
+export const newestFirst: Order<'time'> = { by: 'time', isDescending: true };
 
 /**
  * The order that is asked for: by `sort`, else by the time that a range is over, else by the first of `times`, newest first.
@@ -82,25 +85,37 @@ export function showPage<Row, Shown>(
   show: (row: Row) => Shown,
   placeOf: (row: Row) => readonly string[],
 ): { data: Shown[]; next_cursor: string | null } {
-  return pageOf(rows, limit, show, (row) => [purposeOf(asked), ...placeOf(row)]);
+  const data = rows.slice(0, limit);
+  const last = data.at(-1);
+  const place = rows.length > limit && last !== undefined ? [purposeOf(asked), ...placeOf(last)] : undefined;
+  const cursor = place && Buffer.from(JSON.stringify(place)).toString('base64url');
+  return { data: data.map(show), next_cursor: cursor ?? null };
 }
 
 const marked = z.tuple([z.string().regex(/^[\w-]{16}$/)], z.string());
+const isForeign = 'is not one that this list gave out';
 
 function readPlace(
   asked: Asked,
   cursor: string | undefined,
   place: z.ZodType<readonly string[]>,
 ): readonly string[] | undefined {
-  const given = readCursor(cursor, marked);
-  if (given === undefined) return undefined;
-  const [madeFor, ...rest] = given;
+  if (cursor === undefined) return undefined;
+  const [madeFor, ...rest] = readCursor(cursor);
   if (madeFor !== purposeOf(asked)) {
     throw noCursor('was given out for other filters or another order: begin again without it');
   }
   const read = place.safeParse(rest);
-  if (!read.success) throw noCursor('is not one that this list gave out');
+  if (!read.success) throw noCursor(isForeign);
   return read.data;
+}
+
+function readCursor(cursor: string): z.infer<typeof marked> {
+  try {
+    return marked.parse(JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8')));
+  } catch {
+    throw noCursor(isForeign);
+  }
 }
 
 function noCursor(why: string): ServiceError {

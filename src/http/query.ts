@@ -124,36 +124,3 @@ export function readHeaders<Shape extends z.ZodRawShape>(
   const complaints = read.error.issues.map((issue) => complaintOf('header', issue, req.headers));
   throw new ServiceError('invalid_request', `${complaints.join('; ')}.`);
 }
-
-/** An opaque text that holds a page's last place. */
-export function writeCursor(place: readonly string[]): string {
-  return Buffer.from(JSON.stringify(place)).toString('base64url');
-}
-
-/** The place that a cursor of `writeCursor` holds. Throws `invalid_request` for a text that is none. */
-export function readCursor<Place extends z.ZodType>(
-  cursor: string | undefined,
-  place: Place,
-): z.infer<Place> | undefined {
-  if (cursor === undefined) return undefined;
-  try {
-    return place.parse(JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8')));
-  } catch {
-    throw new ServiceError('invalid_request', 'query parameter "cursor" is not one that this list gave out.');
-  }
-}
-
-/** A page of rows as JSON. `rows` was asked for with one more than `limit`, which tells whether there is a next page. */
-export function pageOf<Row, Shown>(
-  rows: readonly Row[],
-  limit: number,
-  show: (row: Row) => Shown,
-  placeOf: (row: Row) => readonly string[],
-): { data: Shown[]; next_cursor: string | null } {
-  const data = rows.slice(0, limit);
-  const last = data.at(-1);
-  return {
-    data: data.map(show),
-    next_cursor: rows.length > limit && last !== undefined ? writeCursor(placeOf(last)) : null,
-  };
-}

@@ -25,7 +25,7 @@ export const missingKey = z
 /** Numbers by name. */
 export const counts = z.record(z.string(), count);
 
-/** A page of a list, as `pageOf` makes it. */
+/** A page of a list, as `showPage` makes it. */
 export const pageShape = <Row extends z.ZodType>(row: Row) =>
   z.object({
     data: z.array(row),

@@ -22,11 +22,10 @@ test('one that is sent again and again counts as of when it came last: it is fou
   };
   await recordRefusals(db, [first], limits);
   await recordRefusals(db, [again], limits);
-  const found = async (filter: { from?: Date; to?: Date }) =>
-    (await listRefusals(db, filter, { before: undefined, limit: 10 })).map(({ id, times }) => ({
-      id,
-      times,
-    }));
+  const found = async (filter: { from?: Date; to?: Date }) => {
+    const rows = await listRefusals(db, filter, { after: undefined, isDescending: true, limit: 10 });
+    return rows.map(({ id, times }) => ({ id, times }));
+  };
   const { recent } = await readRefusalFigures(db, after(45));
   expect(recent).toBe(1);
   expect(await found({ from: after(45) })).toEqual([{ id: first.id, times: 2 }]);

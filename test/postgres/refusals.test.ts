@@ -235,7 +235,7 @@ test('one that is sealed with a key that is gone keeps no other from its diagnos
   }
   const diagnoseWith = async (diagnose: () => Promise<void>) => {
     for (let turn = 0; turn < 4; turn += 1) await diagnose();
-    const rows = await listRefusals(db, {}, { before: undefined, limit: 10 });
+    const rows = await listRefusals(db, {}, { after: undefined, isDescending: true, limit: 10 });
     return rows.map(({ diagnosis, diagnosedAt }) => ({
       finding: (diagnosis as { findings: string[] } | null)?.findings[0],
       diagnosedAt,

@@ -3,8 +3,9 @@ import { z } from 'zod';
 import { type AuditEntry, listAuditEntries } from '../../db/audit.ts';
 import { instantOf } from '../../events/instant.ts';
 import { auditFlaws, verifyAudit } from '../../operations/audit.ts';
+import { newestFirst, readPage, showPage } from '../list-order.ts';
 import { operation, reply } from '../operation.ts';
-import { pageOf, pageParameters, readCursor, searchText, timeText } from '../query.ts';
+import { pageParameters, searchText, timeText } from '../query.ts';
 import { count, instant, pageShape } from '../shapes.ts';
 
 const auditEntry = z
@@ -38,6 +39,8 @@ const auditVerification = z
   })
   .meta({ id: 'AuditVerification' });
 
+const place = z.tuple([z.string().regex(/^\d{1,15}$/)]);
+
 /** Answers a page of entries, newest first. */
 export const showAuditEntries = operation({
   query: {
@@ -48,17 +51,14 @@ export const showAuditEntries = operation({
     ...pageParameters,
   },
   answers: { 200: pageShape(auditEntry) },
-  answer: async ({ db }, { query }) => {
-    const place = readCursor(query.cursor, z.tuple([z.string().regex(/^\d{1,15}$/)]));
+  answer: async ({ db }, { query, req }) => {
+    const asked = { list: 'audit', query: req.query, order: newestFirst };
     const { actor, action, from, to } = query;
-    const rows = await listAuditEntries(
-      db,
-      { actor, action, from: from && instantOf(from), to: to && instantOf(to) },
-      { before: place && Number(place[0]), limit: query.limit + 1 },
-    );
+    const filter = { actor, action, from: from && instantOf(from), to: to && instantOf(to) };
+    const rows = await listAuditEntries(db, filter, readPage(asked, query, place));
     return reply(
       200,
-      pageOf(rows, query.limit, show, ({ seq }) => [String(seq)]),
+      showPage(asked, { rows, limit: query.limit }, show, ({ seq }) => [String(seq)]),
     );
   },
 });

@@ -7,9 +7,10 @@ import { instantOf } from '../../events/instant.ts';
 import { bootstrap, makeKey } from '../../operations/api-keys.ts';
 import { operate } from '../../operations/operate.ts';
 import { actorOf } from '../gate.ts';
+import { newestFirst, readPage, showPage } from '../list-order.ts';
 import { operation, reply } from '../operation.ts';
-import { pageOf, pageParameters, readCursor, searchText, timeText, whyText } from '../query.ts';
-import { instant, pageShape } from '../shapes.ts';
+import { pageParameters, searchText, timeText, whyText } from '../query.ts';
+import { instant, pageShape, timestampText } from '../shapes.ts';
 
 const keyFields = {
   key_id: z.string(),
@@ -40,17 +41,19 @@ const creation = z.strictObject({
   why: whyText,
 });
 
+const keyId = z.string().regex(/^\w{1,32}$/, 'must be the id of a key');
+const place = z.tuple([timestampText, keyId]);
+
 /** Answers a page of keys, newest first; revoked and expired ones too. */
 export const showApiKeys = operation({
   query: pageParameters,
   answers: { 200: pageShape(keyShape) },
-  answer: async ({ db, now }, { query: { cursor, limit } }) => {
-    const after = readCursor(cursor, z.tuple([z.string(), z.string()]));
-    const before = after && { createdAt: after[0], id: after[1] };
-    const rows = await listApiKeys(db, { before, limit: limit + 1 });
-    const page = pageOf(
-      rows,
-      limit,
+  answer: async ({ db, now }, { query, req }) => {
+    const asked = { list: 'keys', query: req.query, order: newestFirst };
+    const rows = await listApiKeys(db, readPage(asked, query, place));
+    const page = showPage(
+      asked,
+      { rows, limit: query.limit },
       (row) => show(row, now()),
       (row) => [row.createdAt, row.id],
     );
@@ -87,7 +90,7 @@ export const createApiKey = operation({
 
 /** Revokes a key; again is harmless. Every process stops taking it within two seconds. */
 export const revokeKey = operation({
-  path: { key_id: z.string().regex(/^\w{1,32}$/, 'must be the id of a key') },
+  path: { key_id: keyId },
   body: z.strictObject({ why: whyText }),
   answers: { 200: keyShape },
   errors: ['not_found', 'conflict'],

@@ -10,16 +10,9 @@ import { diagnoseRefusal } from '../../operations/diagnose-refusals.ts';
 import { openRefusal } from '../../operations/open-refusal.ts';
 import { operate } from '../../operations/operate.ts';
 import { actorOf } from '../gate.ts';
+import { newestFirst, readPage, showPage } from '../list-order.ts';
 import { operation, reply } from '../operation.ts';
-import {
-  pageOf,
-  pageParameters,
-  readCursor,
-  reasonText,
-  refusalTimes,
-  searchText,
-  whyText,
-} from '../query.ts';
+import { pageParameters, reasonText, refusalTimes, searchText, whyText } from '../query.ts';
 import { count, instant, pageShape, uuid } from '../shapes.ts';
 
 const refusalFields = {
@@ -62,13 +55,14 @@ export const showRefusals = operation({
     ...pageParameters,
   },
   answers: { 200: pageShape(refusal) },
-  answer: async ({ db }, { query: { state, cursor, limit, ...filter } }) => {
-    const before = readCursor(cursor, z.tuple([z.uuid()]))?.[0];
+  answer: async ({ db }, { query: { state, cursor, limit, ...filter }, req }) => {
     const isAdmitted = state === undefined ? undefined : state === 'admitted';
-    const rows = await listRefusals(db, { ...filter, isAdmitted }, { before, limit: limit + 1 });
-    const page = pageOf(
-      rows,
-      limit,
+    const asked = { list: 'refusals', query: req.query, order: newestFirst };
+    const wanted = readPage(asked, { cursor, limit }, z.tuple([z.uuid()]));
+    const rows = await listRefusals(db, { ...filter, isAdmitted }, wanted);
+    const page = showPage(
+      asked,
+      { rows, limit },
       (row) => show(row, readDiagnosis(row)),
       (row) => [row.id],
     );

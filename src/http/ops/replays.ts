@@ -9,8 +9,9 @@ import { operate } from '../../operations/operate.ts';
 import { type Rehearsal, rehearseReplay, startReplay, steerReplay } from '../../operations/start-replay.ts';
 import { deliveryFilterFields, readDeliveryFilter, showDeliveryFilter } from '../delivery-filter.ts';
 import { actorOf } from '../gate.ts';
+import { newestFirst, readPage, showPage } from '../list-order.ts';
 import { operation, reply } from '../operation.ts';
-import { pageOf, pageParameters, readCursor, whyText } from '../query.ts';
+import { pageParameters, whyText } from '../query.ts';
 import { count, counts, instant, pageShape, uuid } from '../shapes.ts';
 
 const idsMax = 1_000;
@@ -116,12 +117,12 @@ export const showReplays = operation({
     ...pageParameters,
   },
   answers: { 200: pageShape(replay) },
-  answer: async ({ db }, { query: { state, cursor, limit } }) => {
-    const before = readCursor(cursor, z.tuple([z.uuid()]))?.[0];
-    const rows = await listReplays(db, state, { before, limit: limit + 1 });
+  answer: async ({ db }, { query, req }) => {
+    const asked = { list: 'replays', query: req.query, order: newestFirst };
+    const rows = await listReplays(db, query.state, readPage(asked, query, z.tuple([z.uuid()])));
     return reply(
       200,
-      pageOf(rows, limit, show, ({ id }) => [id]),
+      showPage(asked, { rows, limit: query.limit }, show, ({ id }) => [id]),
     );
   },
 });
