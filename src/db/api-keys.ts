@@ -3,6 +3,7 @@
 import { type Instant, instantOf } from '../events/instant.ts';
 import type { Queries, Transaction } from './connect.ts';
 import { and, eq, gt, isNull, or } from './drizzle.ts';
+import { lockNames } from './locks.ts';
 import { isBehind, orderBy, type Page } from './order.ts';
 import { apiKeys, type RoleName } from './schema-operations.ts';
 
@@ -23,10 +24,7 @@ export async function recordApiKey(db: Queries, key: NewApiKey, now: Date): Prom
 
 /** Whether a key that is neither revoked nor expired has this name; the name is held until the transaction ends. */
 export async function takeKeyName(tx: Transaction, name: string, now: Date): Promise<boolean> {
-  await tx.query({
-    text: `select pg_advisory_xact_lock(hashtextextended($1, 0))`,
-    values: [`api_keys ${name}`],
-  });
+  await lockNames(tx, [`api_keys ${name}`]);
   return (await loadUsableKeys(tx, now)).some((key) => key.name === name);
 }
 

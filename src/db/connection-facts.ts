@@ -1,6 +1,14 @@
-// What Postgres says of the connections to it: what a commit waits for, whether they are encrypted, and how many processes of
+// What Postgres says of the connections to it: whether it answers, what a commit waits for, whether they are encrypted, and how many processes of
 // this service hold some of them.
 import type { Queries } from './connect.ts';
+
+/** Whether the database answers. */
+export function answers(db: Queries): Promise<boolean> {
+  return db.query({ text: 'select 1' }).then(
+    () => true,
+    () => false,
+  );
+}
 
 export interface Wire {
   readonly isEncrypted: boolean;

@@ -1,8 +1,8 @@
-// What a transaction holds by its name until it ends, whether it has a row or not: sessions, face matches, alerts. Advisory
-// locks, because a row lock needs a row: inserting one first only to lock it would write every new session twice. A
-// transaction takes all its locks in one call, which orders them, and before it writes anything or holds a row: that gives it
-// its id, and the change feed goes by ids. One that has its id and then waits would tell of it as if it had come before whom
-// it waited for.
+// What a transaction holds by its name until it ends, whether it has a row or not: sessions, face matches, alerts, the name of a
+// key, the secrets of an account. Advisory locks, because a row lock needs a row: inserting one first only to lock it would
+// write every new session twice. A transaction takes all its locks in one call, which orders them, and before it writes
+// anything or holds a row: that gives it its id, and the change feed goes by ids. One that has its id and then waits would
+// tell of it as if it had come before whom it waited for.
 import type { Transaction } from './connect.ts';
 
 /** Holds what the names stand for; waits for who holds any of it. */

@@ -116,6 +116,11 @@ export async function changeReplay(
   return row;
 }
 
+/** Has the commit of this transaction wait for no disk: a crash may take it back. */
+export async function waitForNoDisk(tx: Transaction): Promise<void> {
+  await tx.query({ text: 'set local synchronous_commit = off' });
+}
+
 /** Lets a replay go, so that the next worker need not wait for the lease; with trouble, not before `until`. */
 export async function releaseReplay(
   db: Queries,

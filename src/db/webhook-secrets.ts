@@ -4,6 +4,7 @@
 import { instantOf } from '../events/instant.ts';
 import type { Queries, Transaction } from './connect.ts';
 import { and, asc, eq, inArray, isNull } from './drizzle.ts';
+import { lockNames } from './locks.ts';
 import { webhookSecrets } from './schema-operations.ts';
 
 export type SecretRow = typeof webhookSecrets.$inferSelect;
@@ -97,10 +98,7 @@ export async function reinstateSecret(
 
 /** All the account's secrets, also the retired ones, held until the transaction ends. */
 export async function lockSecrets(tx: Transaction, account: string): Promise<SecretRow[]> {
-  await tx.query({
-    text: `select pg_advisory_xact_lock(hashtextextended($1, 0))`,
-    values: [`webhook_secrets ${account}`],
-  });
+  await lockNames(tx, [`webhook_secrets ${account}`]);
   return tx.orm((orm) =>
     orm.select().from(webhookSecrets).where(eq(webhookSecrets.account, account)).for('update'),
   );

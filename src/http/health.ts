@@ -7,6 +7,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Request, Response } from 'express';
 import type { Database } from '../db/connect.ts';
+import { answers } from '../db/connection-facts.ts';
 import type { CommitWatch } from './commit-watch.ts';
 
 export interface HealthDependencies {
@@ -62,13 +63,8 @@ function createDatabaseLook({
   let wasUp = false;
   let looking: Promise<boolean> | undefined;
   const canCommit = () => commits === undefined || commits.canCommit();
-  const ask = () =>
-    db.query({ text: 'select 1' }).then(
-      () => true,
-      () => false,
-    );
   const look = async () => {
-    const answer = commits === undefined || canCommit() ? ask() : commits.tryAgain();
+    const answer = commits === undefined || canCommit() ? answers(db) : commits.tryAgain();
     wasUp = await Promise.race([answer, wait(databaseLookMs, false, { ref: false })]);
     looking = undefined;
     return wasUp;

@@ -12,6 +12,7 @@ import {
   type ReplayRow,
   releaseReplay,
   takeReplay,
+  waitForNoDisk,
 } from '../db/replays.ts';
 import { detailOf } from '../db/trouble.ts';
 import { instantOf } from '../events/instant.ts';
@@ -97,8 +98,8 @@ async function replayNext(
   deps: RunDependencies,
   { id, leaseUntil }: HeldReplay,
 ): Promise<Next | undefined> {
-  // A replay that a crash repeats is harmless, so its commits need not wait for the disk.
-  await tx.query({ text: 'set local synchronous_commit = off' });
+  // A batch that a crash repeats is harmless.
+  await waitForNoDisk(tx);
   const isOurs = (row: ReplayRow | undefined): row is ReplayRow =>
     row?.state === 'running' && row.leaseUntil === leaseUntil;
   const seen = await findReplay(tx, id);

@@ -5,6 +5,7 @@ import type { Transaction } from '../db/connect.ts';
 import { type DeliveryFilter, findDeliveryIds, measureDeliveries } from '../db/find-deliveries.ts';
 import { limitLockWaits } from '../db/replay-deliveries.ts';
 import { changeReplay, lockReplay, type ReplayRow, recordReplay } from '../db/replays.ts';
+import { rehearse } from '../db/savepoint.ts';
 import type { ReplayState } from '../db/schema-operations.ts';
 import { isLockTimeout } from '../db/trouble.ts';
 import { ServiceError } from '../errors.ts';
@@ -17,7 +18,6 @@ import {
   replayBatch,
 } from '../workers/replay-batch.ts';
 import { createChangeLog, type RowChange } from '../workers/row-changes.ts';
-import { rehearse } from './rehearse.ts';
 
 export interface ReplayDependencies extends ReplayRules {
   /** Deliveries in one step. */

@@ -5,6 +5,7 @@ import { halves } from '../batches.ts';
 import type { Transaction } from '../db/connect.ts';
 import { lockNames } from '../db/locks.ts';
 import { findBodyBytes, holdDeliveries, loadDeliveries } from '../db/replay-deliveries.ts';
+import { inSavepoint } from '../db/savepoint.ts';
 import type { DeliveryState } from '../db/schema.ts';
 import { detailOf } from '../db/trouble.ts';
 import { ServiceError } from '../errors.ts';
@@ -96,15 +97,11 @@ async function replayHeld(
 ): Promise<Replayed> {
   const [first] = items;
   if (first === undefined) return { outcomes: {}, failed: 0, detail: null };
-  await tx.query({ text: 'savepoint replay_batch' });
   try {
-    const states = await mendDeliveries(tx, items, { ledger: rules.ledger, now: rules.now() }, log);
-    await tx.query({ text: 'release savepoint replay_batch' });
-    return { outcomes: countStates(states), failed: 0, detail: null };
+    const mend = () => mendDeliveries(tx, items, { ledger: rules.ledger, now: rules.now() }, log);
+    return { outcomes: countStates(await inSavepoint(tx, mend)), failed: 0, detail: null };
   } catch (error) {
     if (error instanceof ServiceError) throw error;
-    await tx.query({ text: 'rollback to savepoint replay_batch' });
-    await tx.query({ text: 'release savepoint replay_batch' });
     if (items.length === 1) {
       return { outcomes: {}, failed: 1, detail: `${first.delivery.id}: ${detailOf(error)}` };
     }

@@ -6,18 +6,11 @@ const bundledPostgres =
   'the bundled Postgres of a platform; found by the name of the platform, absent elsewhere';
 const bundledNode =
   'the Node that scripts/run.mjs runs on; found by the name of the platform, absent elsewhere';
-const rehearsing = 'how far a dry run goes back, which its caller alone knows';
-const halving = 'how far a batch that is halved goes back';
 const imageMark = 'the bytes that each image of its kind begins with';
 
 type Exceptions = Pick<
   House,
-  | 'generated'
-  | 'mayReadEnvironment'
-  | 'mayBeUnreachable'
-  | 'mayCompareBytes'
-  | 'statementsAnywhere'
-  | 'notImported'
+  'generated' | 'mayReadEnvironment' | 'mayBeUnreachable' | 'mayCompareBytes' | 'notImported'
 >;
 
 export const exceptions: Exceptions = {
@@ -31,15 +24,6 @@ export const exceptions: Exceptions = {
       'hands the environment on to the service that it starts; no setting is read',
   },
   mayBeUnreachable: {},
-  statementsAnywhere: {
-    'select 1': 'whether there is a database',
-    'savepoint rehearsal': rehearsing,
-    'rollback to savepoint rehearsal': rehearsing,
-    'savepoint replay_batch': halving,
-    'release savepoint replay_batch': halving,
-    'rollback to savepoint replay_batch': halving,
-    'set local synchronous_commit = off': 'what a crash may repeat; the replay that asks says why',
-  },
   mayCompareBytes: {
     'src/http/expect-session.ts': 'hashes of requests, of which the caller sent both',
     'src/ilive/images.ts': imageMark,

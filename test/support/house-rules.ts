@@ -34,8 +34,6 @@ export interface House {
   /** The exceptions, each with its reason. */
   readonly mayReadEnvironment: Listed;
   readonly mayBeUnreachable: Listed;
-  /** Statements that are asked outside the room of SQL: each changes no row, and says so. */
-  readonly statementsAnywhere: Listed;
   /** Files that compare bytes in a time that tells how far they agree: bytes that are no secret, or that nobody sends. */
   readonly mayCompareBytes: Listed;
   readonly notImported: Listed;
@@ -129,13 +127,11 @@ const statementsInTheirRoom: Rule = (checked) =>
   sourcesOf(checked, 'src/')
     .filter(([file]) => roomOf(file) !== 'db')
     .flatMap(([file, facts]) =>
-      facts.statements
-        .filter((statement) => !(statement in checked.house.statementsAnywhere))
-        .map((statement) => ({
-          file,
-          rule: `only db asks ${JSON.stringify(statement.trim().slice(0, 60))}`,
-          reason: 'who writes what, and who never does, is read in one place',
-        })),
+      facts.statements.map((statement) => ({
+        file,
+        rule: `only db asks ${JSON.stringify(statement.trim().slice(0, 60))}`,
+        reason: 'who writes what, and who never does, is read in one place',
+      })),
     );
 
 const noComputedImport: Rule = (checked) =>
@@ -213,20 +209,13 @@ const steadyComparisons: Rule = (checked) =>
     }));
 
 const exceptionsInUse: Rule = (checked) => {
-  const { mayReadEnvironment, mayBeUnreachable, generated, statementsAnywhere, mayCompareBytes } =
-    checked.house;
-  const asked = new Set(
-    sourcesOf(checked, 'src/')
-      .filter(([file]) => roomOf(file) !== 'db')
-      .flatMap(([, facts]) => facts.statements),
-  );
+  const { mayReadEnvironment, mayBeUnreachable, generated, mayCompareBytes } = checked.house;
   const sources = new Map(sourcesOf(checked));
   const idle = [
     ...Object.keys(generated).filter((file) => !sources.has(file)),
     ...Object.keys(mayReadEnvironment).filter((file) => !sources.get(file)?.readsEnvironment),
     ...Object.keys(mayCompareBytes).filter((file) => !sources.get(file)?.comparesBytes),
     ...Object.keys(mayBeUnreachable).filter((file) => !sources.has(file)),
-    ...Object.keys(statementsAnywhere).filter((statement) => !asked.has(statement)),
   ];
   const reason = 'a list of exceptions that holds more than exceptions is no rule';
   return idle.map((file) => ({ file, rule: 'needs no exception any more', reason }));

@@ -31,7 +31,7 @@ const leftOut: readonly (readonly [RegExp, string])[] = [
   [/^db\/idempotency-keys/, 'creating sessions at iLive'],
   [/^ilive\/(detect-dialect|images)/, 'not on the pull’s path'],
   [
-    /^operations\/(doctor|send-probe|status|api-keys|audit\.ts$|look-at-vendor|rehearse|pauses)/,
+    /^operations\/(doctor|send-probe|status|api-keys|audit\.ts$|look-at-vendor|pauses)/,
     'looks, and what operators set up',
   ],
   [/^queue\/inspect/, 'looks'],
@@ -41,12 +41,13 @@ const leftOut: readonly (readonly [RegExp, string])[] = [
     'the pace of one client alone; the service hands in the one that all processes share',
   ],
 ];
-// Functions of watched files that no process of the service ever calls.
+// Functions of watched files that no process of the service ever calls, or that only look.
 const leftOutFunctions: readonly (readonly [RegExp, string])[] = [
   [
     /^ilive\/client\.ts (fetchPhoto|compareFaces|detectFaces)$/,
     'only the command line asks for photos and faces',
   ],
+  [/^db\/savepoint\.ts rehearse$/, 'looks'],
 ];
 
 /** Whether the awaits of a function are points; `name` is such as `db/deliveries.ts recordDeliveries`. */
