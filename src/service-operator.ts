@@ -1,8 +1,8 @@
 // The operator's part of the composition root: the keys to the API, and what the routes under /v1 need.
 import { defaultAccount } from './config.ts';
 import type { Database } from './db/connect.ts';
+import { readOwnSchema } from './db/migration-files.ts';
 import { pausables } from './db/schema-operations.ts';
-import { readOwnSchema } from './db/server-facts.ts';
 import type {
   ApiDependencies,
   ExpectDependencies,

@@ -2,7 +2,7 @@
 // the identity that Postgres runs under has changed. It never touches a cluster of another major version and never
 // leaves half a cluster behind.
 import { randomBytes } from 'node:crypto';
-import { chown, lchown, mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { chown, lchown, mkdir, open, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import {
   embeddedFailure,
@@ -10,6 +10,7 @@ import {
   type RunAs,
   runPostgresCommand,
 } from './embedded-binaries.ts';
+import { readIfThere } from './embedded-owner.ts';
 
 export const postgresRole = 'ilive';
 const major = '18';
@@ -30,14 +31,14 @@ export async function prepareCluster(
     if (name.startsWith(`${clusterName}.new-`))
       await rm(path.join(dataDir, name), { recursive: true, force: true });
   }
-  const version = (await readFile(path.join(pgData, 'PG_VERSION'), 'utf8').catch(ignoreMissing))?.trim();
+  const version = (await readIfThere(path.join(pgData, 'PG_VERSION')))?.trim();
   if (version !== undefined && version !== major) {
     throw embeddedFailure(
       `${pgData} was written by PostgreSQL ${version}, and the bundled one is ${major}. ` +
         'Dump it with its own version and restore it, or choose another data folder.',
     );
   }
-  const kept = (await readFile(passwordPath, 'utf8').catch(ignoreMissing))?.trim();
+  const kept = (await readIfThere(passwordPath))?.trim();
   if (version !== undefined && !kept) {
     throw embeddedFailure(
       `${passwordPath} is missing, and without it nobody can log in to ${pgData}. Restore it.`,
@@ -104,8 +105,4 @@ async function adoptFiles(pgData: string, runAs: RunAs): Promise<void> {
   for (const name of await readdir(pgData, { recursive: true }))
     await lchown(path.join(pgData, name), uid, gid);
   await chown(pgData, uid, gid); // last, so that an interrupted change is begun again
-}
-
-function ignoreMissing(error: NodeJS.ErrnoException): undefined {
-  if (error.code !== 'ENOENT') throw error;
 }

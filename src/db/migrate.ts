@@ -2,7 +2,6 @@
 // others wait for its advisory lock, and where it dies another goes on from the last migration that was finished. Versions
 // before this one may be at work meanwhile, so no migration may hold up their writes for longer than `lockTimeoutMs`.
 // A database that a newer version migrated is refused, unless all that was done to it since leaves this version what it uses.
-import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { Client, DatabaseError } from 'pg';
 import { ServiceError } from '../errors.ts';
@@ -18,7 +17,6 @@ export interface MigrateOptions {
   readonly folder?: string;
 }
 
-const ownFolder = join(import.meta.dirname, '../../migrations');
 // Any constant will do, as long as every version of the service uses the same one.
 const advisoryLockKey = 4_921_337_001;
 const lockPollMs = 250;
@@ -40,7 +38,7 @@ const goneSettings = [
 
 /** Migrates the database at `url`; returns once this version can run on it. Throws `schema_mismatch` when it cannot, `config_invalid` when the role may not. */
 export async function migrate(url: string, options: MigrateOptions = {}): Promise<void> {
-  const migrations = await readMigrations(options.folder ?? ownFolder);
+  const migrations = await readMigrations(options.folder);
   const client = createClient(url);
   client.on('error', () => {}); // what breaks in between comes back as the error of the next statement
   try {

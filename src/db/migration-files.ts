@@ -18,24 +18,38 @@ export interface Migration {
   readonly needsMadeAtMs: number;
 }
 
-interface JournalEntry {
+/** A migration as the journal names it. */
+export interface SchemaVersion {
   readonly tag: string;
   readonly when: number;
 }
 
+const ownFolder = join(import.meta.dirname, '../../migrations');
+
+/** The newest migration that this version brings. */
+export async function readOwnSchema(): Promise<SchemaVersion> {
+  const entries = await readJournal(ownFolder);
+  const newest = entries.toSorted((a, b) => a.when - b.when).at(-1);
+  if (newest === undefined) throw new Error('there is always a first migration');
+  return newest;
+}
+
 /** Throws when a file is missing or names a migration that is not there. */
-export async function readMigrations(folder: string): Promise<Migration[]> {
-  const journal = JSON.parse(await readFile(join(folder, 'meta/_journal.json'), 'utf8')) as {
-    entries: JournalEntry[];
-  };
-  const madeAtOf = new Map(journal.entries.map(({ tag, when }) => [tag, when]));
+export async function readMigrations(folder = ownFolder): Promise<Migration[]> {
+  const entries = await readJournal(folder);
+  const madeAtOf = new Map(entries.map(({ tag, when }) => [tag, when]));
   const migrations = await Promise.all(
-    journal.entries.map(async ({ tag, when }) => {
+    entries.map(async ({ tag, when }) => {
       const text = await readFile(join(folder, `${tag}.sql`), 'utf8');
       return readMigration(tag, when, text, madeAtOf);
     }),
   );
   return migrations.sort((a, b) => a.madeAtMs - b.madeAtMs);
+}
+
+async function readJournal(folder: string): Promise<SchemaVersion[]> {
+  const text = await readFile(join(folder, 'meta/_journal.json'), 'utf8');
+  return (JSON.parse(text) as { entries: SchemaVersion[] }).entries;
 }
 
 function readMigration(

@@ -20,15 +20,18 @@ export async function createBodyPartitions(db: Database, now: Date, daysAhead: n
   );
   const created: string[] = [];
   for (let ahead = 0; ahead <= daysAhead; ahead += 1) {
-    const [day, nextDay] = [
-      isoDay(now.getTime() + ahead * dayMs),
-      isoDay(now.getTime() + (ahead + 1) * dayMs),
-    ];
-    const name = `delivery_bodies_${day.replaceAll('-', '')}`;
+    const day = new Date(now.getTime() + ahead * dayMs);
+    const name = partitionOf(day);
     if (present.has(name)) continue;
-    if (await createUnlessInUse(db, name, day, nextDay)) created.push(name);
+    const nextDay = new Date(day.getTime() + dayMs);
+    if (await createUnlessInUse(db, name, isoDay(day), isoDay(nextDay))) created.push(name);
   }
   return created;
+}
+
+/** The name of the partition for the day (UTC) of this time. */
+export function partitionOf(at: Date): string {
+  return `delivery_bodies_${isoDay(at).replaceAll('-', '')}`;
 }
 
 // One that could not be made now is made by a later turn: days are made long before they come.
@@ -40,7 +43,7 @@ async function createUnlessInUse(db: Database, name: string, day: string, nextDa
 }
 
 // Making the table apart and attaching it takes weaker locks on the parent than CREATE … PARTITION OF: inserts go on.
-// The names are made of digits above, so they need no quoting.
+// The names are made of digits, so they need no quoting.
 async function createDay(db: Database, name: string, day: string, nextDay: string): Promise<boolean> {
   return db.transaction(async (tx) => {
     await tx.query({ text: `set local lock_timeout = ${lockWaitMs}` });
@@ -65,6 +68,6 @@ async function createDay(db: Database, name: string, day: string, nextDay: strin
   });
 }
 
-function isoDay(time: number): string {
-  return new Date(time).toISOString().slice(0, 10);
+function isoDay(at: Date): string {
+  return at.toISOString().slice(0, 10);
 }

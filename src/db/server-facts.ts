@@ -1,7 +1,6 @@
 // What a Postgres says of itself, for who checks whether it fits; and how far its schema is.
-import { readFile } from 'node:fs/promises';
-import path from 'node:path';
 import type { Queries } from './connect.ts';
+import { partitionOf } from './partitions.ts';
 
 export interface PostgresFacts {
   readonly versionNumber: number;
@@ -39,7 +38,7 @@ export async function readPostgresFacts(db: Queries, now: Date): Promise<Postgre
                                        where received_at > clock_timestamp() - interval '7 days' limit 1000) s) as stray,
                (select count(*) from pg_inherits where inhparent = 'delivery_bodies'::regclass
                 and inhrelid::regclass::text >= $1) as days`,
-      values: [`delivery_bodies_${now.toISOString().slice(0, 10).replaceAll('-', '')}`],
+      values: [partitionOf(now)],
     }),
     readCollation(db),
   ]);
@@ -67,20 +66,6 @@ async function readCollation(db: Queries): Promise<Collation> {
   const { provider, name, madeWith, version } = row;
   const isByBytes = provider === 'b' || (provider === 'c' && ['C', 'POSIX'].includes(name));
   return { name, isByBytes, madeWith, version };
-}
-
-export interface SchemaVersion {
-  readonly tag: string;
-  readonly when: number;
-}
-
-/** The newest migration that this version brings. */
-export async function readOwnSchema(): Promise<SchemaVersion> {
-  const file = path.join(import.meta.dirname, '../../migrations/meta/_journal.json');
-  const journal = JSON.parse(await readFile(file, 'utf8')) as { entries: SchemaVersion[] };
-  const newest = journal.entries.toSorted((a, b) => a.when - b.when).at(-1);
-  if (newest === undefined) throw new Error('there is always a first migration');
-  return newest;
 }
 
 /** The time by Postgres' own clock. */

@@ -1,6 +1,7 @@
 // The doctor's checks of Postgres, of the queue, of clocks and of keys: each from what was looked at, without looking.
+import type { SchemaVersion } from '../db/migration-files.ts';
 import type { ReplicaSight, ReplicaState } from '../db/read-replicas.ts';
-import type { Collation, PostgresFacts, SchemaVersion } from '../db/server-facts.ts';
+import type { Collation, PostgresFacts } from '../db/server-facts.ts';
 import type { RefusalFigures } from '../db/status.ts';
 import { counted } from './counted.ts';
 import { type Finding, finding } from './finding.ts';

@@ -4,8 +4,9 @@
 import type { Queries } from '../db/connect.ts';
 import { countProcesses, readCommitSetting, readWire } from '../db/connection-facts.ts';
 import { findOldestDayEnd } from '../db/drop-bodies.ts';
+import { readOwnSchema } from '../db/migration-files.ts';
 import type { ReplicaSight } from '../db/read-replicas.ts';
-import { type PostgresFacts, readOwnSchema, readPostgresFacts } from '../db/server-facts.ts';
+import { type PostgresFacts, readPostgresFacts } from '../db/server-facts.ts';
 import { readRefusalFigures, readServerFigures } from '../db/status.ts';
 import { networkCodeOf } from '../ilive/call.ts';
 import { type DialectAnswer, detectDialects } from '../ilive/detect-dialect.ts';
