@@ -11,7 +11,7 @@ import { problemOf, requestIdOf, sendProblem } from './error-response.ts';
 import { createReadiness, type HealthDependencies, showHealth } from './health.ts';
 import { type MannersDependencies, mountManners } from './manners.ts';
 import { type ReceiveDependencies, receiveWebhook } from './receive-webhook.ts';
-import { refuseMethod } from './refuse-method.ts';
+import { mountGet, refuseMethod } from './refuse-method.ts';
 import { knownTraceIdOf } from './request-trace.ts';
 import { setDefaultHeaders } from './response-headers.ts';
 import { mountRoutes } from './routes.ts';
@@ -44,9 +44,9 @@ export function createApp(deps: AppDependencies): RequestListener {
     setDefaultHeaders(res);
     next();
   });
-  mount(app, '/healthz', showHealth);
-  mount(app, '/readyz', createReadiness(deps.health));
-  mount(app, '/metrics', async (_req, res) => {
+  mountGet(app, '/healthz', showHealth);
+  mountGet(app, '/readyz', createReadiness(deps.health));
+  mountGet(app, '/metrics', async (_req, res) => {
     res.type(deps.registry.contentType).send(await deps.registry.metrics());
   });
   if (deps.api !== undefined) {
@@ -89,13 +89,4 @@ function mountFrontDoor(app: Express, receive: ReceiveDependencies): void {
     return receiveWebhook(receive, account ?? receive.defaultAccount, req, res);
   });
   app.all(paths, (req, res) => refuseMethod(req, res, 'POST'));
-}
-
-function mount(
-  app: Express,
-  path: string,
-  show: (req: Request, res: Response) => void | Promise<void>,
-): void {
-  app.get(path, show);
-  app.all(path, (req, res) => refuseMethod(req, res, 'GET, HEAD'));
 }

@@ -3,9 +3,9 @@
 // another host, and the Content-Security-Policy says so to the browser.
 import { createRequire } from 'node:module';
 import path from 'node:path';
-import type { Express, Request, Response } from 'express';
+import type { Express } from 'express';
 import { buildOpenApi } from './openapi.ts';
-import { refuseMethod } from './refuse-method.ts';
+import { mountGet } from './refuse-method.ts';
 import { routes } from './routes.ts';
 
 // No script and no style may be inline, and none may come from elsewhere.
@@ -63,26 +63,22 @@ const pageStyle = `body { margin: 0; }
 /** Mounts both. */
 export function mountDocs(app: Express, version: string): void {
   let text: string | undefined;
-  const serve = (at: string, show: (req: Request, res: Response) => void) => {
-    app.get(at, show);
-    app.all(at, (req, res) => refuseMethod(req, res, 'GET, HEAD'));
-  };
-  serve('/openapi.json', (_req, res) => {
+  mountGet(app, '/openapi.json', (_req, res) => {
     text ??= JSON.stringify(buildOpenApi(routes, version));
     res.type('application/json').send(text);
   });
-  serve('/docs', (req, res) => {
+  mountGet(app, '/docs', (req, res) => {
     // The page names its files relative to itself, so that it works under a prefix of a proxy.
     if (req.path.endsWith('/')) return res.redirect(308, '../docs');
     res.setHeader('content-security-policy', policy);
     res.setHeader('referrer-policy', 'no-referrer');
     res.type('text/html').send(page);
   });
-  serve('/docs/page.js', (_req, res) => void res.type('text/javascript').send(pageScript));
-  serve('/docs/page.css', (_req, res) => void res.type('text/css').send(pageStyle));
+  mountGet(app, '/docs/page.js', (_req, res) => void res.type('text/javascript').send(pageScript));
+  mountGet(app, '/docs/page.css', (_req, res) => void res.type('text/css').send(pageStyle));
   const folder = path.dirname(createRequire(import.meta.url).resolve('swagger-ui-dist/package.json'));
   for (const file of viewerFiles) {
-    serve(`/docs/${file}`, (_req, res) => {
+    mountGet(app, `/docs/${file}`, (_req, res) => {
       res.setHeader('cache-control', `public, max-age=${viewerMaxAgeSeconds}`);
       res.sendFile(file, { root: folder, cacheControl: false, dotfiles: 'allow' });
     });

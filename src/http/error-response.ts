@@ -1,7 +1,7 @@
 // Every error that leaves over HTTP, as RFC 9457 problem+json with a `code` and a `request_id`. One table says which
 // status each code has. What nobody foresaw shows a fixed sentence: its message may quote what must not be shown.
 import { randomUUID } from 'node:crypto';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import { type ErrorCode, ServiceError } from '../errors.ts';
 import type { Log } from '../log.ts';
 
@@ -30,21 +30,10 @@ export const statusOf: Readonly<Record<ErrorCode, number>> = {
   schema_mismatch: 500,
 };
 
-/** What each status is called. */
-export const titles: Readonly<Record<number, string>> = {
-  400: 'Bad Request',
-  401: 'Unauthorized',
-  403: 'Forbidden',
-  404: 'Not Found',
-  405: 'Method Not Allowed',
-  408: 'Request Timeout',
-  409: 'Conflict',
-  410: 'Gone',
+/** What each status is called; 413 as RFC 9110 has it, and Node not yet. */
+export const titles: Readonly<Record<number, string | undefined>> = {
+  ...STATUS_CODES,
   413: 'Content Too Large',
-  429: 'Too Many Requests',
-  431: 'Request Header Fields Too Large',
-  500: 'Internal Server Error',
-  503: 'Service Unavailable',
 };
 
 const defaultRetryAfterMs = 2_000;

@@ -8,11 +8,10 @@ import {
   type RequestListener,
   type Server,
   type ServerResponse,
-  STATUS_CODES,
 } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { ServiceError } from '../errors.ts';
-import { type Problem, renderProblem } from './error-response.ts';
+import { type Problem, renderProblem, titles } from './error-response.ts';
 
 export interface ListenOptions {
   readonly host: string;
@@ -124,7 +123,7 @@ function refuseUnreadable(error: Error & { code?: string }, socket: Socket): voi
   const requestId = randomUUID();
   const body = renderProblem(problem, requestId);
   const head = [
-    `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}`,
+    `HTTP/1.1 ${problem.status} ${titles[problem.status]}`,
     'content-type: application/problem+json',
     `content-length: ${Buffer.byteLength(body)}`,
     'cache-control: no-store',
