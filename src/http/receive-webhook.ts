@@ -9,17 +9,15 @@ import { probeUserAgent } from '../ilive/payload.ts';
 import {
   type SignatureFailure,
   type SigningKey,
-  signatureHeader,
+  signatureHeadersOf,
   type Template,
-  timestampHeader,
   type Verification,
   verify,
-  webhookIdHeader,
 } from '../ilive/signature.ts';
 import type { Log } from '../log.ts';
 import type { RefusedRequest } from '../operations/refusal-buffer.ts';
 import { secretUnopened } from '../operations/refusal-reasons.ts';
-import { describeDelivery, storedHeaders } from '../operations/webhook-delivery.ts';
+import { describeDelivery, pickHeaders, storedHeaders } from '../operations/webhook-delivery.ts';
 import { readTraceId } from '../trace-context.ts';
 import type { Admission } from './admission.ts';
 import { sendProblem } from './error-response.ts';
@@ -144,13 +142,8 @@ function verifyRequest(
   body: Buffer,
   now: Date,
 ): Verification {
-  const headers = {
-    signature: headerOf(req, signatureHeader),
-    timestamp: headerOf(req, timestampHeader),
-    webhookId: headerOf(req, webhookIdHeader),
-  };
   const { template, toleranceSeconds } = deps;
-  return verify(headers, body, {
+  return verify(signatureHeadersOf(req.headers), body, {
     keys: deps.keysOf(account),
     template,
     toleranceSeconds,
@@ -175,7 +168,7 @@ function answerRefused(
   const reason = isUndecided ? secretUnopened : refused.reason;
   deps.onRefused(reason);
   const address = req.socket.remoteAddress ?? 'unknown';
-  deps.keepRefusal({ ...refused, reason, address, headers: headersOf(req, refusedHeaders) });
+  deps.keepRefusal({ ...refused, reason, address, headers: pickHeaders(req.headers, refusedHeaders) });
   const unproven = { status: 401, code: refused.reason, detail: explain(refused.reason) };
   sendProblem(req, res, isUndecided ? unopenedProblem : unproven);
 }
@@ -201,7 +194,7 @@ function answerUnavailable(
   const trouble = error instanceof ServiceError ? error : undefined;
   const retryAfterSeconds = Math.ceil((trouble?.retryAfterMs ?? 2_000) / 1000);
   deps.onRefused(trouble?.code ?? 'internal');
-  const traceId = readTraceId(headerOf(req, 'traceparent'));
+  const traceId = readTraceId(pickHeaders(req.headers, ['traceparent']).traceparent);
   deps.log.error(
     { err: error, traceId },
     'a signed delivery could not be stored; the vendor was asked to try again',
@@ -216,18 +209,4 @@ function answerUnavailable(
 
 function explain(reason: string): string {
   return `The request did not prove that it comes from iLive: ${reason.replaceAll('_', ' ')}.`;
-}
-
-function headersOf(req: IncomingMessage, names: readonly string[]): Record<string, string> {
-  const headers: Record<string, string> = {};
-  for (const name of names) {
-    const value = headerOf(req, name);
-    if (value !== undefined) headers[name] = value;
-  }
-  return headers;
-}
-
-function headerOf(req: IncomingMessage, name: string): string | undefined {
-  const value = req.headers[name];
-  return Array.isArray(value) ? value.join(', ') : value;
 }

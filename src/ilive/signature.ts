@@ -42,6 +42,22 @@ export interface SignatureHeaders {
   readonly webhookId: string | undefined;
 }
 
+/** Headers by their lower-case names. Node joins what comes several times; only cookies are lists. */
+export type ReceivedHeaders = Readonly<Record<string, string | string[] | undefined>>;
+
+/** Those of the headers that sign a request. */
+export function signatureHeadersOf(headers: ReceivedHeaders): SignatureHeaders {
+  const textOf = (name: string) => {
+    const value = headers[name];
+    return typeof value === 'string' ? value : undefined;
+  };
+  return {
+    signature: textOf(signatureHeader),
+    timestamp: textOf(timestampHeader),
+    webhookId: textOf(webhookIdHeader),
+  };
+}
+
 type TemplatePart = { readonly literal: string } | { readonly field: 'id' | 'timestamp' | 'body' };
 export type Template = readonly TemplatePart[];
 

@@ -14,11 +14,10 @@ import type { DeliveryId } from '../events/event.ts';
 import { roundOffset } from '../ilive/clock-off.ts';
 import {
   type SigningKey,
-  signatureHeader,
+  signatureHeadersOf,
   type Template,
   timestampHeader,
   verify,
-  webhookIdHeader,
 } from '../ilive/signature.ts';
 import { type OpenedRefusal, openRefusal, unopened } from './open-refusal.ts';
 import { describeDelivery } from './webhook-delivery.ts';
@@ -76,7 +75,7 @@ export async function reverifyRefusals(
     const opened = openRefusal(row, deps.cipher);
     if (opened === undefined) return { row, reason: unopened };
     const receivedAt = new Date(new Date(row.receivedAt).getTime() - clockOffsetSeconds * 1_000);
-    const verification = verify(signatureHeadersOf(opened), opened.body, {
+    const verification = verify(signatureHeadersOf(opened.headers), opened.body, {
       keys: deps.keysOf(row.account),
       template: deps.template,
       toleranceSeconds: deps.toleranceSeconds,
@@ -155,13 +154,4 @@ export function deliveryOf(
 ): NewDelivery {
   const id = uuidV7({ msecs: receivedAt.getTime() }) as DeliveryId;
   return describeDelivery({ id, account, headers, body, receivedAt, isProven });
-}
-
-/** The three headers that sign a refused request. */
-export function signatureHeadersOf({ headers }: OpenedRefusal) {
-  return {
-    signature: headers[signatureHeader],
-    timestamp: headers[timestampHeader],
-    webhookId: headers[webhookIdHeader],
-  };
 }

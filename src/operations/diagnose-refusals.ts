@@ -8,8 +8,12 @@ import type { Database } from '../db/connect.ts';
 import { findStale, findUndiagnosed, type RefusalRow } from '../db/find-refusals.ts';
 import { recordDiagnosis } from '../db/refusals.ts';
 import { type Diagnosis, diagnose } from '../ilive/diagnose.ts';
-import type { SecretEncoding, SignatureFailure, Template } from '../ilive/signature.ts';
-import { signatureHeadersOf } from './admit-refusals.ts';
+import {
+  type SecretEncoding,
+  type SignatureFailure,
+  signatureHeadersOf,
+  type Template,
+} from '../ilive/signature.ts';
 import { openRefusal, unopened } from './open-refusal.ts';
 import { adviceOnMissing } from './sealed.ts';
 import type { RingSecret } from './signing-secrets.ts';
@@ -102,7 +106,7 @@ export function diagnoseRefusal(deps: DiagnoseDependencies, row: RefusalRow): Di
     {
       account: row.account,
       reason: row.reason as SignatureFailure,
-      headers: signatureHeadersOf(opened),
+      headers: signatureHeadersOf(opened.headers),
       body: opened.body,
       receivedAt: new Date(row.receivedAt),
     },

@@ -3,7 +3,12 @@
 import { hash } from 'node:crypto';
 import { boundedWebhookId, type NewDelivery } from '../db/deliveries.ts';
 import type { DeliveryId } from '../events/event.ts';
-import { signatureHeader, timestampHeader, webhookIdHeader } from '../ilive/signature.ts';
+import {
+  type ReceivedHeaders,
+  signatureHeader,
+  timestampHeader,
+  webhookIdHeader,
+} from '../ilive/signature.ts';
 import { readTraceId } from '../trace-context.ts';
 
 // No other header is stored: cookies and tokens of proxies are nobody's business here.
@@ -25,8 +30,8 @@ export interface WebhookRequest {
   /** A uuid v7 of the time of receipt, so that ids sort by it. */
   readonly id: DeliveryId;
   readonly account: string;
-  /** By their lower-case names; those that are not to be stored are left out here. */
-  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  /** Those that are not to be stored are left out here. */
+  readonly headers: ReceivedHeaders;
   readonly body: Buffer;
   readonly receivedAt: Date;
   readonly isProven: boolean;
@@ -40,12 +45,7 @@ export function describeDelivery({
   receivedAt,
   isProven,
 }: WebhookRequest): NewDelivery {
-  const kept: Record<string, string> = {};
-  for (const name of storedHeaders) {
-    const value = headers[name];
-    // Node joins what comes several times; only cookies are lists.
-    if (typeof value === 'string') kept[name] = value;
-  }
+  const kept = pickHeaders(headers, storedHeaders);
   return {
     id,
     account,
@@ -58,6 +58,16 @@ export function describeDelivery({
     traceId: readTraceId(kept.traceparent) ?? null,
     isProven,
   };
+}
+
+/** Those of the headers that have one of these names. */
+export function pickHeaders(headers: ReceivedHeaders, names: readonly string[]): Record<string, string> {
+  const picked: Record<string, string> = {};
+  for (const name of names) {
+    const value = headers[name];
+    if (typeof value === 'string') picked[name] = value;
+  }
+  return picked;
 }
 
 function webhookIdOf(told: string, isProven: boolean): string | null {
