@@ -8,6 +8,7 @@ import { type Command, type Context, type ExitCode, type Given, wrongUsage } fro
 import { readIds } from './id-operand.ts';
 import { refusalFilterOptions } from './refusals.ts';
 import { type Ask, createAsk, readAnswer, serviceOptions } from './service-api.ts';
+import { showAnswer } from './show-answer.ts';
 import { readDuration, readTimes } from './time-option.ts';
 import { readWhy, whyOption } from './why.ts';
 
@@ -134,11 +135,9 @@ person is asked first, and a program needs --yes.`,
       }
     }
     const asked = await purge(isDry);
-    if (given.has('json')) context.print(asked.text);
-    else {
-      const { purged } = readAnswer(asked, shape);
-      context.print(`${isDry ? 'Would remove' : 'Removed'} ${counted(purged, 'refusal')}.`);
-    }
+    showAnswer(asked, shape, given, context, ({ purged }, { print }) =>
+      print(`${isDry ? 'Would remove' : 'Removed'} ${counted(purged, 'refusal')}.`),
+    );
     return 0;
   },
 };

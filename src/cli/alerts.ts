@@ -5,7 +5,8 @@ import { printable } from '../printable.ts';
 import { type Command, type Context, type Given, wrongUsage } from './command.ts';
 import { pathPart } from './id-operand.ts';
 import { listOptions, showList } from './list.ts';
-import { type Asked, createAsk, nullableText, readAnswer, serviceOptions } from './service-api.ts';
+import { createAsk, nullableText, serviceOptions } from './service-api.ts';
+import { showAnswer } from './show-answer.ts';
 import { renderFields, renderTime } from './table.ts';
 
 const alert = z.object({
@@ -95,7 +96,8 @@ export const showAlert: Command = {
   async run(given, context) {
     const path = pathOf(given, this.name);
     const ask = await createAsk(given, context, this.name);
-    printAlert(await ask('GET', `${path}${accountQuery(given)}`), given, context);
+    const asked = await ask('GET', `${path}${accountQuery(given)}`);
+    showAnswer(asked, alert, given, context, printAlert);
     return 0;
   },
 };
@@ -136,8 +138,7 @@ function handling(verb: 'acknowledge' | 'resolve', summary: string, details: str
       }
       const ask = await createAsk(given, context, this.name);
       const asked = await ask('POST', `${path}/${verb}${accountQuery(given)}`, { body: { note: said } });
-      printAlert(asked, given, context);
-      const row = readAnswer(asked, alert);
+      const row = showAnswer(asked, alert, given, context, printAlert);
       const [by, note] =
         verb === 'resolve'
           ? [row.resolved_by, row.resolved_note]
@@ -160,12 +161,7 @@ function accountQuery(given: Given): string {
   return account === undefined ? '' : `?${new URLSearchParams({ account })}`;
 }
 
-function printAlert(asked: Asked, given: Given, { print }: Context): void {
-  if (given.has('json')) {
-    print(asked.text);
-    return;
-  }
-  const row = readAnswer(asked, alert);
+function printAlert(row: z.infer<typeof alert>, { print }: Context): void {
   print(
     renderFields([
       ['alert', row.alert_id],

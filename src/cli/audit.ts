@@ -1,9 +1,10 @@
 // `audit list` and `audit verify`: what operators did, and whether that record is whole.
 import { z } from 'zod';
 import { counted } from '../operations/counted.ts';
-import type { Command } from './command.ts';
+import type { Command, Context } from './command.ts';
 import { listOptions, showList } from './list.ts';
-import { createAsk, readAnswer, serviceOptions } from './service-api.ts';
+import { createAsk, serviceOptions } from './service-api.ts';
+import { showAnswer } from './show-answer.ts';
 import { renderTime } from './table.ts';
 import { readTimes, timeOptions } from './time-option.ts';
 
@@ -105,26 +106,24 @@ hash: noted elsewhere, they prove later that nothing before was made anew.`,
   async run(given, context) {
     const ask = await createAsk(given, context, this.name);
     const asked = await ask('GET', '/v1/ops/audit/verification');
-    const read = readAnswer(asked, verification);
-    if (given.has('json')) context.print(asked.text);
-    else {
-      for (const { seq, flaw } of read.flaws) {
-        const which = seq === 0 ? 'The row that names the newest entry' : `Entry ${seq}`;
-        context.print(context.paint('red', `${which} ${meanings[flaw] ?? flaw}.`));
-      }
-      for (const { key, entries } of read.missing_keys) {
-        const what = `The encryption key "${key}", on which ${counted(entries, 'entry', 'hangs', 'hang')}, is missing:`;
-        context.print(`${what} put it back into ENCRYPTION_KEYS, behind the others, to verify them.`);
-      }
-      if (read.is_whole)
-        context.print(`${context.paint('green', 'The audit is whole')}: ${read.entries} entries.`);
-      context.print(
-        read.keyed_from === null
-          ? 'Its hashes hang on no encryption key: who can write to the database could make them all anew.'
-          : `From entry ${read.keyed_from} on its hashes hang on an encryption key.`,
-      );
-      context.print(`The newest is ${read.head.seq}, ${read.head.hash}`);
-    }
-    return read.is_whole ? 0 : 1;
+    return showAnswer(asked, verification, given, context, printVerification).is_whole ? 0 : 1;
   },
 };
+
+function printVerification(read: z.infer<typeof verification>, { print, paint }: Context): void {
+  for (const { seq, flaw } of read.flaws) {
+    const which = seq === 0 ? 'The row that names the newest entry' : `Entry ${seq}`;
+    print(paint('red', `${which} ${meanings[flaw] ?? flaw}.`));
+  }
+  for (const { key, entries } of read.missing_keys) {
+    const what = `The encryption key "${key}", on which ${counted(entries, 'entry', 'hangs', 'hang')}, is missing:`;
+    print(`${what} put it back into ENCRYPTION_KEYS, behind the others, to verify them.`);
+  }
+  if (read.is_whole) print(`${paint('green', 'The audit is whole')}: ${read.entries} entries.`);
+  print(
+    read.keyed_from === null
+      ? 'Its hashes hang on no encryption key: who can write to the database could make them all anew.'
+      : `From entry ${read.keyed_from} on its hashes hang on an encryption key.`,
+  );
+  print(`The newest is ${read.head.seq}, ${read.head.hash}`);
+}

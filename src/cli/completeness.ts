@@ -2,7 +2,8 @@
 // exit code, for alarms.
 import { z } from 'zod';
 import type { Command, Context } from './command.ts';
-import { createAsk, readAnswer, serviceOptions } from './service-api.ts';
+import { createAsk, serviceOptions } from './service-api.ts';
+import { showAnswer } from './show-answer.ts';
 import { renderDistance, renderSpan, renderTable, renderTime } from './table.ts';
 import { readTimes } from './time-option.ts';
 
@@ -43,10 +44,7 @@ decide by them.`,
     const query = new URLSearchParams(readTimes(given, context.now(), this.name));
     const ask = await createAsk(given, context, this.name);
     const asked = await ask('GET', query.size === 0 ? '/v1/completeness' : `/v1/completeness?${query}`);
-    const read = readAnswer(asked, counts);
-    if (given.has('json')) context.print(asked.text);
-    else print(read, context);
-    return read.adds_up ? 0 : 1;
+    return showAnswer(asked, counts, given, context, print).adds_up ? 0 : 1;
   },
 };
 
@@ -77,7 +75,7 @@ function print(read: z.infer<typeof counts>, context: Context): void {
         ...rows.map(([name, count, note]) => [name, String(count), share(count), count === 0 ? '' : note]),
         ['expected', String(read.expected), '', ''],
       ],
-      (text) => context.paint('dim', text),
+      context.paint,
     ),
   );
   const { p50, p99 } = read.settle_delay_ms;

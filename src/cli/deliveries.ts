@@ -6,7 +6,8 @@ import type { Command, Context, Given, Options } from './command.ts';
 import { readId } from './id-operand.ts';
 import { listOptions, orderOptions, readOrder, showList } from './list.ts';
 import { printBody, readBodyOptions, shownBody } from './print-body.ts';
-import { createAsk, nullableText, readAnswer, serviceOptions } from './service-api.ts';
+import { createAsk, nullableText, serviceOptions } from './service-api.ts';
+import { showAnswer } from './show-answer.ts';
 import { renderFields, renderTime } from './table.ts';
 import { readTimes, timeOptions } from './time-option.ts';
 
@@ -142,8 +143,7 @@ and is kept in the audit.`,
     const path =
       reading === undefined ? `/v1/deliveries/${id}` : `/v1/ops/deliveries/${id}/body?${reading.query}`;
     const asked = await ask('GET', path);
-    if (given.has('json')) context.print(asked.text);
-    else printDelivery(readAnswer(asked, shownDelivery), context);
+    showAnswer(asked, shownDelivery, given, context, printDelivery);
     if (reading !== undefined) await printBody(asked, reading, given, context);
     return 0;
   },

@@ -1,8 +1,9 @@
 // `doctor`: whether configuration and surroundings are fit for traffic, and how to mend what is not.
 import { z } from 'zod';
 import { printable } from '../printable.ts';
-import type { Command } from './command.ts';
-import { createAsk, readAnswer, serviceOptions } from './service-api.ts';
+import type { Command, Context } from './command.ts';
+import { createAsk, serviceOptions } from './service-api.ts';
+import { showAnswer } from './show-answer.ts';
 import { readWhy, whyOption } from './why.ts';
 
 const examination = z.object({
@@ -39,20 +40,16 @@ iLive answers to, and a delivery of our own through the front door. Exits 1 when
     const why = readWhy(given, this.name);
     const ask = await createAsk(given, context, this.name);
     const asked = await ask('POST', '/v1/ops/doctor', { body: { probe: !given.has('no-probe'), why } });
-    const { ok, findings } = readAnswer(asked, examination);
-    if (given.has('json')) context.print(asked.text);
-    else {
-      for (const { check, level, message, advice } of findings) {
-        context.print(
-          `${context.paint(colours[level], level.padEnd(levelChars))}  ${check}: ${printable(message)}`,
-        );
-        if (advice !== null)
-          context.print(`${' '.repeat(levelChars)}  ${context.paint('dim', `→ ${printable(advice)}`)}`);
-      }
-      const errors = findings.filter(({ level }) => level === 'error').length;
-      const warnings = findings.filter(({ level }) => level === 'warning').length;
-      context.print(`\n${findings.length} checks: ${errors} to mend, ${warnings} to look at.`);
-    }
-    return ok ? 0 : 1;
+    return showAnswer(asked, examination, given, context, printFindings).ok ? 0 : 1;
   },
 };
+
+function printFindings({ findings }: z.infer<typeof examination>, { print, paint }: Context): void {
+  for (const { check, level, message, advice } of findings) {
+    print(`${paint(colours[level], level.padEnd(levelChars))}  ${check}: ${printable(message)}`);
+    if (advice !== null) print(`${' '.repeat(levelChars)}  ${paint('dim', `→ ${printable(advice)}`)}`);
+  }
+  const errors = findings.filter(({ level }) => level === 'error').length;
+  const warnings = findings.filter(({ level }) => level === 'warning').length;
+  print(`\n${findings.length} checks: ${errors} to mend, ${warnings} to look at.`);
+}

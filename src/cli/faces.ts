@@ -192,7 +192,7 @@ function printFaces(faces: readonly DetectedFace[], { print, paint }: Context): 
           .map(([name, value]) => `${name} ${JSON.stringify(value)}`)
           .join(', '),
       ]),
-      (text) => paint('dim', text),
+      paint,
     ),
   );
 }

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { printable } from '../printable.ts';
 import { type Command, wrongUsage } from './command.ts';
+import { pathPart } from './id-operand.ts';
 import { listOptions, showList } from './list.ts';
 import { createAsk, readAnswer, serviceOptions } from './service-api.ts';
 import { renderFields, renderTime } from './table.ts';
@@ -124,10 +125,10 @@ export const revokeKey: Command = {
   options: { ...whyOption, ...serviceOptions },
   examples: ["ilive-webhooks keys revoke 7fK2mQ9xLp --why 'left the team'"],
   async run(given, context) {
+    const id = pathPart(given.operands[0] ?? '', 'ID cannot be a key’s', this.name);
     const why = readWhy(given, this.name);
     const ask = await createAsk(given, context, this.name);
-    const path = `/v1/ops/keys/${encodeURIComponent(given.operands[0] ?? '')}/revoke`;
-    const asked = await ask('POST', path, { body: { why } });
+    const asked = await ask('POST', `/v1/ops/keys/${id}/revoke`, { body: { why } });
     const { name, role } = readAnswer(asked, listedKey);
     context.print(given.has('json') ? asked.text : `Revoked "${printable(name)}" (${role}).`);
     return 0;

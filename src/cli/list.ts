@@ -51,7 +51,7 @@ export async function showList<Row extends z.ZodType>(
 ): Promise<void> {
   const wanted = readWanted(given, list.command);
   const shape = z.object({ data: z.array(z.unknown()), next_cursor: z.string().nullable() });
-  const printer = createTablePrinter(list.columns, (text) => context.paint('dim', text));
+  const printer = createTablePrinter(list.columns, context.paint);
   const isJson = given.has('json');
   let shown = 0;
   let cursor: string | null = null;

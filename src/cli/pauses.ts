@@ -1,7 +1,8 @@
 // `pause` and `resume`: stopping processing or pulling for now, in every process.
 import { z } from 'zod';
 import { type Command, wrongUsage } from './command.ts';
-import { createAsk, readAnswer, serviceOptions } from './service-api.ts';
+import { createAsk, serviceOptions } from './service-api.ts';
+import { showAnswer } from './show-answer.ts';
 import { renderTime } from './table.ts';
 import { readWhy, whyOption } from './why.ts';
 
@@ -56,15 +57,13 @@ function steering(
       const why = readWhy(given, this.name);
       const ask = await createAsk(given, context, this.name);
       const asked = await ask('POST', `/v1/ops/${verb}`, { body: { what, why } });
-      if (given.has('json')) context.print(asked.text);
-      else {
-        const { is_changed: isChanged, pauses } = readAnswer(asked, answer);
-        if (verb === 'resume') context.print(isChanged ? (goesOn[what] ?? '') : `${what} was not paused.`);
-        else if (!isChanged) context.print(`${what} was paused already; that stays as it is.`);
+      showAnswer(asked, answer, given, context, ({ is_changed: isChanged, pauses }, { print }) => {
+        if (verb === 'resume') print(isChanged ? (goesOn[what] ?? '') : `${what} was not paused.`);
+        else if (!isChanged) print(`${what} was paused already; that stays as it is.`);
         for (const each of pauses) {
-          context.print(`${each.what} is paused since ${renderTime(each.since)} by ${each.by}: ${each.why}`);
+          print(`${each.what} is paused since ${renderTime(each.since)} by ${each.by}: ${each.why}`);
         }
-      }
+      });
       return 0;
     },
   };

@@ -6,7 +6,8 @@ import type { Command, Context } from './command.ts';
 import { readId } from './id-operand.ts';
 import { listOptions, showList } from './list.ts';
 import { printBody, readBodyOptions, shownBody } from './print-body.ts';
-import { createAsk, readAnswer, serviceOptions } from './service-api.ts';
+import { createAsk, serviceOptions } from './service-api.ts';
+import { showAnswer } from './show-answer.ts';
 import { renderFields, renderTime } from './table.ts';
 import { readTimes, timeOptions } from './time-option.ts';
 
@@ -109,8 +110,7 @@ and is kept in the audit.`,
     const ask = await createAsk(given, context, this.name);
     const path = `/v1/ops/refusals/${id}`;
     const asked = await ask('GET', reading === undefined ? path : `${path}/body?${reading.query}`);
-    if (given.has('json')) context.print(asked.text);
-    else printRefusal(readAnswer(asked, refusal), context);
+    showAnswer(asked, refusal, given, context, printRefusal);
     if (reading !== undefined) await printBody(asked, reading, given, context);
     return 0;
   },

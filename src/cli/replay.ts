@@ -10,6 +10,7 @@ import { deliveryFilterOptions, readDeliveryFilter } from './deliveries.ts';
 import { readIds } from './id-operand.ts';
 import { printReplay, shownReplay } from './replays.ts';
 import { type Ask, type Asked, createAsk, readAnswer, serviceOptions } from './service-api.ts';
+import { showAnswer } from './show-answer.ts';
 import { renderTable } from './table.ts';
 import { readWhy, whyOption } from './why.ts';
 
@@ -62,21 +63,20 @@ which rows would change and how. It runs in the workers and goes on after a cras
     const path = '/v1/ops/replays';
     if (given.has('dry-run')) {
       const asked = await ask('POST', path, { body: { ...body, dry_run: true } });
-      if (given.has('json')) context.print(asked.text);
-      else printRehearsal(readAnswer(asked, rehearsal), context);
+      showAnswer(asked, rehearsal, given, context, printRehearsal);
       return 0;
     }
     const start = (confirm: object) => ask('POST', path, { body: { ...body, ...confirm } });
     const asked = await start(given.has('yes') ? { confirm: 'all' } : {}).catch((error: unknown) =>
       confirm(error, start, context),
     );
-    const begun = readAnswer(asked, shownReplay);
-    if (given.has('follow')) return follow(ask, begun.replay_id, given, context);
-    if (given.has('json')) context.print(asked.text);
-    else {
-      context.print(`Replay ${begun.replay_id} of ${counted(begun.matching, 'delivery')} has begun.`);
-      context.print(`See how far it is: ilive-webhooks replays show ${begun.replay_id}`);
+    if (given.has('follow')) {
+      return follow(ask, readAnswer(asked, shownReplay).replay_id, given, context);
     }
+    showAnswer(asked, shownReplay, given, context, (begun, { print }) => {
+      print(`Replay ${begun.replay_id} of ${counted(begun.matching, 'delivery')} has begun.`);
+      print(`See how far it is: ilive-webhooks replays show ${begun.replay_id}`);
+    });
     return 0;
   },
 };
@@ -119,8 +119,7 @@ async function follow(ask: Ask, id: string, given: Given, context: Context): Pro
     const asked = await ask('GET', `/v1/ops/replays/${id}`);
     const seen = readAnswer(asked, shownReplay);
     if (seen.state === 'done' || seen.state === 'cancelled') {
-      if (given.has('json')) context.print(asked.text);
-      else printReplay(seen, context);
+      showAnswer(asked, shownReplay, given, context, printReplay);
       return seen.state === 'done' && seen.failed === 0 ? 0 : 1;
     }
     const at = seen.replayed + seen.failed;
@@ -156,7 +155,7 @@ function printRehearsal(read: z.infer<typeof rehearsal>, context: Context): void
     change === 'created' ? '' : describeColumns(columns),
   ]);
   const titles = ['change', 'table', 'key', 'how'].map((title) => ({ title }));
-  print(renderTable(titles, rows, (text) => paint('dim', text)));
+  print(renderTable(titles, rows, paint));
   if (read.changes_count > read.changes.length)
     print(`… and ${read.changes_count - read.changes.length} more.`);
 }

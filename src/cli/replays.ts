@@ -3,7 +3,8 @@ import { z } from 'zod';
 import type { Command, Context } from './command.ts';
 import { readId } from './id-operand.ts';
 import { listOptions, showList } from './list.ts';
-import { createAsk, readAnswer, serviceOptions } from './service-api.ts';
+import { createAsk, serviceOptions } from './service-api.ts';
+import { showAnswer } from './show-answer.ts';
 import { renderFields, renderTime } from './table.ts';
 import { readWhy, whyOption } from './why.ts';
 
@@ -85,8 +86,7 @@ export const showReplay: Command = {
     const replayId = readId(given, 'a replay', this.name);
     const ask = await createAsk(given, context, this.name);
     const asked = await ask('GET', `/v1/ops/replays/${replayId}`);
-    if (given.has('json')) context.print(asked.text);
-    else printReplay(readAnswer(asked, shownReplay), context);
+    showAnswer(asked, shownReplay, given, context, printReplay);
     return 0;
   },
 };
@@ -109,10 +109,8 @@ function steering(verb: 'pause' | 'resume' | 'cancel', summary: string): Command
       const why = readWhy(given, this.name);
       const replayId = readId(given, 'a replay', this.name);
       const ask = await createAsk(given, context, this.name);
-      const path = `/v1/ops/replays/${replayId}/${verb}`;
-      const asked = await ask('POST', path, { body: { why } });
-      if (given.has('json')) context.print(asked.text);
-      else printReplay(readAnswer(asked, shownReplay), context);
+      const asked = await ask('POST', `/v1/ops/replays/${replayId}/${verb}`, { body: { why } });
+      showAnswer(asked, shownReplay, given, context, printReplay);
       return 0;
     },
   };

@@ -5,7 +5,8 @@ import { printable } from '../printable.ts';
 import type { Secret } from '../secret.ts';
 import { type Command, type Context, type Given, type Options, wrongUsage } from './command.ts';
 import { asSecret, readSecretFile } from './read-secret.ts';
-import { createAsk, readAnswer, serviceOptions } from './service-api.ts';
+import { createAsk, serviceOptions } from './service-api.ts';
+import { showAnswer } from './show-answer.ts';
 import { renderDistance, renderFields, renderTable, renderTime } from './table.ts';
 import { readDuration } from './time-option.ts';
 import { readWhy, whyOption } from './why.ts';
@@ -41,9 +42,7 @@ export const listSecrets: Command = {
   async run(given, context) {
     const ask = await createAsk(given, context, this.name);
     const asked = await ask('GET', '/v1/ops/secrets');
-    const { data } = readAnswer(asked, z.object({ data: z.array(listedSecret) }));
-    if (given.has('json')) context.print(asked.text);
-    else {
+    showAnswer(asked, z.object({ data: z.array(listedSecret) }), given, context, ({ data }) => {
       const titles = ['account', 'name', 'state', 'from', 'added', 'last matched'].map((title) => ({
         title,
       }));
@@ -55,8 +54,8 @@ export const listSecrets: Command = {
         renderTime(row.added_at),
         row.last_matched_at === null ? 'never' : renderDistance(row.last_matched_at, context.now()),
       ]);
-      context.print(renderTable(titles, rows, (text) => context.paint('dim', text)));
-    }
+      context.print(renderTable(titles, rows, context.paint));
+    });
     return 0;
   },
 };
@@ -96,10 +95,7 @@ refused.`,
     const reinstate = given.has('reinstate') || undefined;
     const body = { account: given.text('account'), name, secret: secret.reveal(), reinstate, why };
     const asked = await ask('POST', '/v1/ops/secrets/begin-rotation', { body });
-    const added = readAnswer(asked, listedSecret);
-    if (given.has('json')) context.print(asked.text);
-    else if (reinstate) printReinstated(added, context);
-    else printBegun(added, context);
+    showAnswer(asked, listedSecret, given, context, reinstate ? printReinstated : printBegun);
     return 0;
   },
 };
@@ -147,12 +143,11 @@ delivery of iLive's. What is signed with a retired secret is refused from then o
     const asked = await ask('POST', '/v1/ops/secrets/finish-rotation', {
       body: { account: given.text('account'), ...quiet, why },
     });
-    const { retired } = readAnswer(asked, z.object({ retired: z.array(z.string()) }));
-    if (given.has('json')) context.print(asked.text);
-    else {
-      context.print(`Retired: ${retired.map(printable).join(', ')}.`);
-      context.print('If the environment lists one of these, list the new one there in its place.');
-    }
+    const shape = z.object({ retired: z.array(z.string()) });
+    showAnswer(asked, shape, given, context, ({ retired }, { print }) => {
+      print(`Retired: ${retired.map(printable).join(', ')}.`);
+      print('If the environment lists one of these, list the new one there in its place.');
+    });
     return 0;
   },
 };
@@ -187,25 +182,24 @@ there.`,
     const ask = await createAsk(given, context, this.name);
     const body = { account: given.text('account'), name: given.text('name'), why };
     const asked = await ask('POST', '/v1/ops/secrets/test', { body });
-    const sent = readAnswer(asked, probe);
-    if (given.has('json')) context.print(asked.text);
-    else {
-      context.print(
-        renderFields([
-          ['signed with', sent.secret],
-          ['sent to', sent.url],
-          ['answered', sent.status === null ? null : String(sent.status)],
-          ['delivery', sent.delivery_id],
-          ['state', sent.state],
-          ['took', `${sent.ms} ms`],
-        ]),
-      );
-      const sentence = sent.problem === null ? 'It arrived and was processed.' : printable(sent.problem);
-      context.print(`\n${context.paint(sent.ok ? 'green' : 'red', sentence)}`);
-    }
-    return sent.ok ? 0 : 1;
+    return showAnswer(asked, probe, given, context, printProbe).ok ? 0 : 1;
   },
 };
+
+function printProbe(sent: z.infer<typeof probe>, { print, paint }: Context): void {
+  print(
+    renderFields([
+      ['signed with', sent.secret],
+      ['sent to', sent.url],
+      ['answered', sent.status === null ? null : String(sent.status)],
+      ['delivery', sent.delivery_id],
+      ['state', sent.state],
+      ['took', `${sent.ms} ms`],
+    ]),
+  );
+  const sentence = sent.problem === null ? 'It arrived and was processed.' : printable(sent.problem);
+  print(`\n${paint(sent.ok ? 'green' : 'red', sentence)}`);
+}
 
 async function readSecret(given: Given, context: Context, command: string): Promise<Secret> {
   const file = given.text('secret-file');

@@ -6,7 +6,8 @@ import { type Command, type Context, type Given, wrongUsage } from './command.ts
 import { pathPart } from './id-operand.ts';
 import { momentOptions, readMomentQuery } from './moment-option.ts';
 import { asSecret, readSecretFile } from './read-secret.ts';
-import { createAsk, nullableText, readAnswer, serviceOptions } from './service-api.ts';
+import { createAsk, nullableText, serviceOptions } from './service-api.ts';
+import { showAnswer } from './show-answer.ts';
 import { renderDistance, renderFields, renderTable, renderTime } from './table.ts';
 import { readTime } from './time-option.ts';
 
@@ -73,11 +74,10 @@ The same --idempotency-key gives the same session again, however often it is sen
       body: { reference_id: reference, mode, redirect_url: given.text('redirect-url') },
       headers: key === undefined ? {} : { 'idempotency-key': key },
     });
-    if (given.has('json')) context.print(asked.text);
-    else {
+    showAnswer(asked, expectedSession, given, context, (session) => {
       context.print(asked.status === 201 ? 'Created.' : 'Created before, by the same key.');
-      printExpected(readAnswer(asked, expectedSession), context);
-    }
+      printExpected(session, context);
+    });
     return 0;
   },
 };
@@ -105,8 +105,7 @@ export const showSession: Command = {
     const query = readMomentQuery(given, this.name);
     const ask = await createAsk(given, context, this.name);
     const asked = await ask('GET', `${path}${query}`);
-    if (given.has('json')) context.print(asked.text);
-    else printSession(readAnswer(asked, shownSession), context);
+    showAnswer(asked, shownSession, given, context, printSession);
     return 0;
   },
 };
@@ -146,11 +145,10 @@ It is read from a file or the standard input, never from the command line.`,
         account: given.text('account'),
       },
     });
-    if (given.has('json')) context.print(asked.text);
-    else {
+    showAnswer(asked, expectedSession, given, context, (session) => {
       context.print(asked.status === 201 ? 'Registered.' : 'Known already.');
-      printExpected(readAnswer(asked, expectedSession), context);
-    }
+      printExpected(session, context);
+    });
     return 0;
   },
 };
@@ -222,7 +220,7 @@ function printSession(session: z.infer<typeof shownSession>, { print, paint, now
         renderTime(seen.known_at),
         seen.delivery_id,
       ]),
-      (text) => paint('dim', text),
+      paint,
     ),
   );
 }

@@ -3,7 +3,8 @@ import { z } from 'zod';
 import type { Command, Context } from './command.ts';
 import { pathPart } from './id-operand.ts';
 import { momentOptions, readMomentQuery } from './moment-option.ts';
-import { createAsk, nullableText, readAnswer, serviceOptions } from './service-api.ts';
+import { createAsk, nullableText, serviceOptions } from './service-api.ts';
+import { showAnswer } from './show-answer.ts';
 import { renderFields, renderTable, renderTime } from './table.ts';
 
 const listOf = <Row extends z.ZodType>(row: Row) =>
@@ -63,10 +64,8 @@ one that the service has never heard of.
     const reference = pathPart(given.operands[0] ?? '', 'REFERENCE cannot be a person’s', this.name);
     const query = readMomentQuery(given, this.name);
     const ask = await createAsk(given, context, this.name);
-    const path = `/v1/subjects/${reference}${query}`;
-    const asked = await ask('GET', path);
-    if (given.has('json')) context.print(asked.text);
-    else printSubject(readAnswer(asked, shownSubject), context);
+    const asked = await ask('GET', `/v1/subjects/${reference}${query}`);
+    showAnswer(asked, shownSubject, given, context, printSubject);
     return 0;
   },
 };
@@ -118,6 +117,6 @@ function printRows<Row>(
 ): void {
   if (rows.data.length === 0) return;
   const columns = titles.map((title) => ({ title }));
-  print(`\n${renderTable(columns, rows.data.map(cells), (text) => paint('dim', text))}`);
+  print(`\n${renderTable(columns, rows.data.map(cells), paint)}`);
   if (!rows.is_complete) tell(`There are more than these ${rows.data.length}.`);
 }

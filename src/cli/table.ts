@@ -1,6 +1,7 @@
 // Aligned text for people: fields one below the other, and tables. What comes from elsewhere is made printable first,
 // since an id that somebody chose may hold the codes by which terminals are steered.
 import { printable } from '../printable.ts';
+import type { Context } from './command.ts';
 
 export interface Column {
   readonly title: string;
@@ -15,19 +16,19 @@ export function renderFields(fields: readonly (readonly [string, string | null])
   return fields.map(([label, value]) => `${label.padEnd(width)}  ${cell(value)}`).join('\n');
 }
 
-/** A line of titles, which `paintTitles` may colour, and a line for each row. */
+/** A line of titles and a line for each row. */
 export function renderTable(
   columns: readonly Column[],
   rows: readonly (readonly (string | null)[])[],
-  paintTitles: (text: string) => string,
+  paint: Context['paint'],
 ): string {
-  return createTablePrinter(columns, paintTitles)(rows);
+  return createTablePrinter(columns, paint)(rows);
 }
 
 /** Renders a table that comes in pages: the titles with the first, and every page as wide as the first one needs. */
 export function createTablePrinter(
   columns: readonly Column[],
-  paintTitles: (text: string) => string,
+  paint: Context['paint'],
 ): (rows: readonly (readonly (string | null)[])[]) => string {
   let widths: readonly number[] | undefined;
   return (rows) => {
@@ -39,7 +40,7 @@ export function createTablePrinter(
     const lines = texts.map((row) => lineOf(columns, widths ?? [], row));
     if (!isFirst) return lines.join('\n');
     const titles = columns.map(({ title }) => title);
-    return [paintTitles(lineOf(columns, widths, titles)), ...lines].join('\n');
+    return [paint('dim', lineOf(columns, widths, titles)), ...lines].join('\n');
   };
 }
 

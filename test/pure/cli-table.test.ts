@@ -10,7 +10,7 @@ test('columns are aligned, numbers to the right, and nothing trails', () => {
     ['much longer', '1200', 'a note'],
     [null, '0', ''],
   ];
-  expect(renderTable(columns, rows, (text) => text)).toBe(
+  expect(renderTable(columns, rows, (_format, text) => text)).toBe(
     ['name         count', 'short            7', 'much longer   1200  a note', '–                0'].join(
       '\n',
     ),

@@ -28,6 +28,7 @@ test.each<[string[], string]>([
   [['sessions', 'create', '--reference', 'u', '--mode', 'odd'], '--mode must be one of passive, active.'],
   [['sessions', 'create', '--reference', 'u', '--idempotency-key', 'a b'], '--idempotency-key must be'],
   [['sessions', 'show', '..'], 'ID cannot be a session’s.'],
+  [['keys', 'revoke', '..', '--why', 'x'], 'ID cannot be a key’s.'],
   [['sessions', 'register', 's', '--expires-at', 'soon'], '--expires-at must be a time'],
   [['sessions', 'register', 's', '--token-stdin'], 'There is nothing in the standard input.'],
   [

@@ -1,7 +1,10 @@
 // The command line as people run it: the real program as a child process, against the real service with the pretend
 // vendor as iLive. Answers go to the standard output, complaints to the standard error, and the exit code tells a script.
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -174,6 +177,29 @@ describe('what goes wrong is one sentence that says what to do', () => {
     const ran = await cli(['completeness', '--url', together.vendor.url]);
     expect(ran).toMatchObject({ code: 1, out: '' });
     expect(ran.err).toContain('is not ilive-webhooks (status 404)');
+  });
+
+  test('another service that answers all with 200: no JSON of it is passed on', async () => {
+    const stranger = createServer((_req, res) => void res.end('{"hello":"world"}'));
+    await once(stranger.listen(0, '127.0.0.1'), 'listening');
+    const url = `http://127.0.0.1:${(stranger.address() as AddressInfo).port}`;
+    const id = randomUUID();
+    for (const args of [
+      ['completeness'],
+      ['sessions', 'show', 'x'],
+      ['sessions', 'create', '--reference', 'x'],
+      ['subjects', 'show', 'x'],
+      ['alerts', 'show', 'x'],
+      ['deliveries', 'show', id],
+      ['refusals', 'show', id],
+      ['replays', 'show', id],
+      ['pause', 'pulling', '--why', 'x'],
+    ]) {
+      const ran = await cli([...args, '--json', '--url', url]);
+      expect({ args, ...ran }).toMatchObject({ args, code: 1, out: '' });
+      expect(ran.err).toContain('The answer is not what ilive-webhooks gives.');
+    }
+    stranger.close();
   });
 
   test('a key can stand in a file', async () => {
