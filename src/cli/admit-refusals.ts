@@ -31,7 +31,7 @@ const meanings: Readonly<Record<string, string>> = {
   contradicted: 'iLive says otherwise',
   reference_unproven: 'it says whom the session is about, and neither iLive nor our ledger does',
   no_answer: 'iLive has no verdict for the session, or does not know it any more',
-  vendor_away: 'iLive could not be asked: try again',
+  vendor_away: 'iLive could not be asked, or refuses our key: try again',
   unopened:
     'it, or the token of its session, is sealed with a key that ENCRYPTION_KEYS does not list: put that key back',
 };

@@ -10,12 +10,12 @@ import type { NewDelivery } from '../db/deliveries.ts';
 import { loadRefusals, type RefusalRow } from '../db/find-refusals.ts';
 import { findObservations, findSessions, type SessionRow } from '../db/find-sessions.ts';
 import { recordDeliveries } from '../db/record-deliveries.ts';
-import type { SessionKey } from '../db/sessions.ts';
+import { type SessionKey, sessionKeyText } from '../db/sessions.ts';
 import { ServiceError } from '../errors.ts';
 import type { SessionCompleted, Verdict } from '../events/event.ts';
 import type { IliveClient } from '../ilive/client.ts';
 import type { DialectName } from '../ilive/dialects.ts';
-import { ApiError, AuthenticationError, NotFoundError } from '../ilive/errors.ts';
+import { ApiError, NotFoundError, refusedBy } from '../ilive/errors.ts';
 import { timestampHeader } from '../ilive/signature.ts';
 import { type KindCatalogue, translate } from '../ilive/translate.ts';
 import { describePulled } from '../reconcile/pulled-delivery.ts';
@@ -60,6 +60,9 @@ type Evidence =
 /** A refusal, judged, and the answer of iLive's that it was judged by where that is new to us. */
 export type JudgedByPull = Judged & { readonly pulled?: NewDelivery | undefined };
 
+/** Once for each session, however many refusals are of it. */
+type Ask = (key: SessionKey, session: SessionRow | undefined) => Promise<Evidence>;
+
 const concurrency = 8;
 
 /** Judges the refusals that `request` names by iLive's word. Asks iLive, so it stands in no transaction. */
@@ -68,9 +71,16 @@ export async function judgeByPull(
   { filter, after, limit }: AdmitRequest,
 ): Promise<JudgedByPull[]> {
   const rows = await loadRefusals(deps.db, filter, { after, limit });
+  const asked = new Map<string, Promise<Evidence>>();
+  const askOnce: Ask = (key, session) => {
+    const text = sessionKeyText(key);
+    const asking = asked.get(text) ?? ask(deps, key, session);
+    asked.set(text, asking);
+    return asking;
+  };
   const judged: JudgedByPull[] = [];
   for (const some of cut(rows, concurrency)) {
-    judged.push(...(await Promise.all(some.map((row) => judge(deps, row)))));
+    judged.push(...(await Promise.all(some.map((row) => judge(deps, row, askOnce)))));
   }
   return judged;
 }
@@ -82,12 +92,12 @@ export async function admitJudged(
   { limit, now }: { readonly limit: number; readonly now: Date },
 ): Promise<Admitted> {
   const admitted = await admit(tx, judged, { admission: 'pull', limit, now });
-  const pulled = judged.flatMap((each) => (each.pulled === undefined ? [] : [each.pulled]));
+  const pulled = [...new Set(judged.flatMap((each) => each.pulled ?? []))];
   const recorded = pulled.length === 0 ? [] : await recordDeliveries(tx, pulled);
   return { ...admitted, deliveryIds: [...admitted.deliveryIds, ...recorded.map(({ id }) => id)] };
 }
 
-async function judge(deps: AdmitDependencies, row: RefusalRow): Promise<JudgedByPull> {
+async function judge(deps: AdmitDependencies, row: RefusalRow, askOnce: Ask): Promise<JudgedByPull> {
   const opened = openRefusal(row, deps.cipher);
   if (opened === undefined) return { row, reason: unopened };
   const delivery = deliveryOf(row, opened, { receivedAt: new Date(row.receivedAt), isProven: false });
@@ -104,9 +114,10 @@ async function judge(deps: AdmitDependencies, row: RefusalRow): Promise<JudgedBy
   };
   const known = await findKnown(deps.db, session);
   const judged = known && judgeBy(known);
-  // An older answer is no word on what has happened since, such as a second try that was passed.
-  const isOpen = judged === undefined || ('reason' in judged && judged.reason === 'contradicted');
-  return isOpen ? judgeBy(await ask(deps, key, session)) : judged;
+  // An older answer is no word on what has happened since, such as a second try that was passed; but better than none.
+  const mayBeOld = judged !== undefined && 'reason' in judged && judged.reason === 'contradicted';
+  const isOpen = judged === undefined || (mayBeOld && deps.client !== undefined);
+  return isOpen ? judgeBy(await askOnce(key, session)) : judged;
 }
 
 function readEvent(
@@ -134,10 +145,9 @@ async function ask(
   if (client === undefined) {
     throw new ServiceError('conflict', 'iLive cannot be asked: ILIVE_API_KEY is not set.');
   }
-  const sealed = session?.token ?? null;
-  const spoken = session?.dialect ?? dialect;
-  if (sealed === null && spoken === 'managed') return { reason: 'no_answer' };
-  const access = openSessionAccess({ ...key, token: sealed }, spoken, cipher);
+  const token = session?.token ?? null;
+  if (token === null && dialect === 'managed') return { reason: 'no_answer' };
+  const access = openSessionAccess({ ...key, token }, dialect, cipher);
   if (access === undefined) return { reason: unopened };
   try {
     const { verdict, confidence, referenceId, body } = await client.fetchResult(
@@ -147,10 +157,9 @@ async function ask(
     if (verdict === null) return { reason: 'no_answer' };
     return { verdict, confidence, referenceId, pulled: describePulled(key, body, now()) };
   } catch (error) {
-    if (error instanceof NotFoundError || error instanceof AuthenticationError)
-      return { reason: 'no_answer' };
-    if (error instanceof ApiError) return { reason: 'vendor_away' };
-    throw error;
+    if (!(error instanceof ApiError)) throw error;
+    const isOfSession = error instanceof NotFoundError || refusedBy(error, token !== null) === 'token';
+    return { reason: isOfSession ? 'no_answer' : 'vendor_away' };
   }
 }
 

@@ -53,11 +53,11 @@ async function refuse(payload: object, headers: Readonly<Record<string, string>>
   return kept.id;
 }
 
-/** Admits one refusal by the answers that we have already, or that `client` brings. */
-async function admit(id: string, client?: IliveClient) {
+/** Admits refusals by the answers that we have already, or that `client` brings. */
+async function admit(given: string | readonly string[], client?: IliveClient) {
   const { db } = testDatabase;
   const rules = { ...rulesOf({}), cipher: undefined, client, dialect: 'reference' as const };
-  const filter: RefusalFilter = { ids: [id] };
+  const filter: RefusalFilter = { ids: [given].flat() };
   const judged = await judgeByPull({ db, ...rules }, { filter, after: undefined, limit: 10 });
   const admitted = await db.transaction((tx) => admitJudged(tx, judged, { limit: 10, now: new Date() }));
   await process(db, admitted.deliveryIds);
@@ -119,6 +119,7 @@ test("a refusal that iLive's word admits is no second source: the session stays 
 
 const retriedAt = at(1);
 const saysPass: Reply = { json: { verdict: 'pass', completed_at: at(5) } };
+const keyRefused: Reply = { status: 401, json: { detail: { code: 'invalid_api_key', message: 'No.' } } };
 const saysRetry: Reply = { json: { verdict: 'retry', completed_at: retriedAt } };
 
 test.each([
@@ -126,6 +127,7 @@ test.each([
   ['it says the same', saysRetry, { contradicted: 1 }, 'retry'],
   ['it has forgotten the session', { status: 404 }, { no_answer: 1 }, 'retry'],
   ['it is away', { status: 503 }, { vendor_away: 1 }, 'retry'],
+  ['it refuses our key', keyRefused, { vendor_away: 1 }, 'retry'],
 ] as const)(
   'guarantee 13: iLive is asked again where what it said before contradicts a refusal: %s',
   async (_, reply, leftByReason, verdict) => {
@@ -141,6 +143,33 @@ test.each([
     expect(await sessionOf(session)).toMatchObject({ state: 'settled', verdict, settled_source: 'pull' });
   },
 );
+
+test('iLive is asked once about a session, however many refusals of it contradict what it said before', async () => {
+  const { db } = testDatabase;
+  const session = randomUUID();
+  await process(db, await store(db, [{ asked: session, verdict: 'retry', completed_at: retriedAt }]));
+  const ids: string[] = [];
+  for (const second of [5, 6, 7]) {
+    const passed = { session_id: session, verdict: 'pass', timestamp: at(second), reference_id: null };
+    ids.push(await refuse(verdictPayload(passed)));
+  }
+  await using iLive = await startClient([saysPass]);
+  expect(await admit(ids, iLive.client)).toMatchObject({ admitted: 3 });
+  expect(iLive.vendor.asked.length).toBe(1);
+  expect(await sessionOf(session)).toMatchObject({ verdict: 'pass', observations: 2 });
+});
+
+test('without an API key what iLive said before still counts, and a contradiction keeps no other from being admitted', async () => {
+  const { db } = testDatabase;
+  const session = randomUUID();
+  await process(db, await store(db, [{ asked: session, verdict: 'retry', completed_at: retriedAt }]));
+  const told = { session_id: session, timestamp: at(5), reference_id: null };
+  const ids = [
+    await refuse(verdictPayload({ ...told, verdict: 'pass' })),
+    await refuse(verdictPayload({ ...told, verdict: 'retry' })),
+  ];
+  expect(await admit(ids)).toMatchObject({ admitted: 1, leftByReason: { contradicted: 1 } });
+});
 
 test('iLive is not asked again where what it said before agrees with a refusal', async () => {
   const { db } = testDatabase;
