@@ -99,6 +99,8 @@ function environmentOf(
     PULL_INTERVAL_MS: String(Math.max(shortestPullIntervalMs, Math.round(usualPullIntervalMs / speed))),
     // On the simulated clock: what takes the real machine a moment may take minutes of it.
     PULL_LEASE_SECONDS: '3600',
+    // A lease before a session's end is measured by it, and the time that is played runs faster.
+    ILIVE_RESPONSE_TIMEOUT_SECONDS: '60',
     SWEEP_OVERDUE_SECONDS: '10',
     SWEEP_INTERVAL_SECONDS: '1',
   };

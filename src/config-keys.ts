@@ -174,7 +174,7 @@ export const keys = {
   PULL_LEASE_SECONDS: key(
     wholeNumber(10, 86_400),
     '120',
-    'How long one worker may take over a session before another asks about it.',
+    'How long one worker may take over a session before another asks about it; at least 10 more than ILIVE_RESPONSE_TIMEOUT_SECONDS.',
   ),
   ...receiveKeys,
   ANNOUNCE_TIMEOUT_MS: key(

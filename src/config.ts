@@ -208,6 +208,9 @@ function signingKeysOf(values: Values): SigningSecrets[] {
 }
 
 // What each key allows alone but not together with another.
+/** For connecting, and for recording what iLive answered. */
+const leaseMarginMs = 10_000;
+
 function contradictions({ role, database, receive, admission, work, vendor, ledger }: Config): string[] {
   const problems: string[] = [];
   if (admission.maxWaitMs <= receive.commitTimeoutMs) {
@@ -237,6 +240,11 @@ function contradictions({ role, database, receive, admission, work, vendor, ledg
   if (role !== 'all' && database.url === undefined) {
     problems.push(
       `DATABASE_URL: ROLE=${role} needs one, since the embedded Postgres belongs to a single process`,
+    );
+  }
+  if (ledger.pullLeaseMs < vendor.responseTimeoutMs + leaseMarginMs) {
+    problems.push(
+      `PULL_LEASE_SECONDS: must be at least ${leaseMarginMs / 1_000} above ILIVE_RESPONSE_TIMEOUT_SECONDS, or calls to iLive are given up before their time`,
     );
   }
   if (ledger.confirm !== 'never' && vendor.apiKey === undefined) {

@@ -80,6 +80,8 @@ function createAbandonedVisit(
   recording: Parameters<typeof drainStore>[1],
 ): () => Promise<void> {
   let isFirst = true;
+  // What a disk does not let go of would be recorded at every look.
+  const left = new Set<string>();
   // A stop waits for the batch that is under way, and not for all of a store.
   const record = async (payloads: readonly Buffer[]) => {
     if (running.isStopping) throw new ServiceError('unavailable', 'the service is stopping');
@@ -87,10 +89,10 @@ function createAbandonedVisit(
   };
   return async () => {
     if (outage.look().since !== null) return; // they wait for the same database
-    const isWorthwhile = (name: string) =>
-      name.endsWith('.segment') || (isFirst && name.endsWith('.unopened'));
+    const isWorthwhile = (file: string) =>
+      (file.endsWith('.segment') && !left.has(file)) || (isFirst && file.endsWith('.unopened'));
     await visitAbandoned(root, isWorthwhile, async (slot) => {
-      const store = await openIn(running, slot);
+      const store = await openIn(running, slot, (file) => left.add(file));
       try {
         const count = await drainStore(store, { ...recording, record });
         running.log.info({ count, slot: slot.number }, 'what a process that died had kept is recorded');
@@ -102,12 +104,17 @@ function createAbandonedVisit(
   };
 }
 
-function openIn({ config, cipher, log }: Running, slot: Slot): Promise<OutageStore> {
+function openIn(
+  { config, cipher, log }: Running,
+  slot: Slot,
+  onLeft: (file: string) => void = () => {},
+): Promise<OutageStore> {
   return openStore({
     folder: slot.folder,
     maxBytes: config.receive.outageStoreMaxBytes,
     cipher,
     onFound: (what, facts) => {
+      if (what === 'left') onLeft(facts.file);
       if (what === 'torn') log.warn(facts, 'the outage store has cut off a write that was never finished');
       else log.error(facts, foundTexts[what]);
     },

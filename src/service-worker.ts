@@ -22,6 +22,7 @@ import { keepUp, type UpkeepDependencies } from './workers/upkeep.ts';
 
 const replayIntervalMs = 1_000;
 const upkeepIntervalMs = 60 * 60 * 1000;
+const pullMarginMs = 10_000;
 
 export interface WorkParts {
   readonly db: Database;
@@ -116,7 +117,11 @@ function createPullTask(
   isPaused: () => boolean,
 ): (signal: AbortSignal) => Promise<void> {
   const { config, cipher, log, metrics, now } = running;
-  if (client === undefined) return async () => (isPaused() ? undefined : endUnasked({ db, now }, false));
+  if (client === undefined) {
+    return async () => {
+      if (!isPaused()) await endUnasked({ db, now }, false);
+    };
+  }
   beginAtZero(metrics.pulled, 'outcome', pullOutcomes);
   let isKeyMissed = false;
   const onPulled = (outcome: PullOutcome) => {
@@ -135,6 +140,8 @@ function createPullTask(
     announce,
     concurrency: config.ledger.pullConcurrency,
     leaseMs: config.ledger.pullLeaseMs,
+    // A call and one more, each as slow as iLive may be.
+    shortLeaseMs: Math.min(config.ledger.pullLeaseMs, 2 * config.vendor.responseTimeoutMs + pullMarginMs),
     intervalMs: config.ledger.pullIntervalMs,
     wait: (ms, signal) => wait(ms, undefined, { signal }),
     isPaused,

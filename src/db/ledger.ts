@@ -1,13 +1,13 @@
-// The ledger of sessions that should end: registering one, taking those that are due to be asked about, and ending those
-// that never will. Tokens are sealed before they come here (guarantee 9). A session is asked about by one worker at a
+// The ledger of sessions that should end: registering one, and taking those that are due to be asked about; `end-sessions.ts`
+// ends those that never will. Tokens are sealed before they come here (guarantee 9). A session is asked about by one worker at a
 // time: taking it sets a lease, and what was answered counts only while that lease stands: it ends where the session is
 // registered again, and one that ran out belonged to a worker that died or was too slow. Whatever changes a session's state
 // holds its lock first, as a batch does: so the change feed, which goes by the transactions' ids, tells of it in the order
 // of its row.
 import type { Instant } from '../events/instant.ts';
-import type { Database, Queries, Transaction } from './connect.ts';
-import type { Dialect, EndedReason } from './schema.ts';
-import { lockSessions, placesOf, type SessionKey, tryLockSessions } from './sessions.ts';
+import type { Queries, Transaction } from './connect.ts';
+import type { Dialect } from './schema.ts';
+import { lockSessions, type SessionKey } from './sessions.ts';
 
 export interface SessionToRegister {
   readonly key: SessionKey;
@@ -95,8 +95,12 @@ export interface DueSession extends TakenSession {
 
 export interface TakeDueOptions {
   readonly now: Date;
-  /** Shorter for what is taken before its end: whoever dies over the last chance must not keep others from asking at the end. */
   readonly leaseMs: number;
+  /**
+   * Instead, for what is taken before its end, where that end is no further away: whoever dies over the last chance must not
+   * keep others from asking at the end.
+   */
+  readonly shortLeaseMs: number;
   /** Sessions that expire, or have expired, within this time go before all others: it may be the last chance to ask. */
   readonly lastChanceMs: number;
   readonly limit: number;
@@ -108,17 +112,15 @@ const lookedAt = 32;
 const isDue = `s.next_pull_at <= $1 and (s.pull_lease_until is null or s.pull_lease_until < $1
           -- No lease is so long: it was set by a clock that was ahead.
           or s.pull_lease_until > $2::timestamptz + interval '1 minute')`;
-// Enough for a call and one more, each as slow as iLive may be by default.
-const shortLease = '30 seconds';
 
 /**
  * Takes sessions that are due. The last chances first, then those that somebody waits for, then those asked least often: when
- * the budget is too small for all, each is asked once before any is asked twice. What has been over for longer has had its
- * last chance, and keeps nobody from his. Each of these goes by an index of its own: when all sessions are due at once, after
- * an outage, taking one looks at few of them.
+ * the budget is too small for all, each is asked once before any is asked twice. What has been over for longer than
+ * `lastChanceMs` is forgotten by iLive, or soon will be, and keeps nobody from a last chance. Each of these goes by an index of
+ * its own: when all sessions are due at once, after an outage, taking one looks at few of them.
  */
 export function takeDueSessions(db: Queries, options: TakeDueOptions): Promise<DueSession[]> {
-  const { now, leaseMs, lastChanceMs, limit } = options;
+  const { now, leaseMs, shortLeaseMs, lastChanceMs, limit } = options;
   return db.query({
     name: 'take-due-sessions',
     text: `
@@ -145,7 +147,7 @@ export function takeDueSessions(db: Queries, options: TakeDueOptions): Promise<D
         for update of s skip locked
       )
       update sessions s set pulled_at = $1, pull_attempts = least(s.pull_attempts + 1, 30000),
-        pull_lease_until = case when s.expires_at > $1 then least($2, greatest(s.expires_at, $1 + interval '${shortLease}'))
+        pull_lease_until = case when s.expires_at > $1 then least($2, greatest(s.expires_at, $6::timestamptz))
                                 else $2 end
       from due where s.session_id = due.session_id and s.account = due.account
       returning s.session_id as "sessionId", s.account, s.state, s.dialect, s.token, s.expires_at as "expiresAt",
@@ -156,6 +158,7 @@ export function takeDueSessions(db: Queries, options: TakeDueOptions): Promise<D
       new Date(now.getTime() + lastChanceMs).toISOString(),
       limit,
       new Date(now.getTime() - lastChanceMs).toISOString(),
+      new Date(now.getTime() + shortLeaseMs).toISOString(),
     ],
   });
 }
@@ -197,116 +200,5 @@ export async function releaseSession(
       waitedPullAt?.toISOString() ?? null,
       session.leaseUntil,
     ],
-  });
-}
-
-// Ended, expected again and ended within one tick of the clock.
-const sameMomentAgain = `on conflict (session_id, account, ended_at)
-      do update set state = excluded.state, reason = excluded.reason, reopened_at = null`;
-
-/** Ends a taken session without a verdict, unless it has one or is another's by now. */
-export function endSession(
-  db: Database,
-  session: TakenSession,
-  ended: { readonly state: 'expired' | 'unrecoverable'; readonly reason: EndedReason },
-  now: () => Date,
-): Promise<void> {
-  return db.transaction(async (tx) => {
-    await lockSessions(tx, [session]);
-    await tx.query({
-      text: `
-        with ended as (
-          update sessions
-          set state = $3, ended_reason = $4, ended_at = $5, next_pull_at = null, pull_lease_until = null
-          where session_id = $1 and account = $2 and pull_lease_until is not distinct from $6 and state = 'expected'
-          returning session_id, account, ended_at, state, ended_reason
-        ), released as (
-          update sessions set next_pull_at = null, pull_lease_until = null
-          where session_id = $1 and account = $2 and pull_lease_until is not distinct from $6 and state <> 'expected'
-        )
-        insert into session_endings (session_id, account, ended_at, state, reason) select * from ended
-        ${sameMomentAgain}`,
-      values: [
-        session.sessionId,
-        session.account,
-        ended.state,
-        ended.reason,
-        now().toISOString(),
-        session.leaseUntil,
-      ],
-    });
-  });
-}
-
-export interface Unaskable {
-  readonly expiredBefore: Date;
-  readonly canPull: boolean;
-  readonly now: () => Date;
-}
-
-const isUnaskable = `state = 'expected' and expires_at < $1 and (next_pull_at is null or not $2)`;
-// Ended in one transaction: each takes a lock, and whoever wants one of them waits for all.
-const pieceMaxSessions = 500;
-
-/**
- * Ends sessions whose time is over and about which nobody can ask: all of them where no pull is configured, else those
- * that have no schedule. One that somebody else holds is left to a later time. Answers how many.
- */
-export async function endUnaskable(db: Database, unaskable: Unaskable): Promise<number> {
-  const { expiredBefore, canPull } = unaskable;
-  for (let count = 0; ; ) {
-    const over = await db.query<SessionKey>({
-      text: `
-        select session_id as "sessionId", account from sessions where ${isUnaskable}
-        order by expires_at limit $3`,
-      values: [expiredBefore.toISOString(), canPull, pieceMaxSessions],
-    });
-    const ended = over.length === 0 ? 0 : await db.transaction((tx) => endPiece(tx, over, unaskable));
-    count += ended;
-    if (ended === 0 || over.length < pieceMaxSessions) return count;
-  }
-}
-
-// Waits for no session: a batch that takes them in another order may wait for this, and never the two for each other.
-async function endPiece(
-  tx: Transaction,
-  over: readonly SessionKey[],
-  { expiredBefore, canPull, now }: Unaskable,
-): Promise<number> {
-  const held = await tryLockSessions(tx, over);
-  const rows = await tx.query({
-    text: `
-      with ended as (
-        update sessions
-        set state = 'unrecoverable', ended_reason = case when $2 then 'no_token' else 'not_asked' end, ended_at = $3,
-            next_pull_at = null, pull_lease_until = null
-        where (session_id, account) in (select * from unnest($4::text[], $5::text[])) and ${isUnaskable}
-        returning session_id, account, ended_at, state, ended_reason
-      )
-      insert into session_endings (session_id, account, ended_at, state, reason) select * from ended
-      ${sameMomentAgain}
-      returning session_id`,
-    values: [expiredBefore.toISOString(), canPull, now().toISOString(), ...placesOf(held)],
-  });
-  return rows.length;
-}
-
-/**
- * Where no pull is configured: sessions that have their verdict and were to be asked for a second source are due no more once
- * their time is over, and need their tokens no longer. One that somebody else holds is left to a later time.
- */
-export async function releaseUnaskable(db: Queries, expiredBefore: Date): Promise<void> {
-  await db.query({
-    name: 'release-unaskable',
-    text: `
-      with over as (
-        select session_id, account from sessions
-        where next_pull_at is not null and expires_at < $1 and state <> 'expected'
-        order by expires_at limit ${pieceMaxSessions}
-        for update skip locked
-      )
-      update sessions s set next_pull_at = null, pull_lease_until = null
-      from over where s.session_id = over.session_id and s.account = over.account`,
-    values: [expiredBefore.toISOString()],
   });
 }

@@ -238,8 +238,8 @@ async function recordBatch({ record, onDrained, log }: Recording, batch: Batch):
         .catch((refused: unknown) => refused);
       if (isUnavailable(refusal)) throw refusal;
       if (refusal === undefined) continue;
-      await batch.setAside(index);
-      log.error({ err: refusal }, 'a delivery of the outage store cannot be recorded; it was set aside');
+      const where = (await batch.setAside(index)) ? 'was set aside' : 'waits in its segment';
+      log.error({ err: refusal }, `a delivery of the outage store cannot be recorded; it ${where}`);
     }
   }
   batch.done();

@@ -31,11 +31,13 @@ export async function claimSlot(root: string): Promise<Slot> {
  */
 export async function visitAbandoned(
   root: string,
-  isWorthwhile: (name: string) => boolean,
+  isWorthwhile: (file: string) => boolean,
   work: (slot: Slot) => Promise<void>,
 ): Promise<void> {
   for (const name of await readdir(root)) {
-    if (!/^\d+$/.test(name) || !(await readdir(path.join(root, name))).some(isWorthwhile)) continue;
+    if (!/^\d+$/.test(name)) continue;
+    const folder = path.join(root, name);
+    if (!(await readdir(folder)).some((file) => isWorthwhile(path.join(folder, file)))) continue;
     const slot = await tryClaim(root, Number(name));
     if (slot === undefined) continue;
     try {

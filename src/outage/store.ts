@@ -35,8 +35,11 @@ export interface Batch {
   readonly payloads: readonly Buffer[];
   /** To be called once they are recorded: they need not be kept any longer. */
   done(): void;
-  /** Keeps one that cannot be recorded for somebody to look at, or for the next start; `done` must still be called. */
-  setAside(index: number): Promise<void>;
+  /**
+   * Keeps one that cannot be recorded for somebody to look at; false where the disk does not take it, and it waits for the
+   * next start. `done` must still be called.
+   */
+  setAside(index: number): Promise<boolean>;
 }
 
 export interface StoreFigures {
@@ -263,15 +266,13 @@ async function putAside(state: State, segment: Segment, offset: number, bytes: B
 async function retire(state: State, segment: Segment): Promise<void> {
   state.segments.shift();
   const { path: file, unopenedCount } = segment;
+  const leaving = unopenedCount > 0 ? layBy(segment) : removeSegment(segment);
+  const hasLeft = await leaving.then(() => true, isGone);
+  if (!hasLeft) state.onFound('left', { file, count: unopenedCount });
   if (unopenedCount > 0) {
-    await layBy(segment).catch(() => {});
     state.onFound('unopened', { file, count: unopenedCount });
     state.unopenedCount += unopenedCount;
-    return;
-  }
-  const isRemoved = await removeSegment(segment).then(() => true, isGone);
-  if (isRemoved) state.heldBytes -= segment.end;
-  else state.onFound('left', { file, count: 0 });
+  } else if (hasLeft) state.heldBytes -= segment.end;
 }
 
 function batchOf(state: State, segment: Segment, maxCount: number): Batch {
@@ -281,13 +282,17 @@ function batchOf(state: State, segment: Segment, maxCount: number): Batch {
     // As it stands in the segment, sealed where that is.
     setAside: async (index) => {
       const refused = taken[index];
-      if (refused === undefined) return;
+      if (refused === undefined) return false;
       const { offset, payload } = refused;
       const bytes = frame(payload, { segmentId: segment.id, offset }, state.cipher);
       // On a disk that takes nothing it stays in its segment, which is laid by.
-      await putAside(state, segment, offset, bytes).catch(() => {
-        segment.unopenedCount += 1;
-      });
+      return putAside(state, segment, offset, bytes).then(
+        () => true,
+        () => {
+          segment.unopenedCount += 1;
+          return false;
+        },
+      );
     },
     done: () => {
       segment.waiting.splice(0, taken.length);

@@ -4,14 +4,8 @@
 import { backoffMs } from '../backoff.ts';
 import type { Cipher } from '../cipher.ts';
 import type { Database } from '../db/connect.ts';
-import {
-  type DueSession,
-  endSession,
-  endUnaskable,
-  releaseSession,
-  releaseUnaskable,
-  takeDueSessions,
-} from '../db/ledger.ts';
+import { endSession, endUnaskable, releaseUnaskable } from '../db/end-sessions.ts';
+import { type DueSession, releaseSession, takeDueSessions } from '../db/ledger.ts';
 import { recordDeliveries } from '../db/record-deliveries.ts';
 import type { EndedReason } from '../db/schema.ts';
 import { isUnavailable } from '../errors.ts';
@@ -42,6 +36,8 @@ export interface PullDependencies {
   readonly concurrency: number;
   /** How long a worker may take over one session before another may ask about it. */
   readonly leaseMs: number;
+  /** That for the last look before a session's end; long enough for a call. */
+  readonly shortLeaseMs: number;
   /** How often to look for sessions that have become due while others are being asked about. */
   readonly intervalMs: number;
   readonly wait: (ms: number, signal: AbortSignal) => Promise<void>;
@@ -66,20 +62,19 @@ export type PullOutcome = (typeof pullOutcomes)[number];
 // answered before: that wants to be processed and not asked again, and processing may be paused.
 const recheckMs = 60_000;
 const recheckKnownMs = 5 * 60_000;
-// Of a lease; what is left of it is for recording the answer.
-const askingShare = 0.75;
+// What is left of a lease when a call is given up: for recording what came. A quarter of one that is short.
+const recordingMs = 4_000;
 const recordingBackoff = { baseMs: 250, maxMs: 5_000 };
 const recordingEndsMs = 2_000;
 // From 15 s on, and rarer the longer a session is over: what fails for hours leaves room for what does not.
 const unaskedRetryMs = 15_000;
 const unaskedRetryMaxMs = 5 * 60_000;
-// Past a session's end; iLive has forgotten its token long before.
-const giveUpAfterMs = 24 * 60 * 60 * 1000;
 // Pulls that wait for an expired session's turn still come first; what nobody can ask about is ended after this time.
 const endGraceMs = 60_000;
 
 /** A turn of pulling: asks about every session that is due, most urgent first, until none is or `signal` is aborted. */
 export function createPull(deps: PullDependencies): (signal: AbortSignal) => Promise<void> {
+  const { leaseMs, shortLeaseMs } = deps;
   return async (signal) => {
     const asking = new Set<Promise<void>>();
     const over = new AbortController();
@@ -87,11 +82,13 @@ export function createPull(deps: PullDependencies): (signal: AbortSignal) => Pro
     try {
       while (!signal.aborted && !deps.isPaused()) {
         // Where the budget is too small a turn never ends, so these cannot wait for the next one.
-        if (tick === undefined) await endUnasked(deps, true);
+        for (const reason of tick === undefined ? await endUnasked(deps, true) : []) {
+          if (reason === 'not_answered') deps.onPulled('unrecoverable');
+        }
         const limit = deps.concurrency - asking.size;
         const due =
           limit > 0
-            ? await takeDueSessions(deps.db, { now: deps.now(), leaseMs: deps.leaseMs, lastChanceMs, limit })
+            ? await takeDueSessions(deps.db, { now: deps.now(), leaseMs, shortLeaseMs, lastChanceMs, limit })
             : [];
         for (const session of due) {
           const asked: Promise<void> = askAndRelease(deps, session, signal).finally(() =>
@@ -118,16 +115,17 @@ export function createPull(deps: PullDependencies): (signal: AbortSignal) => Pro
 }
 
 /**
- * Ends the sessions whose time is over that nobody can ask about: those without a token, or all where `canPull` is false. There
- * nobody asks for a second source either.
+ * Ends the sessions whose time is over that nobody can ask about: those without a token and those whose turn has not come within
+ * a day, or all where `canPull` is false. There nobody asks for a second source either. Answers why each was ended.
  */
 export async function endUnasked(
   { db, now }: Pick<PullDependencies, 'db' | 'now'>,
   canPull: boolean,
-): Promise<void> {
+): Promise<readonly EndedReason[]> {
   const expiredBefore = new Date(now().getTime() - endGraceMs);
-  await endUnaskable(db, { expiredBefore, canPull, now });
+  const reasons = await endUnaskable(db, { expiredBefore, canPull, now });
   if (!canPull) await releaseUnaskable(db, expiredBefore);
+  return reasons;
 }
 
 async function askAndRelease(
@@ -150,7 +148,8 @@ async function ask(deps: PullDependencies, session: DueSession, signal: AbortSig
     return end(deps, session, 'unrecoverable', 'no_token');
   const access = openSessionAccess(session, dialect, cipher);
   if (access === undefined) return waitUnasked(deps, session, 'token_unopened');
-  const askingMs = Math.max(0, Math.floor(leftOfLeaseMs(deps, session) * askingShare));
+  const leftMs = Math.max(0, leftOfLeaseMs(deps, session));
+  const askingMs = Math.floor(leftMs - Math.min(recordingMs, leftMs / 4));
   const inTime = AbortSignal.any([signal, AbortSignal.timeout(askingMs)]);
   let result: SessionResult;
   try {
@@ -211,7 +210,7 @@ function leftOfLeaseMs({ now }: PullDependencies, { leaseUntil }: DueSession): n
   return new Date(leaseUntil).getTime() - now().getTime();
 }
 
-// Whatever keeps us from asking may be mended, so the session stays open; but not for ever.
+// Whatever keeps us from asking may be mended, so the session stays open, until `endUnasked` gives it up.
 async function waitUnasked(
   deps: PullDependencies,
   session: DueSession,
@@ -219,7 +218,6 @@ async function waitUnasked(
 ): Promise<PullOutcome> {
   const now = deps.now();
   const endedAtMs = session.expiresAt === null ? now.getTime() : new Date(session.expiresAt).getTime();
-  if (now.getTime() - endedAtMs > giveUpAfterMs) return end(deps, session, 'unrecoverable', 'not_answered');
   const overMs = now.getTime() - endedAtMs;
   const retryMs = Math.min(Math.max(overMs / 10, unaskedRetryMs), unaskedRetryMaxMs);
   const nextPullAt = new Date(now.getTime() + retryMs);

@@ -3,10 +3,11 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { resolveAlert } from '../../src/db/alerts.ts';
+import { endSession } from '../../src/db/end-sessions.ts';
 import { findHistories } from '../../src/db/find-past.ts';
 import type { SessionRow } from '../../src/db/find-sessions.ts';
 import { findSubject, tellSession } from '../../src/db/find-subject.ts';
-import { endSession, registerSession } from '../../src/db/ledger.ts';
+import { registerSession } from '../../src/db/ledger.ts';
 import { sessions as sessionTable } from '../../src/db/schema.ts';
 import { lockSessions } from '../../src/db/sessions.ts';
 import type { Moment } from '../../src/events/as-of.ts';

@@ -2,7 +2,8 @@
 // And what was answered counts only for whoever has the session still.
 import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
-import { endSession, registerSession, releaseSession, takeDueSessions } from '../../src/db/ledger.ts';
+import { endSession } from '../../src/db/end-sessions.ts';
+import { registerSession, releaseSession, takeDueSessions } from '../../src/db/ledger.ts';
 import { countSealed } from '../../src/db/sealed.ts';
 import { noteWaiting } from '../../src/db/waits.ts';
 import type { SessionId } from '../../src/events/event.ts';
@@ -27,7 +28,7 @@ async function take(sessionId: string) {
   };
   await register(at(0), at(-20));
   const takeAt = async (second: number) => {
-    const due = { now: at(second), leaseMs: 60_000, lastChanceMs: 0, limit: 100 };
+    const due = { now: at(second), leaseMs: 60_000, shortLeaseMs: 30_000, lastChanceMs: 0, limit: 100 };
     const taken = (await takeDueSessions(db, due)).find((row) => row.sessionId === sessionId);
     if (taken === undefined) throw new Error('it is due');
     return taken;
@@ -169,7 +170,13 @@ test.each([
     const expected = { key, referenceId: null, dialect: 'reference', token: null, expectedAt: now } as const;
     const session = { ...expected, expiresAt, nextPullAt: now };
     await db.transaction((tx) => registerSession(tx, session, () => now));
-    const taken = await takeDueSessions(db, { now, leaseMs: 120_000, lastChanceMs: 0, limit: 100 });
+    const taken = await takeDueSessions(db, {
+      now,
+      leaseMs: 120_000,
+      shortLeaseMs: 30_000,
+      lastChanceMs: 0,
+      limit: 100,
+    });
     const lease = taken.find((row) => row.sessionId === key.sessionId);
     expect(new Date(lease?.leaseUntil ?? 0)).toEqual(at(second + seconds));
   },

@@ -6,13 +6,8 @@ import { v7 as uuidV7 } from 'uuid';
 import { expect, test } from 'vitest';
 import { countCompleteness } from '../../src/db/completeness.ts';
 import { pulledSessionHeader } from '../../src/db/deliveries.ts';
-import {
-  endSession,
-  endUnaskable,
-  registerSession,
-  releaseSession,
-  takeDueSessions,
-} from '../../src/db/ledger.ts';
+import { endSession, endUnaskable } from '../../src/db/end-sessions.ts';
+import { registerSession, releaseSession, takeDueSessions } from '../../src/db/ledger.ts';
 import { recordDeliveries } from '../../src/db/record-deliveries.ts';
 import type { DeliveryId, SessionId } from '../../src/events/event.ts';
 import { catalogueKinds } from '../../src/ilive/translate.ts';
@@ -103,6 +98,7 @@ async function play(step: Step, owed: DeliveryId[]): Promise<void> {
       const due = await takeDueSessions(testDatabase.db, {
         now: after(2),
         leaseMs: 1,
+        shortLeaseMs: 1,
         lastChanceMs: 1,
         limit: 2,
       });
@@ -204,6 +200,23 @@ test('guarantee 8: any interleaving ends with every session in one way, and the 
   );
 }, 120_000);
 
+test('guarantee 8: one whose turn has not come within a day of its end is over, and no sooner', async () => {
+  const { db } = testDatabase;
+  await db.query({ text: 'truncate sessions' });
+  await db.query({
+    text: `insert into sessions (session_id, account, state, confirmation, expected_at, expires_at, next_pull_at)
+           select 'starved', 'default', 'expected', 'unconfirmed', $1, $2, $2`,
+    values: [startedAt.toISOString(), after(30).toISOString()],
+  });
+  const endBefore = (minutes: number) =>
+    endUnaskable(db, { expiredBefore: after(minutes), canPull: true, now: () => after(minutes) });
+  expect(await endBefore(24 * 60)).toEqual([]);
+  expect(await endBefore(24 * 60 + 31)).toEqual(['not_answered']);
+  expect(await db.query({ text: 'select state, ended_reason as reason from sessions' })).toEqual([
+    { state: 'unrecoverable', reason: 'not_answered' },
+  ]);
+});
+
 test('what nobody can ask about is ended in pieces, all of it in one turn', async () => {
   const { db } = testDatabase;
   await db.query({ text: 'truncate sessions' });
@@ -213,6 +226,6 @@ test('what nobody can ask about is ended in pieces, all of it in one turn', asyn
     values: [startedAt.toISOString(), after(30).toISOString()],
   });
   const unaskable = { expiredBefore: after(60), canPull: true, now: () => after(60) };
-  expect(await endUnaskable(db, unaskable)).toBe(1201);
-  expect(await endUnaskable(db, unaskable)).toBe(0);
+  expect(await endUnaskable(db, unaskable)).toEqual(Array.from({ length: 1201 }, () => 'no_token'));
+  expect(await endUnaskable(db, unaskable)).toEqual([]);
 });

@@ -60,7 +60,13 @@ test('the next session to ask about is the most urgent of 5,000 that are due, an
   ]);
   const take = (limit: number) =>
     db.transaction(async (tx) => {
-      const taken = await takeDueSessions(tx, { now, leaseMs: 60_000, lastChanceMs: 60_000, limit });
+      const taken = await takeDueSessions(tx, {
+        now,
+        leaseMs: 60_000,
+        shortLeaseMs: 30_000,
+        lastChanceMs: 60_000,
+        limit,
+      });
       const [row] = await tx.query<{ looked: string }>({
         text: `select pg_stat_get_xact_tuples_returned('sessions'::regclass)
                     + pg_stat_get_xact_tuples_fetched('sessions'::regclass) as looked`,
@@ -100,7 +106,13 @@ test('guarantee 8: what ends now is asked about in time, however many are over a
   let endsAskedAt: number | undefined;
   for (let second = 0; second < 60 && endsAskedAt === undefined; second += 1) {
     const at = new Date(now.getTime() + second * 1_000);
-    const due = await takeDueSessions(db, { now: at, leaseMs: 60_000, lastChanceMs: 60_000, limit: 10 });
+    const due = await takeDueSessions(db, {
+      now: at,
+      leaseMs: 60_000,
+      shortLeaseMs: 30_000,
+      lastChanceMs: 60_000,
+      limit: 10,
+    });
     if (due.some(({ sessionId }) => sessionId === 'ends')) endsAskedAt = second;
     const nextPullAt = new Date(at.getTime() + 60_000);
     for (const session of due) await releaseSession(db, session, { nextPullAt, isCounted: true, now: at });

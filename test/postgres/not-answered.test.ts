@@ -25,6 +25,7 @@ test('guarantee 8: a session that iLive could not be asked about is open 23 hour
     announce: async () => true,
     concurrency: 1,
     leaseMs: 60_000,
+    shortLeaseMs: 30_000,
     intervalMs: 1_000,
     wait: async () => {},
     isPaused: () => false,

@@ -56,6 +56,7 @@ async function start(replies: readonly Reply[], changes: Partial<PullDependencie
     announce: async () => true,
     concurrency: 1,
     leaseMs: 120_000,
+    shortLeaseMs: 30_000,
     intervalMs: 60_000,
     wait: (ms, signal) => delay(ms, undefined, { signal }),
     isPaused: () => false,

@@ -93,6 +93,11 @@ test.each([
     { ...least, GROUP_QUEUE_MAX_BYTES: '1048576', BODY_LIMIT_BYTES: '2097152' },
     'GROUP_QUEUE_MAX_BYTES',
   ],
+  [
+    'a lease that is no longer than a call',
+    { ...least, PULL_LEASE_SECONDS: '60', ILIVE_RESPONSE_TIMEOUT_SECONDS: '51' },
+    'PULL_LEASE_SECONDS',
+  ],
   ['a misspelt key of ours', { ...least, ILIVE_WEBHOOK_SECRET: 'x' }, 'ILIVE_WEBHOOK_SECRET'],
   [
     'a secret that is not in the encoding',

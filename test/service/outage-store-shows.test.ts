@@ -1,12 +1,18 @@
 // What is wrong with the outage store is told: by the status, on its screen and in its figures, and the service goes on.
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { mkdir, mkdtemp, readdir, readFile, rm, rmdir, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { renderStatus, shownStatus } from '../../src/cli/status-screen.ts';
+import type { DeliveryId } from '../../src/events/event.ts';
+import type { Log } from '../../src/log.ts';
+import { packDelivery } from '../../src/operations/kept-delivery.ts';
+import { describeDelivery } from '../../src/operations/webhook-delivery.ts';
 import { openStore } from '../../src/outage/store.ts';
+import { countBlocked } from '../support/blocked.ts';
 import { bytes, cipherOf } from '../support/outage-folder.ts';
-import { startTestService, type TestService, verdictPayload } from '../support/service.ts';
+import { silent, startTestService, type TestService, verdictPayload } from '../support/service.ts';
 import { until } from '../support/until.ts';
 
 let dataDir: string;
@@ -57,6 +63,56 @@ test('damage, a key that is missing, and what Postgres refuses are problems with
   const metrics = (await running.get('/metrics', null)).body;
   expect(metrics).toMatch(/^ilive_outage_damaged 2$/m);
   expect(metrics).toMatch(/^ilive_outage_unopened 1$/m);
+});
+
+test('what a dead process left and the disk does not let go of is recorded once, and holds up nothing else that is left', async () => {
+  const leave = async (slot: string) => {
+    const folder = path.join(dataDir, 'outage', slot);
+    await mkdir(folder, { recursive: true });
+    const store = await openStore({ folder, maxBytes: 2 ** 30, onFound: () => {}, cipher: undefined });
+    const delivery = describeDelivery({
+      id: randomUUID() as DeliveryId,
+      account: 'default',
+      headers: {},
+      body: Buffer.from(JSON.stringify(verdictPayload())),
+      receivedAt: new Date(),
+      isProven: true,
+    });
+    await store.append([packDelivery(delivery)]);
+    await store.close();
+    const names = () => readdir(folder);
+    return {
+      file: path.join(folder, (await names())[0] ?? ''),
+      isDrained: async () => (await names()).length === 0,
+    };
+  };
+  const lines: string[] = [];
+  const error: Log['error'] = (...said: unknown[]) => void lines.push(String(said.at(-1)));
+  service = await startTestService({ env: { DATA_DIR: dataDir }, overrides: { log: { ...silent, error } } });
+  const { db } = service;
+  const held = Promise.withResolvers<void>();
+  const holding = db.transaction(async (tx) => {
+    await tx.query({ text: 'lock table delivery_bodies in access exclusive mode' });
+    await held.promise;
+  });
+  const stuck = await leave('7');
+  const whole = await readFile(stuck.file);
+  try {
+    await until(async () => (await countBlocked(db)) > 0, { deadlineMs: 15_000 });
+    await rm(stuck.file);
+    await mkdir(stuck.file); // a folder under its name is not removed as a file is
+  } finally {
+    held.resolve();
+    await holding;
+  }
+  await until(() => lines.some((line) => /cannot be taken away/.test(line)));
+  await rmdir(stuck.file);
+  await writeFile(stuck.file, whole);
+  const next = await leave('8');
+  await until(next.isDrained, { deadlineMs: 15_000 });
+  const after = await leave('6');
+  await until(after.isDrained, { deadlineMs: 15_000 });
+  expect(await readFile(stuck.file)).toEqual(whole);
 });
 
 test('a folder that cannot be used costs the store and not the service, and is told', async () => {

@@ -71,6 +71,7 @@ test('its nodes are believed by the names in their certificates', async () => {
   const { announcer } = hang(name);
   const newId = createDeliveryIds();
   await until(() => announcer.announce([newId()]), { deadlineMs: 20_000 });
+  await announcer.opened; // the other bell too
   await expect(announcer.inspect()).resolves.toMatchObject({ isUp: true, redis: { redis_mode: 'cluster' } });
 });
 

@@ -72,6 +72,7 @@ test('what was written by a clock that was ahead holds nobody: leases, the budge
     const taken = await takeDueSessions(service.db, {
       now,
       leaseMs: 60_000,
+      shortLeaseMs: 60_000,
       lastChanceMs: 60_000,
       limit: 10,
     });

@@ -5,7 +5,8 @@ import { createHash } from 'node:crypto';
 import { v7 as uuidV7 } from 'uuid';
 import type { Database } from '../../src/db/connect.ts';
 import { loadOwedDeliveries, type NewDelivery } from '../../src/db/deliveries.ts';
-import { endSession, registerSession, releaseSession, takeDueSessions } from '../../src/db/ledger.ts';
+import { endSession } from '../../src/db/end-sessions.ts';
+import { registerSession, releaseSession, takeDueSessions } from '../../src/db/ledger.ts';
 import { recordDeliveries } from '../../src/db/record-deliveries.ts';
 import { recordRefusals } from '../../src/db/refusals.ts';
 import type { DeliveryId } from '../../src/events/event.ts';
@@ -217,7 +218,7 @@ async function rolledBack(
 /** Somebody asks iLive about what is due and has no answer yet. */
 async function ask(db: Database): Promise<void> {
   const now = new Date();
-  const due = await takeDueSessions(db, { now, leaseMs: 1, lastChanceMs: 1, limit: 2 });
+  const due = await takeDueSessions(db, { now, leaseMs: 1, shortLeaseMs: 1, lastChanceMs: 1, limit: 2 });
   for (const session of due) await releaseSession(db, session, { nextPullAt: now, isCounted: true, now });
 }
 

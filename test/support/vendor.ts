@@ -55,6 +55,8 @@ export async function startTogether(options: TogetherOptions = {}): Promise<Toge
     ENCRYPTION_KEYS: `k1:${randomBytes(32).toString('base64')}`,
     PULL_INTERVAL_MS: '20',
     PULL_LEASE_SECONDS: '3600',
+    // A lease before a session's end is measured by it, and the time that is played runs faster.
+    ILIVE_RESPONSE_TIMEOUT_SECONDS: '60',
     SWEEP_OVERDUE_SECONDS: '60',
     ...options.service?.env,
   };
