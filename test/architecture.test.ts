@@ -28,6 +28,7 @@ const ground = [
   'nearest',
   'postgres-address',
   'within',
+  'queue-facts',
 ];
 
 const partReasons = {

@@ -3,9 +3,10 @@ import type { SchemaVersion } from '../db/migration-files.ts';
 import type { ReplicaSight, ReplicaState } from '../db/read-replicas.ts';
 import type { Collation, PostgresFacts } from '../db/server-facts.ts';
 import type { RefusalFigures } from '../db/status.ts';
+import type { QueueFacts } from '../queue-facts.ts';
 import { counted } from './counted.ts';
 import { type Finding, finding } from './finding.ts';
-import { describeQueueTrouble, type QueueSight } from './queue-problem.ts';
+import { describeQueueTrouble } from './queue-problem.ts';
 import type { JudgingSight } from './sealed.ts';
 import { thresholds } from './status.ts';
 import { ageOf, weighUndecided } from './undecided.ts';
@@ -100,7 +101,7 @@ export function checkSchema(
   ];
 }
 
-export function checkQueue({ kind, isUp, trouble, redis, savePoints }: QueueSight): Finding[] {
+export function checkQueue({ kind, isUp, trouble, redis, savePoints }: QueueFacts): Finding[] {
   if (!isUp) {
     const advice = 'check REDIS_URL, and that it answers; deliveries are processed by the sweep meanwhile';
     return [finding('queue', 'error', describeQueueTrouble(kind, trouble ?? 'away'), advice)];
@@ -130,7 +131,7 @@ export function checkQueue({ kind, isUp, trouble, redis, savePoints }: QueueSigh
 }
 
 // Nothing hangs on it but time: the sweep rings again for what a Redis has forgotten.
-function checkPersistence(redis: QueueSight['redis'], savePoints: string | null): Finding {
+function checkPersistence(redis: QueueFacts['redis'], savePoints: string | null): Finding {
   const check = 'redis persistence';
   if (redis.aof_enabled === '1') return finding(check, 'ok', 'appendonly is on', null);
   if (savePoints === '')

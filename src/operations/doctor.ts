@@ -12,6 +12,7 @@ import { networkCodeOf } from '../ilive/call.ts';
 import { type DialectAnswer, detectDialects } from '../ilive/detect-dialect.ts';
 import type { DialectName } from '../ilive/dialects.ts';
 import type { FolderSight } from '../outage/look-at-folder.ts';
+import type { QueueFacts } from '../queue-facts.ts';
 import { findKeysToCarry } from './audit-keys.ts';
 import { checkBodies } from './doctor-bodies.ts';
 import {
@@ -35,12 +36,11 @@ import {
 import { checkVendorClock, checkWebhookAnswer, checkWebhookUrl } from './doctor-way-in.ts';
 import { type Finding, finding } from './finding.ts';
 import { explainTrouble, type VendorSight } from './look-at-vendor.ts';
-import type { QueueSight } from './queue-problem.ts';
 import { checkSeals, judgingOf, lookAtSeals, type SealDependencies } from './sealed.ts';
 import type { Probe } from './send-probe.ts';
 
 export interface DoctorDependencies extends SealDependencies {
-  readonly lookAtQueue: () => Promise<QueueSight>;
+  readonly lookAtQueue: () => Promise<QueueFacts>;
   readonly lookAtReplicas: () => readonly ReplicaSight[];
   readonly lookAtVendor: (() => Promise<VendorSight>) | undefined;
   /** The file system under the outage store; undefined where there is none. */

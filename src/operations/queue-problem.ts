@@ -1,31 +1,7 @@
 // What is wrong with the queue, in words, and what to do about it. None of it loses a delivery: the sweep does the queue's work
 // meanwhile, more slowly.
+import type { QueueFacts, QueueTrouble } from '../queue-facts.ts';
 import { type Problem, problem, runbook } from './problem.ts';
-
-export const queueTroubles = [
-  'away',
-  'read_only',
-  'full',
-  'credentials_refused',
-  'certificate_refused',
-  'refused',
-  'crowded',
-] as const;
-export type QueueTrouble = (typeof queueTroubles)[number];
-
-export interface QueueSight {
-  readonly kind: 'redis' | 'postgres';
-  /** It takes rings. */
-  readonly isUp: boolean;
-  readonly trouble: QueueTrouble | null;
-  readonly waiting: number | null;
-  readonly active: number | null;
-  readonly delayed: number | null;
-  /** What `INFO` of a Redis says, by name. */
-  readonly redis: Readonly<Record<string, string>>;
-  /** When a Redis makes snapshots, as its `save` says it; empty where it makes none, null where it does not tell. */
-  readonly savePoints: string | null;
-}
 
 const said: Readonly<Record<QueueTrouble, string>> = {
   away: 'does not answer',
@@ -41,7 +17,7 @@ export function describeQueueTrouble(kind: string, trouble: QueueTrouble): strin
   return `the queue (${kind}) ${said[trouble]}`;
 }
 
-export function queueProblem({ kind, trouble }: QueueSight): Problem | undefined {
+export function queueProblem({ kind, trouble }: QueueFacts): Problem | undefined {
   if (trouble === null) return undefined;
   const message = `The queue (${kind}) ${said[trouble]}; the sweep does its work, more slowly.`;
   const advice = runbook('Redis is gone');

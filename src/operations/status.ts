@@ -16,17 +16,18 @@ import {
   type SessionFigures,
 } from '../db/status.ts';
 import type { OutageSight } from '../outage/outage.ts';
+import type { QueueFacts } from '../queue-facts.ts';
 import { counted } from './counted.ts';
 import { explainTrouble, type VendorSight } from './look-at-vendor.ts';
 import { damageProblem, keepingProblem, sealProblem, waitingProblem } from './outage-problems.ts';
 import { type Level, type Problem, problem, runbook } from './problem.ts';
-import { type QueueSight, queueProblem } from './queue-problem.ts';
+import { queueProblem } from './queue-problem.ts';
 import { judgingOf, lookAtSeals, type SealDependencies, type SealSight, sealProblems } from './sealed.ts';
 import type { ListedSecret } from './signing-secrets.ts';
 import { ageOf, weighUndecided } from './undecided.ts';
 
 export interface StatusDependencies extends SealDependencies {
-  readonly lookAtQueue: () => Promise<QueueSight>;
+  readonly lookAtQueue: () => Promise<QueueFacts>;
   /** None where no replica is configured. */
   readonly lookAtReplicas: () => readonly ReplicaSight[];
   /** The outage store of this process. */
@@ -46,7 +47,7 @@ export interface Status {
   /** Whether of all that came lately so much was refused that a secret or the formula must be wrong. */
   readonly isRefusingMuch: boolean;
   readonly sessions: SessionFigures;
-  readonly queue: QueueSight;
+  readonly queue: QueueFacts;
   readonly database: ServerFigures & { readonly ms: number };
   readonly replicas: readonly ReplicaSight[];
   readonly outage: OutageSight;

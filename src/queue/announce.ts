@@ -7,10 +7,11 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { Queue } from 'bullmq';
 import { cut } from '../batches.ts';
 import type { Log } from '../log.ts';
+import type { QueueFacts } from '../queue-facts.ts';
 import { endsWithin, within } from '../within.ts';
 import type { QueueBackend } from './backend.ts';
 import { type Crowd, waitingMaxJobs, watchCrowd } from './crowd.ts';
-import { createInspection, type QueueFacts } from './inspect.ts';
+import { createInspection } from './inspect.ts';
 import { splitByAge } from './lateness.ts';
 import { createRingPace } from './ring-pace.ts';
 

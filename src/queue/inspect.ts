@@ -1,24 +1,11 @@
 // Looking at the queue without taking part in it: how much waits, whether it takes rings, and what a Redis says of itself. A
 // store that is away is an answer, not an error, and it is not waited for.
 import type { Queue } from 'bullmq';
+import type { QueueFacts } from '../queue-facts.ts';
 import { within } from '../within.ts';
 import type { QueueBackend } from './backend.ts';
 import { waitingMaxJobs } from './crowd.ts';
-import { type QueueTrouble, troubleOf } from './trouble.ts';
-
-export interface QueueFacts {
-  readonly kind: 'redis' | 'postgres';
-  /** It takes rings. */
-  readonly isUp: boolean;
-  readonly trouble: QueueTrouble | null;
-  readonly waiting: number | null;
-  readonly active: number | null;
-  readonly delayed: number | null;
-  /** What `INFO` of a Redis says, by name; empty for Postgres. */
-  readonly redis: Readonly<Record<string, string>>;
-  /** When a Redis makes snapshots, as its `save` says it; empty where it makes none, null where it does not tell. */
-  readonly savePoints: string | null;
-}
+import { troubleOf } from './trouble.ts';
 
 const answerMs = 1_500;
 

@@ -1,20 +1,6 @@
 // What keeps a store from taking a ring, in a few words of our own: read from what it answers, or from the error that its
 // connection ended with. Nothing of the error itself is passed on.
-
-export type QueueTrouble =
-  /** It does not answer. */
-  | 'away'
-  /** A replica, such as a master that a failover has demoted: it answers, and takes no write. */
-  | 'read_only'
-  /** Its memory is used up. */
-  | 'full'
-  | 'credentials_refused'
-  /** Ours of it: its certificate is not one that we trust, or not of that name. */
-  | 'certificate_refused'
-  /** It refuses what is written for another reason. */
-  | 'refused'
-  /** It takes rings, and so many wait in it that no more are sent. */
-  | 'crowded';
+import type { QueueTrouble } from '../queue-facts.ts';
 
 // A script puts what the server said behind words of its own (Redis 6.2).
 const byAnswer: readonly (readonly [RegExp, QueueTrouble])[] = [

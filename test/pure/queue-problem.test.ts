@@ -1,9 +1,10 @@
 // What is said of a queue that is of no use: each kind of trouble in its own words, and nothing of one that is well.
 import { expect, test } from 'vitest';
 import { checkQueue } from '../../src/operations/doctor-stores.ts';
-import { type QueueSight, queueProblem, queueTroubles } from '../../src/operations/queue-problem.ts';
+import { queueProblem } from '../../src/operations/queue-problem.ts';
+import { type QueueFacts, queueTroubles } from '../../src/queue-facts.ts';
 
-const well: QueueSight = {
+const well: QueueFacts = {
   kind: 'redis',
   isUp: true,
   trouble: null,

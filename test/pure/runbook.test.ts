@@ -3,8 +3,8 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';
-import { queueTroubles } from '../../src/operations/queue-problem.ts';
 import { refusalReasons } from '../../src/operations/refusal-reasons.ts';
+import { queueTroubles } from '../../src/queue-facts.ts';
 import { readSourceTree, root } from '../support/source-tree.ts';
 
 const runbook = readFileSync(path.join(root, 'docs/operations.md'), 'utf8');

@@ -2,9 +2,9 @@
 import { z } from 'zod';
 import { replicaStates } from '../../db/read-replicas.ts';
 import { instantOf } from '../../events/instant.ts';
-import { queueTroubles } from '../../operations/queue-problem.ts';
 import { readStatus, type Status } from '../../operations/status.ts';
 import { outageStates } from '../../outage/outage.ts';
+import { queueTroubles } from '../../queue-facts.ts';
 import { operation, reply } from '../operation.ts';
 import { count, counts, instant, missingKey } from '../shapes.ts';
 import { pauseShape } from './pauses.ts';
