@@ -58,7 +58,8 @@ const pieceMaxSessions = 500;
 
 /**
  * Ends sessions whose time is over and about which nobody can ask: all of them where no pull is configured, else those
- * that have no schedule, and those that have been over for too long. One that somebody else holds is left to a later time. Answers why each was ended.
+ * that have no schedule, and those that have been over for too long. One that somebody else holds is left to a later time.
+ * Answers why each was ended.
  */
 export async function endUnaskable(db: Database, unaskable: Unaskable): Promise<EndedReason[]> {
   const { expiredBefore, canPull } = unaskable;

@@ -1,37 +1,13 @@
-// Asks iLive about sessions that stay silent. The answer is recorded as just another delivery (source `pull`) and goes
-// through the one write path; this file never writes a verdict. A session that iLive no longer answers for is ended with
-// the reason. While iLive itself is away nothing is ended and nothing counts: the sessions are asked again when it is back.
-import { backoffMs } from '../backoff.ts';
-import type { Cipher } from '../cipher.ts';
+// The turns of pulling: which sessions that stay silent iLive is asked about, how many at once, and when they are given up. What
+// is asked of one, and what comes of it, is in `ask-session.ts`.
 import type { Database } from '../db/connect.ts';
-import { endSession, endUnaskable, releaseUnaskable } from '../db/end-sessions.ts';
-import { type DueSession, releaseSession, takeDueSessions } from '../db/ledger.ts';
-import { recordDeliveries } from '../db/record-deliveries.ts';
+import { endUnaskable, releaseUnaskable } from '../db/end-sessions.ts';
+import { type DueSession, takeDueSessions } from '../db/ledger.ts';
 import type { EndedReason } from '../db/schema.ts';
-import { isUnavailable } from '../errors.ts';
-import type { IliveClient, SessionResult } from '../ilive/client.ts';
-import type { DialectName } from '../ilive/dialects.ts';
-import {
-  ApiError,
-  AuthenticationError,
-  InvalidRequestError,
-  isOfKey,
-  isStated,
-  NotFoundError,
-  ResponseError,
-} from '../ilive/errors.ts';
-import type { Log } from '../log.ts';
-import { attemptInVain, lastChanceMs, nextPullAt } from './overdue.ts';
-import { describePulled } from './pulled-delivery.ts';
-import { openSessionAccess } from './session-token.ts';
+import { type AskDependencies, askAboutSession, type PullOutcome } from './ask-session.ts';
+import { lastChanceMs } from './overdue.ts';
 
-export interface PullDependencies {
-  readonly db: Database;
-  readonly client: IliveClient;
-  /** The client's. */
-  readonly dialect: DialectName;
-  readonly cipher: Cipher | undefined;
-  readonly announce: (ids: readonly string[]) => Promise<boolean>;
+export interface PullDependencies extends AskDependencies {
   /** Sessions asked about at once. */
   readonly concurrency: number;
   /** How long a worker may take over one session before another may ask about it. */
@@ -40,36 +16,12 @@ export interface PullDependencies {
   readonly shortLeaseMs: number;
   /** How often to look for sessions that have become due while others are being asked about. */
   readonly intervalMs: number;
-  readonly wait: (ms: number, signal: AbortSignal) => Promise<void>;
   /** True while pulling is paused: then nothing is asked and nothing is ended. */
   readonly isPaused: () => boolean;
-  readonly log: Log;
-  readonly now: () => Date;
   readonly onPulled: (outcome: PullOutcome) => void;
 }
 
-export const pullOutcomes = [
-  'verdict',
-  'pending',
-  'expired',
-  'unrecoverable',
-  'vendor_away',
-  'token_unopened',
-] as const;
-export type PullOutcome = (typeof pullOutcomes)[number];
-
-// A pull that found a verdict is asked again only if its delivery has not been processed by then, and hardly where the same was
-// answered before: that wants to be processed and not asked again, and processing may be paused.
-const recheckMs = 60_000;
-const recheckKnownMs = 5 * 60_000;
-// What is left of a lease when a call is given up: for recording what came. A quarter of one that is short.
-const recordingMs = 4_000;
-const recordingBackoff = { baseMs: 250, maxMs: 5_000 };
-const recordingEndsMs = 2_000;
-// From 15 s on, and rarer the longer a session is over: what fails for hours leaves room for what does not.
-const unaskedRetryMs = 15_000;
-const unaskedRetryMaxMs = 5 * 60_000;
-// Pulls that wait for an expired session's turn still come first; what nobody can ask about is ended after this time.
+// What nobody can ask about is ended after this time: who is asking just now has come to an end by then.
 const endGraceMs = 60_000;
 
 /** A turn of pulling: asks about every session that is due, most urgent first, until none is or `signal` is aborted. */
@@ -82,9 +34,7 @@ export function createPull(deps: PullDependencies): (signal: AbortSignal) => Pro
     try {
       while (!signal.aborted && !deps.isPaused()) {
         // Where the budget is too small a turn never ends, so these cannot wait for the next one.
-        for (const reason of tick === undefined ? await endUnasked(deps, true) : []) {
-          if (reason === 'not_answered') deps.onPulled('unrecoverable');
-        }
+        if (tick === undefined) await giveUp(deps);
         const limit = deps.concurrency - asking.size;
         const due =
           limit > 0
@@ -119,7 +69,7 @@ export function createPull(deps: PullDependencies): (signal: AbortSignal) => Pro
  * a day, or all where `canPull` is false. There nobody asks for a second source either. Answers why each was ended.
  */
 export async function endUnasked(
-  { db, now }: Pick<PullDependencies, 'db' | 'now'>,
+  { db, now }: { readonly db: Database; readonly now: () => Date },
   canPull: boolean,
 ): Promise<readonly EndedReason[]> {
   const expiredBefore = new Date(now().getTime() - endGraceMs);
@@ -128,167 +78,20 @@ export async function endUnasked(
   return reasons;
 }
 
+async function giveUp(deps: PullDependencies): Promise<void> {
+  const reasons = await endUnasked(deps, true);
+  for (const _ of reasons.filter((reason) => reason === 'not_answered')) deps.onPulled('unrecoverable');
+}
+
 async function askAndRelease(
   deps: PullDependencies,
   session: DueSession,
   signal: AbortSignal,
 ): Promise<void> {
   try {
-    deps.onPulled(await ask(deps, session, signal));
+    deps.onPulled(await askAboutSession(deps, session, signal));
   } catch (error) {
     // The database is away for longer: the lease runs out, and the session is asked about again.
     deps.log.warn({ err: error }, 'a pull could not be finished; it will be tried again');
   }
-}
-
-async function ask(deps: PullDependencies, session: DueSession, signal: AbortSignal): Promise<PullOutcome> {
-  const { client, cipher, dialect } = deps;
-  // One that was registered for the other dialect may have none because that needs none.
-  if (session.token === null && dialect === 'managed' && session.dialect !== 'reference')
-    return end(deps, session, 'unrecoverable', 'no_token');
-  const access = openSessionAccess(session, dialect, cipher);
-  if (access === undefined) return waitUnasked(deps, session, 'token_unopened');
-  const leftMs = Math.max(0, leftOfLeaseMs(deps, session));
-  const askingMs = Math.floor(leftMs - Math.min(recordingMs, leftMs / 4));
-  const inTime = AbortSignal.any([signal, AbortSignal.timeout(askingMs)]);
-  let result: SessionResult;
-  try {
-    // The budget stands in the database, too.
-    result = await whileUnavailable(deps, session, signal, () =>
-      client.fetchResult(access, { signal: inTime }),
-    );
-  } catch (error) {
-    return afterTrouble(deps, session, error, signal);
-  }
-  if (result.status === 'completed') return recordAnswer(deps, session, result.body, signal);
-  if (result.status === 'expired') return end(deps, session, 'expired', 'never_finished');
-  return askAgain(deps, session, 'never_finished');
-}
-
-function afterTrouble(
-  deps: PullDependencies,
-  session: DueSession,
-  error: unknown,
-  signal: AbortSignal,
-): Promise<PullOutcome> {
-  if (isUnavailable(error)) throw error;
-  const refusal = refusalOf(error, deps.dialect);
-  if (refusal !== undefined && error instanceof ApiError && isStated(error))
-    return endRefused(deps, session, refusal);
-  // A request that is found wrong, by iLive or by the client, is no sign that iLive is away: it concerns this session alone.
-  const isAboutSession = error instanceof InvalidRequestError || error instanceof ResponseError;
-  if (refusal !== undefined || isAboutSession) {
-    deps.log.warn({ err: error }, "iLive's answer about a session could not be read");
-    return askAgain(deps, session, refusal ?? 'unreadable_answer', false);
-  }
-  if (!signal.aborted) deps.log.debug({ err: error }, 'iLive could not be asked');
-  return waitUnasked(deps, session, 'vendor_away');
-}
-
-// What iLive has answered may not be had again, so a database that is away is waited for, as long as the session is ours.
-async function whileUnavailable<T>(
-  deps: PullDependencies,
-  session: DueSession,
-  signal: AbortSignal,
-  work: () => Promise<T>,
-): Promise<T> {
-  for (let tries = 0; ; tries += 1) {
-    try {
-      return await work();
-    } catch (error) {
-      const waitMs = backoffMs(tries, recordingBackoff);
-      const isOurs = leftOfLeaseMs(deps, session) > waitMs + recordingEndsMs;
-      if (!isUnavailable(error) || !isOurs) throw error;
-      await deps.wait(waitMs, signal).catch(() => {
-        throw error;
-      });
-    }
-  }
-}
-
-function leftOfLeaseMs({ now }: PullDependencies, { leaseUntil }: DueSession): number {
-  return new Date(leaseUntil).getTime() - now().getTime();
-}
-
-// Whatever keeps us from asking may be mended, so the session stays open, until `endUnasked` gives it up.
-async function waitUnasked(
-  deps: PullDependencies,
-  session: DueSession,
-  outcome: 'vendor_away' | 'token_unopened',
-): Promise<PullOutcome> {
-  const now = deps.now();
-  const endedAtMs = session.expiresAt === null ? now.getTime() : new Date(session.expiresAt).getTime();
-  const overMs = now.getTime() - endedAtMs;
-  const retryMs = Math.min(Math.max(overMs / 10, unaskedRetryMs), unaskedRetryMaxMs);
-  const nextPullAt = new Date(now.getTime() + retryMs);
-  await releaseSession(deps.db, session, { nextPullAt, isCounted: false, now });
-  return outcome;
-}
-
-// ASSUMPTION 20: a refused token is answered with 401 or 404 and none of the codes that speak of the API key; in the
-// reference dialect, which has no tokens, 404 means that the session is unknown and 401 always speaks of the key.
-function refusalOf(error: unknown, dialect: DialectName): EndedReason | undefined {
-  if (error instanceof NotFoundError) return dialect === 'managed' ? 'token_refused' : 'not_found';
-  if (!(error instanceof AuthenticationError) || dialect === 'reference') return undefined;
-  return isOfKey(error) ? undefined : 'token_refused';
-}
-
-async function recordAnswer(
-  deps: PullDependencies,
-  session: DueSession,
-  body: Buffer,
-  signal: AbortSignal,
-): Promise<PullOutcome> {
-  const { db, announce, now } = deps;
-  const answer = describePulled(session, body, now());
-  const [recorded] = await whileUnavailable(deps, session, signal, () => recordDeliveries(db, [answer]));
-  // Released before the ring: processing ends the schedule, and must not be overtaken by us. One that has a verdict waits for no
-  // other, and what is stored is processed without our asking.
-  const releasedAt = now();
-  const gapMs = recorded?.isRepeat ? recheckKnownMs : recheckMs;
-  const recheckAt = session.state === 'expected' ? new Date(releasedAt.getTime() + gapMs) : null;
-  await releaseSession(db, session, { nextPullAt: recheckAt, isCounted: true, now: releasedAt });
-  if (recorded !== undefined) await announce([recorded.id]);
-  return 'verdict';
-}
-
-async function askAgain(
-  deps: PullDependencies,
-  session: DueSession,
-  reason: EndedReason,
-  wasAnswered = true,
-): Promise<PullOutcome> {
-  // An answer that was asked for before the end says nothing of the end, however late it comes.
-  const askedAt = new Date(session.takenAt);
-  const attempts = wasAnswered ? session.pullAttempts : attemptInVain;
-  const nextIf = (isWaitedFor: boolean) =>
-    session.expiresAt === null
-      ? null
-      : nextPullAt(askedAt, attempts, new Date(session.expiresAt), isWaitedFor);
-  const [next, waited] = [nextIf(false), nextIf(true)];
-  if (next === null || waited === null) {
-    return end(deps, session, reason === 'never_finished' ? 'expired' : 'unrecoverable', reason);
-  }
-  const release = { nextPullAt: next, waitedPullAt: waited, isCounted: wasAnswered, now: deps.now() };
-  await releaseSession(deps.db, session, release);
-  return 'pending';
-}
-
-// A session of which iLive said before its end that it is not finished has expired, even if it is forgotten by now.
-function endRefused(deps: PullDependencies, session: DueSession, reason: EndedReason): Promise<PullOutcome> {
-  const isOver = session.expiresAt !== null && new Date(session.expiresAt) <= deps.now();
-  const isForgotten = isOver && session.pullAttempts > 1;
-  return isForgotten
-    ? end(deps, session, 'expired', 'never_finished')
-    : end(deps, session, 'unrecoverable', reason);
-}
-
-async function end(
-  deps: PullDependencies,
-  session: DueSession,
-  state: 'expired' | 'unrecoverable',
-  reason: EndedReason,
-): Promise<PullOutcome> {
-  await endSession(deps.db, session, { state, reason }, deps.now);
-  return state;
 }

@@ -112,8 +112,10 @@ const reasons: readonly (readonly [RegExp, string])[] = [
     /recordBatch#[23]|applyOrHalve|keepApart|countAttempt|replayHeld#[4-7]/,
     'a delivery that Postgres refuses as data',
   ],
-  [/pull\.ts ask#3/, 'a session of which iLive says that it expired, which takes longer than a round'],
-  [/\bend#|endSession/, 'sessions that iLive does not know'],
+  [
+    /\bend#|endSession/,
+    'sessions that iLive does not know, or says that they expired, which takes longer than a round',
+  ],
   [/finishRotation/, 'refused until the old secret has not matched for a while'],
   [/dropRefusals|makeRoom|recordRefusals/, 'refusals that are purged, or too many'],
   [/run-replays|replay|mendDeliveries|findEvidence/, 'an operator’s action that only some rounds come to'],
