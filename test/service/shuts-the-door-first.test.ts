@@ -12,7 +12,8 @@ test('while a batch at work is waited for, the door is shut, and the batch is do
   const { db, service: running, deliver } = service;
   let stopped: Promise<void> | undefined;
   await db.transaction(async (tx) => {
-    await tx.query({ text: 'lock table sessions in share row exclusive mode' });
+    // What only a batch writes to: sessions are written to by what looks for those to ask about, too.
+    await tx.query({ text: 'lock table observations in share row exclusive mode' });
     expect((await deliver(verdictPayload())).status).toBe(202);
     await until(async () => (await countBlocked(db)) > 0, { describe: 'a batch is at work' });
     stopped = running.stop();
