@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// The command `ilive-webhooks`: asks the machine for what the command line needs, and leaves the rest to `run.ts`. It
+// The command `ilive-webhooks`: asks the process for what a command needs, and leaves the rest to `run.ts`. It
 // imports nothing but Node itself and one file that does the same, so that it can be read by a Node that is too old for
 // the rest: then it runs itself again on the Node that was installed along. It alone reads the environment.
 import { findOwnNode, wantedMajor } from './own-node.ts';
@@ -9,7 +9,8 @@ async function main(): Promise<number> {
   const args = process.argv.slice(2);
   if (Number.parseInt(process.versions.node, 10) >= wantedMajor) {
     const { run } = await import('./run.ts');
-    return run(args, process.env);
+    const { createProcessContext } = await import('./process-context.ts');
+    return run(args, createProcessContext(process.env));
   }
   const node = findOwnNode();
   if (node !== undefined) return spawnInPlace(node, [import.meta.filename, ...args], process.env);

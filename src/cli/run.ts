@@ -1,14 +1,12 @@
 // From a command line to an exit code. Whatever goes wrong on the way is one sentence on the standard error; a stack is
 // shown only for what nobody foresaw, since only then it is ours to mend.
-import { text as readAll } from 'node:stream/consumers';
-import { styleText } from 'node:util';
 import { ServiceError } from '../errors.ts';
 import { readVersion } from '../version.ts';
 import { admitRefusals, purgeRefusals, reverifyRefusals } from './admit-refusals.ts';
 import { acknowledgeAlert, listAlerts, resolveAlert, showAlert } from './alerts.ts';
 import { readCommandLine } from './arguments.ts';
 import { listAudit, verifyAudit } from './audit.ts';
-import type { Command, Context } from './command.ts';
+import type { Command, Context, ExitCode } from './command.ts';
 import { showCompleteness } from './completeness.ts';
 import { createCompletion } from './completion.ts';
 import { listDeliveries, showDelivery } from './deliveries.ts';
@@ -18,7 +16,6 @@ import { renderHelp } from './help.ts';
 import { createKey, listKeys, revokeKey } from './keys.ts';
 import { showSetAside } from './outage.ts';
 import { pause, resume } from './pauses.ts';
-import { question } from './question.ts';
 import { listRefusals, showRefusal } from './refusals.ts';
 import { replay } from './replay.ts';
 import { cancelReplay, listReplays, pauseReplay, resumeReplay, showReplay } from './replays.ts';
@@ -79,28 +76,7 @@ const exitCodeFailed = 1;
 const exitCodeUsage = 2;
 
 /** Does what `args` say; never rejects. */
-export async function run(args: readonly string[], env: Context['env']): Promise<number> {
-  const context: Context = {
-    env,
-    now: () => new Date(),
-    print: (text, told) =>
-      void process.stdout.write(`${text}\n`, (error) => {
-        if (error) endUnwritten(error, told);
-      }),
-    tell: (text) => void process.stderr.write(`${text}\n`),
-    paint: (format, text) =>
-      process.stdout.isTTY ? styleText(format, text, { stream: process.stdout }) : text,
-    readInput: () => readAll(process.stdin),
-    isTerminal: process.stdout.isTTY === true && process.stdin.isTTY === true,
-    terminalSize: () => {
-      const { columns, rows } = process.stdout;
-      return columns > 0 && rows > 0 ? { columns, rows } : undefined;
-    },
-    question: (text) => question(text, { input: process.stdin, output: process.stderr }),
-    interrupted,
-  };
-  // Told where it was written: see `print`.
-  process.stdout.on('error', () => {});
+export async function run(args: readonly string[], context: Context): Promise<ExitCode> {
   try {
     if (args.length === 0) {
       context.tell(renderHelp(undefined, commands));
@@ -115,26 +91,7 @@ export async function run(args: readonly string[], env: Context['env']): Promise
   }
 }
 
-// Whoever reads us has enough, such as `head`: that is no failure, but where what they did not read is nowhere else.
-function endUnwritten({ code }: NodeJS.ErrnoException, told: string | undefined): never {
-  if (code === 'EPIPE' && told === undefined) process.exit(0);
-  const what = told ?? 'What the command was to change is changed all the same.';
-  process.stderr.write(`The standard output could not be written (${code}). ${what}\n`);
-  process.exit(exitCodeFailed);
-}
-
-let interrupting: AbortController | undefined;
-
-function interrupted(): AbortSignal {
-  if (interrupting === undefined) {
-    const controller = new AbortController();
-    interrupting = controller;
-    process.on('SIGINT', () => controller.abort());
-  }
-  return interrupting.signal;
-}
-
-function tellTrouble(error: unknown, { tell }: Context): number {
+function tellTrouble(error: unknown, { tell }: Context): ExitCode {
   if (!(error instanceof ServiceError)) {
     tell(error instanceof Error ? (error.stack ?? error.message) : String(error));
     return exitCodeFailed;

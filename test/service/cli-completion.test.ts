@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { expect, test } from 'vitest';
 import { commands } from '../../src/cli/run.ts';
-import { runCli } from './cli-process.ts';
+import { runCli } from './run-cli.ts';
 
 const scriptOf = async (shell: string) => (await runCli(['completion', shell])).out;
 

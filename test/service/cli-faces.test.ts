@@ -5,7 +5,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startVendorApi, type VendorApi } from '../../src/simulator/api.ts';
 import { createTestImage } from '../../src/simulator/api-images.ts';
-import { runCli } from './cli-process.ts';
+import { runCli } from './run-cli.ts';
 
 let vendor: VendorApi;
 let folder: string;
@@ -21,15 +21,16 @@ afterAll(async () => {
 
 function cli(args: readonly string[], env: Record<string, string> = {}) {
   const ilive = { ILIVE_API_URL: vendor.url, ILIVE_API_KEY: vendor.apiKey };
-  return runCli(args, { env: { ...ilive, ...env }, cwd: folder });
+  return runCli(args, { env: { ...ilive, ...env } });
 }
 
 const ok = { code: 0, err: '' };
 
 describe('faces, which iLive is asked for directly', () => {
   const image = async (name: string, options: Parameters<typeof createTestImage>[0]) => {
-    await writeFile(path.join(folder, name), createTestImage(options));
-    return name;
+    const file = path.join(folder, name);
+    await writeFile(file, createTestImage(options));
+    return file;
   };
 
   test.each(['reference', 'managed'])('compare and detect, in the %s dialect', async (dialect) => {
@@ -69,8 +70,9 @@ describe('faces, which iLive is asked for directly', () => {
   });
 
   test('an image that is not there is told by its path', async () => {
-    const ran = await cli(['faces', 'compare', 'missing.jpg', 'missing.jpg']);
+    const missing = path.join(folder, 'missing.jpg');
+    const ran = await cli(['faces', 'compare', missing, missing]);
     expect(ran).toMatchObject({ code: 2, out: '' });
-    expect(ran.err).toContain('REFERENCE: missing.jpg cannot be read (ENOENT).');
+    expect(ran.err).toContain(`REFERENCE: ${missing} cannot be read (ENOENT).`);
   });
 });

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Operator, operatorOf } from '../support/operator.ts';
 import { apiKey, startTestService, type TestService, verdictPayload } from '../support/service.ts';
 import { until } from '../support/until.ts';
-import { runCli, startCli } from './cli-process.ts';
+import { runCli, startCli } from './run-cli.ts';
 
 let service: TestService & Operator;
 let folder: string;

@@ -12,7 +12,7 @@ import { findFreePort } from '../support/free-port.ts';
 import { apiKey, startTestService, verdictPayload } from '../support/service.ts';
 import { root } from '../support/source-tree.ts';
 import { until } from '../support/until.ts';
-import { startAskAndStop } from './cli-process.ts';
+import { startAskAndStop } from './run-cli.ts';
 
 const run = promisify(execFile);
 const compiler = path.join(

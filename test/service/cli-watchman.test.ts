@@ -8,7 +8,7 @@ import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { apiKey, secret, startTestService, type TestService, verdictPayload } from '../support/service.ts';
 import { until } from '../support/until.ts';
-import { ownProgram, runCli, startCli } from './cli-process.ts';
+import { ownProgram, runCli, startCli } from './run-cli.ts';
 
 let service: TestService;
 let folder: string;

@@ -1,5 +1,5 @@
-// The command line as people run it: the real program as a child process, against the real service with the pretend
-// vendor as iLive. Answers go to the standard output, complaints to the standard error, and the exit code tells a script.
+// The command line against the real service with the pretend vendor as iLive. Answers go to the standard output, complaints
+// to the standard error, and the exit code tells a script. Where the process itself matters, it is the real program.
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -10,7 +10,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { apiKey, verdictPayload } from '../support/service.ts';
 import { startTogether, type Together } from '../support/vendor.ts';
-import { type Ran, runCli, startAskAndStop } from './cli-process.ts';
+import { type Ran, runCli, runProgram, startAskAndStop } from './run-cli.ts';
 
 let together: Together;
 let folder: string;
@@ -29,10 +29,16 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
 });
 
+const own = () => ({ ILIVE_WEBHOOKS_URL: together.service.url, ILIVE_WEBHOOKS_API_KEY: apiKey });
+
 /** With the address and the key of the service. */
 function cli(args: readonly string[], env: Record<string, string> = {}, input = ''): Promise<Ran> {
-  const own = { ILIVE_WEBHOOKS_URL: together.service.url, ILIVE_WEBHOOKS_API_KEY: apiKey };
-  return runCli(args, { env: { ...own, ...env }, cwd: folder, input });
+  return runCli(args, { env: { ...own(), ...env }, input });
+}
+
+/** The same as a process of its own, which stands in \`folder\`. */
+function program(args: readonly string[], env: Record<string, string> = {}, input = ''): Promise<Ran> {
+  return runProgram(args, { env: { ...own(), ...env }, cwd: folder, input });
 }
 
 const ok = { code: 0, err: '' };
@@ -59,9 +65,9 @@ describe('sessions', () => {
     const direct = await fetch(`${together.service.url}/v1/sessions/${id}`, {
       headers: { authorization: `Bearer ${apiKey}` },
     });
-    const json = await cli(['sessions', 'show', id, '--json']);
+    const json = await program(['sessions', 'show', id, '--json']);
     expect(json).toEqual({ ...ok, out: `${await direct.text()}\n` });
-    const shown = await cli(['sessions', 'show', id, '--account', 'default']);
+    const shown = await program(['sessions', 'show', id, '--account', 'default']);
     expect(shown).toMatchObject(ok);
     expect(shown.out).toMatch(/^state +settled$/m);
     expect(shown.out).toMatch(/^verdict +pass \(confidence 0\.8732\)$/m);
@@ -79,7 +85,7 @@ describe('sessions', () => {
     await writeFile(file, `${canary}\n`);
     const inTwelveHours = new Date(Date.now() + 12 * 3_600_000).toISOString();
     const args = ['sessions', 'register', `s-${randomUUID()}`, '--expires-at', inTwelveHours];
-    const first = await cli([...args, '--reference', 'user-3', '--token-stdin'], {}, `${canary}\n`);
+    const first = await program([...args, '--reference', 'user-3', '--token-stdin'], {}, `${canary}\n`);
     expect(first).toMatchObject(ok);
     expect(first.out).toMatch(/^Registered\.\nsession +s-\S+\naccount +default\nreference +user-3\n/);
     const second = await cli([...args, '--token-file', file, '--account', 'default']);
@@ -174,7 +180,7 @@ describe('what goes wrong is one sentence that says what to do', () => {
   });
 
   test('another service at that address', async () => {
-    const ran = await cli(['completeness', '--url', together.vendor.url]);
+    const ran = await program(['completeness', '--url', together.vendor.url]);
     expect(ran).toMatchObject({ code: 1, out: '' });
     expect(ran.err).toContain('is not ilive-webhooks (status 404)');
   });
@@ -205,18 +211,18 @@ describe('what goes wrong is one sentence that says what to do', () => {
   test('a key can stand in a file', async () => {
     await writeFile(path.join(folder, 'key'), `${apiKey}\n`);
     const args = ['completeness', '--api-key-file', 'key'];
-    expect(await cli(args, { ILIVE_WEBHOOKS_API_KEY: 'wrong' })).toMatchObject(ok);
+    expect(await program(args, { ILIVE_WEBHOOKS_API_KEY: 'wrong' })).toMatchObject(ok);
   });
 });
 
 test('--version and --help need neither key nor service', async () => {
-  expect(await runCli(['--version'])).toMatchObject({
+  expect(await runProgram(['--version'])).toMatchObject({
     ...ok,
     out: expect.stringMatching(/^\d+\.\d+\.\d+\n$/),
   });
   expect((await runCli(['--help'])).out).toContain('Usage: ilive-webhooks COMMAND');
   expect((await runCli(['faces', 'compare', '--help'])).out).toContain('Examples:');
-  expect(await runCli([])).toMatchObject({ code: 2, out: '' });
+  expect(await runProgram([])).toMatchObject({ code: 2, out: '' });
 });
 
 describe('start', () => {
@@ -225,7 +231,7 @@ describe('start', () => {
   });
 
   test('tells what is wrong with the configuration, and exits as the service does', async () => {
-    const ran = await runCli(['start'], { cwd: folder });
+    const ran = await runProgram(['start'], { cwd: folder });
     expect(ran).toMatchObject({ code: 78, out: '' });
     expect(ran.err).toContain('ILIVE_WEBHOOK_SECRETS: a receiver needs at least one signing secret');
   });

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Operator, operatorOf } from '../support/operator.ts';
 import { apiKey, type Sent, startTestService, type TestService, verdictPayload } from '../support/service.ts';
 import { until } from '../support/until.ts';
-import { runCli } from './cli-process.ts';
+import { runCli } from './run-cli.ts';
 
 let service: TestService & Operator;
 let anna: string;

@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { deliveryId, insertListedRows, minute, type Row } from '../support/listed-rows.ts';
 import { apiKey, type Sent, startTestService, type TestService } from '../support/service.ts';
-import { runCli } from './cli-process.ts';
+import { runCli } from './run-cli.ts';
 
 let service: TestService;
 

@@ -6,7 +6,7 @@ import type { Log } from '../../src/log.ts';
 import { type OperatedService, useServices } from '../support/operator.ts';
 import { apiKey, verdictPayload } from '../support/service.ts';
 import { until } from '../support/until.ts';
-import { runCli } from './cli-process.ts';
+import { runCli } from './run-cli.ts';
 
 const services = useServices();
 const [k1, k2, k3] = ['k1', 'k2', 'k3'].map((id) => `${id}:${randomBytes(32).toString('base64')}`);

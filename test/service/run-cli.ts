@@ -1,9 +1,10 @@
-// The command line as a child process, for tests: its arguments and environment in, its two outputs and exit code out.
+// The command line for tests, in this process or as a child: its arguments and environment in, its two outputs and exit code out.
 import { type ChildProcess, spawn } from 'node:child_process';
 import os from 'node:os';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import { inject } from 'vitest';
+import { run } from '../../src/cli/run.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { apiKey, secret } from '../support/service.ts';
 import { root } from '../support/source-tree.ts';
@@ -31,8 +32,8 @@ export function startCli(
   });
 }
 
-/** Runs it to its end. */
-export async function runCli(
+/** Runs it to its end, as people do. Starting a process takes a second of a busy processor: see `runCli`. */
+export async function runProgram(
   args: readonly string[],
   options: { env?: Record<string, string>; cwd?: string; input?: string; program?: string } = {},
 ): Promise<Ran> {
@@ -43,6 +44,32 @@ export async function runCli(
   child.stdin.on('error', () => {}); // a command that reads nothing may be gone already
   child.stdin.end(input);
   const [out, err, code] = await Promise.all([text(child.stdout), text(child.stderr), ended]);
+  return { code, out, err };
+}
+
+/** The same in this process: everything but `main.ts` and what it asks the process for. */
+export async function runCli(
+  args: readonly string[],
+  { env = {}, input = '' }: { env?: Record<string, string>; input?: string } = {},
+): Promise<Ran> {
+  let out = '';
+  let err = '';
+  const code = await run(args, {
+    env,
+    now: () => new Date(),
+    print: (line) => {
+      out += `${line}\n`;
+    },
+    tell: (line) => {
+      err += `${line}\n`;
+    },
+    paint: (_format, plain) => plain,
+    readInput: async () => input,
+    isTerminal: false,
+    terminalSize: () => undefined,
+    question: () => Promise.reject(new Error('only a person at a terminal is asked')),
+    interrupted: () => new AbortController().signal,
+  });
   return { code, out, err };
 }
 
@@ -69,7 +96,7 @@ export async function startAskAndStop(
     });
     const url = await until(() => /"address":"([^"]+)"/.exec(log)?.[1], { deadlineMs: 30_000 });
     const asking = { ILIVE_WEBHOOKS_URL: url, ILIVE_WEBHOOKS_API_KEY: apiKey };
-    const counted = await runCli(['completeness'], { env: asking, ...(program && { program }) });
+    const counted = await runProgram(['completeness'], { env: asking, ...(program && { program }) });
     child.kill('SIGTERM');
     return { counted, exitCode: await ended };
   } finally {
