@@ -4,10 +4,13 @@ import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { migrate } from '../../src/db/migrate.ts';
 import { createBodyPartitions } from '../../src/db/partitions.ts';
+import { createLog } from '../../src/log.ts';
+import { createQueueBackend } from '../../src/queue/backend.ts';
 import { connectTo } from './connect-to.ts';
 
 const template = 'ilive_template';
 const partitionDaysAhead = 7;
+const strategy = 'file_copy'; // with a small database and no fsync half of what the default takes
 
 /** Creates the migrated template database; `adminUrl` is a superuser's address on the run's own Postgres. */
 export async function prepareTemplate(adminUrl: string): Promise<void> {
@@ -16,6 +19,7 @@ export async function prepareTemplate(adminUrl: string): Promise<void> {
   const url = urlOf(adminUrl, template);
   await migrate(url);
   await makePartitions(url);
+  await makeQueueSchema(url);
 }
 
 // Those of the coming days, which else every service would make at its first start on a clone.
@@ -25,10 +29,19 @@ async function makePartitions(url: string): Promise<void> {
   await db.close(); // a database that somebody is connected to cannot be cloned
 }
 
+// BullMQ's own, which else every service would make at its first start on a clone: a third of what that costs Postgres.
+async function makeQueueSchema(databaseUrl: string): Promise<void> {
+  const log = createLog('error');
+  const backend = createQueueBackend({ redisUrl: undefined, databaseUrl, prefix: 'template', log });
+  const queue = await backend.openQueue('none', {});
+  await queue?.close();
+  await backend.disconnect();
+}
+
 /** Clones the template; `drop` also ends the connections that a test left open. */
 export async function createTestDatabase(adminUrl: string): Promise<{ url: string; drop(): Promise<void> }> {
   const name = `test_${randomBytes(6).toString('hex')}`;
-  await runAsAdmin(adminUrl, `CREATE DATABASE ${name} TEMPLATE ${template}`);
+  await runAsAdmin(adminUrl, `CREATE DATABASE ${name} TEMPLATE ${template} STRATEGY ${strategy}`);
   return {
     url: urlOf(adminUrl, name),
     drop: () => runAsAdmin(adminUrl, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`),

@@ -22,7 +22,9 @@ const fastSettings = {
   fsync: 'off',
   full_page_writes: 'off',
   synchronous_commit: 'off',
+  min_wal_size: '64MB',
   max_wal_size: '256MB',
+  shared_buffers: '128MB', // databases here are small, and who drops one looks through all of them
   max_connections: '500', // of all services at once; where most are in use, each would say that this is a problem
 };
 const memoryFolder = '/dev/shm'; // where it is there, files in it are in memory
