@@ -22,8 +22,8 @@ export default defineConfig({
           isolate: false, // loading everything anew for each file would take a tenth of the time
           maxWorkers: 3, // on two cores: many a test waits for something
           maxConcurrency: 2, // within a file; more would only make each other late
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
+          testTimeout: 180_000, // there are machines three times as slow as the usual ones
+          hookTimeout: 180_000,
         },
       },
     ],

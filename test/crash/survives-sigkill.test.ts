@@ -46,7 +46,7 @@ describe.each(queueBackends)('with the queue on %s', (queue) => {
     for (let kill = 1; kill <= 3; kill += 1) {
       running = await startServiceProcess(env);
       const traffic = startTraffic(running.url, 16);
-      await until(() => traffic.accepted.size > 150, { deadlineMs: 30_000, describe: 'some are accepted' });
+      await until(() => traffic.accepted.size > 150, { describe: 'some are accepted' });
       await running.end('SIGKILL');
       await traffic.stop();
       for (const [sessionId, deliveryId] of traffic.accepted) accepted.set(sessionId, deliveryId);
@@ -60,7 +60,7 @@ describe.each(queueBackends)('with the queue on %s', (queue) => {
     const env = environment();
     running = await startServiceProcess(env);
     const traffic = startTraffic(running.url, 16);
-    await until(() => traffic.accepted.size > 150, { deadlineMs: 30_000, describe: 'some are accepted' });
+    await until(() => traffic.accepted.size > 150, { describe: 'some are accepted' });
     expect(await running.end('SIGTERM')).toBe(0);
     await traffic.stop();
     // A connection that is refused or closed between requests is what a proxy turns to the next instance for.

@@ -139,7 +139,7 @@ test('guarantee 21: known_at gives exactly what the rows said at that time, what
     }),
     { numRuns: runs },
   );
-}, 120_000);
+});
 
 test('guarantee 21: as_of is a replay of what had happened by then, also with known_at', async () => {
   const cases = fc.tuple(histories, fc.nat(9), fc.nat(9), fc.boolean());
@@ -161,7 +161,7 @@ test('guarantee 21: as_of is a replay of what had happened by then, also with kn
     }),
     { numRuns: runs, examples: [[[lateContradiction, 0, 0, false]], [[movedDispute, 3, 0, false]]] },
   );
-}, 120_000);
+});
 
 /** What we answer about the one session that is there. */
 async function stateKnownAt(knownAt: Date): Promise<unknown> {

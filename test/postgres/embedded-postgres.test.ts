@@ -90,7 +90,6 @@ async function startOwner(task: 'wait' | 'write') {
   const lines: string[] = [];
   createInterface({ input: child.stdout }).on('line', (line) => lines.push(line));
   const first = await until(() => lines[0], {
-    deadlineMs: 30_000,
     describe: 'the owner says that it is ready',
   });
   return {
@@ -103,7 +102,6 @@ async function startOwner(task: 'wait' | 'write') {
 async function startWritingOwner() {
   const owner = await startOwner('write');
   await until(() => owner.acknowledged().length >= enoughRows, {
-    deadlineMs: 30_000,
     describe: 'rows are written',
   });
   return owner;

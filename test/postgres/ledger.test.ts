@@ -198,7 +198,7 @@ test('guarantee 8: any interleaving ends with every session in one way, and the 
     }),
     { numRuns: 150 },
   );
-}, 120_000);
+});
 
 test('guarantee 8: one whose turn has not come within a day of its end is over, and no sooner', async () => {
   const { db } = testDatabase;

@@ -126,7 +126,7 @@ test('guarantee 10: a call that is not answered is given up before the session i
   await turnAt(-600);
   expect(outcomes).toEqual(['vendor_away']);
   expect(await saidOfIt()).toEqual({ state: 'expected', next: -585 });
-}, 15_000);
+});
 
 test('guarantee 8: a verdict that Postgres does not take at once is kept until it does, and no trouble of iLive’s', async () => {
   const { hostname, port } = new URL(database.url);

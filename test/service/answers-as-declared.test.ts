@@ -77,7 +77,7 @@ beforeAll(async () => {
   await service.settled();
   const replay = await service.ops('POST', '/replays', { ids: [taken.body.delivery_id], why });
   const refused = async () => (await service.ops('GET', '/refusals')).body.data[0];
-  await until(async () => (await refused()) !== undefined, { deadlineMs: 10_000 });
+  await until(async () => (await refused()) !== undefined);
   Object.assign(known, {
     key_id: [spare.body.key_id],
     delivery_id: [taken.body.delivery_id],

@@ -37,7 +37,7 @@ test('bash completes commands, verbs, options and values', async () => {
       flags: [...Object.keys(options), 'help'].map((option) => `--${option}`),
     });
   }
-}, 60_000);
+});
 
 test('zsh and fish get every command and option too', async () => {
   const zsh = await scriptOf('zsh');

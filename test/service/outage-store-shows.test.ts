@@ -100,7 +100,7 @@ test('what a dead process left and the disk does not let go of is recorded once,
     // Others may wait for the same table. Its segment has been read once what was in it waits.
     const recording = `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'
                        and query ~* 'insert into delivery_bodies'`;
-    await until(async () => (await db.query({ text: recording })).length > 0, { deadlineMs: 20_000 });
+    await until(async () => (await db.query({ text: recording })).length > 0);
     await rm(stuck.file);
     await mkdir(stuck.file); // a folder under its name is not removed as a file is
   } finally {
@@ -111,9 +111,9 @@ test('what a dead process left and the disk does not let go of is recorded once,
   await rmdir(stuck.file);
   await writeFile(stuck.file, whole);
   const next = await leave('8');
-  await until(next.isDrained, { deadlineMs: 15_000 });
+  await until(next.isDrained);
   const after = await leave('6');
-  await until(after.isDrained, { deadlineMs: 15_000 });
+  await until(after.isDrained);
   expect(await readFile(stuck.file)).toEqual(whole);
 });
 

@@ -44,7 +44,7 @@ const statuses = (answers: readonly Sent[]) => [...new Set(answers.map(({ status
 
 /** Every payload is one delivery, answered with the id under which it is stored. */
 async function expectRecorded(service: TestService, sent: readonly [string, Sent][]): Promise<void> {
-  await service.settled(30_000);
+  await service.settled();
   const rows = await service.db.query<{ id: string; session: string }>({
     text: 'select id::text, session_id as session from deliveries',
   });

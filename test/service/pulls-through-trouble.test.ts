@@ -14,13 +14,10 @@ async function sessionOf({ service }: Together, sessionId: string) {
 
 /** Resolves with the session once it has ended without a verdict. */
 function untilEnded(together: Together, sessionId: string) {
-  return until(
-    async () => {
-      const session = await sessionOf(together, sessionId);
-      return session.ended_at && session;
-    },
-    { deadlineMs: 20_000 },
-  );
+  return until(async () => {
+    const session = await sessionOf(together, sessionId);
+    return session.ended_at && session;
+  });
 }
 
 function timesAsked({ vendor }: Together, sessionId: string): number {

@@ -26,7 +26,7 @@ test('a consumer whose Redis has gone is closed once what is at work is done', a
   await queue.announcer.announce([newId()]); // takes its whole time
   expect(happened).toEqual(['begun']);
   gate.resolve();
-  await until(() => happened.length === 3, { deadlineMs: 20_000, describe: 'it is closed' });
+  await until(() => happened.length === 3, { describe: 'it is closed' });
   expect(happened).toEqual(['begun', 'done', 'closed']);
 });
 
@@ -44,7 +44,7 @@ test('a consumer that is being opened anew is closed without its Redis', async (
   void consumer.close().then(() => {
     isClosed = true;
   });
-  await until(() => isClosed, { deadlineMs: 20_000 });
+  await until(() => isClosed);
 });
 
 test('a store that was never there is not called any more once it is given up', async () => {

@@ -70,7 +70,7 @@ function hang(host: string) {
 test('its nodes are believed by the names in their certificates', async () => {
   const { announcer } = hang(name);
   const newId = createDeliveryIds();
-  await until(() => announcer.announce([newId()]), { deadlineMs: 20_000 });
+  await until(() => announcer.announce([newId()]));
   await announcer.opened; // the other bell too
   await expect(announcer.inspect()).resolves.toMatchObject({ isUp: true, redis: { redis_mode: 'cluster' } });
 });
@@ -78,6 +78,6 @@ test('its nodes are believed by the names in their certificates', async () => {
 test('a node that is called by another name is not believed, and the log says why', async () => {
   const { announcer, told } = hang('127.0.0.1');
   const saysWhy = (line: string) => /^Redis and we do not accept each other.*certificate/.test(line);
-  await until(() => told.some(saysWhy), { deadlineMs: 20_000 });
+  await until(() => told.some(saysWhy));
   await expect(announcer.inspect()).resolves.toMatchObject({ isUp: false, trouble: 'certificate_refused' });
 });

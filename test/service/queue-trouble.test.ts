@@ -38,7 +38,7 @@ test('a Redis that our own rings have filled is told of, and emptied for new one
   const used = Number(/used_memory:(\d+)/.exec(await look.info('memory'))?.[1]);
   await look.config('SET', 'maxmemory', used + 2 * 2 ** 20);
   const fill = async () => !(await queue.announcer.announce(Array.from({ length: 1_000 }, newId)));
-  await until(fill, { deadlineMs: 30_000, describe: 'it is full' });
+  await until(fill, { describe: 'it is full' });
   await expect(queue.announcer.inspect()).resolves.toMatchObject({ isUp: false, trouble: 'full' });
 
   const heard = countHeard(queue);
@@ -58,7 +58,7 @@ test('where nobody hears them, rings stop at a bound, and go on once somebody do
   expect(facts.waiting).toBeLessThan(2_200);
 
   const heard = countHeard(queue, 50);
-  await until(async () => (await queue.announcer.inspect()).trouble === null, { deadlineMs: 30_000 });
+  await until(async () => (await queue.announcer.inspect()).trouble === null);
   await untilHeard(heard);
 });
 
@@ -70,7 +70,7 @@ test('however often one looks at a Redis that is away, one look of them all wait
   const looks = await Promise.all(Array.from({ length: 200 }, () => queue.announcer.inspect()));
   expect(new Set(looks.map(({ isUp, trouble }) => `${isUp} ${trouble}`))).toEqual(new Set(['false away']));
   await redis.start();
-  await until(async () => (await queue.announcer.inspect()).isUp, { deadlineMs: 30_000 });
+  await until(async () => (await queue.announcer.inspect()).isUp);
   const stats = await ask(redis).info('commandstats');
   const calls = [...stats.matchAll(/cmdstat_eval(?:sha)?:calls=(\d+)/g)].map(([, count]) => Number(count));
   // Two lanes, and a few looks until it was up.
@@ -117,7 +117,7 @@ test('what a worker had at work when it was thrown away counts against the next 
     await queue.announcer.announce([newId()]);
     return begunCount >= 2 * concurrency;
   };
-  await until(isPassed, { deadlineMs: 30_000, describe: 'the next one takes them' });
+  await until(isPassed, { describe: 'the next one takes them' });
 });
 
 test('a Redis that refuses our password is named in the log, without the password', async () => {

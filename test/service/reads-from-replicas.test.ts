@@ -135,7 +135,7 @@ test('nothing can be written over the sessions that may go to a replica', async 
 
 test('a replica that was promoted goes its own way and is not asked any more', async () => {
   await until(async () => run('select pg_promote()').then(() => true));
-  await until(async () => (await stateOf(0)) === 'not_a_replica', { deadlineMs: 20_000 });
+  await until(async () => (await stateOf(0)) === 'not_a_replica');
   const payload = verdictPayload();
   await service.deliver(payload);
   await service.settled();

@@ -94,7 +94,7 @@ export async function startAskAndStop(
     child.stdout?.on('data', (chunk) => {
       log += chunk;
     });
-    const url = await until(() => /"address":"([^"]+)"/.exec(log)?.[1], { deadlineMs: 30_000 });
+    const url = await until(() => /"address":"([^"]+)"/.exec(log)?.[1]);
     const asking = { ILIVE_WEBHOOKS_URL: url, ILIVE_WEBHOOKS_API_KEY: apiKey };
     const counted = await runProgram(['completeness'], { env: asking, ...(program && { program }) });
     child.kill('SIGTERM');

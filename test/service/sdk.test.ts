@@ -13,7 +13,6 @@ import {
   UnavailableError,
 } from '../../src/sdk/errors.ts';
 import { type Change, createSdk } from '../../src/sdk/sdk.ts';
-import { heldBack } from '../support/changes.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { findFreePort } from '../support/free-port.ts';
 import {
@@ -89,10 +88,10 @@ test('changes are followed through restarts, once each, from any cursor on', asy
       await service.deliver(payload);
       await service.deliver({ event: 'face.matched', match_id: payload.session_id, similarity: 0.5 });
     }
-    if (turn === 1) await until(() => seen.length >= 4, heldBack);
+    if (turn === 1) await until(() => seen.length >= 4);
     await restart();
   }
-  await until(() => seen.length >= ids.length, heldBack);
+  await until(() => seen.length >= ids.length);
   expect(seen.map(({ session_id }) => session_id).sort()).toEqual([...ids].sort());
   leaving.abort(new Error('enough'));
   await expect(following).rejects.toThrow('enough');
@@ -118,7 +117,7 @@ test('who follows from the latest change misses nothing, though the service goes
   service = await startTestService(options);
   const payload = verdictPayload();
   await service.deliver(payload);
-  await until(() => seen.includes(payload.session_id), heldBack);
+  await until(() => seen.includes(payload.session_id));
   leaving.abort(new Error('enough'));
   await expect(following).rejects.toThrow('enough');
 });

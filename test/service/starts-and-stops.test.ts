@@ -62,7 +62,7 @@ test.each(['1', '2'])(
     const { url, wire } = await databaseBehindWire();
     await wire.cut();
     const started = runProcess({ DATABASE_URL: url, WEB_CONCURRENCY: count });
-    await until(() => started.wrote.out.includes('the database does not answer yet'), { deadlineMs: 30_000 });
+    await until(() => started.wrote.out.includes('the database does not answer yet'));
     started.kill('SIGTERM');
     expect(await started.ended).toBe(0);
     expect(started.wrote.err).toBe('');
@@ -191,7 +191,7 @@ test('what a # that nothing quotes cuts off is told by key and line, and never b
   ];
   await writeFile(path.join(folder, '.env'), lines.join('\n'));
   const started = runProcess({ DATABASE_URL: url });
-  await until(() => started.wrote.out.includes('"listening"'), { deadlineMs: 30_000 });
+  await until(() => started.wrote.out.includes('"listening"'));
   const told = started.wrote.out.split('\n').filter((line) => line.includes('that nothing quotes'));
   expect(told.map((line) => JSON.parse(line))).toEqual([
     expect.objectContaining({ level: 40, key: 'ILIVE_API_KEY', line: 2 }),

@@ -147,7 +147,7 @@ test('what was refused is told until it is admitted or let go, with the next ste
         const seen = await problemOf(service);
         return seen?.level === wanted.level && seen?.message === wanted.message ? seen : undefined;
       },
-      { deadlineMs: 20_000, describe: `${wanted.message}` },
+      { describe: `${wanted.message}` },
     );
   await until(async () => (await wrong.status()).refusals.refused === 4);
   await wrong.db.query({
@@ -212,7 +212,7 @@ describe.each(queueBackends)('a pause of processing, queue on %s,', (queue) => {
     expect(taken).toBeGreaterThan(0);
     expect(await owed()).toBe(taken);
     await two.ops('POST', '/resume', { what: 'processing', why });
-    await one.settled(15_000);
+    await one.settled();
     expect((await one.status()).pauses).toEqual([]);
     const { data } = (await one.get('/v1/ops/audit')).body;
     expect(data.map(({ action }: { action: string }) => action)).toEqual(['resume', 'pause']);
@@ -235,7 +235,5 @@ test('a pause of pulling asks nothing of iLive until it is resumed', async () =>
   );
   expect((await together.service.get(`/v1/sessions/${id}`)).body).toMatchObject({ pull_attempts: 0 });
   await operator.ops('POST', '/resume', { what: 'pulling', why });
-  await until(async () => (await together.service.get(`/v1/sessions/${id}`)).body.state === 'settled', {
-    deadlineMs: 20_000,
-  });
+  await until(async () => (await together.service.get(`/v1/sessions/${id}`)).body.state === 'settled');
 });

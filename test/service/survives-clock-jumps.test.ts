@@ -37,7 +37,6 @@ test.each([
   const untilSettled = (id: string) =>
     until(async () => (await service.get(`/v1/sessions/${id}`)).body.state === 'settled', {
       describe: `${id} is settled`,
-      deadlineMs: 20_000,
     });
   try {
     await service.deliver(verdictPayload(), { secret: 'wrong' });

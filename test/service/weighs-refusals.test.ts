@@ -36,13 +36,10 @@ test('a diagnosis without a finding is told as none, and is made anew', async ()
   const one = await start();
   for (let count = 0; count < 2; count += 1) await one.deliver(verdictPayload(), { secret: 'a stranger' });
   const diagnosed = (service: OperatedService, finding: RegExp) =>
-    until(
-      async () => {
-        const { diagnoses } = (await service.status()).refusals;
-        return diagnoses.length === 1 && diagnoses[0].count === 2 && finding.test(diagnoses[0].finding);
-      },
-      { deadlineMs: 20_000 },
-    );
+    until(async () => {
+      const { diagnoses } = (await service.status()).refusals;
+      return diagnoses.length === 1 && diagnoses[0].count === 2 && finding.test(diagnoses[0].finding);
+    });
   await diagnosed(one, /^nothing that we know/);
   await one.db.query({
     text: `update refusals set diagnosis = jsonb_set(diagnosis, '{findings}', '[]')`,
@@ -75,11 +72,8 @@ test('a sentence about a clock, its number and its command are of the same refus
   await minutesOff(10, 3);
   const advice = async () =>
     (await service.status()).problems.find(({ message }: Problem) => /clock/.test(message));
-  const told = await until(
-    async () => ((await service.status()).refusals.undiagnosed === 0 ? advice() : undefined),
-    {
-      deadlineMs: 20_000,
-    },
+  const told = await until(async () =>
+    (await service.status()).refusals.undiagnosed === 0 ? advice() : undefined,
   );
   expect(told.message).toContain(
     '3 of them "the signature is right; our clock was 10 minutes behind iLive\'s"',

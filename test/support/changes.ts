@@ -11,9 +11,6 @@ export async function latest(service: TestService): Promise<string> {
   return (await service.get('/v1/changes?after=latest')).body.next_cursor;
 }
 
-// A transaction of another test file's may hold changes back for seconds: they have the server in common.
-export const heldBack = { deadlineMs: 30_000 };
-
 /** Resolves once all is processed and no transaction of anybody's on this server holds a change back. */
 export async function settled(service: TestService): Promise<void> {
   await service.settled();
@@ -23,7 +20,7 @@ export async function settled(service: TestService): Promise<void> {
                                 where c.xid >= pg_snapshot_xmin(pg_current_snapshot())) as "isShown"`,
     });
     return row?.isShown;
-  }, heldBack);
+  });
 }
 
 /** Every change behind `after`, page by page. */

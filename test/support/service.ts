@@ -47,7 +47,7 @@ export interface TestService {
   deliver(payload: object | string | Buffer, options?: DeliverOptions): Promise<Sent>;
   get(path: string, key?: string | null): Promise<Sent>;
   /** Resolves once no delivery is owed any more. */
-  settled(deadlineMs?: number): Promise<void>;
+  settled(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -94,7 +94,7 @@ export async function startTestService(options: TestServiceOptions = {}): Promis
     databaseUrl: database.url,
     deliver: (payload, deliverOptions) => deliver(url, payload, deliverOptions),
     get: (path, key = apiKey) => get(url, path, key),
-    settled: (deadlineMs = 20_000) => settled(db, deadlineMs),
+    settled: () => settled(db),
     stop: async () => {
       await service.stop();
       await db.close();
@@ -136,11 +136,10 @@ async function answerOf(response: Response): Promise<Sent> {
   return { status: response.status, headers: response.headers, body: isJson ? JSON.parse(text) : text };
 }
 
-async function settled(db: Database, deadlineMs: number): Promise<void> {
+async function settled(db: Database): Promise<void> {
   const owed = () =>
     db.query<{ count: string }>({ text: `select count(*) from deliveries where state = 'received'` });
   await until(async () => Number((await owed())[0]?.count) === 0, {
-    deadlineMs,
     describe: 'no delivery is owed',
   });
 }

@@ -1,8 +1,11 @@
 // Waits for a fact instead of for time: tests say what has to become true and by when. A deadline that passes fails
 // with a description, so that a slow machine is told apart from a broken promise.
 
-const defaultDeadlineMs = 10_000;
-const pollMs = 10;
+const defaultDeadlineMs = 30_000; // who is right needs a small part of it, on a machine that is slow as well
+const pollMinMs = 10;
+const pollMaxMs = 100;
+/** Of the time that it has waited already: looking takes the processor from what is waited for. */
+const pollShare = 0.05;
 // Also where a test has Node's own replaced.
 const now = performance.now.bind(performance);
 
@@ -15,7 +18,7 @@ export async function until<T>(
   options: { deadlineMs?: number; describe?: string } = {},
 ): Promise<NonNullable<T>> {
   const { deadlineMs = defaultDeadlineMs, describe = fact.toString() } = options;
-  const deadline = now() + deadlineMs;
+  const startedAt = now();
   let last: unknown;
   for (;;) {
     try {
@@ -26,9 +29,11 @@ export async function until<T>(
       if (error instanceof Error && error.name === 'AssertionError') throw error;
       last = error;
     }
-    if (now() > deadline) {
+    const waitedMs = now() - startedAt;
+    if (waitedMs > deadlineMs) {
       throw new Error(`Not true within ${deadlineMs} ms: ${describe}`, { cause: last });
     }
+    const pollMs = Math.min(Math.max(waitedMs * pollShare, pollMinMs), pollMaxMs);
     await new Promise((resolve) => setTimeout(resolve, pollMs));
   }
 }
