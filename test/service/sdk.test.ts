@@ -13,6 +13,7 @@ import {
   UnavailableError,
 } from '../../src/sdk/errors.ts';
 import { type Change, createSdk } from '../../src/sdk/sdk.ts';
+import { settled } from '../support/changes.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { findFreePort } from '../support/free-port.ts';
 import {
@@ -69,6 +70,7 @@ test('changes are followed through restarts, once each, from any cursor on', asy
   const cursors: string[] = [];
   const seen: Change[] = [];
   const leaving = new AbortController();
+  await settled(service); // the latest is the last that is shown
   const { next_cursor: after } = await sdk().call('listChanges', { query: { after: 'latest' } });
   const following = (async () => {
     for await (const change of sdk().changes({

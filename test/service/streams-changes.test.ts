@@ -101,6 +101,7 @@ test('a key that is revoked ends its streams and its waits', async () => {
   await service.deliver(verdictPayload());
   expect(await told).not.toContain('event:');
   for (const { status } of await Promise.all(waits)) expect(status).toBe(401);
+  await settled(service); // whoever follows from the latest change is not told of this one
 });
 
 test('a stream says at once where it is, so that a break before the first event loses nothing', async () => {
