@@ -207,10 +207,10 @@ function signingKeysOf(values: Values): SigningSecrets[] {
     .map(([account, secrets]) => ({ account, secrets, encoding }));
 }
 
-// What each key allows alone but not together with another.
-/** For connecting, and for recording what iLive answered. */
-const leaseMarginMs = 10_000;
+/** What a lease holds beside a call to iLive: connecting, and recording what it answered. */
+export const leaseMarginMs = 10_000;
 
+// What each key allows alone but not together with another.
 function contradictions({ role, database, receive, admission, work, vendor, ledger }: Config): string[] {
   const problems: string[] = [];
   if (admission.maxWaitMs <= receive.commitTimeoutMs) {

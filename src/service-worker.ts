@@ -1,5 +1,6 @@
 // The worker's part of the composition root: the handler of the queue, and the tasks that come round.
 import { setTimeout as wait } from 'node:timers/promises';
+import { leaseMarginMs } from './config.ts';
 import type { Database } from './db/connect.ts';
 import type { FinishedDelivery } from './db/deliveries.ts';
 import { decisions } from './events/decide.ts';
@@ -23,7 +24,6 @@ import { keepUp, type UpkeepDependencies } from './workers/upkeep.ts';
 
 const replayIntervalMs = 1_000;
 const upkeepIntervalMs = 60 * 60 * 1000;
-const pullMarginMs = 10_000;
 
 export interface WorkParts {
   readonly db: Database;
@@ -142,7 +142,7 @@ function createPullTask(
     concurrency: config.ledger.pullConcurrency,
     leaseMs: config.ledger.pullLeaseMs,
     // A call and one more, each as slow as iLive may be.
-    shortLeaseMs: Math.min(config.ledger.pullLeaseMs, 2 * config.vendor.responseTimeoutMs + pullMarginMs),
+    shortLeaseMs: Math.min(config.ledger.pullLeaseMs, 2 * config.vendor.responseTimeoutMs + leaseMarginMs),
     intervalMs: config.ledger.pullIntervalMs,
     wait: (ms, signal) => wait(ms, undefined, { signal }),
     isPaused,

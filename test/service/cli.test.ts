@@ -36,7 +36,7 @@ function cli(args: readonly string[], env: Record<string, string> = {}, input = 
   return runCli(args, { env: { ...own(), ...env }, input });
 }
 
-/** The same as a process of its own, which stands in \`folder\`. */
+/** The same as a process of its own, which stands in `folder`. */
 function program(args: readonly string[], env: Record<string, string> = {}, input = ''): Promise<Ran> {
   return runProgram(args, { env: { ...own(), ...env }, cwd: folder, input });
 }

@@ -8,7 +8,6 @@ export type Dialect = 'reference' | 'managed';
 
 export const start = Date.parse('2026-04-11T09:30:00.000Z');
 export const key = 'iksk_live_test';
-export const soon = { deadlineMs: 30_000 };
 
 /** To be called once, at the top of a test file. */
 export function useApis() {

@@ -19,7 +19,6 @@ import {
   result,
   resultPath,
   send,
-  soon,
   start,
   useApis,
 } from './simulated-api-caller.ts';
@@ -123,7 +122,7 @@ describe('out of order', () => {
     await until(() => {
       clock.advance(1_000);
       return api.log.length === 1;
-    }, soon);
+    });
     expect((await answer).status).toBe(404);
     const [call] = api.log;
     expect((call?.endedAtMs ?? 0) - (call?.startedAtMs ?? 0)).toBe(5_000);
@@ -165,7 +164,7 @@ test('a fast clock ends sessions and sends their webhooks within a moment', asyn
     planSession: planOf({ webhook: { ...fixed.webhook, isDropped: true } }),
   });
   const created = await create(api, 'reference');
-  await until(async () => (await result(api, 'reference', created)).status === 'completed', soon);
+  await until(async () => (await result(api, 'reference', created)).status === 'completed');
 });
 
 test('a session can be ended by hand', async () => {
@@ -183,7 +182,7 @@ test('the log shows who asked what and when, and whether twice at once; and no k
   await until(() => {
     clock.advance(10);
     return api.log.length === 1;
-  }, soon);
+  });
   const created = await createdAnswer;
   const path = resultPath('managed', created);
   const one = ask(api, path, { headers: { 'user-agent': 'worker-1' } });
@@ -191,13 +190,13 @@ test('the log shows who asked what and when, and whether twice at once; and no k
   await until(() => {
     clock.advance(10);
     return api.log.length === 3;
-  }, soon);
+  });
   await Promise.all([one, two]);
   const last = ask(api, path);
   await until(() => {
     clock.advance(10);
     return api.log.length === 4;
-  }, soon);
+  });
   await last;
   expect(findOverlaps(api.log, 'result').length).toBe(1);
   expect(

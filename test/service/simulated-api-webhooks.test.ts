@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { defaultTemplate, verify } from '../../src/ilive/signature.ts';
 import { createManualClock } from '../support/manual-clock.ts';
 import { until } from '../support/until.ts';
-import { create, fixed, key, planOf, result, soon, start, useApis } from './simulated-api-caller.ts';
+import { create, fixed, key, planOf, result, start, useApis } from './simulated-api-caller.ts';
 
 const { undo, open } = useApis();
 
@@ -61,7 +61,7 @@ describe('webhooks', () => {
 
   test('one goes out when a session ends, signed, and says what the API says', async () => {
     const { api, clock, received } = await play({});
-    await until(() => api.webhooks.length === 1, soon);
+    await until(() => api.webhooks.length === 1);
     const [{ headers, body } = { headers: {}, body: Buffer.alloc(0) }] = received;
     expect(JSON.parse(body.toString())).toMatchObject({
       event: 'liveness.verdict',
@@ -83,7 +83,7 @@ describe('webhooks', () => {
 
   test('a dropped one is never sent, and the API knows the verdict all the same', async () => {
     const { api, created, expectNothing } = await play({ isDropped: true });
-    await until(() => api.webhooks[0]?.fate === 'dropped', soon);
+    await until(() => api.webhooks[0]?.fate === 'dropped');
     await expectNothing();
     expect(await result(api, 'managed', created)).toMatchObject({ status: 'completed', verdict: 'pass' });
   });
@@ -98,7 +98,7 @@ describe('webhooks', () => {
     clock.advance(59_999);
     await expectNothing();
     clock.advance(1);
-    await until(() => api.webhooks.length === 2, soon);
+    await until(() => api.webhooks.length === 2);
     for (const { headers, body } of received) {
       expect(headers['x-ilive-signature']).toBeUndefined();
       expect(JSON.parse(body.toString())).toMatchObject({ verdict: 'fail' });
@@ -107,22 +107,22 @@ describe('webhooks', () => {
 
   test('a legacy key’s are not signed', async () => {
     const { api, received } = await play({}, { isLegacy: true });
-    await until(() => api.webhooks.length === 1, soon);
+    await until(() => api.webhooks.length === 1);
     expect(received[0]?.headers['x-ilive-webhook-id']).toBeUndefined();
   });
 
   test('two attempts after 5xx, and one after 4xx', async () => {
     const twice = await play({}, { statuses: [503, 500] });
-    await until(() => twice.received.length === 1, soon);
+    await until(() => twice.received.length === 1);
     await until(() => {
       twice.clock.advance(1_000);
       return twice.api.webhooks.length === 1;
-    }, soon);
+    });
     expect(twice.received.length).toBe(2);
     expect(twice.received[0]?.headers).toEqual(twice.received[1]?.headers);
     expect(twice.api.webhooks[0]).toMatchObject({ fate: 'lost' });
     const once = await play({}, { statuses: [400] });
-    await until(() => once.api.webhooks.length === 1, soon);
+    await until(() => once.api.webhooks.length === 1);
     expect(once.received.length).toBe(1);
     expect(once.api.webhooks[0]).toMatchObject({ fate: 'refused' });
   });

@@ -105,8 +105,7 @@ test('one of several that is killed while it starts takes none down that listens
       .split('\n')
       .map(Number);
   const saidCount = (message: string) => started.wrote.out.split(`"msg":"${message}"`).length - 1;
-  const deadlineMs = 30_000;
-  const victim = await until(() => childrenOf(started.pid)[1], { deadlineMs });
+  const victim = await until(() => childrenOf(started.pid)[1]);
   const otherListens = async () => {
     process.kill(victim, 'SIGSTOP');
     const listens = until(() => saidCount('listening') === 1, { deadlineMs: 5_000 });
@@ -114,10 +113,10 @@ test('one of several that is killed while it starts takes none down that listens
     if (!isUp) process.kill(victim, 'SIGCONT'); // for a moment: it may hold a lock that the other waits for
     return isUp;
   };
-  await until(otherListens, { deadlineMs });
+  await until(otherListens);
   process.kill(victim, 'SIGKILL');
-  await until(() => saidCount('a process has ended and is started anew') === 1, { deadlineMs });
-  await until(() => saidCount('listening') === 2, { deadlineMs });
+  await until(() => saidCount('a process has ended and is started anew') === 1);
+  await until(() => saidCount('listening') === 2);
   started.kill('SIGTERM');
   expect(await started.ended).toBe(0);
 });

@@ -3,12 +3,12 @@
 import { apiKey, get } from './service.ts';
 import { until } from './until.ts';
 
-export async function outageOver(url: string, deadlineMs = 30_000): Promise<void> {
+export async function outageOver(url: string): Promise<void> {
   await until(
     async () => {
       const { state, held_deliveries } = (await get(url, '/v1/ops/status', apiKey)).body.outage_store;
       return state === 'ready' && held_deliveries === 0;
     },
-    { deadlineMs, describe: 'nothing waits in the outage store' },
+    { describe: 'nothing waits in the outage store' },
   );
 }

@@ -139,9 +139,7 @@ async function answerOf(response: Response): Promise<Sent> {
 async function settled(db: Database): Promise<void> {
   const owed = () =>
     db.query<{ count: string }>({ text: `select count(*) from deliveries where state = 'received'` });
-  await until(async () => Number((await owed())[0]?.count) === 0, {
-    describe: 'no delivery is owed',
-  });
+  await until(async () => Number((await owed())[0]?.count) === 0, { describe: 'no delivery is owed' });
 }
 
 let verdictCount = 0;

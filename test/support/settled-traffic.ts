@@ -42,9 +42,7 @@ export async function expectAllSettled(url: string, accepted: ReadonlyMap<string
   await outageOver(url);
   await until(
     async () => (await get(url, '/v1/deliveries?state=received&limit=1', apiKey)).body.data.length === 0,
-    {
-      describe: 'nothing is owed',
-    },
+    { describe: 'nothing is owed' },
   );
   const stored = await listAll(url, '/v1/deliveries');
   const told = Map.groupBy(stored, ({ session_id }) => session_id);
