@@ -8,8 +8,14 @@ export interface Schedule {
   stop(): Promise<void>;
 }
 
-/** Runs `task` every `everyMs`, the first time at once, never two at a time. What it throws is logged. */
-export function schedule(name: string, everyMs: number, task: () => Promise<void>, log: Log): Schedule {
+/** Runs `task` every `everyMs`, the first time after `firstInMs`, never two at a time. What it throws is logged. */
+export function schedule(
+  name: string,
+  everyMs: number,
+  task: () => Promise<void>,
+  log: Log,
+  firstInMs = 0,
+): Schedule {
   let timer: NodeJS.Timeout | undefined;
   let isStopped = false;
   let turn: Promise<void> = Promise.resolve();
@@ -23,7 +29,8 @@ export function schedule(name: string, everyMs: number, task: () => Promise<void
         if (!isStopped) timer = setTimeout(takeTurn, everyMs);
       });
   };
-  takeTurn();
+  if (firstInMs === 0) takeTurn();
+  else timer = setTimeout(takeTurn, firstInMs);
 
   return {
     stop: async () => {

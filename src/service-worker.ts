@@ -78,7 +78,8 @@ export function startWork(
     schedule('sweep', sweepIntervalMs, () => sweep(stopping.signal), log),
     schedule('pull', config.ledger.pullIntervalMs, () => pull(stopping.signal), log),
     schedule('replay', replayIntervalMs, () => replay(stopping.signal), log),
-    schedule('upkeep', upkeepIntervalMs, () => keepUp(upkeepOf(running, db)), log),
+    // The start has just done it.
+    schedule('upkeep', upkeepIntervalMs, () => keepUp(upkeepOf(running, db)), log, upkeepIntervalMs),
     schedule('retention', upkeepIntervalMs, () => retainBodies(retentionOf(running, db)), log),
   ];
   return async () => {

@@ -68,21 +68,20 @@ export interface ProcessShape {
 }
 
 // Pools of DATABASE_POOL_MAX, and what else there is: of a receiver its refusals and what listens, of a worker its replays. BullMQ
-// has a pool of four for each queue and each worker, and each worker listens. There is one of either for each of the two lanes.
+// has one pool for all queues and workers.
 const readPools = 1;
 const receiverPools = 3;
 const receiverOthers = 2;
 const workerPools = 1;
 const workerOthers = 2;
-const laneCount = 2;
-const queuePool = 4;
+const queuePool = 6;
 
 /** The most connections that one process of this role may open to the primary. */
 export function mostConnections(role: string, { poolMax, isQueueInPostgres }: ProcessShape): number {
   const receives = role === 'worker' ? 0 : 1;
   const works = role === 'receiver' ? 0 : 1;
   const pools = readPools + receives * receiverPools + works * workerPools;
-  const queue = isQueueInPostgres ? laneCount * (queuePool + works * (queuePool + 1)) : 0;
+  const queue = isQueueInPostgres ? queuePool : 0;
   return pools * poolMax + receives * receiverOthers + works * workerOthers + queue;
 }
 

@@ -5,7 +5,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import {
   createPostgresBackend,
-  type PostgresQueueBackend,
   type Processor,
   Queue,
   type QueueOptions,
@@ -14,10 +13,8 @@ import {
 } from 'bullmq';
 import { backoffMs } from '../backoff.ts';
 import type { Log } from '../log.ts';
-import { postgresAddress } from '../postgres-address.ts';
-import { endsWithin } from '../within.ts';
+import { createQueuePool } from './postgres-pool.ts';
 import {
-  connectTimeoutMs,
   isAftermath,
   openRedis,
   type RedisClient,
@@ -65,9 +62,7 @@ export interface QueueBackend {
   disconnect(): Promise<void>;
 }
 
-const postgresMaxConnections = 4;
 const defaultSilenceMs = 30_000;
-const endMs = 1_000;
 
 /** Describes the backend; nothing connects before a queue or a worker is opened. */
 export function createQueueBackend(given: QueueBackendOptions): QueueBackend {
@@ -107,7 +102,7 @@ function createOnRedis(url: string, { prefix, silenceMs, log }: Required<QueueBa
     return client;
   };
   const open = <T extends Openable>(create: (connection: RedisClient) => T) => {
-    const createWithClient = () => {
+    const createWithClient = async () => {
       const own = new Set<RedisClient>();
       const client = adopt(openRedis(url, silenceMs, hear), own);
       const release = () => {
@@ -149,69 +144,53 @@ type Openable = Queue | Worker;
 // (measured on 6.7.0, 2026-11-23: the event loop of the process stands still). So nothing runs before its handshake has
 // succeeded, and one that failed is thrown away.
 async function openReady<T extends Openable>(
-  create: () => { opened: T; release: () => void },
+  create: () => Promise<{ opened: T; release: () => void }>,
   { isStopped, log, onFailure }: { isStopped: () => boolean; log: Log; onFailure?: (error: unknown) => void },
 ): Promise<T | undefined> {
+  const onError = (error: Error) => log.debug({ err: error }, 'queue connection');
   for (let attempt = 0; !isStopped(); attempt += 1) {
-    const { opened, release } = create();
-    const onError = (error: Error) => log.debug({ err: error }, 'queue connection');
-    (opened as Queue).on('error', onError);
+    let made: Awaited<ReturnType<typeof create>> | undefined;
     try {
-      await opened.waitUntilReady();
-      if (!isStopped()) return opened;
+      made = await create();
+      (made.opened as Queue).on('error', onError);
+      await made.opened.waitUntilReady();
+      if (!isStopped()) return made.opened;
     } catch (error) {
       log.debug({ err: error }, 'the queue does not answer yet');
       onFailure?.(error);
     }
-    await opened.close().catch(() => {});
-    release();
+    await made?.opened.close().catch(() => {});
+    made?.release();
     if (!isStopped()) await wait(backoffMs(attempt, { baseMs: 100, maxMs: reconnectDelayMaxMs }));
   }
   return undefined;
 }
 
-function createOnPostgres({
-  databaseUrl,
-  prefix,
-  silenceMs,
-  log,
-}: Required<QueueBackendOptions>): QueueBackend {
-  const connection = {
-    // A ring that a crash loses is rung again by the sweep; waiting for the disk would buy nothing. BullMQ puts its own behind.
-    ...postgresAddress(databaseUrl, '-c synchronous_commit=off -c jit=off'),
-    application_name: 'ilive-webhooks queue',
-    max: postgresMaxConnections,
-    connectionTimeoutMillis: connectTimeoutMs,
-    query_timeout: silenceMs,
-    // What a connection that has fallen silent still holds at the server, such as a lane's rows, would stop the others for ever.
-    idle_in_transaction_session_timeout: silenceMs,
-    keepAlive: true,
-    schema: 'bullmq',
-    migrate: true,
-  };
+function createOnPostgres({ prefix, log, ...options }: Required<QueueBackendOptions>): QueueBackend {
+  const pool = createQueuePool({ ...options, log });
+  const { connection } = pool;
+  let migrated: Promise<void> | undefined;
   let lastError: Error | undefined;
   let isStopped = false;
-  const openings = new Set<Promise<unknown>>();
-  const open = <T extends Openable>(create: () => OnPostgres) => {
-    const opening = openReady(
-      () => {
-        const opened = create();
-        hearErrors(opened, log);
-        return { opened: opened as unknown as T, release: () => {} };
+  const open = async <T extends Openable>(create: () => object) => {
+    const createOnPool = async () => {
+      migrated ??= pool.migrate();
+      await migrated;
+      const { created, forget } = pool.watch(create);
+      const opened = created as T;
+      (opened as Worker).once('closed', forget);
+      return { opened, release: forget };
+    };
+    const opened = await openReady(createOnPool, {
+      isStopped: () => isStopped,
+      log,
+      onFailure: (error) => {
+        migrated = undefined;
+        if (error instanceof Error) lastError = error;
       },
-      {
-        isStopped: () => isStopped,
-        log,
-        onFailure: (error) => {
-          if (error instanceof Error) lastError = error;
-        },
-      },
-    );
-    openings.add(opening);
-    return opening.finally(() => {
-      lastError = undefined;
-      openings.delete(opening);
     });
+    lastError = undefined;
+    return opened;
   };
   return {
     kind: 'postgres',
@@ -231,55 +210,9 @@ function createOnPostgres({
     readSavePoints: async () => null,
     tryWriting: async () => {},
     lastError: () => lastError,
-    // What is being opened closes itself: within the time that connecting may take.
     disconnect: async () => {
       isStopped = true;
-      await Promise.allSettled(openings);
-    },
-  };
-}
-
-interface OnPostgres {
-  getBackend(): PostgresQueueBackend;
-}
-
-interface Heard {
-  on(event: 'error', hear: (error: Error) => void): unknown;
-  removeAllListeners(...event: string[]): this;
-}
-
-interface Listening extends Heard {
-  readonly connection: { readonly stream: { destroy(): void } };
-  end(): Promise<void>;
-}
-
-// BullMQ listens for errors of its connections only between uses; one that breaks in its hands would end the process. So would
-// one that listens for jobs and breaks with the very bytes that opened it, or while it is being closed (bullmq 6.7.0): it is
-// heard from its making on, also after BullMQ has taken all listeners off it. And one that has fallen silent would be waited for
-// without limit at its end, and with it the worker that is thrown away.
-function hearErrors(opened: OnPostgres, log: Log): void {
-  const hear = (client: Heard) =>
-    client.on('error', (error) => log.debug({ err: error }, 'queue connection'));
-  const { connection } = opened.getBackend();
-  connection.pool.on('connect', hear);
-  const makesClients = connection as unknown as { pgModule: { Client: new (config: unknown) => Listening } };
-  const { Client } = makesClients.pgModule;
-  makesClients.pgModule = {
-    Client: class extends Client {
-      constructor(config: unknown) {
-        super(config);
-        hear(this);
-      }
-
-      override removeAllListeners(...event: string[]): this {
-        super.removeAllListeners(...event);
-        hear(this);
-        return this;
-      }
-
-      override async end(): Promise<void> {
-        if (!(await endsWithin(endMs, super.end()))) this.connection.stream.destroy();
-      }
+      await pool.end();
     },
   };
 }

@@ -9,7 +9,7 @@ import { needsSomebody, troubleOf } from './trouble.ts';
 export type RedisClient = Redis | Cluster;
 
 export const reconnectDelayMaxMs = 2_000;
-export const connectTimeoutMs = 5_000;
+const connectTimeoutMs = 5_000;
 const troubleLogIntervalMs = 60_000;
 
 /** `onRefused` is told why a node of a cluster is not believed, which ioredis keeps to itself. */

@@ -74,7 +74,7 @@ const seen = (...processes: [string, number][]) => ({ settings, processes: new M
 test('a process opens by its role, and by where the queue is', () => {
   const mostOf = (role: string, isQueueInPostgres: boolean) =>
     mostConnections(role, { poolMax: 10, isQueueInPostgres });
-  expect([mostOf('all', true), mostOf('receiver', true), mostOf('worker', true)]).toEqual([72, 50, 40]);
+  expect([mostOf('all', true), mostOf('receiver', true), mostOf('worker', true)]).toEqual([60, 48, 28]);
   expect([mostOf('all', false), mostOf('receiver', false), mostOf('worker', false)]).toEqual([54, 42, 22]);
 });
 
@@ -88,18 +88,18 @@ test('the Postgres of docker-compose.yml takes two receivers and two workers, wi
 test('the connections of other processes count', () => {
   expect(checkConnections(seen(['receiver', 1], ['worker', 1]), own)).toMatchObject({
     level: 'ok',
-    message: 'up to 90 of 97, for 1 receiver and 1 worker',
+    message: 'up to 76 of 97, for 1 receiver and 1 worker',
   });
   expect(checkConnections(seen(['receiver', 2], ['worker', 1]), own)).toMatchObject({
     level: 'warning',
     message: expect.stringContaining(
-      '2 receivers and 1 worker may open 140 connections, and Postgres has 97 of them',
+      '2 receivers and 1 worker may open 124 connections, and Postgres has 97 of them',
     ),
   });
 });
 
 test('a process of this start that is not connected just now counts, and so does what is reserved for superusers', () => {
-  expect(checkConnections(seen(), { ...own, processes: 2 })).toMatchObject({ level: 'warning' });
+  expect(checkConnections(seen(), { ...own, processes: 3 })).toMatchObject({ level: 'warning' });
   expect(checkConnections(seen(['receiver', 1]), { ...own, processes: 1 })).toMatchObject({ level: 'ok' });
   const reserved = { ...settings, max_connections: '50' };
   expect(checkConnections({ settings: reserved, processes: new Map([['receiver', 1]]) }, own)).toMatchObject({

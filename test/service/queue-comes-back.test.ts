@@ -1,7 +1,7 @@
 // A queue whose store refuses, falls silent or fails in the worst moment: jobs are heard again once the store is well, and
 // nothing is left behind at it.
 import { Redis } from 'ioredis';
-import { inject, test } from 'vitest';
+import { expect, inject, test } from 'vitest';
 import type { Database } from '../../src/db/connect.ts';
 import { createAnnouncer } from '../../src/queue/announce.ts';
 import { createQueueBackend, type QueueBackendOptions } from '../../src/queue/backend.ts';
@@ -139,6 +139,39 @@ test('connections to Postgres that have fallen silent are given up, and rings an
   await isHeardAgain(heard);
   wire.strand();
   await isHeardAgain(heard);
+});
+
+test('all queues and workers of a process share six connections to Postgres, and leave nothing on their pool', async () => {
+  const databaseUrl = await makeDatabase();
+  const warnings: string[] = [];
+  const hearWarning = ({ name }: Error) => void warnings.push(name);
+  process.on('warning', hearWarning);
+  undo.push(() => process.off('warning', hearWarning));
+  const gate = Promise.withResolvers<void>();
+  const heard = await hear({ databaseUrl }, 12, () => gate.promise);
+  undo.push(() => gate.resolve());
+  const backend = createQueueBackend({
+    redisUrl: undefined,
+    databaseUrl,
+    prefix: `shares-${process.pid}`,
+    log: silent,
+  });
+  undo.push(() => backend.disconnect());
+  for (let opened = 0; opened < 12; opened += 1) {
+    const worker = await backend.openWorker('shared', async () => {}, {});
+    await worker?.close();
+  }
+  await Promise.all(Array.from({ length: 12 }, () => heard.announce()));
+  await until(() => heard.count > 0);
+  gate.resolve();
+  await isHeardAgain(heard);
+  const db = connectTo(databaseUrl);
+  undo.push(() => db.close());
+  const [row] = await db.query<{ count: number }>({
+    text: `select count(*)::int as count from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()`,
+  });
+  expect(row?.count).toBeLessThanOrEqual(2 * 6);
+  expect(warnings).toEqual([]);
 });
 
 test('a worker is thrown away also where the connection that it listens on has fallen silent', async () => {
