@@ -97,9 +97,9 @@ test('what a dead process left and the disk does not let go of is recorded once,
   const stuck = await leave('7');
   const whole = await readFile(stuck.file);
   try {
-    // Others may wait for the same table. Its segment has been read once what was in it waits.
+    // Others may wait for the same table. Its segment has been read once what was in it waits, on the connections that record.
     const recording = `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'
-                       and query ~* 'insert into delivery_bodies'`;
+                       and application_name = 'ilive-webhooks receive'`;
     await until(async () => (await db.query({ text: recording })).length > 0);
     await rm(stuck.file);
     await mkdir(stuck.file); // a folder under its name is not removed as a file is
