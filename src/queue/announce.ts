@@ -12,6 +12,7 @@ import { endsWithin, within } from '../within.ts';
 import type { QueueBackend } from './backend.ts';
 import { type Crowd, waitingMaxJobs, watchCrowd } from './crowd.ts';
 import { createInspection } from './inspect.ts';
+import { jobOf } from './job-data.ts';
 import { splitByAge } from './lateness.ts';
 import { createRingPace } from './ring-pace.ts';
 
@@ -124,7 +125,7 @@ function hangBell(backend: QueueBackend, lane: Lane, { batchMaxIds, timeoutMs }:
     const jobs = refusal === undefined ? cut(ids, batchMaxIds) : [];
     crowd.grow(jobs.length);
     // Each by itself: on Postgres BullMQ's `addBulk` makes temporary tables every time, see 010.
-    const added = await Promise.allSettled(jobs.map((job) => answering.add('process', { ids: job })));
+    const added = await Promise.allSettled(jobs.map((ids) => answering.add('process', jobOf(ids))));
     end();
     ringing = undefined;
     return { rungCount, failure: refusal ?? added.find((each) => each.status === 'rejected')?.reason };

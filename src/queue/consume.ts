@@ -7,6 +7,7 @@ import type { Log } from '../log.ts';
 import { endsWithin } from '../within.ts';
 import { type Lane, queueNames } from './announce.ts';
 import type { QueueBackend } from './backend.ts';
+import { idsOf } from './job-data.ts';
 import { troubleOf } from './trouble.ts';
 
 export interface ConsumeOptions {
@@ -47,7 +48,7 @@ export function consume(
   const isClosed = () => stage.is === 'closed';
   const atWork = new Set<Promise<void>>();
   const work = ({ data }: { readonly data: unknown }): Promise<void> => {
-    const working = handler(readIds(data)).finally(() => atWork.delete(working));
+    const working = handler(idsOf(data)).finally(() => atWork.delete(working));
     atWork.add(working);
     return working;
   };
@@ -135,12 +136,4 @@ function tellNowAndThen(log: Log): (error: Error) => void {
     if (isTold) log.debug({ err: error }, message);
     else log.warn({ err: error }, message);
   };
-}
-
-const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
-
-// Whatever else may stand in the store, only ids come out of it.
-function readIds(data: unknown): string[] {
-  const ids = (data as { ids?: unknown } | null)?.ids;
-  return Array.isArray(ids) ? ids.filter((id) => typeof id === 'string' && uuid.test(id)) : [];
 }

@@ -4,7 +4,7 @@ import type { Queue } from 'bullmq';
 
 /**
  * Jobs that may wait in one lane. Some fifteen seconds of rings at 300 deliveries a second, and minutes at thousands, whose
- * jobs are full: 80 MB of Redis where all of them are. What has waited for longer than LATE_AFTER_SECONDS is late anyway.
+ * jobs are full: 45 MB of Redis where all of them are. What has waited for longer than LATE_AFTER_SECONDS is late anyway.
  */
 export const waitingMaxJobs = 2_000;
 const countEveryJobs = 100;
