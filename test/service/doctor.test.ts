@@ -211,6 +211,6 @@ test('connections of all processes on one database count, and those to this mach
   await start({ env, databaseUrl: first.databaseUrl });
   expect(findingOf(await look(), 'postgres connections')).toMatchObject({
     level: 'warning',
-    message: expect.stringMatching(/^2 of ROLE=all may open 544 connections/),
+    message: expect.stringMatching(/^2 of ROLE=all may open 520 connections/),
   });
 });
