@@ -32,9 +32,9 @@ async function verify(referenceId: string): Promise<void> {
   console.log(`Send ${referenceId} to ${created.session_url ?? 'the session'}`);
   const verdict = await sdk.waitForVerdict(created.session_id, { timeoutMs: 30 * 60_000 });
   // The verdict is of this session. All that is known of the person decides: an open alert or a dispute keeps them out.
-  const { standing } = await sdk.call('getSubject', { path: { reference_id: referenceId } });
-  const why = [`${verdict.state}, ${verdict.verdict}`, ...standing.obstacles].join(', ');
-  console.log(`${referenceId}: ${standing.is_verified ? 'welcome' : `no entry (${why})`}`);
+  const { is_verified, obstacles } = await standingOf(referenceId, created.account);
+  const why = [`${verdict.state}, ${verdict.verdict}`, ...obstacles].join(', ');
+  console.log(`${referenceId}: ${is_verified ? 'welcome' : `no entry (${why})`}`);
 }
 
 interface Standing {
@@ -42,7 +42,10 @@ interface Standing {
   obstacles: readonly string[];
 }
 
-/** What is kept of each person, by their reference id; a real service has a row of its database for each. */
+/**
+ * What is kept of each person, by account and reference id: one id of two accounts may mean two persons. A real service has a row
+ * of its database for each.
+ */
 type People = Record<string, Standing>;
 
 async function follow(): Promise<void> {
@@ -57,9 +60,10 @@ async function follow(): Promise<void> {
     for (const person of await peopleOf(change)) {
       // The change says that there is something new; what it amounts to, only all that is known of the person can say.
       const { is_verified, obstacles } = await standingOf(person, change.account);
-      people[person] = { is_verified, obstacles };
+      const key = `${change.account}/${person}`;
+      people[key] = { is_verified, obstacles };
       writeWhole(peopleFile, JSON.stringify(people, null, 2));
-      console.log(`${person}: ${is_verified ? 'verified' : `not verified (${obstacles.join(', ')})`}`);
+      console.log(`${key}: ${is_verified ? 'verified' : `not verified (${obstacles.join(', ')})`}`);
     }
   }
 }

@@ -47,8 +47,8 @@ const told: Readonly<Record<ProblemCode, Told>> = {
     again: 'yes, after `Retry-After`: it answers what the first one made',
   },
   gone: {
-    means: 'The cursor is older than what is kept of the change feed.',
-    again: 'no: begin the feed anew',
+    means: 'The cursor is older than what is kept of the change feed, or of another database.',
+    again: 'no: take the cursor of now (`after=latest`), then read anew what you need, then follow from it',
   },
   rate_limited: {
     means: 'This key has asked too often, or this address with unknown keys.',

@@ -39,7 +39,10 @@ export class KeyError extends SdkError {}
 /** 404: there is no such thing. */
 export class NotFoundError extends SdkError {}
 
-/** 410: the cursor is too old. Read anew what you need, then follow from `latest`. */
+/**
+ * 410: the cursor is too old, or of another database. Take the cursor of now (`listChanges` with `after: 'latest'`) first, then
+ * read anew what you need, then follow from that cursor: what changes while you read comes after it.
+ */
 export class GoneError extends SdkError {}
 
 /** Any other 4xx: the request has to change; the message says how. */

@@ -23,7 +23,7 @@ declare function askAgainLater(): void;
 declare function lookCloser(verdict: object, obstacles: readonly string[]): void;
 declare function readCursor(): Promise<string | undefined>;
 declare function writeCursor(cursor: string): Promise<void>;
-declare function lookAgain(referenceId: string): Promise<void>;
+declare function lookAgain(referenceId: string, account: string): Promise<void>;
 declare function record(row: object): Promise<void>;
 `;
 

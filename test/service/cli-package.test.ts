@@ -88,7 +88,7 @@ test('the example onboarding keeps who is verified across a restart of the servi
   const untilTold = (pattern: RegExp) => until(() => pattern.test(following.out));
   try {
     await service.deliver(verdictPayload({ reference_id: 'anna', verdict: 'fail' }));
-    await untilTold(/^anna: not verified \(not_passed\)\n$/);
+    await untilTold(/^default\/anna: not verified \(not_passed\)\n$/);
     const { databaseUrl, db } = service;
     await service.service.stop();
     await db.close();
@@ -99,25 +99,25 @@ test('the example onboarding keeps who is verified across a restart of the servi
     expect(verifying.out).toMatch(
       /^Send bert to https:\S+\nbert: (welcome|no entry \(settled, (retry|fail), not_passed\))\n$/,
     );
-    await untilTold(/\nbert: (verified|not verified \(not_passed\))\n$/);
+    await untilTold(/\ndefault\/bert: (verified|not verified \(not_passed\))\n$/);
     // An alert that names a session alone is about the person of that session, until it is resolved.
     const passed = verdictPayload({ reference_id: 'anna', timestamp: '2026-04-11T10:00:00+00:00' });
     await service.deliver(passed);
-    await untilTold(/\nanna: verified\n$/);
+    await untilTold(/\ndefault\/anna: verified\n$/);
     const alert = { event: 'compliance.alert', alert_id: 'alert-1', session_id: passed.session_id };
     await service.deliver({ ...alert, timestamp: '2026-04-11T09:30:00.000000Z' });
-    await untilTold(/\nanna: not verified \(unresolved_alert\)\n$/);
-    expect(await peopleKept()).toMatchObject({ anna: { is_verified: false } });
+    await untilTold(/\ndefault\/anna: not verified \(unresolved_alert\)\n$/);
+    expect(await peopleKept()).toMatchObject({ 'default/anna': { is_verified: false } });
     const resolved = await fetch(`${service.url}/v1/compliance-alerts/alert-1/resolve`, {
       method: 'POST',
       headers: { authorization: `Bearer ${apiKey}`, 'content-type': 'application/json' },
       body: JSON.stringify({ note: 'the same person' }),
     });
     expect(resolved.status).toBe(200);
-    await untilTold(/\(unresolved_alert\)\nanna: verified\n$/);
+    await untilTold(/\(unresolved_alert\)\ndefault\/anna: verified\n$/);
     expect(await peopleKept()).toEqual({
-      anna: { is_verified: true, obstacles: [] },
-      bert: { is_verified: expect.any(Boolean), obstacles: expect.any(Array) },
+      'default/anna': { is_verified: true, obstacles: [] },
+      'default/bert': { is_verified: expect.any(Boolean), obstacles: expect.any(Array) },
     });
   } finally {
     for (const { child } of running) child.kill();
@@ -128,9 +128,7 @@ test('the example onboarding keeps who is verified across a restart of the servi
 });
 
 test('the example onboarding goes on behind a change of which nothing is left', async () => {
-  await Promise.all(
-    ['cursor.txt', 'people.json'].map((name) => rm(path.join(example('onboarding'), name), { force: true })),
-  );
+  await forgetWhatWasKept();
   const service = await startTestService();
   const countRows = async (table: string) =>
     (await service.db.query({ text: `select from ${table}` })).length;
@@ -142,10 +140,34 @@ test('the example onboarding goes on behind a change of which nothing is left', 
   await until(async () => (await countRows('fact_versions')) === 1);
   const following = startOnboarding(service.url, 'follow');
   try {
-    await until(() => /^dora: /m.test(following.out));
+    await until(() => /^default\/dora: /m.test(following.out));
     expect(following.out).toBe(
-      'cora: not verified (no_verdict)\ndora: not verified (no_verdict, unresolved_alert)\n',
+      'default/cora: not verified (no_verdict)\ndefault/dora: not verified (no_verdict, unresolved_alert)\n',
     );
+  } finally {
+    following.child.kill();
+    await following.ended;
+    await service.stop();
+  }
+});
+
+test('the example onboarding tells persons apart whom two accounts know by one id', async () => {
+  await forgetWhatWasKept();
+  const service = await startTestService({
+    env: { ILIVE_WEBHOOK_SECRETS_BY_ACCOUNT: '{"acme":["whsec_acme"]}' },
+  });
+  // One session id and one reference id, of two accounts: nothing says that they mean the same person.
+  const said = { session_id: 'shared-1', reference_id: 'anna' };
+  await service.deliver(verdictPayload({ ...said, verdict: 'fail' }));
+  const ofAcme = verdictPayload({ ...said, timestamp: '2026-04-11T10:00:00+00:00' });
+  await service.deliver(ofAcme, { account: 'acme', secret: 'whsec_acme' });
+  const following = startOnboarding(service.url, 'follow');
+  try {
+    await until(() => /^acme\/anna: /m.test(following.out));
+    expect(await peopleKept()).toEqual({
+      'default/anna': { is_verified: false, obstacles: ['not_passed'] },
+      'acme/anna': { is_verified: true, obstacles: [] },
+    });
   } finally {
     following.child.kill();
     await following.ended;
@@ -155,6 +177,11 @@ test('the example onboarding goes on behind a change of which nothing is left', 
 
 const peopleKept = async () =>
   JSON.parse(await readFile(path.join(example('onboarding'), 'people.json'), 'utf8'));
+
+async function forgetWhatWasKept(): Promise<void> {
+  for (const name of ['cursor.txt', 'people.json'])
+    await rm(path.join(example('onboarding'), name), { force: true });
+}
 
 test('the command starts the service, which finds its migrations, and asks it', async () => {
   expect(await startAskAndStop(folder, command)).toMatchObject({
