@@ -1,6 +1,6 @@
 // The JSON that a caller sends, as a schema reads it; every problem is told at once, by the name of its field.
 import type { Request } from 'express';
-import type { z } from 'zod';
+import { z } from 'zod';
 import { ServiceError } from '../errors.ts';
 import { complaintOf } from './complaint.ts';
 import { readBody, unbounded } from './read-body.ts';
@@ -21,7 +21,7 @@ export async function readJson<Schema extends z.ZodType>(
   if (read.success) return read.data;
   const complaints = read.error.issues.map((issue) =>
     issue.code === 'unrecognized_keys'
-      ? `unknown field ${issue.keys.map((key) => `"${key}"`).join(', ')}`
+      ? unknownFields(issue, schema)
       : issue.path.length === 0
         ? 'the body must be a JSON object'
         : complaintOf('field', issue, given),
@@ -29,7 +29,16 @@ export async function readJson<Schema extends z.ZodType>(
   throw new ServiceError('invalid_request', `${complaints.join('; ')}.`);
 }
 
+function unknownFields({ keys, path }: z.core.$ZodIssueUnrecognizedKeys, schema: z.ZodType): string {
+  const unknown = `unknown field ${keys.map((key) => `"${key}"`).join(', ')}`;
+  // Those of an object inside the body are not told here.
+  if (path.length > 0 || !(schema instanceof z.ZodObject)) return unknown;
+  return `${unknown}; known here: ${Object.keys(schema.shape).join(', ')}`;
+}
+
 function parse(body: Buffer): unknown {
+  if (body.length === 0)
+    throw new ServiceError('invalid_request', 'The body is missing: a JSON object is asked for.');
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body));
   } catch {

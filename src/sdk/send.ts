@@ -85,9 +85,12 @@ async function headersOf(
   sdk: SdkOptions,
   { hasBody, idempotencyKey }: { hasBody: boolean; idempotencyKey: string | undefined },
 ): Promise<Record<string, string>> {
-  const key = typeof sdk.apiKey === 'string' ? sdk.apiKey : await sdk.apiKey();
-  if (!/^[\x21-\x7e]+$/.test(key)) {
-    const message = 'The API key must be visible ASCII characters.';
+  // What has no types hands over a variable that is not set.
+  const key: unknown = typeof sdk.apiKey === 'function' ? await sdk.apiKey() : sdk.apiKey;
+  if (typeof key !== 'string' || !/^[\x21-\x7e]+$/.test(key)) {
+    const message = key
+      ? 'The API key must be visible ASCII characters, without a space or a line end.'
+      : 'There is no API key: "apiKey" gave none.';
     throw errorOf(message, { ...notSent, status: 401, code: 'unauthorized' });
   }
   if (idempotencyKey !== undefined && !/^[\x21-\x7e]{1,255}$/.test(idempotencyKey)) {

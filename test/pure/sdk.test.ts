@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { afterEach, expect, test, vi } from 'vitest';
-import { RequestError, UnavailableError } from '../../src/sdk/errors.ts';
+import { KeyError, RequestError, UnavailableError } from '../../src/sdk/errors.ts';
 import { type Asked, createSdk, type OperationName } from '../../src/sdk/sdk.ts';
 
 afterEach(() => {
@@ -122,6 +122,28 @@ test.each(['', 'localhost:8080', 'verdicts.internal', undefined as unknown as st
   'an address that is none is told at once: %j',
   (url) => {
     expect(() => createSdk({ url, apiKey: 'a-key' })).toThrow(RequestError);
+  },
+);
+
+test.each([undefined, null, '', () => undefined, async () => ''])(
+  'a key that is missing is told as such, and nothing is sent: %j',
+  async (apiKey) => {
+    let asked = 0;
+    const sdk = createSdk({
+      url: 'http://service.test',
+      apiKey: apiKey as unknown as string, // as JavaScript hands over a variable that is not set
+      fetch: async () => {
+        asked += 1;
+        return new Response('{}');
+      },
+    });
+    const calls = [() => sdk.call('getStatus'), () => sdk.waitForVerdict('s-1'), () => sdk.changes().next()];
+    for (const call of calls) {
+      const calling = call();
+      await expect(calling).rejects.toThrow(KeyError);
+      await expect(calling).rejects.toThrow('There is no API key: "apiKey" gave none.');
+    }
+    expect(asked).toBe(0);
   },
 );
 

@@ -206,6 +206,20 @@ describe('many sessions are looked up at once', () => {
       body: { detail: 'field "session_ids" is missing.' },
     });
   });
+
+  test('a body that is missing, and a field that nobody knows, are told as such', async () => {
+    const detailOf = async (body?: string) => {
+      const headers = { authorization: `Bearer ${apiKey}` };
+      const asked = { method: 'POST', headers, ...(body === undefined ? {} : { body }) };
+      const response = await fetch(`${service.url}/v1/sessions/lookup`, asked);
+      return ((await response.json()) as { detail: string }).detail;
+    };
+    expect(await detailOf()).toBe('The body is missing: a JSON object is asked for.');
+    expect(await detailOf('{')).toBe('The body is not JSON in UTF-8.');
+    expect(await detailOf('{"sessionIds":["s-1"],"acount":"acme"}')).toBe(
+      'field "session_ids" is missing; unknown field "sessionIds", "acount"; known here: session_ids, account.',
+    );
+  });
 });
 
 test('the command line sorts and chooses as the API does, over several pages', async () => {
