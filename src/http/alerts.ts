@@ -9,12 +9,12 @@ import { operate } from '../operations/operate.ts';
 import { complianceAlert, showComplianceAlert } from './facts.ts';
 import { actorOf } from './gate.ts';
 import { operation, reply } from './operation.ts';
-import { searchText } from './query.ts';
+import { accountText, searchText } from './query.ts';
 import { severalAccounts } from './several-accounts.ts';
 import { uuid } from './shapes.ts';
 
 const path = { alert_id: searchText };
-const query = { account: searchText.optional() };
+const query = { account: accountText.optional() };
 const handling = z.strictObject({
   note: searchText.describe('What was found or done; it is kept with the alert and in the audit.'),
   delivery_id: uuid

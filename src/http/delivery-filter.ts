@@ -16,7 +16,7 @@ export const deliveryFilterFields = {
   vendor_kind: searchText.optional(),
   source: oneOf(sources),
   decision: oneOf(decisions),
-  account: searchText.optional(),
+  account: searchText.optional().describe('Of this account alone.'),
   session_id: searchText.optional(),
   reference_id: searchText.optional(),
   admission: oneOf(admissions),

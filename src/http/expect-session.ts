@@ -35,20 +35,26 @@ const token = z.string().min(1, 'must not be empty').max(4_096, 'must be at most
 const webUrl = z.url('must be an address').max(2_048, 'must be at most 2048 characters');
 
 const creation = z.strictObject({
-  reference_id: text,
-  mode: z.enum(['passive', 'active'], 'must be passive or active').optional(),
-  redirect_url: webUrl.optional(),
+  reference_id: text.describe('Your own id of the person.'),
+  mode: z.enum(['passive', 'active'], 'must be passive or active').optional().describe("Default: iLive's."),
+  redirect_url: webUrl.optional().describe('Where iLive sends the user afterwards.'),
 });
 
 const registration = z.strictObject({
-  reference_id: text.optional(),
-  token: token.optional(),
+  reference_id: text.optional().describe('Your own id of the person.'),
+  token: token
+    .optional()
+    .describe(
+      'With which the result is read: kept encrypted, never shown. The managed dialect cannot pull without it.',
+    ),
   expires_at: timeText
     .optional()
     .describe(
       'When iLive forgets the session: ahead, and within 24 hours from now. Default: SESSION_TTL_SECONDS from now.',
     ),
-  account: text.optional(),
+  account: text
+    .optional()
+    .describe('The iLive account that it was created with, as it is named here. Default: default.'),
 });
 
 const expectedFields = {
@@ -71,7 +77,10 @@ export const createSession = operation({
     'idempotency-key': z
       .string()
       .regex(/^[\x21-\x7e]{1,255}$/, 'must be 1 to 255 visible ASCII characters')
-      .optional(),
+      .optional()
+      .describe(
+        'The same create under the same key makes one session, for a day: send one with each, to be able to repeat it.',
+      ),
   },
   body: creation,
   answers: { 200: createdSession, 201: createdSession },

@@ -62,7 +62,7 @@ const factTimes = ['known_at', 'occurred_at'] as const;
 const factFilterFields = {
   session_id: searchText.optional(),
   reference_id: searchText.optional().describe('Its own, or that of the session that it names.'),
-  account: searchText.optional(),
+  account: searchText.optional().describe('Of this account alone.'),
   known_from: rangeFrom,
   known_to: rangeTo,
   occurred_from: rangeFrom,

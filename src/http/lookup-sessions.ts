@@ -13,7 +13,7 @@ const countRule = `must hold 1 to ${idsMax} ids`;
 
 const request = z.strictObject({
   session_ids: z.array(searchText).min(1, countRule).max(idsMax, countRule),
-  account: searchText.optional(),
+  account: searchText.optional().describe('Of this account alone. Default: of all.'),
 });
 
 const lookedUp = z.object({

@@ -152,7 +152,11 @@ function describeAnswers({ answers, contentType }: Route['operation'], schemas: 
       status,
       {
         description: successes[Number(status)] ?? 'Done.',
-        headers: { 'X-Request-Id': { $ref: '#/components/headers/RequestId' } },
+        headers: {
+          'X-Request-Id': { $ref: '#/components/headers/RequestId' },
+          // What can be told unchanged is what has one.
+          ...(304 in answers ? { ETag: { $ref: '#/components/headers/ETag' } } : {}),
+        },
         ...(body === null
           ? {}
           : {
@@ -182,14 +186,21 @@ function problemResponses(schema: JsonSchema, used: readonly ErrorCode[]): Recor
         description: `${titles[status]}. ${codes.map(tellCode).join(' ')}`,
         headers: {
           'X-Request-Id': { $ref: '#/components/headers/RequestId' },
-          ...(status === 503 || status === 429
+          ...(status === 503 || status === 429 || codes.includes('in_progress')
             ? { 'Retry-After': { $ref: '#/components/headers/RetryAfter' } }
             : {}),
         },
-        content: { 'application/problem+json': { schema } },
+        content: { 'application/problem+json': { schema, example: exampleOf(status, codes) } },
       },
     ]),
   );
+}
+
+/** A problem with its own status and code: what a viewer makes of the schema alone has the first code there is. */
+function exampleOf(status: number, [code]: readonly ErrorCode[]): JsonSchema {
+  const detail = 'What and why, for people.';
+  const request_id = '0b6cf0c6-4a0c-4f0e-9c3c-9d6a4f4a2f57';
+  return { type: 'about:blank', title: titles[status], status, code, detail, request_id };
 }
 
 function tellCode(code: ErrorCode): string {
@@ -199,6 +210,10 @@ function tellCode(code: ErrorCode): string {
 const sharedHeaders = {
   RequestId: {
     description: 'The X-Request-Id of the request where it had a plain one, else one of ours.',
+    schema: { type: 'string' },
+  },
+  ETag: {
+    description: 'Send it as If-None-Match: what has not changed is a 304 without a body.',
     schema: { type: 'string' },
   },
   RetryAfter: { description: 'Seconds to wait.', schema: { type: 'integer', minimum: 0 } },

@@ -17,6 +17,11 @@ export const searchText = z
   .max(512, 'must be at most 512 characters')
   .refine((text) => !text.includes('\0') && text.isWellFormed(), 'must not hold NUL or broken characters');
 
+/** Of a question about one id. */
+export const accountText = searchText.describe(
+  'The iLive account, as it is named here. Where two accounts have the id, it has to be said.',
+);
+
 /** A time with an offset, such as 2026-11-23T00:00:00Z, to the microsecond: as iLive tells its times, and answers do. */
 export const instantText = z
   .string()

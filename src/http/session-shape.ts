@@ -15,7 +15,11 @@ const sessionFields = {
     .string()
     .nullable()
     .describe('Your own id of the person, as given when the session was made.'),
-  state: z.enum(sessionStates).describe('Let somebody in only where it is settled, and only for pass.'),
+  state: z
+    .enum(sessionStates)
+    .describe(
+      'How it stands with this session. Whether the person may come in, `standing.is_verified` of the subject says, and that alone.',
+    ),
   verdict: verdict.nullable(),
   confidence: z.number().nullable().describe('0 to 1, as iLive gave it; the verdict is what counts.'),
   verdict_at: instant.nullable().describe('When the verdict came to be, by iLive.'),

@@ -21,7 +21,7 @@ import { confirmations, type SessionState, sessionStates } from '../events/sessi
 import { momentParameters, readMoment } from './as-of.ts';
 import { oneOf, rangeFrom, rangeTo, readOrder, readPage, showPage, sortParameter } from './list-order.ts';
 import { operation, reply } from './operation.ts';
-import { pageParameters, searchText } from './query.ts';
+import { accountText, pageParameters, searchText } from './query.ts';
 import { detailedSession, session as sessionShape } from './session-shape.ts';
 import { severalAccounts } from './several-accounts.ts';
 import { pageShape, timestampText } from './shapes.ts';
@@ -31,7 +31,7 @@ const place = z.tuple([timestampText, searchText, searchText]);
 /** Answers one session with its observations; 404 for one that we have never heard of. */
 export const showSession = operation({
   path: { session_id: searchText },
-  query: { account: searchText.optional(), ...momentParameters },
+  query: { account: accountText.optional(), ...momentParameters },
   fields: true,
   etag: true,
   answers: { 200: detailedSession },
@@ -56,7 +56,7 @@ const sessionTimes = ['expected_at', 'settled_at', 'verdict_at', 'expires_at'] a
 export const showSessions = operation({
   query: {
     reference_id: searchText.optional(),
-    account: searchText.optional(),
+    account: searchText.optional().describe('Of this account alone.'),
     state: oneOf(sessionStates),
     verdict: oneOf(verdicts),
     confirmation: oneOf(confirmations),

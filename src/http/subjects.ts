@@ -8,7 +8,7 @@ import { obstacles, standOf } from '../events/subject.ts';
 import { momentFields, momentParameters, readMoment } from './as-of.ts';
 import { complianceAlert, faceMatch, showComplianceAlert, showFaceMatch } from './facts.ts';
 import { operation, reply } from './operation.ts';
-import { searchText } from './query.ts';
+import { accountText, searchText } from './query.ts';
 import { session, verdict } from './session-shape.ts';
 import { showSessionRow } from './sessions.ts';
 import { severalAccounts } from './several-accounts.ts';
@@ -68,7 +68,7 @@ export const showSubject = operation({
   fields: true,
   etag: true,
   path: { reference_id: searchText },
-  query: { account: searchText.optional(), ...momentParameters },
+  query: { account: accountText.optional(), ...momentParameters },
   answers: { 200: subject },
   errors: ['not_found', 'conflict'],
   answer: async ({ db, now }, { path, query }) => {

@@ -8,7 +8,7 @@ import { confirmations, sessionStates } from '../events/session.ts';
 import { requireStillKnown } from './gate.ts';
 import { hasLeft } from './has-left.ts';
 import { operation, reply } from './operation.ts';
-import { searchText, waitText } from './query.ts';
+import { accountText, searchText, waitText } from './query.ts';
 import { verdict } from './session-shape.ts';
 import { severalAccounts } from './several-accounts.ts';
 import { instant, uuid } from './shapes.ts';
@@ -28,7 +28,7 @@ const verdictShape = z
       .enum(sessionStates)
       .nullable()
       .describe(
-        'Null for a session that nobody here has heard of yet. Let somebody in only where it is settled.',
+        'Null for a session that nobody here has heard of yet. Whether the person may come in, `standing.is_verified` of the subject says, and that alone.',
       ),
     confirmation: z.enum(confirmations).nullable(),
     confidence: z.number().nullable(),
@@ -46,7 +46,7 @@ type Assurance = 'any' | 'confirmed';
 export const showVerdict = operation({
   path: { session_id: searchText },
   query: {
-    account: searchText.optional(),
+    account: accountText.optional(),
     wait: waitText,
     assurance: z
       .enum(['any', 'confirmed'], 'must be any or confirmed')

@@ -127,6 +127,9 @@ export interface Operations {
   listSessions: {
     query?: {
       reference_id?: string;
+      /**
+       * Of this account alone.
+       */
       account?: string;
       state?: 'expected' | 'settled' | 'disputed' | 'expired' | 'unrecoverable';
       verdict?: 'pass' | 'retry' | 'fail';
@@ -203,8 +206,17 @@ export interface Operations {
   };
   createSession: {
     body: {
+      /**
+       * Your own id of the person.
+       */
       reference_id: string;
+      /**
+       * Default: iLive's.
+       */
       mode?: 'passive' | 'active';
+      /**
+       * Where iLive sends the user afterwards.
+       */
       redirect_url?: string;
     };
     answer: CreatedSession;
@@ -216,6 +228,9 @@ export interface Operations {
        * @maxItems 500
        */
       session_ids: [string, ...string[]];
+      /**
+       * Of this account alone. Default: of all.
+       */
       account?: string;
     };
     answer: {
@@ -234,6 +249,9 @@ export interface Operations {
       session_id: string;
     };
     query?: {
+      /**
+       * The iLive account, as it is named here. Where two accounts have the id, it has to be said.
+       */
       account?: string;
       /**
        * What had happened by then, by iLive's clock, as far as we know.
@@ -251,12 +269,21 @@ export interface Operations {
       session_id: string;
     };
     body: {
+      /**
+       * Your own id of the person.
+       */
       reference_id?: string;
+      /**
+       * With which the result is read: kept encrypted, never shown. The managed dialect cannot pull without it.
+       */
       token?: string;
       /**
        * When iLive forgets the session: ahead, and within 24 hours from now. Default: SESSION_TTL_SECONDS from now.
        */
       expires_at?: string;
+      /**
+       * The iLive account that it was created with, as it is named here. Default: default.
+       */
       account?: string;
     };
     answer: RegisteredSession;
@@ -266,6 +293,9 @@ export interface Operations {
       session_id: string;
     };
     query?: {
+      /**
+       * The iLive account, as it is named here. Where two accounts have the id, it has to be said.
+       */
       account?: string;
       /**
        * How long to wait, such as 30s; at most WAIT_MAX_SECONDS. Default: not at all.
@@ -339,6 +369,9 @@ export interface Operations {
        * Its own, or that of the session that it names.
        */
       reference_id?: string;
+      /**
+       * Of this account alone.
+       */
       account?: string;
       /**
        * From then on.
@@ -388,6 +421,9 @@ export interface Operations {
        * Its own, or that of the session that it names.
        */
       reference_id?: string;
+      /**
+       * Of this account alone.
+       */
       account?: string;
       /**
        * From then on.
@@ -434,6 +470,9 @@ export interface Operations {
       alert_id: string;
     };
     query?: {
+      /**
+       * The iLive account, as it is named here. Where two accounts have the id, it has to be said.
+       */
       account?: string;
     };
     answer: ComplianceAlert;
@@ -443,6 +482,9 @@ export interface Operations {
       alert_id: string;
     };
     query?: {
+      /**
+       * The iLive account, as it is named here. Where two accounts have the id, it has to be said.
+       */
       account?: string;
     };
     body: {
@@ -462,6 +504,9 @@ export interface Operations {
       alert_id: string;
     };
     query?: {
+      /**
+       * The iLive account, as it is named here. Where two accounts have the id, it has to be said.
+       */
       account?: string;
     };
     body: {
@@ -481,6 +526,9 @@ export interface Operations {
       reference_id: string;
     };
     query?: {
+      /**
+       * The iLive account, as it is named here. Where two accounts have the id, it has to be said.
+       */
       account?: string;
       /**
        * What had happened by then, by iLive's clock, as far as we know.
@@ -501,6 +549,9 @@ export interface Operations {
       vendor_kind?: string;
       source?: 'webhook' | 'pull';
       decision?: 'settle' | 'confirm' | 'repeat' | 'dispute' | 'record' | 'ignore' | 'park';
+      /**
+       * Of this account alone.
+       */
       account?: string;
       session_id?: string;
       reference_id?: string;
@@ -621,6 +672,9 @@ export interface Operations {
         vendor_kind?: string;
         source?: 'webhook' | 'pull';
         decision?: 'settle' | 'confirm' | 'repeat' | 'dispute' | 'record' | 'ignore' | 'park';
+        /**
+         * Of this account alone.
+         */
         account?: string;
         session_id?: string;
         reference_id?: string;
@@ -966,7 +1020,7 @@ export interface Session {
    */
   reference_id: string | null;
   /**
-   * Let somebody in only where it is settled, and only for pass.
+   * How it stands with this session. Whether the person may come in, `standing.is_verified` of the subject says, and that alone.
    */
   state: 'expected' | 'settled' | 'disputed' | 'expired' | 'unrecoverable';
   verdict: 'pass' | 'retry' | 'fail' | null;
@@ -1039,7 +1093,7 @@ export interface DetailedSession {
    */
   reference_id: string | null;
   /**
-   * Let somebody in only where it is settled, and only for pass.
+   * How it stands with this session. Whether the person may come in, `standing.is_verified` of the subject says, and that alone.
    */
   state: 'expected' | 'settled' | 'disputed' | 'expired' | 'unrecoverable';
   verdict: 'pass' | 'retry' | 'fail' | null;
@@ -1140,7 +1194,7 @@ export interface Verdict {
    */
   verdict: 'pass' | 'retry' | 'fail' | null;
   /**
-   * Null for a session that nobody here has heard of yet. Let somebody in only where it is settled.
+   * Null for a session that nobody here has heard of yet. Whether the person may come in, `standing.is_verified` of the subject says, and that alone.
    */
   state: 'expected' | 'settled' | 'disputed' | 'expired' | 'unrecoverable' | null;
   confirmation: 'unconfirmed' | 'confirmed' | 'contradicted' | null;

@@ -65,6 +65,30 @@ test('answers are those of the operation and those that any may give; only error
   expect(one).toMatchObject({ operationId: 'getThing', tags: ['things'], 'x-role': 'operator' });
 });
 
+test('headers that a caller goes by are told', () => {
+  const { responses } = one as { responses: Record<string, object> };
+  for (const status of ['200', '304'])
+    expect(responses[status]).toHaveProperty(['headers', 'ETag', '$ref'], '#/components/headers/ETag');
+  const create = operation({
+    answers: { 201: thing },
+    errors: ['conflict', 'in_progress'],
+    answer: async () => reply(201, { id: '1', size: null }),
+  });
+  const made: Route = { method: 'POST', path: '/v1/things', role: 'reader', operation: create, summary: 'x' };
+  const { paths, components } = buildOpenApi([made], '1');
+  expect(paths['/v1/things']?.post).not.toHaveProperty(['responses', '201', 'headers', 'ETag']);
+  for (const name of ['Conflict', 'TooManyRequests', 'ServiceUnavailable'])
+    expect(components.responses?.[name], name).toHaveProperty(['headers', 'Retry-After']);
+  expect(components.responses?.NotFound).toBeUndefined();
+});
+
+test('each problem shows a code of its own', () => {
+  expect(document.components.responses?.TooManyRequests).toHaveProperty(
+    ['content', 'application/problem+json', 'example'],
+    expect.objectContaining({ title: 'Too Many Requests', status: 429, code: 'rate_limited' }),
+  );
+});
+
 test('a schema with an id is a component that leaves room for more fields', () => {
   expect(one?.responses).toHaveProperty(
     ['200', 'content', 'application/json', 'schema', '$ref'],
