@@ -4,7 +4,7 @@
 //   npm start -- follow                follows what changes, and keeps its own record of who is verified, in people.json
 //
 // ILIVE_WEBHOOKS_URL and ILIVE_WEBHOOKS_API_KEY (a key of role reader) say which service is asked. The service may be restarted
-// at any time meanwhile: both go on. To try it: `npm pack` in the repository's root, then `npm install` here.
+// at any time meanwhile: both go on. To try it, with Node 24: `npm run pack:sdk` in the repository's root, then `npm install` here.
 
 import { randomUUID } from 'node:crypto';
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';

@@ -60,8 +60,8 @@ test('the version is the same wherever it is named', () => {
   const names = {
     'README.md': `This is version ${version}.`,
     'CHANGELOG.md': ` ${version}`,
-    'docs/sdk.md': `ilive-webhooks-${version}.tgz`,
-    'examples/onboarding/package.json': `ilive-webhooks-${version}.tgz`,
+    'docs/sdk.md': `ilive-webhooks-sdk-${version}.tgz`,
+    'examples/onboarding/package.json': `ilive-webhooks-sdk-${version}.tgz`,
     'examples/verify-user/package.json': `ilive-webhooks-${version}.tgz`,
     'package-lock.json': `"version": "${version}",`,
   };

@@ -1,13 +1,15 @@
 // What others install works: the sources are built as `npm pack` builds them, laid out as npm installs them, and then the
 // command, the service and the client are used from there, with nothing of this repository's sources in reach.
 import { execFile, spawn } from 'node:child_process';
-import { cp, mkdir, mkdtemp, readFile, rm, symlink } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import os from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { packSdk } from '../../scripts/pack-sdk.ts';
 import { startVendorApi } from '../../src/simulator/api.ts';
+import { readVersion } from '../../src/version.ts';
 import { findFreePort } from '../support/free-port.ts';
 import { apiKey, startTestService, verdictPayload } from '../support/service.ts';
 import { root } from '../support/source-tree.ts';
@@ -48,6 +50,28 @@ test.each(examples)(
     await run(process.execPath, [compiler, '-p', '.', '--skipLibCheck', 'false'], { cwd: example(name) });
   },
 );
+
+test('the SDK packed by itself brings nothing along, and is all that the example onboarding needs', async () => {
+  const alone = await mkdtemp(path.join(os.tmpdir(), 'ilive-sdk-'));
+  try {
+    const packed = await packSdk(alone);
+    expect(path.basename(packed)).toBe(`ilive-webhooks-sdk-${readVersion()}.tgz`);
+    const app = path.join(alone, 'onboarding');
+    await cp(path.join(root, 'examples/onboarding'), app, { recursive: true });
+    const { dependencies } = JSON.parse(await readFile(path.join(app, 'package.json'), 'utf8'));
+    expect(dependencies).toEqual({ 'ilive-webhooks': `file:../../${path.basename(packed)}` });
+    await writeFile(path.join(app, 'package.json'), '{"type":"module"}');
+    await run('npm', ['install', '--offline', '--no-audit', packed], { cwd: app });
+    const modules = path.join(app, 'node_modules');
+    expect((await readdir(modules)).filter((name) => !name.startsWith('.'))).toEqual(['ilive-webhooks']);
+    await symlink(path.join(root, 'node_modules/@types'), path.join(modules, '@types'));
+    await run(process.execPath, [compiler, '-p', '.', '--skipLibCheck', 'false'], { cwd: app });
+    const { stderr } = await run(process.execPath, ['onboarding.ts'], { cwd: app });
+    expect(stderr).toBe('npm start -- verify <reference id> | follow\n');
+  } finally {
+    await rm(alone, { recursive: true });
+  }
+});
 
 test('the example verify-user runs', async () => {
   const vendor = await startVendorApi({ sessions: { medianSeconds: 0.01, spread: 0, abandonedShare: 0 } });
