@@ -20,6 +20,7 @@ const changeFields = {
 
 const sessionChange = z.object({
   ...changeFields,
+  session_id: z.string(), // it is about one
   type: z.enum([
     'session_settled',
     'session_confirmed',

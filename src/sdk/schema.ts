@@ -12,7 +12,7 @@ export type Change =
        */
       at: string;
       account: string;
-      session_id: string | null;
+      session_id: string;
       reference_id: string | null;
       type:
         | 'session_settled'

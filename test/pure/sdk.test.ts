@@ -1,9 +1,9 @@
 // What the SDK does without a service: how long it waits by a clock that the test turns, and what may be left out of a call.
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
-import { afterEach, expect, test, vi } from 'vitest';
+import { afterEach, expect, expectTypeOf, test, vi } from 'vitest';
 import { KeyError, RequestError, UnavailableError } from '../../src/sdk/errors.ts';
-import { type Asked, createSdk, type OperationName } from '../../src/sdk/sdk.ts';
+import { type Asked, type Change, createSdk, type OperationName } from '../../src/sdk/sdk.ts';
 
 afterEach(() => {
   vi.useRealTimers();
@@ -146,6 +146,14 @@ test.each([undefined, null, '', () => undefined, async () => ''])(
     expect(asked).toBe(0);
   },
 );
+
+test('a change of a session names it, so that nobody has to ask whether', () => {
+  const see = (change: Change) => {
+    if (change.type === 'session_settled') expectTypeOf(change.session_id).toEqualTypeOf<string>();
+    else expectTypeOf(change.session_id).toEqualTypeOf<string | null>();
+  };
+  expect(see).toBeTypeOf('function');
+});
 
 async function closedPort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
