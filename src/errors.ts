@@ -25,12 +25,19 @@ export class ServiceError extends Error {
   readonly code: ErrorCode;
   /** How long a caller should wait before it tries again; set where waiting can help. */
   readonly retryAfterMs: number | undefined;
+  /** Of `unavailable`: that its message was written for callers. Others may name what only operators should see. */
+  readonly isForCallers: boolean;
 
-  constructor(code: ErrorCode, message: string, options: { cause?: unknown; retryAfterMs?: number } = {}) {
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: { cause?: unknown; retryAfterMs?: number; isForCallers?: boolean } = {},
+  ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = 'ServiceError';
     this.code = code;
     this.retryAfterMs = options.retryAfterMs;
+    this.isForCallers = options.isForCallers ?? false;
   }
 }
 

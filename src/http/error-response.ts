@@ -73,7 +73,10 @@ export function problemOf(error: unknown, log: Log, marks: RequestMarks): Proble
     return {
       status,
       code: error.code,
-      detail: status === 503 ? 'The service cannot answer this now; try again.' : error.message,
+      detail:
+        status === 503 && !error.isForCallers
+          ? 'The service cannot answer this now; try again.'
+          : error.message,
       ...(status === 503 || status === 429 || error.retryAfterMs !== undefined
         ? { headers: { 'retry-after': String(Math.ceil(retryAfterMs / 1000)) } }
         : {}),

@@ -17,7 +17,7 @@ import { ServiceError } from '../errors.ts';
 import type { SessionId } from '../events/event.ts';
 import type { Instant } from '../events/instant.ts';
 import type { IliveClient } from '../ilive/client.ts';
-import { ApiError } from '../ilive/errors.ts';
+import { ApiError, AuthenticationError, PermissionError } from '../ilive/errors.ts';
 import { writeTrace } from '../trace-context.ts';
 import type { ExpectDependencies } from './api.ts';
 import { operation, reply } from './operation.ts';
@@ -241,14 +241,22 @@ function cannotKeepTokens(): ServiceError {
   return new ServiceError('conflict', 'Tokens cannot be kept here: ENCRYPTION_KEYS is not set.');
 }
 
+// A caller can tell by it whether to wait or to call somebody.
+function troubleOf(error: ApiError): string {
+  return error instanceof AuthenticationError || error instanceof PermissionError
+    ? `iLive refuses the ILIVE_API_KEY of this service (${error.code}): its operators have to put that right.`
+    : 'iLive cannot be asked now; try again.';
+}
+
 // iLive's trouble is passed on as ours; what it found wrong in the request is told in its own code.
 function asServiceTrouble(error: ApiError): ServiceError {
   const { status, retryAfterMs } = error;
   const isRequestWrong = status === 400 || status === 409 || status === 422;
   const code = isRequestWrong ? 'invalid_request' : 'unavailable';
-  const message = isRequestWrong ? `iLive refused the request: ${error.code}.` : 'iLive could not be asked.';
+  const message = isRequestWrong ? `iLive refused the request: ${error.code}.` : troubleOf(error);
   return new ServiceError(code, message, {
     cause: error,
+    isForCallers: true,
     ...(retryAfterMs === null ? {} : { retryAfterMs }),
   });
 }

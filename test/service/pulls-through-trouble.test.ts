@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { figureOf } from '../support/figures.ts';
-import { startTestService, verdictPayload } from '../support/service.ts';
+import { apiKey, startTestService, verdictPayload } from '../support/service.ts';
 import { until } from '../support/until.ts';
 import { startTogether, type Together } from '../support/vendor.ts';
 
@@ -105,6 +105,34 @@ test('a session whose end iLive puts where it cannot lie is asked about for a da
       const session = await sessionOf(together, created);
       expect(Date.parse(session.expires_at) - Date.parse(session.expected_at)).toBe(lives);
     }
+  } finally {
+    await together.stop();
+  }
+});
+
+test('who has a session created is told what of iLive stands in the way', async () => {
+  const together = await startTogether({});
+  const { vendor, service } = together;
+  const detailOf = async () => {
+    const response = await fetch(`${service.url}/v1/sessions`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${apiKey}` },
+      body: JSON.stringify({ reference_id: 'anna' }),
+    });
+    const { code, detail } = (await response.json()) as { code: string; detail: string };
+    return [response.status, code, detail];
+  };
+  try {
+    for (const [status, code] of [
+      [401, 'invalid_api_key'],
+      [403, 'account_suspended'],
+    ] as const) {
+      vendor.answerNext({ status, body: { error: { code } } }, { operation: 'create' });
+      const told = `iLive refuses the ILIVE_API_KEY of this service (${code}): its operators have to put that right.`;
+      expect(await detailOf()).toEqual([503, 'unavailable', told]);
+    }
+    vendor.answerNext({ status: 500, body: '' }, { operation: 'create', times: 10 });
+    expect(await detailOf()).toEqual([503, 'unavailable', 'iLive cannot be asked now; try again.']);
   } finally {
     await together.stop();
   }
