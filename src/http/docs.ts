@@ -58,6 +58,7 @@ const pageScript = `SwaggerUIBundle({
 
 const pageStyle = `body { margin: 0; }
 .swagger-ui .info { margin: 24px 0; }
+.swagger-ui .response-col_links { display: none; }
 `;
 
 /** Mounts both. */
