@@ -15,12 +15,14 @@ import { uuid } from './shapes.ts';
 
 const path = { alert_id: searchText };
 const query = { account: accountText.optional() };
-const handling = z.strictObject({
-  note: searchText.describe('What was found or done; it is kept with the alert and in the audit.'),
-  delivery_id: uuid
-    .optional()
-    .describe('The statement that you have seen; where a newer one has come since, nothing is done (409).'),
-});
+const handling = z
+  .strictObject({
+    note: searchText.describe('What was found or done; it is kept with the alert and in the audit.'),
+    delivery_id: uuid
+      .optional()
+      .describe('The statement that you have seen; where a newer one has come since, nothing is done (409).'),
+  })
+  .meta({ examples: [{ note: 'What was found or done.' }] });
 
 /** Answers one alert; 404 for one that was never heard of. */
 export const showAlert = operation({

@@ -34,28 +34,32 @@ const text = searchText;
 const token = z.string().min(1, 'must not be empty').max(4_096, 'must be at most 4096 characters');
 const webUrl = z.url('must be an address').max(2_048, 'must be at most 2048 characters');
 
-const creation = z.strictObject({
-  reference_id: text.describe('Your own id of the person.'),
-  mode: z.enum(['passive', 'active'], 'must be passive or active').optional().describe("Default: iLive's."),
-  redirect_url: webUrl.optional().describe('Where iLive sends the user afterwards.'),
-});
+const creation = z
+  .strictObject({
+    reference_id: text.describe('Your own id of the person.'),
+    mode: z.enum(['passive', 'active'], 'must be passive or active').optional().describe("Default: iLive's."),
+    redirect_url: webUrl.optional().describe('Where iLive sends the user afterwards.'),
+  })
+  .meta({ examples: [{ reference_id: 'user-12345', mode: 'passive' }] });
 
-const registration = z.strictObject({
-  reference_id: text.optional().describe('Your own id of the person.'),
-  token: token
-    .optional()
-    .describe(
-      'With which the result is read: kept encrypted, never shown. The managed dialect cannot pull without it.',
-    ),
-  expires_at: timeText
-    .optional()
-    .describe(
-      'When iLive forgets the session: ahead, and within 24 hours from now. Default: SESSION_TTL_SECONDS from now.',
-    ),
-  account: text
-    .optional()
-    .describe('The iLive account that it was created with, as it is named here. Default: default.'),
-});
+const registration = z
+  .strictObject({
+    reference_id: text.optional().describe('Your own id of the person.'),
+    token: token
+      .optional()
+      .describe(
+        'With which the result is read: kept encrypted, never shown. The managed dialect cannot pull without it.',
+      ),
+    expires_at: timeText
+      .optional()
+      .describe(
+        'When iLive forgets the session: ahead, and within 24 hours from now. Default: SESSION_TTL_SECONDS from now.',
+      ),
+    account: text
+      .optional()
+      .describe('The iLive account that it was created with, as it is named here. Default: default.'),
+  })
+  .meta({ examples: [{ reference_id: 'user-67890' }] });
 
 const expectedFields = {
   session_id: z.string(),

@@ -11,10 +11,12 @@ import { showSessionRow } from './sessions.ts';
 const idsMax = 500;
 const countRule = `must hold 1 to ${idsMax} ids`;
 
-const request = z.strictObject({
-  session_ids: z.array(searchText).min(1, countRule).max(idsMax, countRule),
-  account: searchText.optional().describe('Of this account alone. Default: of all.'),
-});
+const request = z
+  .strictObject({
+    session_ids: z.array(searchText).min(1, countRule).max(idsMax, countRule),
+    account: searchText.optional().describe('Of this account alone. Default: of all.'),
+  })
+  .meta({ examples: [{ session_ids: ['a1b2c3d4-e5f6-7890-abcd-ef1234567890'] }] });
 
 const lookedUp = z.object({
   data: z.array(session).describe('In the order of the ids; where accounts share an id, one for each.'),

@@ -26,6 +26,8 @@ export function createSchemaWriter(): SchemaWriter {
           // Left out by zod where a text is read as something else; what a caller gets who sends nothing is true all the same.
           const { def } = zodSchema._zod;
           if (direction === 'input' && def.type === 'default') jsonSchema.default = plain(def.defaultValue);
+          const examples = z.globalRegistry.get(zodSchema)?.examples;
+          if (direction === 'input' && Array.isArray(examples)) jsonSchema.examples = examples;
         },
       });
       for (const [name, definition] of Object.entries($defs)) {

@@ -82,6 +82,16 @@ test('headers that a caller goes by are told', () => {
   expect(components.responses?.NotFound).toBeUndefined();
 });
 
+test('an example of a body is shown, also where a text in it is read as something else', () => {
+  const body = z.strictObject({ at: timeText.optional() }).meta({ examples: [{}] });
+  const make = operation({ body, answers: { 202: null }, answer: async () => reply(202, null) });
+  const made: Route = { method: 'POST', path: '/v1/things', role: 'reader', operation: make, summary: 'x' };
+  expect(buildOpenApi([made], '1').paths['/v1/things']?.post).toHaveProperty(
+    ['requestBody', 'content', 'application/json', 'schema', 'examples'],
+    [{}],
+  );
+});
+
 test('each problem shows a code of its own', () => {
   expect(document.components.responses?.TooManyRequests).toHaveProperty(
     ['content', 'application/problem+json', 'example'],
