@@ -58,7 +58,10 @@ function readConfig(parse: () => Config, cutValues: readonly CutValue[]): Config
     // It may be why: there is no log yet.
     for (const { key, line } of cutValues)
       console.error(`${key}: the value in line ${line} of .env ${cutSentence}`);
-    throw error;
+    if (!(error instanceof ServiceError) || existsSync('.env')) throw error;
+    // It may stand in another folder.
+    const where = `There is no .env in ${process.cwd()}: only the environment was read.`;
+    throw new ServiceError(error.code, `${error.message}\n${where}`, { cause: error });
   }
 }
 

@@ -128,6 +128,12 @@ test('an .env that cannot be read, or misspells a key, is told in a sentence and
   expect(unread.wrote.err).toBe('.env is there and cannot be read (EISDIR).\n');
 
   await rm(path.join(folder, '.env'), { recursive: true });
+  const without = runProcess({ CONFIRM: 'maybe' });
+  expect(await without.ended).toBe(78);
+  expect(without.wrote.err).toMatch(/^The configuration cannot be used:\n {2}- CONFIRM: /);
+  expect(without.wrote.err.split('\n').at(-2)).toBe(
+    `There is no .env in ${folder}: only the environment was read.`,
+  );
   const lines = [
     '\uFEFFREDIS_URL=',
     'DATABSE_URL=postgres://canary',
