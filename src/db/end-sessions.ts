@@ -9,7 +9,10 @@ import { lockSessions, placesOf, type SessionKey, tryLockSessions } from './sess
 const sameMomentAgain = `on conflict (session_id, account, ended_at)
       do update set state = excluded.state, reason = excluded.reason, reopened_at = null`;
 
-/** Ends a taken session without a verdict, unless it has one or is another's by now. */
+// Somebody had it asked about anew while it was taken: a hint, or whoever wants a second source. The answer knew nothing of that.
+const isAskedForAnew = '(pull_lease_until is not null and next_pull_at > pulled_at)';
+
+/** Ends a taken session without a verdict, unless it has one, is another's by now, or is to be asked about anew; then it is given back. */
 export function endSession(
   db: Database,
   session: TakenSession,
@@ -23,11 +26,13 @@ export function endSession(
         with ended as (
           update sessions
           set state = $3, ended_reason = $4, ended_at = $5, next_pull_at = null, pull_lease_until = null
-          where session_id = $1 and account = $2 and pull_lease_until is not distinct from $6 and state = 'expected'
+          where session_id = $1 and account = $2 and pull_lease_until is not distinct from $6
+            and state = 'expected' and ${isAskedForAnew} is not true
           returning session_id, account, ended_at, state, ended_reason
         ), released as (
-          update sessions set next_pull_at = null, pull_lease_until = null
-          where session_id = $1 and account = $2 and pull_lease_until is not distinct from $6 and state <> 'expected'
+          update sessions set pull_lease_until = null, next_pull_at = case when ${isAskedForAnew} then next_pull_at end
+          where session_id = $1 and account = $2 and pull_lease_until is not distinct from $6
+            and (state <> 'expected' or ${isAskedForAnew})
         )
         insert into session_endings (session_id, account, ended_at, state, reason) select * from ended
         ${sameMomentAgain}`,

@@ -121,6 +121,37 @@ test('there is nothing more to ask about, and something was hinted meanwhile: wh
   expect(await next()).not.toBeNull();
 });
 
+const noEnd = { state: 'expired', reason: 'never_finished' } as const;
+
+test('guarantee 8: an end that was asked for before something was hinted ends nothing, and the hint has its way', async () => {
+  const { db, session, next } = await take('hinted-at-the-end');
+  const hint = verdictPayload({ session_id: session.sessionId });
+  await process(db, await store(db, [hint], { isProven: false }), { confirm: 'unsigned' });
+  const hinted = await next();
+  await endSession(db, session, noEnd, () => at(10));
+  expect(await sayOf(session.sessionId)).toEqual({ state: 'expected', leaseUntil: null, attempts: 1 });
+  expect([hinted, await next()]).toEqual([expect.any(Number), hinted]);
+});
+
+test('guarantee 7: a verdict that came while the end was asked for is confirmed all the same', async () => {
+  const { db, session, next } = await take('settled-at-the-end');
+  await process(db, await store(db, [verdictPayload({ session_id: session.sessionId })]), {
+    confirm: 'always',
+  });
+  const wanted = await next();
+  await endSession(db, session, noEnd, () => at(10));
+  expect([wanted, await next()]).toEqual([expect.any(Number), wanted]);
+});
+
+test('guarantee 7: whoever waits for a second source of a verdict that came while the end was asked for has it asked for', async () => {
+  const { db, session, next } = await take('waited-for-at-the-end');
+  await process(db, await store(db, [verdictPayload({ session_id: session.sessionId })]));
+  const waiting = { ...session, until: at(40), wantsConfirmation: true };
+  await noteWaiting(db, [waiting], { now: at(5), gapMs: 5_000 });
+  await endSession(db, session, noEnd, () => at(10));
+  expect(await next()).toBe(5);
+});
+
 test('whoever waits for a second source is not forgotten over what changes nothing about the verdict', async () => {
   const { db, session, next } = await take('face-matched');
   await process(db, await store(db, [verdictPayload({ session_id: session.sessionId })]));
