@@ -4,6 +4,7 @@
 // registered again, and one that ran out belonged to a worker that died or was too slow. Whatever changes a session's state
 // holds its lock first, as a batch does: so the change feed, which goes by the transactions' ids, tells of it in the order
 // of its row.
+import type { Verdict } from '../events/event.ts';
 import type { Instant } from '../events/instant.ts';
 import type { Queries, Transaction } from './connect.ts';
 import type { Dialect } from './schema.ts';
@@ -86,6 +87,10 @@ export interface DueSession extends TakenSession {
   readonly leaseUntil: string;
   readonly takenAt: string;
   readonly state: string;
+  /** Null where it has none. */
+  readonly verdict: Verdict | null;
+  /** Since when it has stood as it stands; null where it has no verdict. */
+  readonly settledAt: Instant | null;
   readonly dialect: Dialect | null;
   readonly token: Buffer | null;
   readonly expiresAt: string | null;
@@ -150,7 +155,8 @@ export function takeDueSessions(db: Queries, options: TakeDueOptions): Promise<D
         pull_lease_until = case when s.expires_at > $1 then least($2, greatest(s.expires_at, $6::timestamptz))
                                 else $2 end
       from due where s.session_id = due.session_id and s.account = due.account
-      returning s.session_id as "sessionId", s.account, s.state, s.dialect, s.token, s.expires_at as "expiresAt",
+      returning s.session_id as "sessionId", s.account, s.state, s.verdict, s.settled_at as "settledAt", s.dialect, s.token,
+                s.expires_at as "expiresAt",
                 s.pull_attempts as "pullAttempts", s.pulled_at as "takenAt", s.pull_lease_until as "leaseUntil"`,
     values: [
       now.toISOString(),

@@ -23,7 +23,7 @@ const deliveryFields = {
     .string()
     .nullable()
     .describe(
-      "iLive's, with `unproven:` before it where the delivery proved nothing; of a pull `pull:` and the session's id.",
+      "iLive's, with `unproven:` before it where the delivery proved nothing; of a pull `pull:` and the session's id, and behind them a time where iLive has gone back to what it answered before.",
     ),
   body_sha256: z.string(),
   state: z.enum(deliveryStates),

@@ -4,6 +4,7 @@
 import { backoffMs } from '../backoff.ts';
 import type { Cipher } from '../cipher.ts';
 import type { Database } from '../db/connect.ts';
+import type { NewDelivery } from '../db/deliveries.ts';
 import { endSession } from '../db/end-sessions.ts';
 import { type DueSession, releaseSession } from '../db/ledger.ts';
 import { recordDeliveries } from '../db/record-deliveries.ts';
@@ -86,7 +87,7 @@ export async function askAboutSession(
   } catch (error) {
     return afterTrouble(deps, session, error, signal);
   }
-  if (result.status === 'completed') return recordAnswer(deps, session, result.body, signal);
+  if (result.status === 'completed') return recordAnswer(deps, session, result, signal);
   if (result.status === 'expired') return end(deps, session, 'expired', 'never_finished');
   return askAgain(deps, session, 'never_finished');
 }
@@ -162,12 +163,18 @@ function refusalOf(error: unknown, dialect: DialectName): EndedReason | undefine
 async function recordAnswer(
   deps: AskDependencies,
   session: DueSession,
-  body: Buffer,
+  { body, verdict }: SessionResult,
   signal: AbortSignal,
 ): Promise<PullOutcome> {
   const { db, announce, now } = deps;
-  const answer = describePulled(session, body, now());
-  const [recorded] = await whileUnavailable(deps, session, signal, () => recordDeliveries(db, [answer]));
+  const record = async (answer: NewDelivery) => (await recordDeliveries(db, [answer]))[0];
+  const receivedAt = now();
+  const recorded = await whileUnavailable(deps, session, signal, async () => {
+    const first = await record(describePulled(session, body, receivedAt));
+    // Where another verdict was told since, iLive has gone back to it, and says so with the same bytes where it names no time.
+    const isAnew = first?.isRepeat && session.settledAt !== null && session.verdict !== verdict;
+    return isAnew ? record(describePulled(session, body, receivedAt, session.settledAt)) : first;
+  });
   // Released before the ring: processing ends the schedule, and must not be overtaken by us. One that has a verdict waits for no
   // other, and what is stored is processed without our asking.
   const releasedAt = now();

@@ -5,13 +5,16 @@ import { boundedWebhookId, type NewDelivery, pulledSessionHeader } from '../db/d
 import type { SessionKey } from '../db/sessions.ts';
 import type { DeliveryId } from '../events/event.ts';
 
-/** The same answer to the same question is the same delivery, however often we ask. */
-export function describePulled(key: SessionKey, body: Buffer, receivedAt: Date): NewDelivery {
+/**
+ * The same answer to the same question is the same delivery, however often we ask. `turn` names another one: what iLive has gone
+ * back to, after another verdict was told, is told anew.
+ */
+export function describePulled(key: SessionKey, body: Buffer, receivedAt: Date, turn?: string): NewDelivery {
   return {
     id: uuidV7() as DeliveryId,
     account: key.account,
     source: 'pull',
-    webhookId: boundedWebhookId(`pull:${key.sessionId}`),
+    webhookId: boundedWebhookId(`pull:${key.sessionId}${turn === undefined ? '' : `:${turn}`}`),
     bodySha256: createHash('sha256').update(body).digest(),
     body,
     headers: { [pulledSessionHeader]: key.sessionId },

@@ -1381,7 +1381,7 @@ export interface Delivery {
   account: string;
   source: 'webhook' | 'pull';
   /**
-   * iLive's, with `unproven:` before it where the delivery proved nothing; of a pull `pull:` and the session's id.
+   * iLive's, with `unproven:` before it where the delivery proved nothing; of a pull `pull:` and the session's id, and behind them a time where iLive has gone back to what it answered before.
    */
   webhook_id: string | null;
   body_sha256: string;
@@ -1601,7 +1601,7 @@ export interface DeliveryWithBody {
   account: string;
   source: 'webhook' | 'pull';
   /**
-   * iLive's, with `unproven:` before it where the delivery proved nothing; of a pull `pull:` and the session's id.
+   * iLive's, with `unproven:` before it where the delivery proved nothing; of a pull `pull:` and the session's id, and behind them a time where iLive has gone back to what it answered before.
    */
   webhook_id: string | null;
   body_sha256: string;

@@ -6,19 +6,21 @@ import { createCipher } from '../../src/cipher.ts';
 import { registerSession, type SessionToRegister } from '../../src/db/ledger.ts';
 import { sessionKeyText } from '../../src/db/sessions.ts';
 import type { SessionId } from '../../src/events/event.ts';
+import type { ConfirmPolicy } from '../../src/events/session.ts';
 import { createClient } from '../../src/ilive/client.ts';
 import { createPull, type PullDependencies } from '../../src/reconcile/pull.ts';
 import { Secret } from '../../src/secret.ts';
 import { connectTo } from '../support/connect-to.ts';
 import { type Reply, startFakeVendor } from '../support/fake-ilive-http.ts';
-import { silent } from '../support/service.ts';
+import { process, store } from '../support/replaying.ts';
+import { silent, verdictPayload } from '../support/service.ts';
 import { startTcpProxy } from '../support/tcp-proxy.ts';
 import { useTestDatabase } from '../support/test-database.ts';
 import { useUndo } from '../support/undo.ts';
 
 const database = useTestDatabase();
 const undo = useUndo();
-beforeEach(() => database.db.query({ text: 'truncate sessions, deliveries, delivery_bodies' }));
+beforeEach(() => database.db.query({ text: 'truncate sessions, observations, deliveries, delivery_bodies' }));
 
 const endsAt = new Date('2026-04-11T10:00:00Z');
 /** So many seconds after the session's end. */
@@ -167,4 +169,51 @@ test('an answer that was asked for before the end and comes after it is not the 
   await turnAt(-2);
   expect(outcomes).toEqual(['pending']);
   expect(await saidOfIt()).toEqual({ state: 'expected', next: 5 });
+});
+
+const told = (verdict: string): Reply => ({ json: { status: 'completed', verdict } });
+// The clock of what is processed is ahead of this one.
+const askAt = async (turnAt: (second: number) => Promise<void>, second: number) => {
+  const text = 'update sessions set next_pull_at = $1 where next_pull_at is not null returning 1';
+  expect(await database.db.query({ text, values: [at(second)] })).toHaveLength(1);
+  await turnAt(second);
+};
+const standing = () => database.db.query({ text: 'select state, verdict from sessions' });
+const processAll = async (confirm: ConfirmPolicy) => {
+  const owed = await database.db.query<{ id: string }>({
+    text: `select id from deliveries where state = 'received'`,
+  });
+  await process(
+    database.db,
+    owed.map(({ id }) => id),
+    { confirm },
+  );
+};
+
+test('guarantee 7: a verdict that iLive has gone back to is not taken for the answer that it gave before another', async () => {
+  const answers = ['fail', 'pass', 'fail'];
+  const { outcomes, turnAt } = await start(answers.map(told));
+  await register(-600);
+  for (const [index, verdict] of answers.entries()) {
+    const hint = verdictPayload({ session_id: key.sessionId, verdict });
+    await store(database.db, [hint], { isProven: false });
+    await processAll('unsigned');
+    await askAt(turnAt, -600 + index * 60);
+    await processAll('unsigned');
+    expect(await standing()).toEqual([{ state: 'settled', verdict }]);
+  }
+  expect(outcomes).toEqual(['verdict', 'verdict', 'verdict']);
+});
+
+test('guarantee 7: a pass that iLive contradicts with an answer that it gave before is disputed', async () => {
+  const { turnAt } = await start([told('retry'), told('retry')]);
+  await register(-600);
+  await turnAt(-600);
+  await processAll('pass');
+  const signed = verdictPayload({ session_id: key.sessionId, timestamp: null });
+  await store(database.db, [signed], { receivedAt: at(-550) });
+  await processAll('pass');
+  await askAt(turnAt, -500);
+  await processAll('pass');
+  expect(await standing()).toEqual([{ state: 'disputed', verdict: 'retry' }]);
 });
