@@ -19,7 +19,7 @@ import { refusalReasons } from './operations/refusal-reasons.ts';
 import type { SecretRing } from './operations/signing-secrets.ts';
 import type { OutageSight } from './outage/outage.ts';
 import type { Announcer } from './queue/announce.ts';
-import { firstPullAt } from './reconcile/overdue.ts';
+import { confirmedBy, firstPullAt } from './reconcile/overdue.ts';
 import type { Running } from './running.ts';
 import { schedule } from './schedule.ts';
 import { startOutage } from './service-outage.ts';
@@ -164,7 +164,7 @@ export function createExpectation(
   },
 ): ExpectDependencies {
   const { config, cipher, now } = running;
-  const { plan, sessionTtlMs } = ledgerRulesOf(running);
+  const { plan, sessionTtlMs, confirm } = ledgerRulesOf(running);
   return {
     db,
     client,
@@ -176,6 +176,7 @@ export function createExpectation(
     webhookUrl: config.vendor.webhookUrl,
     sessionTtlMs,
     firstPullAt: (startedAt, expiresAt) => firstPullAt(startedAt, expiresAt, plan),
+    confirmed: confirmedBy(confirm),
     now,
   };
 }

@@ -19,6 +19,8 @@ export interface SessionToRegister {
   readonly expectedAt: Date;
   readonly expiresAt: Date;
   readonly nextPullAt: Date;
+  /** Verdicts of a webhook's for which a second source is asked; by default none. */
+  readonly confirmed?: readonly Verdict[];
 }
 
 export interface RegisteredSession {
@@ -28,13 +30,13 @@ export interface RegisteredSession {
 }
 
 /**
- * Expects the session from `expectedAt` on. For one that is known already it adds what is new and starts its schedule, unless
- * it has its verdict; answers whether it was new, and what its row says now. To be called before its transaction writes
+ * Expects the session from `expectedAt` on. For one that is known already it adds what is new and starts its schedule. One that
+ * has its verdict is asked about only where that is to be confirmed, which may have waited for its token; answers whether it was new, and what its row says now. To be called before its transaction writes
  * anything.
  */
 export async function registerSession(
   tx: Transaction,
-  { key, referenceId, dialect, token, expectedAt, expiresAt, nextPullAt }: SessionToRegister,
+  { key, referenceId, dialect, token, expectedAt, expiresAt, nextPullAt, confirmed = [] }: SessionToRegister,
   now: () => Date,
 ): Promise<RegisteredSession> {
   // An end that is being written is waited for here: the statement below sees only what is there when it begins.
@@ -59,7 +61,10 @@ export async function registerSession(
         state = case when s.state in ('settled', 'disputed') then s.state else 'expected' end,
         ended_reason = null, ended_at = null, pull_lease_until = null,
         pull_attempts = case when s.state in ('settled', 'disputed') then s.pull_attempts else 0 end,
-        next_pull_at = case when s.state in ('settled', 'disputed') then s.next_pull_at else excluded.next_pull_at end
+        next_pull_at = case when s.state not in ('settled', 'disputed') then excluded.next_pull_at
+                            when s.state = 'settled' and s.confirmation = 'unconfirmed' and s.settled_source = 'webhook'
+                              and s.verdict = any($10::text[]) then least(s.next_pull_at, $9)
+                            else s.next_pull_at end
       returning (xmax = 0) as "isNew", reference_id as "referenceId", expires_at as "expiresAt"`,
     values: [
       key.sessionId,
@@ -71,6 +76,7 @@ export async function registerSession(
       nextPullAt.toISOString(),
       expectedAt.toISOString(),
       now().toISOString(),
+      confirmed,
     ],
   });
   if (row === undefined) throw new Error('a session that is registered is always answered');

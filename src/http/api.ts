@@ -2,7 +2,7 @@
 import type { Cipher, EncryptionKey } from '../cipher.ts';
 import type { FeedBounds, FeedPosition } from '../db/changes.ts';
 import type { Database, Queries } from '../db/connect.ts';
-import type { DeliveryId } from '../events/event.ts';
+import type { DeliveryId, Verdict } from '../events/event.ts';
 import type { IliveClient } from '../ilive/client.ts';
 import type { AdmitDependencies } from '../operations/admit-by-pull.ts';
 import type { ReverifyDependencies } from '../operations/admit-refusals.ts';
@@ -42,6 +42,8 @@ export interface ExpectDependencies {
   readonly sessionTtlMs: number;
   /** When to ask about a session for the first time. */
   readonly firstPullAt: (startedAt: Date, expiresAt: Date) => Date;
+  /** The verdicts of a webhook's for which a second source is asked. */
+  readonly confirmed: readonly Verdict[];
   readonly now: () => Date;
 }
 

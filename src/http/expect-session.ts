@@ -210,6 +210,7 @@ function expectSession(
     expectedAt: given.startedAt,
     expiresAt: given.expiresAt,
     nextPullAt: deps.firstPullAt(given.startedAt, given.expiresAt),
+    confirmed: deps.confirmed,
   };
   return registerSession(tx, session, deps.now);
 }

@@ -1,6 +1,7 @@
 // When to ask iLive about a session. Pure: times come in, times go out. The schedule starts a little after a session could
 // have ended, widens while it stays silent, and always has a last time before the vendor forgets it and one just after,
 // whose answer tells an unfinished session from one that we missed.
+import { type Verdict, verdicts } from '../events/event.ts';
 import type { ConfirmPolicy, Standing } from '../events/session.ts';
 
 export interface PullPlan {
@@ -59,9 +60,14 @@ function waitedGapAfter(attempts: number): number {
   return attempts < waitedUntilWide ? waitedGapMs : waitedWideGapMs;
 }
 
+/** The verdicts of a webhook's for which a second source is asked. */
+export function confirmedBy(policy: ConfirmPolicy): readonly Verdict[] {
+  return policy === 'always' ? verdicts : policy === 'pass' ? ['pass'] : [];
+}
+
 /** When to ask for a second source, now or never. */
 export function confirmAt(policy: ConfirmPolicy, standing: Standing, now: Date): Date | null {
   if (standing.state !== 'settled' || standing.confirmation !== 'unconfirmed') return null;
   if (standing.settledSource !== 'webhook') return null;
-  return policy === 'always' || (policy === 'pass' && standing.verdict === 'pass') ? now : null;
+  return confirmedBy(policy).includes(standing.verdict) ? now : null;
 }

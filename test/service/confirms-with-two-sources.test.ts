@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { noWebhook } from '../../src/simulator/api-sessions.ts';
+import { verdictPayload } from '../support/service.ts';
 import { until } from '../support/until.ts';
 import { startTogether, type Together } from '../support/vendor.ts';
 
@@ -170,4 +171,34 @@ test('creating twice with one Idempotency-Key is one session; with another reque
     });
     expect(it.vendor.sessions.size).toBe(before + 2);
   });
+});
+
+test('guarantee 7: a verdict that came before its session was registered with its token is confirmed once it is', async () => {
+  const it = await startTogether({
+    dialect: 'managed',
+    vendor: { sessions: quick },
+    service: { env: { CONFIRM: 'pass' } },
+  });
+  try {
+    const sessionId = randomUUID();
+    const truth = { verdict: 'pass', confidence: 0.9 } as const;
+    it.vendor.admitSession({ sessionId, referenceId: 'anna', dialect: 'managed', truth });
+    it.vendor.endSession(sessionId);
+    const shown = async () => (await it.service.get(`/v1/sessions/${sessionId}`)).body;
+    const webhook = { session_id: sessionId, reference_id: 'anna', ...truth, timestamp: null };
+    await it.service.deliver(verdictPayload(webhook), { signedAt: new Date(it.vendor.clock.now()) });
+    await until(async () => {
+      const { state, next_pull_at: next, pull_attempts: attempts } = await shown();
+      return state === 'settled' && next === null && attempts === 1;
+    });
+    const registered = await fetch(`${it.service.url}/v1/sessions/${sessionId}`, {
+      method: 'PUT',
+      headers: { authorization: 'Bearer test-api-key-0123456789' },
+      body: JSON.stringify({ reference_id: 'anna', token: it.vendor.sessions.get(sessionId)?.token }),
+    });
+    expect(registered.status).toBe(200);
+    await until(async () => (await shown()).confirmation === 'confirmed');
+  } finally {
+    await it.stop();
+  }
 });
