@@ -108,11 +108,14 @@ export interface SessionToApply {
   readonly nextPullAt: Date | null;
 }
 
-/** Makes each session's row say what `standing` says. Rows that say so already are not written. */
+/**
+ * Makes each session's row say what `standing` says. Rows that say so already are not written. With `keepsDue` one that is due to be
+ * asked about stays so over a new verdict: a hint may have made it so, which knew another.
+ */
 export async function applyStandings(
   tx: Transaction,
   sessions: readonly SessionToApply[],
-  now: Date,
+  { now, keepsDue }: { readonly now: Date; readonly keepsDue: boolean },
 ): Promise<void> {
   await tx.query({
     name: 'apply-standings',
@@ -145,7 +148,8 @@ export async function applyStandings(
                               or (s.state, s.confirmation, s.settled_by) is not distinct from
                                  (excluded.state, excluded.confirmation, excluded.settled_by)
                             then coalesce(excluded.next_pull_at, s.next_pull_at)
-                            else excluded.next_pull_at end
+                            else coalesce(excluded.next_pull_at,
+                                          case when $15 and s.next_pull_at <= $14 then s.next_pull_at end) end
       where (s.state, s.confirmation, s.settled_by) is distinct from
               (excluded.state, excluded.confirmation, excluded.settled_by)
          or excluded.expected_at < s.expected_at
@@ -166,6 +170,7 @@ export async function applyStandings(
       sessions.map(({ expiresAt }) => expiresAt),
       sessions.map(({ nextPullAt }) => nextPullAt),
       now.toISOString(),
+      keepsDue,
     ],
   });
 }

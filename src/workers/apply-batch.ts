@@ -149,12 +149,13 @@ async function recordSessions(
     const standing = conclude(known.observations.get(text) ?? []);
     return (plan === undefined ? planSession(session, standing, ledger, now) : plan(session, standing)) ?? [];
   });
+  const keepsDue = ledger.confirm === 'unsigned';
   const disputes = [...mentioned.entries()].flatMap(([text, { key }]) => {
     const event = disputeOf(key.sessionId, known.observations.get(text) ?? []);
     return event === undefined ? [] : [{ account: key.account, event }];
   });
   await pipelined([
-    sessions.length > 0 ? applyStandings(tx, sessions, now) : undefined,
+    sessions.length > 0 ? applyStandings(tx, sessions, { now, keepsDue }) : undefined,
     recordComplianceAlerts(tx, disputes, now),
   ]);
 }

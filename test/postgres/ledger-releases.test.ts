@@ -152,6 +152,22 @@ test('guarantee 7: whoever waits for a second source of a verdict that came whil
   expect(await next()).toBe(5);
 });
 
+test('guarantee 7: a hint at another verdict has iLive asked, whether it is processed before what settles the session or after', async () => {
+  for (const isHintFirst of [false, true]) {
+    const { db, session, next } = await take(`hinted-at-${isHintFirst ? 'first' : 'last'}`);
+    await releaseSession(db, session, later);
+    const answer = await store(db, [{ asked: session.sessionId, verdict: 'pass' }]);
+    const hint = await store(db, [verdictPayload({ session_id: session.sessionId, verdict: 'fail' })], {
+      isProven: false,
+    });
+    const [first, second] = isHintFirst ? [hint, answer] : [answer, hint];
+    await process(db, first, { confirm: 'unsigned' });
+    await process(db, second, { confirm: 'unsigned' });
+    expect(await sayOf(session.sessionId)).toMatchObject({ state: 'settled' });
+    expect(await next()).not.toBeNull();
+  }
+});
+
 test('whoever waits for a second source is not forgotten over what changes nothing about the verdict', async () => {
   const { db, session, next } = await take('face-matched');
   await process(db, await store(db, [verdictPayload({ session_id: session.sessionId })]));
