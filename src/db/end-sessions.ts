@@ -12,16 +12,19 @@ const sameMomentAgain = `on conflict (session_id, account, ended_at)
 // Somebody had it asked about anew while it was taken: a hint, or whoever wants a second source. The answer knew nothing of that.
 const isAskedForAnew = '(pull_lease_until is not null and next_pull_at > pulled_at)';
 
-/** Ends a taken session without a verdict, unless it has one, is another's by now, or is to be asked about anew; then it is given back. */
+/**
+ * Ends a taken session without a verdict, unless it has one, is another's by now, or is to be asked about anew; then it is given back.
+ * Answers whether it was ended.
+ */
 export function endSession(
   db: Database,
   session: TakenSession,
   ended: { readonly state: 'expired' | 'unrecoverable'; readonly reason: EndedReason },
   now: () => Date,
-): Promise<void> {
+): Promise<boolean> {
   return db.transaction(async (tx) => {
     await lockSessions(tx, [session]);
-    await tx.query({
+    const rows = await tx.query({
       text: `
         with ended as (
           update sessions
@@ -35,7 +38,8 @@ export function endSession(
             and (state <> 'expected' or ${isAskedForAnew})
         )
         insert into session_endings (session_id, account, ended_at, state, reason) select * from ended
-        ${sameMomentAgain}`,
+        ${sameMomentAgain}
+        returning session_id`,
       values: [
         session.sessionId,
         session.account,
@@ -45,6 +49,7 @@ export function endSession(
         session.leaseUntil,
       ],
     });
+    return rows.length > 0;
   });
 }
 

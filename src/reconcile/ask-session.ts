@@ -222,6 +222,6 @@ async function end(
   state: 'expired' | 'unrecoverable',
   reason: EndedReason,
 ): Promise<PullOutcome> {
-  await endSession(deps.db, session, { state, reason }, deps.now);
-  return state;
+  const isEnded = await endSession(deps.db, session, { state, reason }, deps.now);
+  return isEnded ? state : 'pending';
 }

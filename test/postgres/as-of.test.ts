@@ -212,7 +212,7 @@ async function resolve(now: Clock): Promise<void> {
   await db.transaction((tx) => resolveAlert(tx, alert, { by: 'somebody', note: 'seen' }, now));
 }
 
-const waiting: readonly [string, (now: Clock) => Promise<void>, string, string][] = [
+const waiting: readonly [string, (now: Clock) => Promise<unknown>, string, string][] = [
   ['a batch', (now) => tell(verdictPayload({ session_id: key.sessionId }), now), 'expected', 'settled'],
   ['an end', (now) => endSession(testDatabase.db, untaken, neverFinished, now), 'expected', 'expired'],
   ['a registration', (now) => register(timeOf(0), now), 'expired', 'expected'],

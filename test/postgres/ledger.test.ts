@@ -111,19 +111,21 @@ async function play(step: Step, owed: DeliveryId[]): Promise<void> {
       return;
     }
     case 'expire':
-      return endSession(
+      await endSession(
         testDatabase.db,
         { ...key, leaseUntil: null },
         { state: 'expired', reason: 'never_finished' },
         () => after(31),
       );
+      return;
     case 'refuse':
-      return endSession(
+      await endSession(
         testDatabase.db,
         { ...key, leaseUntil: null },
         { state: 'unrecoverable', reason: 'token_refused' },
         () => after(5),
       );
+      return;
     case 'sweep':
       await endUnaskable(testDatabase.db, {
         expiredBefore: after(60),

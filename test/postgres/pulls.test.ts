@@ -217,3 +217,26 @@ test('guarantee 7: a pass that iLive contradicts with an answer that it gave bef
   await processAll('pass');
   expect(await standing()).toEqual([{ state: 'disputed', verdict: 'retry' }]);
 });
+
+test('a session that has its verdict and whose second source nobody can be asked for is not counted as unrecoverable', async () => {
+  const { outcomes, turnAt } = await start([], { dialect: 'managed' });
+  await register(-600, { dialect: 'managed' });
+  await store(database.db, [verdictPayload({ session_id: key.sessionId })]);
+  await processAll('always');
+  await askAt(turnAt, -500);
+  expect(await saidOfIt()).toEqual({ state: 'settled', next: null });
+  expect(outcomes).toEqual(['pending']);
+});
+
+test('guarantee 8: one that is not ended, since something was hinted meanwhile, is not counted as ended', async () => {
+  const hint = async () => {
+    const payload = verdictPayload({ session_id: key.sessionId });
+    await store(database.db, [payload], { isProven: false });
+    await processAll('unsigned');
+  };
+  const { outcomes, turnAt } = await start([replyAfter(hint, pending)]);
+  await register(5);
+  await turnAt(5);
+  expect(await saidOfIt()).toEqual({ state: 'expected', next: expect.any(Number) });
+  expect(outcomes).toEqual(['pending']);
+});
