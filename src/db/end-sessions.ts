@@ -53,8 +53,8 @@ export function endSession(
   });
 }
 
-// Past a session's end; iLive has forgotten its token long before. Then it is asked about no more, whether it ever was or not.
-const giveUpAfterMs = 24 * 60 * 60 * 1000;
+/** Past a session's end; iLive has forgotten its token long before. Then it is asked about no more, whether it ever was or not. */
+export const giveUpAfterMs = 24 * 60 * 60 * 1000;
 
 export interface Unaskable {
   readonly expiredBefore: Date;

@@ -5,7 +5,7 @@ import { backoffMs } from '../backoff.ts';
 import type { Cipher } from '../cipher.ts';
 import type { Database } from '../db/connect.ts';
 import type { NewDelivery } from '../db/deliveries.ts';
-import { endSession } from '../db/end-sessions.ts';
+import { endSession, giveUpAfterMs } from '../db/end-sessions.ts';
 import { type DueSession, releaseSession } from '../db/ledger.ts';
 import { recordDeliveries } from '../db/record-deliveries.ts';
 import type { EndedReason } from '../db/schema.ts';
@@ -147,7 +147,9 @@ async function waitUnasked(
   const endedAtMs = session.expiresAt === null ? now.getTime() : new Date(session.expiresAt).getTime();
   const overMs = now.getTime() - endedAtMs;
   const retryMs = Math.min(Math.max(overMs / 10, unaskedRetryMs), unaskedRetryMaxMs);
-  const nextPullAt = new Date(now.getTime() + retryMs);
+  // One that is expected is ended then; its second source is given up in silence, or its token would be needed for ever.
+  const isGivenUp = session.state !== 'expected' && overMs > giveUpAfterMs;
+  const nextPullAt = isGivenUp ? null : new Date(now.getTime() + retryMs);
   await releaseSession(deps.db, session, { nextPullAt, isCounted: false, now });
   return outcome;
 }
