@@ -232,6 +232,12 @@ function contradictions({ role, database, receive, admission, work, vendor, ledg
       `ILIVE_WEBHOOK_SECRETS_BY_ACCOUNT: "${defaultAccount}" is the account of ILIVE_WEBHOOK_SECRETS; list its secrets there`,
     );
   }
+  const isRoute = (account: string) => vendor.webhookUrl?.endsWith(`/webhooks/ilive/${account}`);
+  if (accounts.some((account) => account !== defaultAccount && isRoute(account))) {
+    problems.push(
+      `PUBLIC_WEBHOOK_URL: must name no account: sessions that the service creates belong to "${defaultAccount}", and each would be there twice`,
+    );
+  }
   if (role !== 'worker' && receive.signingKeys.length === 0) {
     problems.push(
       'ILIVE_WEBHOOK_SECRETS: a receiver needs at least one signing secret of your iLive account',

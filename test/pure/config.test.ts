@@ -146,6 +146,15 @@ test.each([
     { ...least, DATABASE_READ_URL: 'postgres://h/d' },
     'DATABASE_READ_URL',
   ],
+  [
+    'a webhook route of another account than the one that sessions are created for',
+    {
+      ...least,
+      ILIVE_WEBHOOK_SECRETS_BY_ACCOUNT: '{"acme":["three"]}',
+      PUBLIC_WEBHOOK_URL: 'https://hooks.example.com/webhooks/ilive/acme',
+    },
+    'PUBLIC_WEBHOOK_URL',
+  ],
   ['a short API key', { ...least, BOOTSTRAP_API_KEY: 'short' }, 'BOOTSTRAP_API_KEY'],
 ])('%s is refused', (_, env, key) => {
   expect(problemsOf(env as Record<string, string>)).toContain(`- ${key}: `);
