@@ -155,7 +155,9 @@ async function ask(
       traceparent === undefined ? {} : { traceparent },
     );
     if (verdict === null) return { reason: 'no_answer' };
-    return { verdict, confidence, referenceId, pulled: describePulled(key, body, now()) };
+    // One that iLive gave before another verdict is told anew.
+    const turn = session?.verdict === verdict ? undefined : session?.settledAt;
+    return { verdict, confidence, referenceId, pulled: describePulled(key, body, now(), turn ?? undefined) };
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     const isOfSession = error instanceof NotFoundError || refusedBy(error, token !== null) === 'token';

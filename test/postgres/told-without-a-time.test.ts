@@ -4,10 +4,14 @@ import { v7 as uuidV7 } from 'uuid';
 import { expect, test } from 'vitest';
 import { resolveAlert } from '../../src/db/alerts.ts';
 import { recordDeliveries } from '../../src/db/record-deliveries.ts';
+import { recordRefusals } from '../../src/db/refusals.ts';
 import type { DeliveryId, SessionId } from '../../src/events/event.ts';
+import { admitJudged, judgeByPull } from '../../src/operations/admit-by-pull.ts';
 import { describeDelivery } from '../../src/operations/webhook-delivery.ts';
 import { describePulled } from '../../src/reconcile/pulled-delivery.ts';
-import { process, replayAll } from '../support/replaying.ts';
+import { startClient } from '../support/fake-ilive-http.ts';
+import { refusal } from '../support/kept-refusals.ts';
+import { process, replayAll, rulesOf } from '../support/replaying.ts';
 import { useTestDatabase } from '../support/test-database.ts';
 
 const testDatabase = useTestDatabase();
@@ -157,4 +161,30 @@ test('of an alert whose severity is longer than an index can hold the start is k
   expect(
     await query('select severity, category from compliance_alerts where alert_id = $1', alertId),
   ).toEqual([{ severity: severity.slice(0, 200), category: severity.slice(0, 200) }]);
+});
+
+test('guarantee 13: a refusal is admitted by an answer that iLive has gone back to, and that is what stands', async () => {
+  const { db } = testDatabase;
+  const key = { sessionId: randomUUID() as SessionId, account: 'default' };
+  const answerOf = (verdict: string) => ({ status: 'completed', verdict });
+  for (const verdict of ['fail', 'pass']) {
+    const pulled = describePulled(key, Buffer.from(JSON.stringify(answerOf(verdict))), new Date());
+    await recordDeliveries(db, [pulled]);
+    await process(db, [pulled.id]);
+  }
+  const standing = () => query('select state, verdict from sessions where session_id = $1', key.sessionId);
+  expect(await standing()).toEqual([{ state: 'settled', verdict: 'pass' }]);
+  const body = Buffer.from(
+    JSON.stringify({ event: 'liveness.verdict', session_id: key.sessionId, verdict: 'fail' }),
+  );
+  const kept = refusal('192.0.2.1', 0, { headers: Buffer.from('{}'), body, bodyBytes: body.length });
+  await recordRefusals(db, [kept], { maxCount: 1_000, maxBytes: 1_000_000 });
+  await using iLive = await startClient([{ json: answerOf('fail') }]);
+  const { client } = iLive;
+  const deps = { db, ...rulesOf({}), cipher: undefined, client, dialect: 'reference' as const };
+  const judged = await judgeByPull(deps, { filter: { ids: [kept.id] }, after: undefined, limit: 10 });
+  const admitted = await db.transaction((tx) => admitJudged(tx, judged, { limit: 10, now: new Date() }));
+  expect(admitted).toMatchObject({ admitted: 1 });
+  await process(db, admitted.deliveryIds);
+  expect(await standing()).toEqual([{ state: 'settled', verdict: 'fail' }]);
 });
