@@ -24,7 +24,7 @@ export default defineConfig({
           pool: 'forks',
           isolate: false, // as below: loading everything anew for each file took half of the time
           maxWorkers: 3, // as below, or the two would not run side by side
-          testTimeout: 20_000, // some write to a disk, which others may be using
+          testTimeout: 60_000, // some write to a disk or start a process, and others may be using the machine
         },
       },
       {
