@@ -13,6 +13,7 @@ import { createGroupCommit, type GroupCommit } from './http/group-commit.ts';
 import type { HealthDependencies } from './http/health.ts';
 import type { ReceiveDependencies } from './http/receive-webhook.ts';
 import type { IliveClient } from './ilive/client.ts';
+import type { Log } from './log.ts';
 import { addLoopDelay, beginAtZero } from './metrics.ts';
 import { createRefusalKeeper } from './operations/keep-refusals.ts';
 import { refusalReasons } from './operations/refusal-reasons.ts';
@@ -22,11 +23,13 @@ import type { Announcer } from './queue/announce.ts';
 import { confirmedBy, firstPullAt } from './reconcile/overdue.ts';
 import type { Running } from './running.ts';
 import { schedule } from './schedule.ts';
+import { createSeldom } from './seldom.ts';
 import { startOutage } from './service-outage.ts';
 import { ledgerRulesOf } from './service-vendor.ts';
 import { within } from './within.ts';
 
 const refusalsIntervalMs = 1_000;
+const unstoredLogIntervalMs = 1_000;
 const refusedReasons = [
   ...refusalReasons,
   'connection_aborted',
@@ -95,13 +98,26 @@ export async function createReceiver(
     keepRefusal: startRefusals(running, refusalDb, ring),
     newId: createDeliveryIds(),
     now,
-    log,
+    onUnstored: tellUnstored(log),
     onReceived: (isRepeat: boolean) => metrics.received.inc({ result: isRepeat ? 'repeat' : 'new' }),
     onRefused: (reason: string) => metrics.refused.inc({ reason }),
   };
   // While the store is drained that finds out, and nothing may overtake what lies there.
   const tryAgain = async () => outage.look().since === null && commits.tryAgain();
   return { receive, lookAtOutage: outage.look, commits: { canCommit: commits.canCommit, tryAgain } };
+}
+
+// There may be thousands a second, and each says the same.
+function tellUnstored(log: Log): ReceiveDependencies['onUnstored'] {
+  const countUnstored = createSeldom(unstoredLogIntervalMs);
+  return (err, traceId) => {
+    const count = countUnstored();
+    if (count === undefined) return;
+    log.error(
+      { err, count, traceId },
+      'signed deliveries could not be stored; the vendor was asked to try again',
+    );
+  };
 }
 
 function signingOf({ config }: Running, ring: SecretRing) {

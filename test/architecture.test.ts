@@ -18,6 +18,7 @@ const ground = [
   'cipher',
   'backoff',
   'schedule',
+  'seldom',
   'batches',
   'metrics',
   'metrics-figures',

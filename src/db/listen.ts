@@ -6,6 +6,7 @@ import { Client } from 'pg';
 import { backoffMs } from '../backoff.ts';
 import type { Log } from '../log.ts';
 import { postgresAddress } from '../postgres-address.ts';
+import { createSeldom } from '../seldom.ts';
 
 export interface ListenOptions {
   readonly url: string;
@@ -24,6 +25,7 @@ export interface Listener {
 const connectTimeoutMs = 5_000;
 const heartbeatMs = 5_000;
 const reconnectBackoff = { baseMs: 100, maxMs: 5_000 };
+const logIntervalMs = 60_000;
 
 /** Begins to listen in the background; never throws. */
 export function listenTo(options: ListenOptions): Listener {
@@ -38,12 +40,19 @@ export function listenTo(options: ListenOptions): Listener {
 }
 
 async function run(options: ListenOptions, stopping: AbortSignal): Promise<void> {
+  const countBreaks = createSeldom(logIntervalMs);
   for (let attempt = 0; !stopping.aborted; attempt += 1) {
     const startedAt = performance.now();
     try {
       await listenOnce(options, stopping);
     } catch (error) {
-      options.log.warn({ err: error }, 'listening for changes was interrupted; it is taken up again');
+      const count = countBreaks();
+      if (count !== undefined) {
+        options.log.warn(
+          { err: error, count },
+          'listening for changes was interrupted; it is taken up again',
+        );
+      }
     }
     if (performance.now() - startedAt > heartbeatMs) attempt = 0;
     await wait(backoffMs(attempt, reconnectBackoff), undefined, { signal: stopping }).catch(() => {});

@@ -14,7 +14,6 @@ import {
   type Verification,
   verify,
 } from '../ilive/signature.ts';
-import type { Log } from '../log.ts';
 import type { RefusedRequest } from '../operations/refusal-buffer.ts';
 import { secretUnopened } from '../operations/refusal-reasons.ts';
 import { describeDelivery, pickHeaders, storedHeaders } from '../operations/webhook-delivery.ts';
@@ -45,7 +44,8 @@ export interface ReceiveDependencies {
   /** Ids in the order of receipt. */
   readonly newId: () => DeliveryId;
   readonly now: () => Date;
-  readonly log: Log;
+  /** Told of each that was signed and is answered 503, with the id of its trace. */
+  readonly onUnstored: (error: unknown, traceId: string | undefined) => void;
   readonly onReceived: (isRepeat: boolean) => void;
   readonly onRefused: (reason: string) => void;
 }
@@ -194,11 +194,7 @@ function answerUnavailable(
   const trouble = error instanceof ServiceError ? error : undefined;
   const retryAfterSeconds = Math.ceil((trouble?.retryAfterMs ?? 2_000) / 1000);
   deps.onRefused(trouble?.code ?? 'internal');
-  const traceId = readTraceId(pickHeaders(req.headers, ['traceparent']).traceparent);
-  deps.log.error(
-    { err: error, traceId },
-    'a signed delivery could not be stored; the vendor was asked to try again',
-  );
+  deps.onUnstored(error, readTraceId(pickHeaders(req.headers, ['traceparent']).traceparent));
   sendProblem(req, res, {
     status: 503,
     code: trouble?.code ?? 'unavailable',

@@ -4,9 +4,10 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, inject, test } from 'vitest';
+import type { Log } from '../../src/log.ts';
 import { createTestDatabase, runAsAdmin } from '../support/database.ts';
 import { outageOver } from '../support/outage-over.ts';
-import { type Sent, startTestService, type TestService, verdictPayload } from '../support/service.ts';
+import { type Sent, silent, startTestService, type TestService, verdictPayload } from '../support/service.ts';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
 import { until } from '../support/until.ts';
 
@@ -31,10 +32,11 @@ afterEach(async () => {
   await rm(dataDir, { recursive: true, force: true });
 });
 
-async function start(env: Record<string, string> = {}): Promise<TestService> {
+async function start(env: Record<string, string> = {}, log: Log = silent): Promise<TestService> {
   const url = new URL(database.url);
   url.port = String(wire.port);
-  const service = await startTestService({ databaseUrl: url.href, env: { DATA_DIR: dataDir, ...env } });
+  const settings = { databaseUrl: url.href, env: { DATA_DIR: dataDir, ...env }, overrides: { log } };
+  const service = await startTestService(settings);
   services.push(service);
   return service;
 }
@@ -206,13 +208,20 @@ test('guarantee 4, guarantee 10: a store that is full: 503 with Retry-After and 
 });
 
 test('guarantee 4: without a store: 503 with Retry-After, unready, then everything again by itself', async () => {
-  const service = await start({ OUTAGE_STORE_MAX_BYTES: '0' });
+  const lines: string[] = [];
+  const error = (_fields: unknown, message: string) => void lines.push(message);
+  const service = await start({ OUTAGE_STORE_MAX_BYTES: '0' }, { ...silent, error } as Log);
   const before = await deliverMany(service, 1);
   await wire.cut();
   const during = verdictPayload();
+  const beganAt = performance.now();
   const answers = await Promise.all(
     Array.from({ length: 20 }, () => service.deliver(during, { webhookId: 'w' })),
   );
+  // A line a second: thousands may be turned away in each.
+  const told = lines.filter((line) => line.includes('could not be stored'));
+  expect(told.length).toBeGreaterThan(0);
+  expect(told.length).toBeLessThanOrEqual(1 + (performance.now() - beganAt) / 1000);
   for (const answer of answers) {
     expect([answer.status, answer.body.code]).toEqual([503, 'unavailable']);
     expect(answer.headers.get('retry-after')).toBe('2');
