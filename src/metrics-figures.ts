@@ -3,8 +3,8 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { Gauge, type Registry } from 'prom-client';
 
-/** What stands at a moment, by the name of its metric; absent where it could not be read. */
-export type Figures = Readonly<Record<keyof typeof figureHelp, number>>;
+/** What stands at a moment, by the name of its metric. */
+export type Figures = Readonly<Partial<Record<keyof typeof figureHelp, number>>>;
 
 const figureHelp = {
   ilive_deliveries_owed: 'Deliveries that are owed; counted up to 100,000.',
@@ -24,27 +24,45 @@ const figuresKeptMs = 5_000;
 // A database that hangs must not keep the other metrics from those who look for what is wrong.
 const figuresReadMs = 2_000;
 
-/** Adds figures that are read when somebody looks, at most every five seconds. While they cannot be read there are none. */
-export function addFigures(registry: Registry, read: () => Promise<Figures>): void {
-  let last: { readonly at: number; readonly figures: Promise<Figures | undefined> } | undefined;
-  const readKept = () => {
-    if (last === undefined || performance.now() - last.at > figuresKeptMs) {
-      const figures = Promise.race([read(), wait(figuresReadMs, undefined, { ref: false })]);
-      last = { at: performance.now(), figures: figures.catch(() => undefined) };
-    }
-    return last.figures;
-  };
+/**
+ * Adds figures that are read when somebody looks, at most every five seconds. While they cannot be read there are none. What
+ * `reads` names stands apart: a table that somebody holds keeps no more away than what is read from it.
+ */
+export function addFigures(registry: Registry, reads: readonly (() => Promise<Figures>)[]): void {
+  const kept = reads.map(keepFigures);
   for (const [name, help] of Object.entries(figureHelp)) {
     new Gauge({
       name,
       help,
       registers: [registry],
       async collect() {
-        const figures = await readKept();
+        const read: Figures = Object.assign({}, ...(await Promise.all(kept.map((figures) => figures()))));
+        const figure = read[name as keyof Figures];
         // `reset` would leave a 0 behind, which says that all is well.
-        if (figures === undefined) this.remove();
-        else this.set(figures[name as keyof Figures]);
+        if (figure === undefined) this.remove();
+        else this.set(figure);
       },
     });
   }
+}
+
+// One reading at a time: else what hangs would take a connection more with each look.
+function keepFigures(read: () => Promise<Figures>): () => Promise<Figures> {
+  let last: { readonly at: number; readonly figures: Promise<Figures> } | undefined;
+  let reading: Promise<Figures> | undefined;
+  const readOnce = () => {
+    reading ??= read()
+      .catch((): Figures => ({}))
+      .finally(() => {
+        reading = undefined;
+      });
+    return reading;
+  };
+  return () => {
+    if (last === undefined || performance.now() - last.at > figuresKeptMs) {
+      const figures = Promise.race([readOnce(), wait(figuresReadMs, {}, { ref: false })]);
+      last = { at: performance.now(), figures };
+    }
+    return last.figures;
+  };
 }

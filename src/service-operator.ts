@@ -18,7 +18,7 @@ import { keyAudit } from './operations/audit.ts';
 import { createDiagnoser } from './operations/diagnose-refusals.ts';
 import type { DoctorDependencies } from './operations/doctor.ts';
 import { isNear } from './operations/doctor-connections.ts';
-import { readFigures } from './operations/figures.ts';
+import { figureReads } from './operations/figures.ts';
 import { createVendorLook } from './operations/look-at-vendor.ts';
 import { createPauses, type Pauses } from './operations/pauses.ts';
 import { sendProbe } from './operations/send-probe.ts';
@@ -101,7 +101,7 @@ export async function createApi(running: Running, parts: ApiParts): Promise<ApiD
   const keyRing = await startKeyRing(running, operatorDb);
   const secrets = createSecretDependencies(running, parts);
   const look = createLook(running, parts);
-  addFigures(metrics.registry, () => readFigures(operatorDb, now()));
+  addFigures(metrics.registry, figureReads(operatorDb, now));
   return {
     db,
     readDb: parts.reads.readDb,

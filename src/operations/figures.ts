@@ -4,27 +4,42 @@ import type { Queries } from '../db/connect.ts';
 import { readDeliveryFigures, readRefusalFigures, readSessionFigures } from '../db/status.ts';
 import { thresholds } from './status.ts';
 
-export async function readFigures(db: Queries, now: Date) {
-  const spans = { nearMs: thresholds.nearDeadlineMs, graceMs: thresholds.overdueGraceMs };
-  const [deliveries, refusals, sessions, heldBackSeconds] = await Promise.all([
-    readDeliveryFigures(db),
-    readRefusalFigures(db, now),
-    readSessionFigures(db, now, spans),
-    readHeldBackSeconds(db),
-  ]);
-  const oldest = deliveries.oldestOwedAt;
+/** Each reads what belongs together; a statement that hangs is one's alone. */
+export function figureReads(db: Queries, now: () => Date) {
+  return [
+    () => readOwed(db, now()),
+    () => readRefused(db, now()),
+    () => readOpen(db, now()),
+    () => readFeed(db),
+  ];
+}
+
+async function readOwed(db: Queries, now: Date) {
+  const { owed, failing, oldestOwedAt, parked } = await readDeliveryFigures(db);
   return {
-    ilive_deliveries_owed: deliveries.owed,
-    ilive_deliveries_failing: deliveries.failing,
+    ilive_deliveries_owed: owed,
+    ilive_deliveries_failing: failing,
     ilive_deliveries_oldest_owed_age_seconds:
-      oldest === null ? 0 : Math.max(0, (now.getTime() - new Date(oldest).getTime()) / 1000),
-    ilive_deliveries_parked: deliveries.parked,
-    ilive_refusals_refused: refusals.refused,
-    ilive_refusals_with_remedy: refusals.remedies
-      .filter(({ remedy }) => remedy !== 'none')
-      .reduce((sum, { count }) => sum + count, 0),
-    ilive_sessions_open: sessions.open,
-    ilive_sessions_overdue: sessions.overdue,
-    ilive_changes_held_back_seconds: heldBackSeconds,
+      oldestOwedAt === null ? 0 : Math.max(0, (now.getTime() - new Date(oldestOwedAt).getTime()) / 1000),
+    ilive_deliveries_parked: parked,
   };
+}
+
+async function readRefused(db: Queries, now: Date) {
+  const { refused, remedies } = await readRefusalFigures(db, now);
+  const withRemedy = remedies.filter(({ remedy }) => remedy !== 'none');
+  return {
+    ilive_refusals_refused: refused,
+    ilive_refusals_with_remedy: withRemedy.reduce((sum, { count }) => sum + count, 0),
+  };
+}
+
+async function readOpen(db: Queries, now: Date) {
+  const spans = { nearMs: thresholds.nearDeadlineMs, graceMs: thresholds.overdueGraceMs };
+  const { open, overdue } = await readSessionFigures(db, now, spans);
+  return { ilive_sessions_open: open, ilive_sessions_overdue: overdue };
+}
+
+async function readFeed(db: Queries) {
+  return { ilive_changes_held_back_seconds: await readHeldBackSeconds(db) };
 }

@@ -46,6 +46,26 @@ test('while the database cannot be read its figures are absent, and never 0', as
   await until(async () => (await told()).length === named.length);
 });
 
+test('a table that somebody holds keeps its own figures away, and not what is owed because of it', async () => {
+  const service = await start();
+  const ageOfOwed = () => figureOf(service, 'ilive_deliveries_oldest_owed_age_seconds');
+  const isToldOfSessions = async () => /^ilive_sessions_open /m.test(await metricsOf(service));
+  await service.db.transaction(async (tx) => {
+    await tx.query({ text: 'lock table sessions in access exclusive mode' });
+    expect((await service.deliver(verdictPayload())).status).toBe(202);
+    await until(async () => !(await isToldOfSessions()) && (await ageOfOwed()) > 0);
+    const age = await ageOfOwed();
+    // Read anew, which what has not been answered yet is not.
+    await until(async () => (await ageOfOwed()) > age && !(await isToldOfSessions()));
+    const [waiting] = await service.db.query<{ count: string }>({
+      text: `select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()
+             and query like '%as overdue%'`,
+    });
+    expect(Number(waiting?.count)).toBe(1);
+  });
+  await until(isToldOfSessions);
+});
+
 test('what alerts go by moves with what happens: refusals, rings, days, what is owed or held back, the outage store', async () => {
   const { wire, databaseUrl } = await layWire();
   const db = connectTo(databaseUrl);
