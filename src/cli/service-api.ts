@@ -5,6 +5,7 @@ import { ServiceError } from '../errors.ts';
 import { printable, printableJson } from '../printable.ts';
 import type { Secret } from '../secret.ts';
 import { type Context, type Given, type Options, wrongUsage } from './command.ts';
+import { explainUnavailable } from './explain-unavailable.ts';
 import { asSecret, readSecretFile } from './read-secret.ts';
 
 export interface Asked {
@@ -73,7 +74,10 @@ export async function createAsk(given: Given, { env }: Context, command: string)
         at: Number.isNaN(at.getTime()) ? undefined : at,
       };
     }
-    throw refused(base, source, response, text);
+    // A call that hangs on iLive is answered 503 as well, and the database has no part in that.
+    const isOfStores = method === 'GET' || path.startsWith('/v1/ops/');
+    const known = response.status === 503 && isOfStores ? await explainUnavailable(base) : '';
+    throw refused(base, source, response, text, known);
   };
 }
 
@@ -137,7 +141,13 @@ function noAnswer(base: string, error: unknown, timeoutMs: number): ServiceError
   });
 }
 
-function refused(base: string, keySource: string, response: Response, text: string): ServiceError {
+function refused(
+  base: string,
+  keySource: string,
+  response: Response,
+  text: string,
+  known: string,
+): ServiceError {
   const { status } = response;
   const said = readProblem(text);
   if (said === undefined) {
@@ -162,7 +172,10 @@ function refused(base: string, keySource: string, response: Response, text: stri
   const wait = Number(response.headers.get('retry-after') ?? '');
   const advice = wait > 0 ? ` It asks to wait ${wait} s.` : '';
   const request = `request ${printable(said.request_id)} in its log`;
-  return new ServiceError('unavailable', `The service failed (${status}, ${request}): ${detail}${advice}`);
+  return new ServiceError(
+    'unavailable',
+    `The service failed (${status}, ${request}): ${detail}${advice}${known}`,
+  );
 }
 
 function readProblem(text: string): z.infer<typeof problem> | undefined {
