@@ -2,6 +2,8 @@
 import type { Queries } from './connect.ts';
 import { partitionOf } from './partitions.ts';
 
+const dayMs = 24 * 60 * 60 * 1000;
+
 export interface PostgresFacts {
   readonly versionNumber: number;
   readonly settings: Readonly<Record<string, string>>;
@@ -9,7 +11,7 @@ export interface PostgresFacts {
   readonly newestMigration: number;
   /** Rows of the last week in the partition that takes what no day's partition takes; counted up to 1,000. */
   readonly strayBodies: number;
-  /** Days from today on that have a partition. */
+  /** Days from today on that have a partition, up to the first that has none. */
   readonly daysAhead: number;
   readonly collation: Collation;
 }
@@ -31,14 +33,13 @@ export async function readPostgresFacts(db: Queries, now: Date): Promise<Postgre
              ('server_version_num', 'fsync', 'full_page_writes', 'wal_compression',
               'max_connections', 'superuser_reserved_connections', 'reserved_connections')`,
     }),
-    db.query<{ migration: string; stray: string; days: string }>({
+    db.query<{ migration: string; stray: string; days: string[] }>({
       text: `
         select (select max(created_at) from drizzle.__drizzle_migrations) as migration,
                (select count(*) from (select 1 from delivery_bodies_default
                                        where received_at > clock_timestamp() - interval '7 days' limit 1000) s) as stray,
-               (select count(*) from pg_inherits where inhparent = 'delivery_bodies'::regclass
-                and inhrelid::regclass::text >= $1) as days`,
-      values: [partitionOf(now)],
+               array(select inhrelid::regclass::text from pg_inherits
+                     where inhparent = 'delivery_bodies'::regclass) as days`,
     }),
     readCollation(db),
   ]);
@@ -48,9 +49,16 @@ export async function readPostgresFacts(db: Queries, now: Date): Promise<Postgre
     settings: byName,
     newestMigration: Number(row?.migration ?? 0),
     strayBodies: Number(row?.stray ?? 0),
-    daysAhead: Number(row?.days ?? 0),
+    daysAhead: countDays(new Set(row?.days), now),
     collation,
   };
+}
+
+// One that is missing between two others counts: its bodies go into the default partition.
+function countDays(present: ReadonlySet<string>, from: Date): number {
+  let days = 0;
+  while (present.has(partitionOf(new Date(from.getTime() + days * dayMs)))) days += 1;
+  return days;
 }
 
 async function readCollation(db: Queries): Promise<Collation> {

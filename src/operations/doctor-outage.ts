@@ -12,7 +12,9 @@ export function checkOutageStore(sight: FolderSight | undefined, maxBytes: numbe
   const { path, writeTrouble, fleeting, freeBytes } = sight;
   if (writeTrouble !== null) {
     const message = `DATA_DIR (${path}) cannot be written: ${writeTrouble}`;
-    return [finding(check, 'error', message, 'give the service a folder that it may write')];
+    const isFull = writeTrouble.startsWith('ENOSPC');
+    const advice = isFull ? 'make room on its disk' : 'give the service a folder that it may write';
+    return [finding(check, 'error', message, advice)];
   }
   const findings: Finding[] = [];
   if (fleeting !== null) {

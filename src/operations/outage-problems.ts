@@ -11,10 +11,15 @@ export function keepingProblem({ state }: OutageSight): Problem | undefined {
   return problem('error', message, runbook('Postgres is gone'));
 }
 
-export function waitingProblem({ since, heldCount }: OutageSight): Problem | undefined {
+// When it gets somebody up (`PostgresCannotCommit`); a restart of Postgres is over by then.
+const outageErrorMs = 60_000;
+
+export function waitingProblem({ since, heldCount }: OutageSight, now: Date): Problem | undefined {
   if (since === null) return undefined;
-  const message = `Postgres could not commit; ${counted(heldCount, 'delivery', 'waits', 'wait')} in the outage store to be recorded.`;
-  return problem('warning', message, runbook('Postgres is gone'));
+  const lastedMs = now.getTime() - since.getTime();
+  const lasted = `Postgres has not been able to commit for ${Math.max(0, Math.round(lastedMs / 1000))} s`;
+  const message = `${lasted}; ${counted(heldCount, 'delivery', 'waits', 'wait')} in the outage store to be recorded.`;
+  return problem(lastedMs > outageErrorMs ? 'error' : 'warning', message, runbook('Postgres is gone'));
 }
 
 export function damageProblem({ damagedCount }: OutageSight): Problem | undefined {

@@ -216,7 +216,7 @@ const checks: readonly Check[] = [
     return problem('warning', message, 'the primary answers meanwhile; see "Read replicas" in the runbook');
   },
   ({ outage }) => keepingProblem(outage),
-  ({ outage }) => waitingProblem(outage),
+  ({ outage, now }) => waitingProblem(outage, now),
   ({ outage }) => damageProblem(outage),
   ({ outage }) => sealProblem(outage),
   ({ clock }) => clockProblem('the database’s', clock.ofDatabaseMs),

@@ -18,6 +18,8 @@ test('the doctor says what is wrong with the ground under the outage store', () 
   expect(levels({ ...well, writeTrouble: 'EROFS' })).toEqual([
     expect.stringMatching(/^error: .*cannot be written: EROFS/),
   ]);
+  const fullDisk = { ...well, writeTrouble: 'ENOSPC: no space left on device, write' };
+  expect(checkOutageStore(fullDisk, 2 ** 30)[0]?.advice).toBe('make room on its disk');
   expect(levels(undefined)).toEqual([expect.stringMatching(/^warning: is off/)]);
 });
 

@@ -53,6 +53,21 @@ test('finds nothing to mend in a service that is well, and its probe goes all th
   expect(data).toMatchObject([{ outcome: 'done', details: { probe: true, actor_key_id: 'bootstrap' } }]);
 });
 
+test('counts the partitions of the days that follow each other, and no other', async () => {
+  const service = await start();
+  const partitions = async () => {
+    const { body } = await service.ops('POST', '/doctor', { why, probe: false });
+    return body.findings.find(({ check }: { check: string }) => check === 'partitions');
+  };
+  expect((await partitions()).message).toBe('those of 8 days from today on are there');
+  const tomorrow = new Date(Date.now() + 24 * 60 * 60 * 1000).toISOString().slice(0, 10).replaceAll('-', '');
+  await service.db.query({ text: `drop table delivery_bodies_${tomorrow}` });
+  expect(await partitions()).toMatchObject({
+    level: 'warning',
+    message: 'only those of 1 day from today on are there',
+  });
+});
+
 test('names what is wrong with an address, a key, a Redis, and how to mend it', async () => {
   const redis = await startRedis();
   stopAfterTest(redis);
