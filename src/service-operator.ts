@@ -30,7 +30,7 @@ import type { Announcer } from './queue/announce.ts';
 import type { Running } from './running.ts';
 import type { Reads } from './service-reads.ts';
 import { scheduleUntilStop } from './service-stop.ts';
-import { ledgerRulesOf } from './service-vendor.ts';
+import { ledgerRulesOf, type VendorClient } from './service-vendor.ts';
 import { readVersion } from './version.ts';
 
 // A revoked key stops within this time in every process, and the time of one statement.
@@ -81,6 +81,7 @@ export interface ApiParts {
   /** A pool of the operator's own: a long action holds up no question. */
   readonly operatorDb: Database;
   readonly expect: ExpectDependencies;
+  readonly client: VendorClient | undefined;
   readonly follow: FollowDependencies;
   readonly announcer: Announcer;
   readonly ring: SecretRing;
@@ -180,7 +181,7 @@ type Look = Pick<
 // By the machine's own clock: whether that is right is part of what is looked at.
 function createLook(
   { config, clock }: Running,
-  { operatorDb, reads, expect, announcer, ring }: ApiParts,
+  { operatorDb, reads, client, announcer, ring }: ApiParts,
 ): Look {
   const { apiUrl } = config.vendor;
   return {
@@ -189,7 +190,7 @@ function createLook(
     listSecrets: ring.list,
     lookAtQueue: announcer.inspect,
     lookAtReplicas: reads.lookAtReplicas,
-    lookAtVendor: expect.client === undefined ? undefined : createVendorLook(apiUrl, clock.wall),
+    lookAtVendor: client && createVendorLook(apiUrl, client.key.lastRefusal, clock.wall),
     now: clock.wall,
   };
 }

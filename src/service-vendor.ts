@@ -5,18 +5,24 @@ import type { Database } from './db/connect.ts';
 import { createClient, type IliveClient } from './ilive/client.ts';
 import { refusable } from './ilive/errors.ts';
 import { beginAtZero } from './metrics.ts';
+import { createVendorKey, type VendorKey } from './operations/vendor-key.ts';
 import { createSharedBudget } from './reconcile/budget.ts';
 import type { LedgerRules } from './reconcile/ledger-rules.ts';
 import type { Running } from './running.ts';
 
+export interface VendorClient extends IliveClient {
+  readonly key: VendorKey;
+}
+
 /** The client; undefined where no API key is configured. */
-export function createVendorClient(running: Running, db: Database): IliveClient | undefined {
+export function createVendorClient(running: Running, db: Database): VendorClient | undefined {
   const { config, log, metrics, now, wait } = running;
   const { apiKey, apiUrl, dialect, perMinute, perSecond, responseTimeoutMs } = config.vendor;
   if (apiKey === undefined) return undefined;
   const id = createHash('sha256').update(apiKey.reveal()).digest('hex');
   beginAtZero(metrics.vendorRefused, 'about', refusable);
-  return createClient({
+  const key = createVendorKey();
+  const client = createClient({
     apiKey: () => apiKey.reveal(),
     dialect,
     baseUrl: apiUrl,
@@ -27,6 +33,7 @@ export function createVendorClient(running: Running, db: Database): IliveClient 
     now,
     wait,
     onCall: ({ operation, status, requestId, ms, code, refused }) => {
+      key.note({ operation, code, refused }, now());
       metrics.vendorCalls.inc({ operation, status: String(status ?? 0) });
       if (refused !== null) metrics.vendorRefused.inc({ about: refused });
       const line = { operation, status, requestId, ms: Math.round(ms), code };
@@ -34,6 +41,7 @@ export function createVendorClient(running: Running, db: Database): IliveClient 
       else log.warn(line, 'a call to iLive failed');
     },
   });
+  return { ...client, key };
 }
 
 export function ledgerRulesOf({ config }: Running): LedgerRules {

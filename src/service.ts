@@ -14,7 +14,6 @@ import type { ApiDependencies } from './http/api.ts';
 import { createApp } from './http/app.ts';
 import { listen } from './http/listen.ts';
 import { type LimitName, limitNames } from './http/rate-limit.ts';
-import type { IliveClient } from './ilive/client.ts';
 import { createLog } from './log.ts';
 import { beginAtZero, createMetrics } from './metrics.ts';
 import { type Announcer, createAnnouncer } from './queue/announce.ts';
@@ -27,7 +26,7 @@ import { createApi, startPauses, startSecretRing } from './service-operator.ts';
 import { startReads } from './service-reads.ts';
 import { createExpectation, createReceiver, type ReceiverDoor } from './service-receiver.ts';
 import { undoAll } from './service-stop.ts';
-import { createVendorClient } from './service-vendor.ts';
+import { createVendorClient, type VendorClient } from './service-vendor.ts';
 import { startWork, upkeepOf } from './service-worker.ts';
 import { keepUp } from './workers/upkeep.ts';
 
@@ -205,7 +204,7 @@ async function createFront(
   running: Running,
   { databaseUrl, connectPool, announcer }: Stores,
   readDb: Database,
-  client: IliveClient | undefined,
+  client: VendorClient | undefined,
 ): Promise<Front> {
   const operatorDb = connectPool('operate', operateStatementTimeoutMs);
   const ring = await startSecretRing(running, operatorDb);
@@ -224,6 +223,7 @@ async function createFront(
     ring,
     follow: startFollowing(running, { databaseUrl, db: readDb }),
     expect: createExpectation(running, { db: readDb, ring, client }),
+    client,
     announcer,
     lookAtOutage: door.lookAtOutage,
   });

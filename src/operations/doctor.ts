@@ -36,8 +36,10 @@ import {
 import { checkVendorClock, checkWebhookAnswer, checkWebhookUrl } from './doctor-way-in.ts';
 import { type Finding, finding } from './finding.ts';
 import { explainTrouble, type VendorSight } from './look-at-vendor.ts';
+import type { Problem } from './problem.ts';
 import { checkSeals, judgingOf, lookAtSeals, type SealDependencies } from './sealed.ts';
 import type { Probe } from './send-probe.ts';
+import { keyProblem } from './vendor-key.ts';
 
 export interface DoctorDependencies extends SealDependencies {
   readonly lookAtQueue: () => Promise<QueueFacts>;
@@ -139,7 +141,7 @@ async function examineRefusals(deps: DoctorDependencies): Promise<Finding> {
   return checkRefusals(figures, judgingOf(seals), now);
 }
 
-async function examineVendor({ vendor, lookAtVendor }: DoctorDependencies): Promise<Finding[]> {
+async function examineVendor({ vendor, lookAtVendor, now }: DoctorDependencies): Promise<Finding[]> {
   const { apiKey, apiUrl, dialect } = vendor;
   if (apiKey === undefined || lookAtVendor === undefined) {
     const advice = 'set ILIVE_API_KEY: without it a verdict whose webhook is lost cannot be pulled';
@@ -155,7 +157,12 @@ async function examineVendor({ vendor, lookAtVendor }: DoctorDependencies): Prom
     finding('ilive', 'ok', `answers at ${apiUrl} within ${sight.ms} ms`, null),
     checkVendorClock(sight.aheadMs),
     checkDialect(answers, dialect),
+    ...checkKey(keyProblem(sight.keyRefusal, now())),
   ];
+}
+
+function checkKey(refused: Problem | undefined): Finding[] {
+  return refused === undefined ? [] : [finding('ilive key', refused.level, refused.message, refused.advice)];
 }
 
 const badKeyCodes = ['invalid_api_key', 'missing_api_key', 'unauthorized', 'account_suspended'];

@@ -1,6 +1,7 @@
 // Whether iLive can be reached, and how far its clock is from ours: any answer at its address counts, and no key is sent.
 // It is asked at most once in ten seconds, however many look.
 import { networkCodeOf } from '../ilive/call.ts';
+import type { KeyRefusal } from './vendor-key.ts';
 
 export interface VendorSight {
   readonly isReachable: boolean;
@@ -9,23 +10,31 @@ export interface VendorSight {
   readonly ms: number | null;
   /** How far our clock is ahead of iLive's, to the second. */
   readonly aheadMs: number | null;
+  /** When it last refused our key, as the calls of this process have shown; null where it has not, or takes it again. */
+  readonly keyRefusal: KeyRefusal | null;
 }
+
+type Reach = Omit<VendorSight, 'keyRefusal'>;
 
 const answerMs = 3_000;
 const keptMs = 10_000;
 
 /** A look that is shared and kept for a while. */
-export function createVendorLook(apiUrl: string, now: () => Date): () => Promise<VendorSight> {
-  let last: { readonly at: number; readonly sight: Promise<VendorSight> } | undefined;
-  return () => {
+export function createVendorLook(
+  apiUrl: string,
+  lastRefusal: () => KeyRefusal | null,
+  now: () => Date,
+): () => Promise<VendorSight> {
+  let last: { readonly at: number; readonly sight: Promise<Reach> } | undefined;
+  return async () => {
     if (last === undefined || performance.now() - last.at > keptMs) {
       last = { at: performance.now(), sight: look(apiUrl, now) };
     }
-    return last.sight;
+    return { ...(await last.sight), keyRefusal: lastRefusal() };
   };
 }
 
-async function look(apiUrl: string, now: () => Date): Promise<VendorSight> {
+async function look(apiUrl: string, now: () => Date): Promise<Reach> {
   const startedAt = performance.now();
   try {
     const response = await fetch(apiUrl, {

@@ -25,6 +25,7 @@ import { queueProblem } from './queue-problem.ts';
 import { judgingOf, lookAtSeals, type SealDependencies, type SealSight, sealProblems } from './sealed.ts';
 import type { ListedSecret } from './signing-secrets.ts';
 import { ageOf, weighUndecided } from './undecided.ts';
+import { keyProblem } from './vendor-key.ts';
 
 export interface StatusDependencies extends SealDependencies {
   readonly lookAtQueue: () => Promise<QueueFacts>;
@@ -208,6 +209,7 @@ const checks: readonly Check[] = [
           `iLive cannot be reached: ${explainTrouble(vendor.trouble ?? 'connection_failed').what}.`,
           `Nothing is lost meanwhile. ${runbook('iLive is down')}`,
         ),
+  ({ vendor, now }) => keyProblem(vendor?.keyRefusal ?? null, now),
   ({ replicas }) => {
     const idle = replicas.filter(({ state }) => state !== 'usable');
     if (idle.length === 0) return undefined;

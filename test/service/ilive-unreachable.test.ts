@@ -78,12 +78,17 @@ test.each(troubles)(
   'guarantee 8: %s is told as what it is, and is iLive’s trouble',
   async (_name, start, code, words) => {
     const url = await start();
-    const sight = await createVendorLook(url, () => new Date())();
+    const sight = await createVendorLook(
+      url,
+      () => null,
+      () => new Date(),
+    )();
     expect(sight).toEqual({
       isReachable: false,
       trouble: expect.stringMatching(code),
       ms: null,
       aheadMs: null,
+      keyRefusal: null,
     });
     expect(explainTrouble(sight.trouble ?? '').what).toMatch(words);
     const client = createClient({

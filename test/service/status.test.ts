@@ -46,6 +46,29 @@ test.each(queueBackends)('a service that is well says so; queue on %s', async (q
   });
 });
 
+test('an API key that iLive refuses is told, by the doctor too, until a call of the same kind succeeds', async () => {
+  const together = await startTogether({ dialect: 'managed' });
+  stopAfterTest(together);
+  const { service, vendor } = together;
+  const operator = operatorOf(service.url);
+  const refusal = /^iLive refused our API key \d+ s ago \(createSession, invalid_api_key\)/;
+  const status = async () => (await service.get('/v1/ops/status')).body;
+  const told = async () => messages(await status()).filter((message) => refusal.test(message));
+  const found = async () => {
+    const { body } = await operator.ops('POST', '/doctor', { why, probe: false });
+    return body.findings.filter(({ message }: { message: string }) => refusal.test(message));
+  };
+  expect(await told()).toEqual([]);
+  vendor.answerNext('invalid_api_key', { operation: 'create', times: 1 });
+  await expect(together.create(1)).rejects.toThrow();
+  expect((await status()).level).toBe('error');
+  expect(await told()).toHaveLength(1);
+  expect(await found()).toMatchObject([{ level: 'error', check: 'ilive key' }]);
+  await together.create(1);
+  expect(await told()).toEqual([]);
+  expect(await found()).toEqual([]);
+});
+
 test('each thing that is wrong is named, the worst first, with what to do', async () => {
   const service = await start({ env: { REFUSALS_MAX_COUNT: '3' } });
   await service.deliver('no JSON');
