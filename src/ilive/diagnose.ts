@@ -100,7 +100,7 @@ interface Option<T> {
 export function diagnose(input: DiagnosisInput, options: DiagnosisOptions): Diagnosis {
   if (input.headers.signature === undefined) {
     return only(
-      'came without a signature: not iLive, a proxy that drops headers, or a session of a legacy key',
+      'came without a signature: not iLive, a proxy that drops headers, a header of another name, or a session of a legacy key',
     );
   }
   const claimed = readClaimed(input.headers.signature);

@@ -160,7 +160,7 @@ const checks: readonly Check[] = [
   ({ refusals, seals, isRefusingMuch }) => {
     const { recent, refused } = refusals;
     if (recent === 0) return undefined;
-    const { finding, advice, isOurs } = weighUndecided(refusals, judgingOf(seals));
+    const { finding, advice, isOurs } = weighUndecided(refusals, { ...judgingOf(seals), isRefusingMuch });
     const level = isRefusingMuch || isOurs ? 'error' : 'warning';
     const message = `${counted(recent, 'request', 'was', 'were')} refused in the last 15 minutes`;
     // With older ones beside them, what is known is told of all together.
@@ -168,10 +168,10 @@ const checks: readonly Check[] = [
       ? problem(level, `${message}${finding}.`, advice)
       : problem(level, `${message}.`, 'ilive-webhooks refusals list --state refused --since 15m');
   },
-  ({ refusals, seals, now }) => {
+  ({ refusals, seals, now, isRefusingMuch }) => {
     const { recent, refused, newestAt } = refusals;
     if (refused === recent) return undefined;
-    const { finding, advice, isOurs } = weighUndecided(refusals, judgingOf(seals));
+    const { finding, advice, isOurs } = weighUndecided(refusals, { ...judgingOf(seals), isRefusingMuch });
     const message = `${counted(refused, 'refused request', 'is', 'are')} undecided, the newest ${ageOf(newestAt, now)} old`;
     return problem(isOurs ? 'error' : 'warning', `${message}${finding}.`, advice);
   },

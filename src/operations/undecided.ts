@@ -2,6 +2,7 @@
 // until it is admitted, purged or gone by age, and for as long somebody has to hear of it: it may be a lost verdict.
 import type { RefusalFigures, RefusalRemedy } from '../db/status.ts';
 import { clockCommand } from '../ilive/clock-off.ts';
+import { runbook } from './problem.ts';
 import { adviceOnMissing, type JudgingSight } from './sealed.ts';
 
 export interface Undecided {
@@ -14,11 +15,13 @@ export interface Undecided {
 }
 
 const why = "--why '…'";
+// Where all of it comes from iLive, under headers of another name, nothing explains it either.
+const keepingAdvice = `Let none of them go, since much of what comes is refused. ${runbook('Deliveries are refused')}`;
 
 /** What stands out among the undecided: what can be put right, and else the commonest. */
 export function weighUndecided(
   { refused, remedies }: Pick<RefusalFigures, 'refused' | 'remedies'>,
-  { missingKeys, isComplete }: JudgingSight,
+  { missingKeys, isComplete, isRefusingMuch = false }: JudgingSight & { readonly isRefusingMuch?: boolean },
 ): Undecided {
   const ours = remedies.find(({ remedy }) => remedy !== 'none');
   const chosen = ours ?? remedies[0];
@@ -32,7 +35,8 @@ export function weighUndecided(
   const share = alike === refused ? '' : alike * 2 > refused ? 'mostly ' : `${alike} of them `;
   return {
     finding: `: ${share}${quoted(finding, share)}`,
-    advice: reopening ?? adviceOn(chosen, isComplete),
+    advice:
+      reopening ?? (ours === undefined && isRefusingMuch ? keepingAdvice : adviceOn(chosen, isComplete)),
     isOurs: ours !== undefined || reopening !== undefined,
   };
 }

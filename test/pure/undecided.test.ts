@@ -38,4 +38,10 @@ test('what nothing explains can be let go by its reason, and only while all can 
     isOurs: false,
   });
   expect(weighUndecided(figures, { ...judging, isComplete: false }).advice).not.toMatch(/purge/);
+  // A header under another name is as little explained, and all of it is iLive's.
+  expect(weighUndecided(figures, { ...judging, isRefusingMuch: true })).toMatchObject({
+    advice:
+      'Let none of them go, since much of what comes is refused. See "Deliveries are refused" in the runbook.',
+    isOurs: false,
+  });
 });
