@@ -11,6 +11,9 @@ export const queueTroubles = [
 ] as const;
 export type QueueTrouble = (typeof queueTroubles)[number];
 
+/** Connections of a process to a Postgres that keeps the queue. A worker listens on two of them, one for each lane. */
+export const queuePoolMax = 6;
+
 export interface QueueFacts {
   readonly kind: 'redis' | 'postgres';
   /** It takes rings. */

@@ -1,7 +1,7 @@
 // The ends of sessions without a verdict: one that iLive told, and those that nobody can ask about. Each is written beside the
 // session's row for ever, by whoever holds the session's lock (see `ledger.ts`).
 import type { Database, Queries, Transaction } from './connect.ts';
-import type { TakenSession } from './ledger.ts';
+import { askedForAnew, type TakenSession } from './ledger.ts';
 import type { EndedReason } from './schema.ts';
 import { lockSessions, placesOf, type SessionKey, tryLockSessions } from './sessions.ts';
 
@@ -9,8 +9,7 @@ import { lockSessions, placesOf, type SessionKey, tryLockSessions } from './sess
 const sameMomentAgain = `on conflict (session_id, account, ended_at)
       do update set state = excluded.state, reason = excluded.reason, reopened_at = null`;
 
-// Somebody had it asked about anew while it was taken: a hint, or whoever wants a second source. The answer knew nothing of that.
-const isAskedForAnew = '(pull_lease_until is not null and next_pull_at > pulled_at)';
+const isAskedForAnew = `(pull_lease_until is not null and ${askedForAnew})`;
 
 /**
  * Ends a taken session without a verdict, unless it has one, is another's by now, or is to be asked about anew; then it is given back.

@@ -30,9 +30,9 @@ export interface RegisteredSession {
 }
 
 /**
- * Expects the session from `expectedAt` on. For one that is known already it adds what is new and starts its schedule. One that
- * has its verdict is asked about only where that is to be confirmed, which may have waited for its token; answers whether it was new, and what its row says now. To be called before its transaction writes
- * anything.
+ * Expects the session from `expectedAt` on; answers whether it was new, and what its row says now. For one that is known already
+ * it adds what is new and starts its schedule; where that has its verdict, only if it is to be confirmed, which may have waited
+ * for its token. To be called before its transaction writes anything.
  */
 export async function registerSession(
   tx: Transaction,
@@ -184,6 +184,9 @@ export interface Release {
   readonly now: Date;
 }
 
+// While it was taken: by a hint, or by whoever wants a second source. What iLive then answers knew nothing of that.
+export const askedForAnew = 'next_pull_at > pulled_at';
+
 /**
  * Gives a taken session back, unless it is another's by now. Whoever had it asked about sooner while it was taken has his way.
  * One that has its verdict by now is asked about again only where its row wants that: for a second source, or for what an
@@ -199,7 +202,7 @@ export async function releaseSession(
     text: `
       update sessions set pull_lease_until = null,
         next_pull_at = case when state = 'expected' or next_pull_at is not null then
-          least($3::timestamptz, case when next_pull_at > pulled_at then next_pull_at end,
+          least($3::timestamptz, case when ${askedForAnew} then next_pull_at end,
                 case when waited_until > $5 then $6::timestamptz end) end,
         pull_attempts = case when $4 then pull_attempts else greatest(pull_attempts - 1, 0) end
       where session_id = $1 and account = $2 and pull_lease_until is not distinct from $7`,

@@ -1,6 +1,6 @@
 // The days of `delivery_bodies`. Each day has a partition of its own, made ahead of time, so that retention can drop a
 // whole day at once. Where none was made in time the default partition takes the rows: late upkeep costs tidiness only.
-import type { Database } from './connect.ts';
+import type { Database, Queries } from './connect.ts';
 import { isLockTimeout } from './trouble.ts';
 
 const dayMs = 24 * 60 * 60 * 1000;
@@ -11,13 +11,7 @@ const lockWaitMs = 200;
 
 /** Makes the partitions from `now`'s day (UTC) to `daysAhead` days later; answers the names of those that were new. */
 export async function createBodyPartitions(db: Database, now: Date, daysAhead: number): Promise<string[]> {
-  const present = new Set(
-    (
-      await db.query<{ name: string }>({
-        text: `select inhrelid::regclass::text as name from pg_inherits where inhparent = 'delivery_bodies'::regclass`,
-      })
-    ).map((row) => row.name),
-  );
+  const present = await listPartitions(db);
   const created: string[] = [];
   for (let ahead = 0; ahead <= daysAhead; ahead += 1) {
     const day = new Date(now.getTime() + ahead * dayMs);
@@ -27,6 +21,21 @@ export async function createBodyPartitions(db: Database, now: Date, daysAhead: n
     if (await createUnlessInUse(db, name, isoDay(day), isoDay(nextDay))) created.push(name);
   }
   return created;
+}
+
+/** How many days from `now`'s on have a partition, up to the first that has none: its bodies go into the default one. */
+export async function countDaysAhead(db: Queries, now: Date): Promise<number> {
+  const present = await listPartitions(db);
+  let days = 0;
+  while (present.has(partitionOf(new Date(now.getTime() + days * dayMs)))) days += 1;
+  return days;
+}
+
+async function listPartitions(db: Queries): Promise<ReadonlySet<string>> {
+  const rows = await db.query<{ name: string }>({
+    text: `select inhrelid::regclass::text as name from pg_inherits where inhparent = 'delivery_bodies'::regclass`,
+  });
+  return new Set(rows.map((row) => row.name));
 }
 
 /** The name of the partition for the day (UTC) of this time. */

@@ -116,9 +116,9 @@ export async function changeReplay(
   return row;
 }
 
-/** Whether the commit of this transaction waits for the disk; where it does not, a crash may take it back. */
-export async function setDurability(tx: Transaction, durability: 'on' | 'off'): Promise<void> {
-  await tx.query({ text: `set local synchronous_commit = ${durability}` });
+/** Has the commit of this transaction wait for no disk: a crash may take it back. */
+export async function waitForNoDisk(tx: Transaction): Promise<void> {
+  await tx.query({ text: 'set local synchronous_commit = off' });
 }
 
 /** Lets a replay go, so that the next worker need not wait for the lease; with trouble, not before `until`. */

@@ -1,8 +1,6 @@
 // What a Postgres says of itself, for who checks whether it fits; and how far its schema is.
 import type { Queries } from './connect.ts';
-import { partitionOf } from './partitions.ts';
-
-const dayMs = 24 * 60 * 60 * 1000;
+import { countDaysAhead } from './partitions.ts';
 
 export interface PostgresFacts {
   readonly versionNumber: number;
@@ -27,20 +25,19 @@ export interface Collation {
 }
 
 export async function readPostgresFacts(db: Queries, now: Date): Promise<PostgresFacts> {
-  const [settings, [row], collation] = await Promise.all([
+  const [settings, [row], daysAhead, collation] = await Promise.all([
     db.query<{ name: string; setting: string }>({
       text: `select name, setting from pg_settings where name in
              ('server_version_num', 'fsync', 'full_page_writes', 'wal_compression',
               'max_connections', 'superuser_reserved_connections', 'reserved_connections')`,
     }),
-    db.query<{ migration: string; stray: string; days: string[] }>({
+    db.query<{ migration: string; stray: string }>({
       text: `
         select (select max(created_at) from drizzle.__drizzle_migrations) as migration,
                (select count(*) from (select 1 from delivery_bodies_default
-                                       where received_at > clock_timestamp() - interval '7 days' limit 1000) s) as stray,
-               array(select inhrelid::regclass::text from pg_inherits
-                     where inhparent = 'delivery_bodies'::regclass) as days`,
+                                       where received_at > clock_timestamp() - interval '7 days' limit 1000) s) as stray`,
     }),
+    countDaysAhead(db, now),
     readCollation(db),
   ]);
   const byName = Object.fromEntries(settings.map(({ name, setting }) => [name, setting]));
@@ -49,16 +46,9 @@ export async function readPostgresFacts(db: Queries, now: Date): Promise<Postgre
     settings: byName,
     newestMigration: Number(row?.migration ?? 0),
     strayBodies: Number(row?.stray ?? 0),
-    daysAhead: countDays(new Set(row?.days), now),
+    daysAhead,
     collation,
   };
-}
-
-// One that is missing between two others counts: its bodies go into the default partition.
-function countDays(present: ReadonlySet<string>, from: Date): number {
-  let days = 0;
-  while (present.has(partitionOf(new Date(from.getTime() + days * dayMs)))) days += 1;
-  return days;
 }
 
 async function readCollation(db: Queries): Promise<Collation> {

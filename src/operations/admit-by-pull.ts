@@ -18,7 +18,7 @@ import type { DialectName } from '../ilive/dialects.ts';
 import { ApiError, NotFoundError, refusedBy } from '../ilive/errors.ts';
 import { timestampHeader } from '../ilive/signature.ts';
 import { type KindCatalogue, translate } from '../ilive/translate.ts';
-import { describePulled } from '../reconcile/pulled-delivery.ts';
+import { describePulled, turnOf } from '../reconcile/pulled-delivery.ts';
 import { openSessionAccess } from '../reconcile/session-token.ts';
 import { readSeconds } from '../workers/translate-delivery.ts';
 import { type AdmitRequest, type Admitted, admit, deliveryOf, type Judged } from './admit-refusals.ts';
@@ -156,8 +156,8 @@ async function ask(
     );
     if (verdict === null) return { reason: 'no_answer' };
     // One that iLive gave before another verdict is told anew.
-    const turn = session?.verdict === verdict ? undefined : session?.settledAt;
-    return { verdict, confidence, referenceId, pulled: describePulled(key, body, now(), turn ?? undefined) };
+    const turn = session && turnOf(session, verdict);
+    return { verdict, confidence, referenceId, pulled: describePulled(key, body, now(), turn) };
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     const isOfSession = error instanceof NotFoundError || refusedBy(error, token !== null) === 'token';

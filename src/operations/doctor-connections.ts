@@ -1,6 +1,7 @@
 // The doctor's checks of the connections to the stores: whether a commit waits for the disk, who could read along, and
 // whether there are enough of them for all processes. Each from what was looked at, without looking.
 import type { Wire } from '../db/connection-facts.ts';
+import { queuePoolMax } from '../queue-facts.ts';
 import { counted } from './counted.ts';
 import { type Finding, finding } from './finding.ts';
 
@@ -74,14 +75,13 @@ const receiverPools = 3;
 const receiverOthers = 2;
 const workerPools = 1;
 const workerOthers = 2;
-const queuePool = 6;
 
 /** The most connections that one process of this role may open to the primary. */
 export function mostConnections(role: string, { poolMax, isQueueInPostgres }: ProcessShape): number {
   const receives = role === 'worker' ? 0 : 1;
   const works = role === 'receiver' ? 0 : 1;
   const pools = readPools + receives * receiverPools + works * workerPools;
-  const queue = isQueueInPostgres ? queuePool : 0;
+  const queue = isQueueInPostgres ? queuePoolMax : 0;
   return pools * poolMax + receives * receiverOthers + works * workerOthers + queue;
 }
 

@@ -11,8 +11,8 @@ import {
   moveReplay,
   type ReplayRow,
   releaseReplay,
-  setDurability,
   takeReplay,
+  waitForNoDisk,
 } from '../db/replays.ts';
 import { detailOf } from '../db/trouble.ts';
 import { instantOf } from '../events/instant.ts';
@@ -98,8 +98,6 @@ async function replayNext(
   deps: RunDependencies,
   { id, leaseUntil }: HeldReplay,
 ): Promise<Next | undefined> {
-  // A batch that changes nothing and that a crash repeats is harmless.
-  await setDurability(tx, 'off');
   const isOurs = (row: ReplayRow | undefined): row is ReplayRow =>
     row?.state === 'running' && row.leaseUntil === leaseUntil;
   const seen = await findReplay(tx, id);
@@ -122,8 +120,9 @@ async function replayNext(
   const log = createChangeLog();
   const { outcomes, failed, detail } = await replayBatch(tx, ids, deps, log);
   const changes = log.changes();
-  // Who follows the change feed sees them at once. Were they taken back, what comes next would have their places, and never be seen.
-  if (changes.length > 0) await setDurability(tx, 'on');
+  // A batch that changes nothing, and that a crash repeats, is harmless. Changes are seen at once by who follows the feed: were they
+  // taken back, what comes next would have their places, and never be seen.
+  if (changes.length === 0) await waitForNoDisk(tx);
   const held = { id, leaseUntil: instantOf(new Date(deps.now().getTime() + leaseMs)) };
   await moveReplay(tx, id, {
     after: ids.at(-1) ?? null,

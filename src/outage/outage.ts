@@ -6,6 +6,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { backoffMs } from '../backoff.ts';
 import { isUnavailable } from '../errors.ts';
 import type { Log } from '../log.ts';
+import { createSeldom } from '../seldom.ts';
 import type { Batch, OutageStore, StoreFigures } from './store.ts';
 
 export interface OutageOptions {
@@ -57,7 +58,7 @@ interface State extends OutageOptions {
   probing: Promise<void> | undefined;
   /** Halved by each commit that fails, or a database that is only slow would be asked for too much for ever. */
   batchCount: number;
-  lastLoggedAt: number;
+  readonly countFailures: () => number | undefined;
 }
 
 /** Begins to drain at once where something lies in the store already. */
@@ -72,7 +73,7 @@ export function createOutage(options: OutageOptions): Outage {
     fullAtBytes: 0,
     probing: undefined,
     batchCount: drainBatchCount,
-    lastLoggedAt: Number.NEGATIVE_INFINITY,
+    countFailures: createSeldom(logIntervalMs),
   };
   const { heldCount } = options.store.figures();
   // Without records there may still be a segment that has to be laid by, or a torn one that can go.
@@ -90,8 +91,7 @@ export function createOutage(options: OutageOptions): Outage {
     },
     keepFailed: (payloads, cause) => {
       // Where nothing can be kept each group asks the database anew, and each would be a line.
-      if (state.since === null && performance.now() - state.lastLoggedAt > logIntervalMs) {
-        state.lastLoggedAt = performance.now();
+      if (state.since === null && state.countFailures() !== undefined) {
         state.log.error({ err: cause }, 'Postgres cannot commit; deliveries are kept in the outage store');
       }
       // Only once it is kept is there something to drain, and something to find out with whether the database is back.

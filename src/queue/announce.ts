@@ -8,6 +8,7 @@ import type { Queue } from 'bullmq';
 import { cut } from '../batches.ts';
 import type { Log } from '../log.ts';
 import type { QueueFacts } from '../queue-facts.ts';
+import { createSeldom } from '../seldom.ts';
 import { endsWithin, within } from '../within.ts';
 import type { QueueBackend } from './backend.ts';
 import { type Crowd, waitingMaxJobs, watchCrowd } from './crowd.ts';
@@ -49,11 +50,10 @@ const failureLogIntervalMs = 10_000;
 const closeMs = 500;
 
 export function createAnnouncer(backend: QueueBackend, options: AnnounceOptions): Announcer {
-  let lastLoggedAt = 0;
+  const countFailures = createSeldom(failureLogIntervalMs);
   const fail = (reason: unknown): false => {
     options.onFailure();
-    if (Date.now() - lastLoggedAt > failureLogIntervalMs) {
-      lastLoggedAt = Date.now();
+    if (countFailures() !== undefined) {
       options.log.warn({ err: reason }, 'the queue takes no rings; the sweep will see to the deliveries');
     }
     return false;

@@ -4,6 +4,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Worker } from 'bullmq';
 import type { Log } from '../log.ts';
+import { createSeldom } from '../seldom.ts';
 import { endsWithin } from '../within.ts';
 import { type Lane, queueNames } from './announce.ts';
 import type { QueueBackend } from './backend.ts';
@@ -127,13 +128,10 @@ async function makeRoom(worker: Worker): Promise<void> {
 }
 
 function tellNowAndThen(log: Log): (error: Error) => void {
-  let toldAt = Number.NEGATIVE_INFINITY;
+  const countBursts = createSeldom(burstLogIntervalMs);
   return (error) => {
-    const now = performance.now();
-    const isTold = now - toldAt < burstLogIntervalMs;
-    if (!isTold) toldAt = now;
     const message = 'the queue answers with one error after another; connecting anew';
-    if (isTold) log.debug({ err: error }, message);
+    if (countBursts() === undefined) log.debug({ err: error }, message);
     else log.warn({ err: error }, message);
   };
 }

@@ -5,6 +5,7 @@ import type { Socket } from 'node:net';
 import { type PgPool, type PgPoolClient, PostgresConnection, runMigrations } from 'bullmq';
 import type { Log } from '../log.ts';
 import { postgresAddress } from '../postgres-address.ts';
+import { queuePoolMax } from '../queue-facts.ts';
 import { endsWithin } from '../within.ts';
 
 export interface QueuePoolOptions {
@@ -24,8 +25,6 @@ export interface QueuePool {
   end(): Promise<void>;
 }
 
-/** A worker listens on two, one for each lane; the others are for what is done at once. */
-const maxConnections = 6;
 const schema = 'bullmq';
 const connectTimeoutMs = 5_000;
 const endMs = 1_000;
@@ -39,7 +38,7 @@ export function createQueuePool({ databaseUrl, silenceMs, log }: QueuePoolOption
     ...postgresAddress(databaseUrl, '-c synchronous_commit=off -c jit=off'),
     schema,
     application_name: 'ilive-webhooks queue',
-    max: maxConnections,
+    max: queuePoolMax,
     connectionTimeoutMillis: connectTimeoutMs,
     query_timeout: silenceMs,
     // What a connection that has fallen silent still holds at the server, such as a lane's rows, would stop the others for ever.

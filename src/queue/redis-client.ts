@@ -4,6 +4,7 @@
 import { type ConnectionOptions, checkServerIdentity } from 'node:tls';
 import { Cluster, type ClusterOptions, Redis } from 'ioredis';
 import type { Log } from '../log.ts';
+import { createSeldom } from '../seldom.ts';
 import { needsSomebody, troubleOf } from './trouble.ts';
 
 export type RedisClient = Redis | Cluster;
@@ -72,14 +73,12 @@ export function isAftermath(reason: Error): boolean {
 
 /** Logs what a client reports: at `warn`, now and then, what stays until somebody changes a setting. */
 export function tellTrouble(log: Log): (reason: Error) => void {
-  let toldAt = Number.NEGATIVE_INFINITY;
+  const countTroubles = createSeldom(troubleLogIntervalMs);
   return (reason) => {
-    const now = performance.now();
-    if (!needsSomebody(troubleOf(reason)) || now - toldAt < troubleLogIntervalMs) {
+    if (!needsSomebody(troubleOf(reason)) || countTroubles() === undefined) {
       log.debug({ err: reason }, 'redis connection');
       return;
     }
-    toldAt = now;
     log.warn({ err: reason }, 'Redis and we do not accept each other; see REDIS_URL');
   };
 }

@@ -23,7 +23,7 @@ import {
 } from '../ilive/errors.ts';
 import type { Log } from '../log.ts';
 import { attemptInVain, nextPullAt } from './overdue.ts';
-import { describePulled } from './pulled-delivery.ts';
+import { describePulled, turnOf } from './pulled-delivery.ts';
 import { openSessionAccess } from './session-token.ts';
 
 export interface AskDependencies {
@@ -174,8 +174,10 @@ async function recordAnswer(
   const recorded = await whileUnavailable(deps, session, signal, async () => {
     const first = await record(describePulled(session, body, receivedAt));
     // Where another verdict was told since, iLive has gone back to it, and says so with the same bytes where it names no time.
-    const isAnew = first?.isRepeat && session.settledAt !== null && session.verdict !== verdict;
-    return isAnew ? record(describePulled(session, body, receivedAt, session.settledAt)) : first;
+    const turn = turnOf(session, verdict);
+    return first?.isRepeat && turn !== undefined
+      ? record(describePulled(session, body, receivedAt, turn))
+      : first;
   });
   // Released before the ring: processing ends the schedule, and must not be overtaken by us. One that has a verdict waits for no
   // other, and what is stored is processed without our asking.

@@ -3,13 +3,24 @@ import { createHash } from 'node:crypto';
 import { v7 as uuidV7 } from 'uuid';
 import { boundedWebhookId, type NewDelivery, pulledSessionHeader } from '../db/deliveries.ts';
 import type { SessionKey } from '../db/sessions.ts';
-import type { DeliveryId } from '../events/event.ts';
+import type { DeliveryId, Verdict } from '../events/event.ts';
+import type { Instant } from '../events/instant.ts';
+
+/**
+ * The `turn` of an answer about a session that stands at another verdict; undefined where it stands at this one, or at none.
+ */
+export function turnOf(
+  session: { readonly verdict: Verdict | null; readonly settledAt: Instant | null },
+  answered: Verdict | null,
+): Instant | undefined {
+  return session.verdict === answered ? undefined : (session.settledAt ?? undefined);
+}
 
 /**
  * The same answer to the same question is the same delivery, however often we ask. `turn` names another one: what iLive has gone
  * back to, after another verdict was told, is told anew.
  */
-export function describePulled(key: SessionKey, body: Buffer, receivedAt: Date, turn?: string): NewDelivery {
+export function describePulled(key: SessionKey, body: Buffer, receivedAt: Date, turn?: Instant): NewDelivery {
   return {
     id: uuidV7() as DeliveryId,
     account: key.account,
