@@ -62,7 +62,7 @@ export function createAdmission(options: AdmissionOptions): Admission {
 }
 
 export interface LoopWatch {
-  /** How late the event loop came round, in the middle of the last half second. */
+  /** How late the event loop came round in each of the last two half seconds, in their middle. */
   delayMs(): number;
   stop(): void;
 }
@@ -70,19 +70,24 @@ export interface LoopWatch {
 const resolutionMs = 10;
 const lookMs = 500;
 
-/** The middle and not the worst: one long collection of garbage is no reason to turn anybody away. */
+/**
+ * The middle and not the worst, and two looks and not one: neither a long collection of garbage, nor a machine that stood still
+ * for a moment, nor a start on a slow one is a reason to turn anybody away.
+ */
 export function watchLoop(): LoopWatch {
   const histogram = monitorEventLoopDelay({ resolution: resolutionMs });
   histogram.enable();
+  let before = 0;
   let last = 0;
   const timer = setInterval(() => {
+    before = last;
     // What is measured is the time between two ticks of a timer.
     last = Math.max(0, histogram.percentile(50) / 1e6 - resolutionMs);
     histogram.reset();
   }, lookMs);
   timer.unref();
   return {
-    delayMs: () => last,
+    delayMs: () => Math.min(before, last),
     stop: () => {
       clearInterval(timer);
       histogram.disable();

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { createAdmission } from '../../src/http/admission.ts';
+import { createAdmission, watchLoop } from '../../src/http/admission.ts';
+import { until } from '../support/until.ts';
 
 function setUp() {
   const seen = { isQueueFull: false, waitMs: 0, loopMs: 0 };
@@ -44,4 +45,23 @@ describe('guarantee 10: a request is turned away before it is read', () => {
     two.release();
     expect(admission.hold().add(100)).toBe(true);
   });
+});
+
+test('guarantee 10: the event loop is late once two looks have found it so, and not for a pause of the machine', async ({
+  onTestFinished,
+}) => {
+  const startedAt = performance.now();
+  const loop = watchLoop();
+  onTestFinished(() => loop.stop());
+  const standStill = async () => {
+    const end = performance.now() + 60;
+    while (performance.now() < end);
+    await new Promise((resolve) => setTimeout(resolve, 1));
+    return loop.delayMs();
+  };
+  // The first look comes after half a second, the second after a whole one.
+  const early: number[] = [];
+  for (let late = await standStill(); performance.now() - startedAt < 900; late = await standStill()) early.push(late);
+  expect(early).toEqual(early.map(() => 0));
+  await until(async () => (await standStill()) > 40);
 });
