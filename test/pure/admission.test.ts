@@ -61,7 +61,8 @@ test('guarantee 10: the event loop is late once two looks have found it so, and 
   };
   // The first look comes after half a second, the second after a whole one.
   const early: number[] = [];
-  for (let late = await standStill(); performance.now() - startedAt < 900; late = await standStill()) early.push(late);
+  for (let late = await standStill(); performance.now() - startedAt < 900; late = await standStill())
+    early.push(late);
   expect(early).toEqual(early.map(() => 0));
   await until(async () => (await standStill()) > 40);
 });
