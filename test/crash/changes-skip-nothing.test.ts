@@ -1,7 +1,7 @@
 // The change feed skips nothing and tells nothing twice, though numbers are given before transactions commit: writers commit
 // in any order, readers in processes of their own are killed and go on, and so is a service that they read from.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -15,7 +15,7 @@ import { type ServiceProcess, startServiceProcess } from '../support/service-pro
 import { useTestDatabase } from '../support/test-database.ts';
 import { until } from '../support/until.ts';
 
-const changesCount = 20_000;
+const changesCount = 10_000;
 const killsAtLeast = 6;
 const writersCount = 8;
 const rowsAtOnce = 25;
@@ -71,6 +71,12 @@ function startReader(address: () => string, way: 'changes' | 'stream'): Reader {
   return reader;
 }
 
+const bytesOf = ({ file }: Reader): Promise<number> =>
+  stat(file).then(
+    ({ size }) => size,
+    () => 0,
+  );
+
 async function readIds({ file }: Reader): Promise<string[]> {
   const text = await readFile(file, 'utf8').catch(() => '');
   const whole = text.slice(0, text.lastIndexOf('\n') + 1).trimEnd();
@@ -116,13 +122,18 @@ test(`guarantee 22: each reader sees each of ${changesCount} changes once, and a
   }
   let isWriting = true;
   let kills = 0;
+  const bytes = new Map<Reader, number>();
   const killing = (async () => {
     const random = createRandom(1, 'kills');
     for (let turn = 0; isWriting || kills < killsAtLeast; turn += 1) {
       await pause(200 + random.next() * 400);
-      const reader = readers[turn % readers.length];
-      await reader?.kill();
-      reader?.start();
+      const reader = readers[turn % readers.length] as Reader;
+      // One that is killed before it has read anything would never get on.
+      const before = bytes.get(reader) ?? 0;
+      await until(async () => (await bytesOf(reader)) > before || !isWriting, { deadlineMs: 60_000 });
+      await reader.kill();
+      bytes.set(reader, await bytesOf(reader));
+      reader.start();
       kills += 1;
     }
   })();
