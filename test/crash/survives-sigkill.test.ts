@@ -40,10 +40,10 @@ describe.each(queueBackends)('with the queue on %s', (queue) => {
     ...(queue === 'redis' ? { REDIS_URL: inject('redisUrl'), QUEUE_PREFIX: `crash-${randomUUID()}` } : {}),
   });
 
-  test('guarantee 1: killed with SIGKILL in the middle, three times: every delivery answered 202 is there, once', async () => {
+  test('guarantee 1: killed with SIGKILL in the middle, twice: every delivery answered 202 is there, once', async () => {
     const env = environment();
     const accepted = new Map<string, string>();
-    for (let kill = 1; kill <= 3; kill += 1) {
+    for (let kill = 1; kill <= 2; kill += 1) {
       running = await startServiceProcess(env);
       const traffic = startTraffic(running.url, 16);
       await until(() => traffic.accepted.size > 150, { describe: 'some are accepted' });
@@ -51,7 +51,7 @@ describe.each(queueBackends)('with the queue on %s', (queue) => {
       await traffic.stop();
       for (const [sessionId, deliveryId] of traffic.accepted) accepted.set(sessionId, deliveryId);
     }
-    expect(accepted.size).toBeGreaterThan(450);
+    expect(accepted.size).toBeGreaterThan(300);
     running = await startServiceProcess(env);
     await expectAllSettled(running.url, accepted);
   });

@@ -7,7 +7,7 @@ import { until } from '../support/until.ts';
 let service: TestService | undefined;
 afterEach(() => service?.stop());
 
-const soon = 500;
+const soon = 2_000; // who is made to wait here waits for twice as long
 const requestBegins = 'http.server.request.start'; // the service lives in this process
 
 async function expectTurnedAway(running: TestService, reason: string): Promise<void> {

@@ -1,7 +1,7 @@
 // Waits for a fact instead of for time: tests say what has to become true and by when. A deadline that passes fails
 // with a description, so that a slow machine is told apart from a broken promise.
 
-const defaultDeadlineMs = 30_000; // who is right needs a small part of it, on a machine that is slow as well
+const defaultDeadlineMs = 60_000; // who is right needs a small part of it, on a machine that is slow as well
 const pollMinMs = 10;
 const pollMaxMs = 100;
 /** Of the time that it has waited already: looking takes the processor from what is waited for. */
