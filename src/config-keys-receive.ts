@@ -41,7 +41,7 @@ export const receiveKeys = {
   ADMISSION_MAX_LOOP_DELAY_MS: key(
     wholeNumber(10, 60_000),
     '1000',
-    'How late the event loop of a receiver may be before new deliveries are answered with 503 at once.',
+    'How late the event loop of a receiver may be, at two looks half a second apart, before new deliveries are answered with 503 at once.',
   ),
   OUTAGE_STORE_MAX_BYTES: key(
     wholeNumber(0, 1_099_511_627_776),
