@@ -5,9 +5,9 @@
 import type { SQL } from 'drizzle-orm';
 import type { PgColumn, PgTable } from 'drizzle-orm/pg-core';
 import type { Recorded } from '../events/decide.ts';
-import type { ComplianceAlerted, FaceMatched } from '../events/event.ts';
+import type { ComplianceAlerted, FaceMatched, Fact } from '../events/event.ts';
 import { instantOf } from '../events/instant.ts';
-import type { Queries, Transaction } from './connect.ts';
+import { pipelined, type Queries, type Transaction } from './connect.ts';
 import { and, eq, getTableColumns, getTableName, or, sql } from './drizzle.ts';
 import { complianceAlerts, faceMatches } from './schema.ts';
 
@@ -16,22 +16,47 @@ export interface FactKey {
   readonly account: string;
 }
 
+export interface FactTable<Table extends PgTable = PgTable> {
+  readonly table: Table;
+  readonly id: PgColumn;
+  /** What `fact_versions` calls it. */
+  readonly versionKind: string;
+}
+
+/** Where the latest statements of each kind stand. */
+export const factTables = {
+  face_matched: { table: faceMatches, id: faceMatches.matchId, versionKind: 'face_match' },
+  compliance_alert: {
+    table: complianceAlerts,
+    id: complianceAlerts.alertId,
+    versionKind: 'compliance_alert',
+  },
+} as const satisfies Record<Fact['kind'], FactTable>;
+
+export const factKinds = Object.keys(factTables) as readonly Fact['kind'][];
+
+export function factId(fact: Fact): string {
+  switch (fact.kind) {
+    case 'face_matched':
+      return fact.matchId;
+    case 'compliance_alert':
+      return fact.alertId;
+  }
+}
+
 /** One text for one face match or alert, for maps and locks. */
-export function factKeyText(kind: 'face_matched' | 'compliance_alert', { id, account }: FactKey): string {
+export function factKeyText(kind: Fact['kind'], { id, account }: FactKey): string {
   return JSON.stringify([kind, account, id]);
 }
 
 /** The row that each id has already, in the order of `keys`; undefined where it has none. */
 export async function loadRecordedFacts(
   db: Queries,
-  kind: 'face_matched' | 'compliance_alert',
+  kind: Fact['kind'],
   keys: readonly FactKey[],
 ): Promise<(Recorded | undefined)[]> {
   if (keys.length === 0) return [];
-  const [table, idColumn] =
-    kind === 'face_matched'
-      ? ([faceMatches, faceMatches.matchId] as const)
-      : ([complianceAlerts, complianceAlerts.alertId] as const);
+  const { table, id: idColumn } = factTables[kind];
   const rows = await db.orm((orm) =>
     orm
       .select({
@@ -52,23 +77,48 @@ export interface Told<Event> {
   readonly event: Event;
 }
 
-/** Writes face matches, at most one for each id. Gives those that changed nothing, as their row was newer already. */
-export async function recordFaceMatches<T extends Told<FaceMatched>>(
+/** Writes facts, at most one for each id. Gives those that changed nothing, as their row was newer already. */
+export async function recordFacts(
   tx: Transaction,
-  matches: readonly T[],
+  facts: readonly Told<Fact>[],
   now: Date,
-): Promise<T[]> {
-  if (matches.length === 0) return [];
-  const written = await tx.orm((orm) =>
+): Promise<Told<Fact>[]> {
+  const late = await pipelined(factKinds.map((kind) => recordOfKind(tx, kind, facts, now)));
+  return late.flat();
+}
+
+type FactOf<Kind extends Fact['kind']> = Extract<Fact, { readonly kind: Kind }>;
+
+const upserts: {
+  readonly [Kind in Fact['kind']]: (
+    tx: Transaction,
+    told: readonly Told<FactOf<Kind>>[],
+    now: Date,
+  ) => Promise<FactKey[]>;
+} = { face_matched: upsertFaceMatches, compliance_alert: upsertComplianceAlerts };
+
+async function recordOfKind<Kind extends Fact['kind']>(
+  tx: Transaction,
+  kind: Kind,
+  facts: readonly Told<Fact>[],
+  now: Date,
+): Promise<Told<Fact>[]> {
+  const isOfKind = (told: Told<Fact>): told is Told<FactOf<Kind>> => told.event.kind === kind;
+  const own = facts.filter(isOfKind);
+  if (own.length === 0) return [];
+  const written = await upserts[kind](tx, inOrder(own), now);
+  return own.filter(({ account, event }) => !isAmong(written, { id: factId(event), account }));
+}
+
+function upsertFaceMatches(
+  tx: Transaction,
+  matches: readonly Told<FaceMatched>[],
+  now: Date,
+): Promise<FactKey[]> {
+  return tx.orm((orm) =>
     orm
       .insert(faceMatches)
-      .values(
-        inOrder(matches, (event) => event.matchId).map(({ account, event }) => ({
-          ...event,
-          account,
-          knownAt: instantOf(now),
-        })),
-      )
+      .values(matches.map(({ account, event }) => ({ ...event, account, knownAt: instantOf(now) })))
       .onConflictDoUpdate({
         target: [faceMatches.matchId, faceMatches.account],
         set: excluded(faceMatches),
@@ -76,26 +126,17 @@ export async function recordFaceMatches<T extends Told<FaceMatched>>(
       })
       .returning({ id: faceMatches.matchId, account: faceMatches.account }),
   );
-  return matches.filter(({ account, event }) => !isAmong(written, { id: event.matchId, account }));
 }
 
-/** Writes compliance alerts, at most one for each id. Gives those that changed nothing, as their row was newer already. */
-export async function recordComplianceAlerts<T extends Told<ComplianceAlerted>>(
+function upsertComplianceAlerts(
   tx: Transaction,
-  alerts: readonly T[],
+  alerts: readonly Told<ComplianceAlerted>[],
   now: Date,
-): Promise<T[]> {
-  if (alerts.length === 0) return [];
-  const written = await tx.orm((orm) =>
+): Promise<FactKey[]> {
+  return tx.orm((orm) =>
     orm
       .insert(complianceAlerts)
-      .values(
-        inOrder(alerts, (event) => event.alertId).map(({ account, event }) => ({
-          ...event,
-          account,
-          knownAt: instantOf(now),
-        })),
-      )
+      .values(alerts.map(({ account, event }) => ({ ...event, account, knownAt: instantOf(now) })))
       .onConflictDoUpdate({
         target: [complianceAlerts.alertId, complianceAlerts.account],
         set: { ...excluded(complianceAlerts), ...keptByTheSameBytes() },
@@ -103,7 +144,6 @@ export async function recordComplianceAlerts<T extends Told<ComplianceAlerted>>(
       })
       .returning({ id: complianceAlerts.alertId, account: complianceAlerts.account }),
   );
-  return alerts.filter(({ account, event }) => !isAmong(written, { id: event.alertId, account }));
 }
 
 /**
@@ -112,32 +152,30 @@ export async function recordComplianceAlerts<T extends Told<ComplianceAlerted>>(
  */
 export async function recordOlderStatements(
   tx: Transaction,
-  older: readonly Told<FaceMatched | ComplianceAlerted>[],
+  older: readonly Told<Fact>[],
   now: Date,
 ): Promise<void> {
-  for (const [kind, table, idName] of [
-    ['face_match', faceMatches, 'match_id'],
-    ['compliance_alert', complianceAlerts, 'alert_id'],
-  ] as const) {
-    const own = older.filter(({ event }) => (event.kind === 'face_matched') === (kind === 'face_match'));
+  for (const kind of factKinds) {
+    const own = older.filter(({ event }) => event.kind === kind);
     if (own.length === 0) continue;
+    const { table, id, versionKind } = factTables[kind];
     await tx.query({
       text: `
         insert into fact_versions
           (kind, fact_id, account, delivery_id, session_id, reference_id, known_at, superseded_at, row)
-        select $1, i.row->>'${idName}', i.row->>'account', (i.row->>'delivery_id')::uuid, i.row->>'session_id',
+        select $1, i.row->>'${id.name}', i.row->>'account', (i.row->>'delivery_id')::uuid, i.row->>'session_id',
                i.row->>'reference_id', $3, $3, i.row
         from unnest($2::jsonb[]) as i (row)
-        join ${getTableName(table)} f on f.${idName} = i.row->>'${idName}' and f.account = i.row->>'account'
+        join ${getTableName(table)} f on f.${id.name} = i.row->>'${id.name}' and f.account = i.row->>'account'
         where (i.row->>'occurred_at')::timestamptz < f.occurred_at
         on conflict do nothing`,
-      values: [kind, own.map((told) => JSON.stringify(rowOf(table, told, now))), now.toISOString()],
+      values: [versionKind, own.map((told) => JSON.stringify(rowOf(table, told, now))), now.toISOString()],
     });
   }
 }
 
 // As the row would be if this statement were the latest, in the columns' names.
-function rowOf(table: PgTable, { account, event }: Told<FaceMatched | ComplianceAlerted>, now: Date) {
+function rowOf(table: PgTable, { account, event }: Told<Fact>, now: Date) {
   const values: Record<string, unknown> = { ...event, account, knownAt: instantOf(now) };
   const columns = Object.entries(getTableColumns(table));
   return Object.fromEntries(columns.map(([key, column]) => [column.name, values[key] ?? null]));
@@ -148,12 +186,8 @@ function isAmong(written: readonly FactKey[], { id, account }: FactKey): boolean
 }
 
 // Every transaction writes in one order, so that two with the same ids cannot deadlock each other.
-function inOrder<Event>(
-  facts: readonly { readonly account: string; readonly event: Event }[],
-  idOf: (event: Event) => string,
-) {
-  const keyOf = ({ account, event }: { account: string; event: Event }) =>
-    JSON.stringify([idOf(event), account]);
+function inOrder<Event extends Fact>(facts: readonly Told<Event>[]): Told<Event>[] {
+  const keyOf = ({ account, event }: Told<Event>) => JSON.stringify([factId(event), account]);
   return [...facts].sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
 }
 

@@ -2,20 +2,13 @@
 // both. Ids are made at receipt and sort by time, so every list goes by them, and a span of time is a span of ids.
 
 import type { SQL } from 'drizzle-orm';
-import type { DeliveryId, EventKind, SessionId, Source } from '../events/event.ts';
+import type { DeliveryId, EventKind, Fact, SessionId, Source } from '../events/event.ts';
 import type { Queries } from './connect.ts';
 import { and, asc, eq, gt, gte, inArray, lt, lte, sql } from './drizzle.ts';
+import { factKinds, factTables } from './facts.ts';
 import { hasValues } from './has-values.ts';
 import { isBehind, isWithin, orderBy, type Page, type Range } from './order.ts';
-import {
-  complianceAlerts,
-  type DeliveryState,
-  deliveries,
-  deliveryBodies,
-  faceMatches,
-  observations,
-  sessions,
-} from './schema.ts';
+import { type DeliveryState, deliveries, deliveryBodies, observations, sessions } from './schema.ts';
 import { factVersions } from './schema-changes.ts';
 import type { Admission } from './schema-operations.ts';
 
@@ -182,11 +175,12 @@ function isAbout(referenceId: string): SQL {
     select d.id from ${sessions} s join ${observations} o on o.session_id = s.session_id and o.account = s.account
     join ${deliveries} d on d.id = o.delivery_id and d.session_id = o.session_id and d.decision = 'settle'
     where s.reference_id = ${referenceId}
-    union all
-    select f.delivery_id from ${faceMatches} f where f.reference_id = ${referenceId}
-    union all
-    select c.delivery_id from ${complianceAlerts} c where c.reference_id = ${referenceId}
+    ${sql.join(factKinds.map((kind) => isToldOf(kind, referenceId)))}
     union all
     select v.delivery_id from ${factVersions} v where v.reference_id = ${referenceId}
   ))`;
+}
+
+function isToldOf(kind: Fact['kind'], referenceId: string): SQL {
+  return sql` union all select delivery_id from ${factTables[kind].table} where reference_id = ${referenceId}`;
 }

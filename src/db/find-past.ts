@@ -6,11 +6,12 @@ import type { PgTable } from 'drizzle-orm/pg-core';
 import type { Ending, History, KnownObservation, RowVersion } from '../events/as-of.ts';
 import { parseInstant } from '../events/instant.ts';
 import type { Queries } from './connect.ts';
-import { and, desc, eq, getTableColumns, sql } from './drizzle.ts';
+import { and, desc, eq, getTableColumns, getTableName, sql } from './drizzle.ts';
+import { type FactTable, factTables } from './facts.ts';
 import type { ComplianceAlertRow, FaceMatchRow } from './find-facts.ts';
 import type { SessionRow } from './find-sessions.ts';
 import { hasValues } from './has-values.ts';
-import { complianceAlerts, type EndedReason, faceMatches, sessions as sessionTable } from './schema.ts';
+import { type EndedReason, sessions as sessionTable } from './schema.ts';
 import { fingerprint, placesOf, type SessionKey, sessionKeyText, withFingerprint } from './sessions.ts';
 
 export interface WhoseSubject {
@@ -120,7 +121,7 @@ export function findFaceMatchStatements(
   sessions: readonly SessionKey[],
   limit: number,
 ): Promise<FaceMatchRow[]> {
-  return findStatements(db, faceMatches, 'face_match', { subject, sessions, limit });
+  return findStatements(db, factTables.face_matched, { subject, sessions, limit });
 }
 
 /** All statements about compliance alerts that name this person, or a session of theirs; of at most `limit` alerts. */
@@ -130,13 +131,8 @@ export function findAlertStatements(
   sessions: readonly SessionKey[],
   limit: number,
 ): Promise<ComplianceAlertRow[]> {
-  return findStatements(db, complianceAlerts, 'compliance_alert', { subject, sessions, limit });
+  return findStatements(db, factTables.compliance_alert, { subject, sessions, limit });
 }
-
-const namesOfKind = {
-  face_match: ['face_matches', 'match_id'],
-  compliance_alert: ['compliance_alerts', 'alert_id'],
-} as const;
 
 interface Wanted {
   readonly subject: WhoseSubject;
@@ -148,13 +144,12 @@ interface Wanted {
 // the same thing are read.
 async function findStatements<Table extends PgTable>(
   db: Queries,
-  table: Table,
-  kind: keyof typeof namesOfKind,
+  { table, id: idColumn, versionKind }: FactTable<Table>,
   { subject: { referenceId, account }, sessions, limit }: Wanted,
 ): Promise<InferSelectModel<Table>[]> {
-  const [name, id] = namesOfKind[kind];
+  const [name, id] = [getTableName(table), idColumn.name];
   const rows = await db.query<{ row: Record<string, unknown> }>({
-    name: `find-${kind}-statements`,
+    name: `find-${versionKind}-statements`,
     text: `
       with keys as (
         select session_id, account from unnest($2::text[], $3::text[]) as k (session_id, account)
@@ -163,10 +158,10 @@ async function findStatements<Table extends PgTable>(
         union all
         select f.${id}, f.account, f.delivery_id from ${name} f join keys using (session_id, account)
         union all
-        select fact_id, account, delivery_id from fact_versions where kind = '${kind}' and reference_id = $1
+        select fact_id, account, delivery_id from fact_versions where kind = '${versionKind}' and reference_id = $1
         union all
         select v.fact_id, v.account, v.delivery_id from fact_versions v join keys using (session_id, account)
-        where v.kind = '${kind}'
+        where v.kind = '${versionKind}'
       ), ids as (
         select id, account from naming where $4::text is null or account = $4
         group by id, account order by max(delivery_id::text) desc limit $5
@@ -174,7 +169,7 @@ async function findStatements<Table extends PgTable>(
       select to_jsonb(f) as row from ${name} f join ids on ids.id = f.${id} and ids.account = f.account
       union all
       select v.row from fact_versions v join ids on ids.id = v.fact_id and ids.account = v.account
-      where v.kind = '${kind}'`,
+      where v.kind = '${versionKind}'`,
     values: [referenceId, ...placesOf(sessions), account ?? null, limit],
   });
   return rows.map(({ row }) => readRow(table, row));

@@ -1,9 +1,11 @@
 // What a replay needs of stored deliveries and of the rows that they have led to: holding deliveries in whatever state
 // they are, and what the rows say before and after.
-import type { DeliveryId } from '../events/event.ts';
+import type { DeliveryId, Fact } from '../events/event.ts';
 import type { Standing } from '../events/session.ts';
 import type { Transaction } from './connect.ts';
 import type { OwedDelivery } from './deliveries.ts';
+import { getTableName } from './drizzle.ts';
+import { type FactKey, factKinds, factTables } from './facts.ts';
 import type { DeliveryState } from './schema.ts';
 import { placesOf, type SessionKey, sessionKeyText } from './sessions.ts';
 
@@ -102,21 +104,24 @@ export async function holdSessionRows(tx: Transaction, keys: readonly SessionKey
 export interface AffectedRows {
   readonly deliveryIds: readonly DeliveryId[];
   readonly sessions: readonly SessionKey[];
-  readonly matches: readonly { readonly id: string; readonly account: string }[];
-  readonly alerts: readonly { readonly id: string; readonly account: string }[];
+  readonly facts: readonly (FactKey & { readonly kind: Fact['kind'] })[];
 }
 
 export type RowContent = Readonly<Record<string, unknown>>;
 
 export interface SnapshotRow {
-  readonly table: string;
+  readonly table:
+    | 'deliveries'
+    | 'sessions'
+    | 'observations'
+    | (typeof factTables)[Fact['kind']]['table']['_']['name'];
   readonly content: RowContent;
 }
 
 /** What the rows say at this moment, without tokens. */
 export function readRows(
   tx: Transaction,
-  { deliveryIds, sessions, matches, alerts }: AffectedRows,
+  { deliveryIds, sessions, facts }: AffectedRows,
 ): Promise<SnapshotRow[]> {
   return tx.query({
     name: 'read-affected-rows',
@@ -128,24 +133,29 @@ export function readRows(
       union all
       select 'observations', to_jsonb(o) from observations o
       join unnest($2::text[], $3::text[]) as k (session_id, account) using (session_id, account)
-      union all
-      select 'face_matches', to_jsonb(f) from face_matches f
-      join unnest($4::text[], $5::text[]) as k (match_id, account) using (match_id, account)
-      union all
-      select 'compliance_alerts', to_jsonb(c) from compliance_alerts c
-      join unnest($6::text[], $7::text[]) as k (alert_id, account) using (alert_id, account)
+      ${factKinds.map(selectFacts).join('')}
       union all
       select 'compliance_alerts', to_jsonb(c) from compliance_alerts c
       join unnest($2::text[], $3::text[]) as k (session_id, account) using (session_id, account)`,
     values: [
       deliveryIds,
       ...placesOf(sessions),
-      matches.map(({ id }) => id),
-      matches.map(({ account }) => account),
-      alerts.map(({ id }) => id),
-      alerts.map(({ account }) => account),
+      ...factKinds.flatMap((kind) => {
+        const own = facts.filter((fact) => fact.kind === kind);
+        return [own.map(({ id }) => id), own.map(({ account }) => account)];
+      }),
     ],
   });
+}
+
+function selectFacts(kind: Fact['kind'], index: number): string {
+  const { table, id } = factTables[kind];
+  const name = getTableName(table);
+  const place = 4 + 2 * index; // behind the deliveries and the sessions
+  return `
+      union all
+      select '${name}', to_jsonb(f) from ${name} f
+      join unnest($${place}::text[], $${place + 1}::text[]) as k (${id.name}, account) using (${id.name}, account)`;
 }
 
 /** Gives up waiting for anything that is held elsewhere after `ms`, until the savepoint or the transaction ends. */

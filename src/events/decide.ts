@@ -1,7 +1,7 @@
 // What we do with an event, given what we know already. Pure: no clock, no network, no database (guarantee 6).
 // It only says; `workers/apply-batch` does. A face match or an alert that is told again with a later time
 // replaces what we had; told again with the same or an older time it is a repeat.
-import type { ComplianceAlerted, DeliveryId, Event, FaceMatched, SessionCompleted } from './event.ts';
+import type { DeliveryId, Event, Fact, SessionCompleted } from './event.ts';
 import type { Instant } from './instant.ts';
 import { conclude, isRepetition, type Observation, type Standing } from './session.ts';
 
@@ -25,7 +25,7 @@ export type Decision =
       readonly observation: Observation;
       readonly standing: Standing;
     }
-  | { readonly decision: 'record'; readonly fact: FaceMatched | ComplianceAlerted }
+  | { readonly decision: 'record'; readonly fact: Fact }
   | { readonly decision: 'repeat' | 'ignore' }
   | { readonly decision: 'park'; readonly reason: 'unknown_kind' };
 
@@ -65,7 +65,7 @@ function nameOf(
 
 // The later statement stands. Of two with one time the first received stands: ids are made in the order of receipt, so
 // that the outcome does not hang on the order of processing.
-function supersedes(event: FaceMatched | ComplianceAlerted, recorded: Recorded | undefined): boolean {
+function supersedes(event: Fact, recorded: Recorded | undefined): boolean {
   if (recorded === undefined || event.occurredAt > recorded.occurredAt) return true;
   return event.occurredAt === recorded.occurredAt && event.deliveryId < recorded.deliveryId;
 }

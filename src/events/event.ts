@@ -66,4 +66,7 @@ export interface UnknownEvent {
   readonly isIgnored: boolean;
 }
 
-export type Event = SessionCompleted | FaceMatched | ComplianceAlerted | UnknownEvent;
+/** What is told beside verdicts: of each id the latest statement stands. */
+export type Fact = FaceMatched | ComplianceAlerted;
+
+export type Event = SessionCompleted | Fact | UnknownEvent;

@@ -106,7 +106,7 @@ export function showChange(row: Change): z.input<typeof change> {
   return told as z.input<typeof change>;
 }
 
-function partOf(type: ChangeType): 'session' | 'face_match' | 'compliance_alert' {
-  if (type.startsWith('session_')) return 'session';
-  return type === 'face_match_recorded' ? 'face_match' : 'compliance_alert';
+// A type is named after what it is about: `session_settled`, `face_match_recorded`.
+function partOf(type: ChangeType): string {
+  return type.slice(0, type.lastIndexOf('_'));
 }

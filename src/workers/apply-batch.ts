@@ -4,7 +4,7 @@
 
 import { pipelined, type Transaction } from '../db/connect.ts';
 import { type FinishedDelivery, finishDeliveries, takeDeliveries } from '../db/deliveries.ts';
-import { recordComplianceAlerts, recordFaceMatches, recordOlderStatements, type Told } from '../db/facts.ts';
+import { recordFacts, recordOlderStatements, type Told } from '../db/facts.ts';
 import {
   applyStandings,
   recordObservations,
@@ -14,12 +14,12 @@ import {
 } from '../db/sessions.ts';
 import { decide } from '../events/decide.ts';
 import { disputeOf } from '../events/dispute.ts';
-import type { Verdict } from '../events/event.ts';
+import type { Fact, Verdict } from '../events/event.ts';
 import { conclude, inOrderOfTelling, type Observation, type Standing } from '../events/session.ts';
 import { type LedgerRules, type Mentioned, planSession } from '../reconcile/ledger-rules.ts';
 import { holdMentioned, type Knowledge, loadKnowledge } from './batch-knowledge.ts';
 import { finish, finishHint, park } from './finish-delivery.ts';
-import { type Fact, factText, isFact, sessionOf, type TranslatedDelivery } from './translate-delivery.ts';
+import { factText, isFact, sessionOf, type TranslatedDelivery } from './translate-delivery.ts';
 
 export interface ApplyOptions {
   readonly now: Date;
@@ -134,7 +134,7 @@ async function writeDecided(
 ): Promise<void> {
   await pipelined([
     observed.length > 0 ? recordObservations(tx, observed, options.now) : undefined,
-    recordFacts(tx, facts, older, options.now),
+    recordTold(tx, facts, older, options.now),
     mentioned.size > 0 ? recordSessions(tx, mentioned, known, options) : undefined,
   ]);
 }
@@ -156,7 +156,7 @@ async function recordSessions(
   });
   await pipelined([
     sessions.length > 0 ? applyStandings(tx, sessions, { now, keepsDue }) : undefined,
-    recordComplianceAlerts(tx, disputes, now),
+    recordFacts(tx, disputes, now),
   ]);
 }
 
@@ -183,21 +183,12 @@ function hintsOf({ delivery, translation }: TranslatedDelivery): Verdict[] {
   return [translation.event.verdict];
 }
 
-async function recordFacts(
+async function recordTold(
   tx: Transaction,
   facts: readonly Told<Fact>[],
   older: readonly Told<Fact>[],
   now: Date,
 ): Promise<void> {
-  const matches = facts.flatMap(({ account, event }) =>
-    event.kind === 'face_matched' ? [{ account, event }] : [],
-  );
-  const alerts = facts.flatMap(({ account, event }) =>
-    event.kind === 'compliance_alert' ? [{ account, event }] : [],
-  );
-  const late = await pipelined([
-    recordFaceMatches(tx, matches, now),
-    recordComplianceAlerts(tx, alerts, now),
-  ]);
-  await recordOlderStatements(tx, [...older, ...late.flat()], now);
+  const late = await recordFacts(tx, facts, now);
+  await recordOlderStatements(tx, [...older, ...late], now);
 }

@@ -1,19 +1,12 @@
 // What is known of the things that a batch speaks of, all of it locked: read once, before anything is decided.
 import { pipelined, type Transaction } from '../db/connect.ts';
-import { loadRecordedFacts } from '../db/facts.ts';
+import { factId, factKinds, loadRecordedFacts } from '../db/facts.ts';
 import { lockNames } from '../db/locks.ts';
 import { loadObservations } from '../db/sessions.ts';
 import type { Recorded } from '../events/decide.ts';
+import type { Fact } from '../events/event.ts';
 import type { Observation } from '../events/session.ts';
-import {
-  type Fact,
-  factId,
-  factText,
-  isFact,
-  lockNamesOf,
-  sessionsOf,
-  type TranslatedDelivery,
-} from './translate-delivery.ts';
+import { factText, isFact, lockNamesOf, sessionsOf, type TranslatedDelivery } from './translate-delivery.ts';
 
 /** What the database held when the locks were taken, and what the batch's own deliveries add. */
 export interface Knowledge {
@@ -35,12 +28,11 @@ export async function loadKnowledge(
   items: readonly TranslatedDelivery[],
 ): Promise<Knowledge> {
   const sessions = sessionsOf(items);
-  const [observations, matches, alerts] = await pipelined([
+  const [observations, recorded] = await pipelined([
     sessions.length > 0 ? loadObservations(tx, sessions) : new Map<string, Observation[]>(),
-    loadRecorded(tx, items, 'face_matched'),
-    loadRecorded(tx, items, 'compliance_alert'),
+    pipelined(factKinds.map((kind) => loadRecorded(tx, items, kind))),
   ]);
-  return { observations, recorded: new Map([...matches, ...alerts]) };
+  return { observations, recorded: new Map(recorded.flat()) };
 }
 
 async function loadRecorded(

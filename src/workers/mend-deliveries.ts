@@ -3,6 +3,7 @@
 // stays done, what was finished is not parked, and no session is asked about again for what was known already.
 import type { Transaction } from '../db/connect.ts';
 import { type FinishedDelivery, finishDeliveries } from '../db/deliveries.ts';
+import { factId } from '../db/facts.ts';
 import {
   type AffectedRows,
   findSessionRows,
@@ -22,14 +23,7 @@ import { applyItems } from './apply-batch.ts';
 import { type Knowledge, loadKnowledge } from './batch-knowledge.ts';
 import { finishHint, park } from './finish-delivery.ts';
 import type { ChangeLog } from './row-changes.ts';
-import {
-  factId,
-  factText,
-  isFact,
-  sessionOf,
-  sessionsOf,
-  type TranslatedDelivery,
-} from './translate-delivery.ts';
+import { factText, isFact, sessionOf, sessionsOf, type TranslatedDelivery } from './translate-delivery.ts';
 
 /** A stored delivery with what it says by the catalogue of now. */
 export interface ReadDelivery extends TranslatedDelivery {
@@ -162,15 +156,13 @@ function newsOf(
 }
 
 function affectedBy(items: readonly ReadDelivery[]): AffectedRows {
-  const facts = items.flatMap(({ delivery, translation }) =>
-    translation.ok && isFact(translation.event)
-      ? [{ kind: translation.event.kind, id: factId(translation.event), account: delivery.account }]
-      : [],
-  );
   return {
     deliveryIds: items.map(({ delivery }) => delivery.id),
     sessions: sessionsOf(items),
-    matches: facts.filter(({ kind }) => kind === 'face_matched'),
-    alerts: facts.filter(({ kind }) => kind === 'compliance_alert'),
+    facts: items.flatMap(({ delivery, translation }) =>
+      translation.ok && isFact(translation.event)
+        ? [{ kind: translation.event.kind, id: factId(translation.event), account: delivery.account }]
+        : [],
+    ),
   };
 }

@@ -10,7 +10,7 @@ export interface RowChange {
   readonly columns: Readonly<Record<string, { readonly before: unknown; readonly after: unknown }>>;
 }
 
-const keyColumns: Readonly<Record<string, readonly string[]>> = {
+const keyColumns: Readonly<Record<SnapshotRow['table'], readonly string[]>> = {
   deliveries: ['id'],
   sessions: ['session_id', 'account'],
   observations: ['session_id', 'account', 'delivery_id'],
@@ -68,7 +68,7 @@ function differences(before: RowContent | undefined, after: RowContent): RowChan
 }
 
 function keyOf({ table, content }: SnapshotRow): Record<string, unknown> {
-  return Object.fromEntries((keyColumns[table] ?? []).map((column) => [column, content[column]]));
+  return Object.fromEntries(keyColumns[table].map((column) => [column, content[column]]));
 }
 
 function keyText(row: SnapshotRow): string {

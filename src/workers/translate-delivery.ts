@@ -1,8 +1,8 @@
 // A stored delivery with what it says: its bytes as the event that they tell of, or the reason why they cannot be read.
 import { type OwedDelivery, pulledSessionHeader } from '../db/deliveries.ts';
-import { factKeyText } from '../db/facts.ts';
+import { factId, factKeyText } from '../db/facts.ts';
 import { type SessionKey, sessionKeyText } from '../db/sessions.ts';
-import type { ComplianceAlerted, Event, FaceMatched, SessionId } from '../events/event.ts';
+import type { Event, Fact, SessionId } from '../events/event.ts';
 import { timestampHeader } from '../ilive/signature.ts';
 import { type KindCatalogue, type Translation, translate } from '../ilive/translate.ts';
 
@@ -10,8 +10,6 @@ export interface TranslatedDelivery {
   readonly delivery: OwedDelivery;
   readonly translation: Translation | { readonly ok: false; readonly reason: 'body_missing' };
 }
-
-export type Fact = FaceMatched | ComplianceAlerted;
 
 export function translateDelivery(delivery: OwedDelivery, catalogue: KindCatalogue): TranslatedDelivery {
   const { body, headers, receivedAt } = delivery;
@@ -39,12 +37,9 @@ export function sessionsOf(items: readonly TranslatedDelivery[]): SessionKey[] {
   return [...new Map(keys.map((key) => [sessionKeyText(key), key])).values()];
 }
 
-export function isFact(event: Event): event is Fact {
-  return event.kind === 'face_matched' || event.kind === 'compliance_alert';
-}
-
-export function factId(event: Fact): string {
-  return event.kind === 'face_matched' ? event.matchId : event.alertId;
+/** Inferred, so that a kind of event that is neither a verdict nor a `Fact` does not compile. */
+export function isFact(event: Event) {
+  return event.kind !== 'session_completed' && event.kind !== 'unknown';
 }
 
 /** One text for the face match or alert of a statement, for maps and locks. */
