@@ -8,7 +8,7 @@ import type { Verdict } from '../events/event.ts';
 import type { Instant } from '../events/instant.ts';
 import type { Queries, Transaction } from './connect.ts';
 import type { Dialect } from './schema.ts';
-import { lockSessions, type SessionKey } from './sessions.ts';
+import { isConfirmable, lockSessions, type SessionKey } from './sessions.ts';
 
 export interface SessionToRegister {
   readonly key: SessionKey;
@@ -62,8 +62,7 @@ export async function registerSession(
         ended_reason = null, ended_at = null, pull_lease_until = null,
         pull_attempts = case when s.state in ('settled', 'disputed') then s.pull_attempts else 0 end,
         next_pull_at = case when s.state not in ('settled', 'disputed') then excluded.next_pull_at
-                            when s.state = 'settled' and s.confirmation = 'unconfirmed' and s.settled_source = 'webhook'
-                              and s.verdict = any($10::text[]) then least(s.next_pull_at, $9)
+                            when ${isConfirmable} and s.verdict = any($10::text[]) then least(s.next_pull_at, $9)
                             else s.next_pull_at end
       returning (xmax = 0) as "isNew", reference_id as "referenceId", expires_at as "expiresAt"`,
     values: [

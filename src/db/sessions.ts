@@ -36,6 +36,12 @@ export async function tryLockSessions(
   return keys.filter((key) => held.has(sessionKeyText(key)));
 }
 
+/**
+ * Of a session `s`: a webhook alone has told its verdict, so that a second source can confirm it. `confirmAt` of
+ * `reconcile/overdue` says the same of a standing; `test/postgres/confirmable.test.ts` holds the two together.
+ */
+export const isConfirmable = `(s.state = 'settled' and s.confirmation = 'unconfirmed' and s.settled_source = 'webhook')`;
+
 // Of an observation `o`, by its delivery, which is never removed; were it, the observation would be no echo of any other.
 export const fingerprint = `coalesce(encode(d.body_sha256, 'hex'), o.delivery_id::text) as fingerprint`;
 export const withFingerprint = 'left join deliveries d on d.id = o.delivery_id';

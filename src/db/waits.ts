@@ -5,6 +5,7 @@ import type { Instant } from '../events/instant.ts';
 import type { Confirmation, SessionState } from '../events/session.ts';
 import type { Queries } from './connect.ts';
 import type { EndedReason } from './schema.ts';
+import { isConfirmable } from './sessions.ts';
 
 /** What a session's row says of its verdict. */
 export interface WaitedSession {
@@ -58,7 +59,7 @@ export async function noteWaiting(
         from unnest($1::text[], $2::text[], $3::timestamptz[], $4::bool[]) as w (session_id, account, until, is_confirming)
         join sessions s on s.session_id = w.session_id and s.account = w.account
         where (s.state = 'expected' and s.next_pull_at is not null)
-           or (w.is_confirming and s.state = 'settled' and s.confirmation = 'unconfirmed' and s.settled_source = 'webhook')
+           or (w.is_confirming and ${isConfirmable})
         order by s.session_id, s.account
         for update of s skip locked
       )
