@@ -2,11 +2,12 @@
 // read: a 0 that nobody has counted says that all is well.
 import { setTimeout as wait } from 'node:timers/promises';
 import { Gauge, type Registry } from 'prom-client';
+import { lookSeldom } from './seldom.ts';
 
 /** What stands at a moment, by the name of its metric. */
 export type Figures = Readonly<Partial<Record<keyof typeof figureHelp, number>>>;
 
-const figureHelp = {
+export const figureHelp = {
   ilive_deliveries_owed: 'Deliveries that are owed; counted up to 100,000.',
   ilive_deliveries_failing: 'Owed deliveries that have failed and are tried again; of the oldest 100,000.',
   ilive_deliveries_oldest_owed_age_seconds:
@@ -20,7 +21,7 @@ const figureHelp = {
   ilive_sessions_overdue: 'Open sessions that iLive has forgotten five minutes ago or longer.',
 } as const;
 
-const figuresKeptMs = 5_000;
+const figuresEveryMs = 5_000;
 // A database that hangs must not keep the other metrics from those who look for what is wrong.
 const figuresReadMs = 2_000;
 
@@ -48,7 +49,6 @@ export function addFigures(registry: Registry, reads: readonly (() => Promise<Fi
 
 // One reading at a time: else what hangs would take a connection more with each look.
 function keepFigures(read: () => Promise<Figures>): () => Promise<Figures> {
-  let last: { readonly at: number; readonly figures: Promise<Figures> } | undefined;
   let reading: Promise<Figures> | undefined;
   const readOnce = () => {
     reading ??= read()
@@ -58,11 +58,7 @@ function keepFigures(read: () => Promise<Figures>): () => Promise<Figures> {
       });
     return reading;
   };
-  return () => {
-    if (last === undefined || performance.now() - last.at > figuresKeptMs) {
-      const figures = Promise.race([readOnce(), wait(figuresReadMs, {}, { ref: false })]);
-      last = { at: performance.now(), figures };
-    }
-    return last.figures;
-  };
+  return lookSeldom(figuresEveryMs, () =>
+    Promise.race([readOnce(), wait(figuresReadMs, {}, { ref: false })]),
+  );
 }

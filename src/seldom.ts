@@ -1,4 +1,5 @@
-// For a line of the log that would come again and again for as long as something is away, and bury the one that says what it is.
+// What is done once in a while, however often it is asked for: a line of the log that would come again and again for as long
+// as something is away, and bury the one that says what it is; and a look that costs somebody something.
 
 /** Counts the times it is asked, and answers with how many there were since its last answer: at most once in `everyMs`. */
 export function createSeldom(everyMs: number): () => number | undefined {
@@ -12,5 +13,16 @@ export function createSeldom(everyMs: number): () => number | undefined {
     answeredAt = now;
     count = 0;
     return answer;
+  };
+}
+
+/** Looks once in `everyMs` at most; meanwhile all are answered with the last look, also where it is still under way. */
+export function lookSeldom<Seen>(everyMs: number, look: () => Promise<Seen>): () => Promise<Seen> {
+  let last: { readonly at: number; readonly seen: Promise<Seen> } | undefined;
+  return () => {
+    if (last === undefined || performance.now() - last.at > everyMs) {
+      last = { at: performance.now(), seen: look() };
+    }
+    return last.seen;
   };
 }

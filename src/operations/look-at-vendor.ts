@@ -1,6 +1,7 @@
 // Whether iLive can be reached, and how far its clock is from ours: any answer at its address counts, and no key is sent.
 // It is asked at most once in ten seconds, however many look.
 import { networkCodeOf } from '../ilive/call.ts';
+import { lookSeldom } from '../seldom.ts';
 import type { KeyRefusal } from './vendor-key.ts';
 
 export interface VendorSight {
@@ -17,7 +18,7 @@ export interface VendorSight {
 type Reach = Omit<VendorSight, 'keyRefusal'>;
 
 const answerMs = 3_000;
-const keptMs = 10_000;
+const lookEveryMs = 10_000;
 
 /** A look that is shared and kept for a while. */
 export function createVendorLook(
@@ -25,13 +26,8 @@ export function createVendorLook(
   lastRefusal: () => KeyRefusal | null,
   now: () => Date,
 ): () => Promise<VendorSight> {
-  let last: { readonly at: number; readonly sight: Promise<Reach> } | undefined;
-  return async () => {
-    if (last === undefined || performance.now() - last.at > keptMs) {
-      last = { at: performance.now(), sight: look(apiUrl, now) };
-    }
-    return { ...(await last.sight), keyRefusal: lastRefusal() };
-  };
+  const lookAgain = lookSeldom(lookEveryMs, () => look(apiUrl, now));
+  return async () => ({ ...(await lookAgain()), keyRefusal: lastRefusal() });
 }
 
 async function look(apiUrl: string, now: () => Date): Promise<Reach> {
