@@ -1,21 +1,13 @@
 // The environment → a frozen configuration, or all of its problems at once. Pure: it is handed the environment, reads no
 // file and no clock. Only the composition root and the process see the whole of it; a room is handed
 // its slice as an argument.
-import type { z } from 'zod';
 import { keys } from './config-keys.ts';
 import { unknownKeys } from './config-names.ts';
+import { nest, type SigningSecrets, type Values } from './config-nest.ts';
 import { holdsExample, type Key } from './config-schemas.ts';
 import { ServiceError } from './errors.ts';
 import { documentedKinds } from './ilive/payload.ts';
-import { type SecretEncoding, secretFlaw } from './ilive/signature.ts';
-import type { Secret } from './secret.ts';
-
-type Keys = typeof keys;
-type Values = {
-  [Name in keyof Keys]:
-    | z.infer<Keys[Name]['schema']>
-    | (Keys[Name]['defaultText'] extends null ? undefined : never);
-};
+import { secretFlaw } from './ilive/signature.ts';
 
 /** The account of deliveries whose path names none. */
 export const defaultAccount = 'default';
@@ -57,7 +49,7 @@ export function parseConfig(
       if (defaultText !== null) values[name] = schema.parse(defaultText);
     }
   }
-  const config = nest(values as Values);
+  const config = nest(values as Values, signingKeysOf(values as Values));
   const named = problems.map((problem) => problem.split(':')[0]);
   problems.push(
     ...contradictions(config).filter((problem) => !named.includes(problem.split(':')[0])),
@@ -70,133 +62,6 @@ export function parseConfig(
     );
   }
   return config;
-}
-
-function nest(values: Values) {
-  const seconds = (count: number) => count * 1000;
-  return deepFreeze({
-    role: values.ROLE,
-    processes: values.WEB_CONCURRENCY,
-    logLevel: values.LOG_LEVEL,
-    dataDir: values.DATA_DIR,
-    shutdownDelayMs: seconds(values.SHUTDOWN_DELAY_SECONDS),
-    shutdownGraceMs: seconds(values.SHUTDOWN_GRACE_SECONDS),
-    http: {
-      host: values.HOST,
-      port: values.PORT,
-      requestTimeoutMs: seconds(values.REQUEST_TIMEOUT_SECONDS),
-      hasDocs: values.API_DOCS === 'on',
-      bootstrapKey: values.BOOTSTRAP_API_KEY,
-    },
-    database: {
-      url: values.DATABASE_URL,
-      poolMax: values.DATABASE_POOL_MAX,
-      readUrls: values.DATABASE_READ_URL ?? [],
-      readMaxLagMs: seconds(values.DATABASE_READ_MAX_LAG_SECONDS),
-    },
-    queue: {
-      redisUrl: values.REDIS_URL,
-      prefix: values.QUEUE_PREFIX,
-      announceTimeoutMs: values.ANNOUNCE_TIMEOUT_MS,
-    },
-    ...nestReceive(values),
-    vendor: {
-      apiKey: values.ILIVE_API_KEY,
-      apiUrl: values.ILIVE_API_URL,
-      dialect: values.ILIVE_DIALECT,
-      perMinute: values.ILIVE_RATE_PER_MINUTE,
-      perSecond: values.ILIVE_RATE_PER_SECOND,
-      responseTimeoutMs: seconds(values.ILIVE_RESPONSE_TIMEOUT_SECONDS),
-      webhookUrl: values.PUBLIC_WEBHOOK_URL,
-    },
-    ledger: {
-      encryptionKeys: values.ENCRYPTION_KEYS ?? [],
-      sessionTtlMs: seconds(values.SESSION_TTL_SECONDS),
-      confirm: values.CONFIRM,
-      firstPullAfterMs: seconds(values.PULL_FIRST_AFTER_SECONDS),
-      pullIntervalMs: values.PULL_INTERVAL_MS,
-      pullConcurrency: values.PULL_CONCURRENCY,
-      pullLeaseMs: seconds(values.PULL_LEASE_SECONDS),
-    },
-    work: {
-      kindAliases: values.ILIVE_KIND_ALIASES ?? {},
-      ignoredKinds: values.ILIVE_IGNORED_KINDS,
-      batchMaxDeliveries: values.BATCH_MAX_DELIVERIES,
-      concurrency: values.WORKER_CONCURRENCY,
-      lateAfterMs: seconds(values.LATE_AFTER_SECONDS),
-      maxAttempts: values.PROCESS_MAX_ATTEMPTS,
-      sweepIntervalMs: seconds(values.SWEEP_INTERVAL_SECONDS),
-      sweepOverdueMs: seconds(values.SWEEP_OVERDUE_SECONDS),
-    },
-    ...nestApi(values),
-    ...nestOperating(values),
-    secretQuietMs: seconds(values.SECRET_QUIET_SECONDS),
-  });
-}
-
-function nestReceive(values: Values) {
-  return {
-    receive: {
-      signingKeys: signingKeysOf(values),
-      secretEncoding: values.ILIVE_SECRET_ENCODING,
-      template: values.ILIVE_SIGNATURE_TEMPLATE,
-      toleranceSeconds: values.ILIVE_SIGNATURE_TOLERANCE_SECONDS,
-      bodyLimitBytes: values.BODY_LIMIT_BYTES,
-      groupMaxDeliveries: values.GROUP_MAX_DELIVERIES,
-      groupQueueMaxDeliveries: values.GROUP_QUEUE_MAX_DELIVERIES,
-      commitTimeoutMs: values.COMMIT_TIMEOUT_SECONDS * 1000,
-      outageStoreMaxBytes: values.OUTAGE_STORE_MAX_BYTES,
-    },
-    admission: {
-      maxBytes: values.GROUP_QUEUE_MAX_BYTES,
-      maxWaitMs: values.ADMISSION_MAX_WAIT_MS,
-      maxLoopDelayMs: values.ADMISSION_MAX_LOOP_DELAY_MS,
-    },
-  };
-}
-
-function nestApi(values: Values) {
-  return {
-    manners: {
-      ratePerMinute: values.API_RATE_PER_MINUTE,
-      unknownKeysPerMinute: values.API_UNKNOWN_KEYS_PER_MINUTE,
-      timeoutMs: values.API_TIMEOUT_SECONDS * 1000,
-      corsOrigins: values.CORS_ORIGINS,
-    },
-    follow: {
-      waitMaxMs: values.WAIT_MAX_SECONDS * 1000,
-      maxCallers: values.WAIT_MAX_CALLERS,
-      heartbeatMs: values.STREAM_HEARTBEAT_SECONDS * 1000,
-      stallMs: values.STREAM_STALL_SECONDS * 1000,
-      keepMs: values.CHANGES_KEEP_DAYS * 86_400_000,
-    },
-  };
-}
-
-function nestOperating(values: Values) {
-  return {
-    refusals: {
-      maxCount: values.REFUSALS_MAX_COUNT,
-      maxBytes: values.REFUSALS_MAX_BYTES,
-      maxPerSecond: values.REFUSALS_MAX_PER_SECOND,
-      maxBytesPerSecond: values.REFUSALS_MAX_BYTES_PER_SECOND,
-      bufferBytes: values.REFUSALS_BUFFER_BYTES,
-      keepMs: values.REFUSALS_KEEP_DAYS * 86_400_000,
-    },
-    bodiesKeepMs: values.BODIES_KEEP_DAYS * 86_400_000,
-    replay: {
-      maxPerSecond: values.REPLAY_MAX_PER_SECOND,
-      batchDeliveries: values.REPLAY_BATCH_DELIVERIES,
-      confirmAbove: values.REPLAY_CONFIRM_ABOVE,
-      dryRunMax: values.REPLAY_DRY_RUN_MAX,
-    },
-  };
-}
-
-interface SigningSecrets {
-  readonly account: string;
-  readonly secrets: readonly Secret[];
-  readonly encoding: SecretEncoding;
 }
 
 function signingKeysOf(values: Values): SigningSecrets[] {
@@ -267,11 +132,4 @@ function contradictions({ role, database, receive, admission, work, vendor, ledg
     problems.push(`ILIVE_KIND_ALIASES: "${alias}" stands for "${name}", which is none of ${known}`);
   }
   return problems;
-}
-
-function deepFreeze<T extends object>(value: T): T {
-  for (const inner of Object.values(value)) {
-    if (typeof inner === 'object' && inner !== null && !Object.isFrozen(inner)) deepFreeze(inner);
-  }
-  return Object.freeze(value);
 }

@@ -7,17 +7,14 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 import { createCipher } from './cipher.ts';
 import type { Config } from './config.ts';
-import { connect, type Database } from './db/connect.ts';
+import type { Database } from './db/connect.ts';
 import { processPoolName } from './db/connection-facts.ts';
-import { openDatabase } from './db/open.ts';
 import type { ApiDependencies } from './http/api.ts';
 import { createApp } from './http/app.ts';
 import { listen } from './http/listen.ts';
 import { type LimitName, limitNames } from './http/rate-limit.ts';
 import { createLog } from './log.ts';
 import { beginAtZero, createMetrics } from './metrics.ts';
-import { type Announcer, createAnnouncer } from './queue/announce.ts';
-import { createQueueBackend, type QueueBackend } from './queue/backend.ts';
 import { type Consumer, consume } from './queue/consume.ts';
 import type { Overrides, Running } from './running.ts';
 import { createServiceClock, type WatchClock } from './service-clock.ts';
@@ -26,6 +23,7 @@ import { createApi, startPauses, startSecretRing } from './service-operator.ts';
 import { startReads } from './service-reads.ts';
 import { createExpectation, createReceiver, type ReceiverDoor } from './service-receiver.ts';
 import { undoAll } from './service-stop.ts';
+import { openStores, type Stores } from './service-stores.ts';
 import { createVendorClient, type VendorClient } from './service-vendor.ts';
 import { startWork, upkeepOf } from './service-worker.ts';
 import { keepUp } from './workers/upkeep.ts';
@@ -41,7 +39,6 @@ export interface Service {
   address(): string;
 }
 
-const connectTimeoutMs = 5_000;
 const workStatementTimeoutMs = 30_000;
 const refusalConnections = 1;
 const replayConnections = 2;
@@ -144,54 +141,6 @@ async function startAll(running: Running, watchClock: WatchClock): Promise<void>
   // worker's door has nothing to keep out.
   if (front !== undefined) running.undo.push({ name: 'door', run: async () => void closeDoor() });
   log.info({ address: running.address, role: config.role, queue: backend.kind }, 'listening');
-}
-
-interface Stores {
-  readonly databaseUrl: string;
-  readonly connectPool: (name: string, statementTimeoutMs: number, maxConnections?: number) => Database;
-  readonly backend: QueueBackend;
-  readonly announcer: Announcer;
-}
-
-async function openStores(running: Running): Promise<Stores> {
-  const { config, log, metrics, undo } = running;
-  const { url: databaseUrl, close: closeDatabase } = await openDatabase({
-    url: config.database.url?.reveal(),
-    dataDir: config.dataDir,
-    log,
-    onLost: running.onLost,
-    isGivenUp: () => running.isStopping,
-  });
-  undo.push({ name: 'database', run: closeDatabase });
-  const connectPool: Stores['connectPool'] = (name, statementTimeoutMs, maxConnections) => {
-    const db = connect({
-      url: databaseUrl,
-      applicationName: `ilive-webhooks ${name}`,
-      maxConnections: maxConnections ?? config.database.poolMax,
-      connectTimeoutMs,
-      statementTimeoutMs,
-      goesByKeys: name === 'work',
-      log,
-    });
-    undo.push({ name: `${name} database pool`, run: () => db.close() });
-    return db;
-  };
-  const backend = createQueueBackend({
-    redisUrl: config.queue.redisUrl?.reveal(),
-    databaseUrl,
-    prefix: config.queue.prefix,
-    log,
-  });
-  undo.push({ name: 'queue connections', run: () => backend.disconnect() });
-  const announcer = createAnnouncer(backend, {
-    batchMaxIds: config.work.batchMaxDeliveries,
-    lateAfterMs: config.work.lateAfterMs,
-    timeoutMs: config.queue.announceTimeoutMs,
-    log,
-    onFailure: () => metrics.ringsFailed.inc(),
-  });
-  undo.push({ name: 'announcer', run: () => announcer.close() });
-  return { databaseUrl, connectPool, backend, announcer };
 }
 
 interface Front extends ReceiverDoor {

@@ -42,6 +42,7 @@ const partReasons = {
   'service-vendor': 'the vendor’s client, as both parts use it',
   'service-clock': 'which clock the service goes by, and what it is compared with',
   'service-stop': 'how what was started is undone',
+  'service-stores': 'the database with its pools, and the queue',
 };
 const serviceParts = ['running', 'steady-clock', ...Object.keys(partReasons)];
 
@@ -117,7 +118,7 @@ const house: House = {
     'stop-signals': { mayImport: [], reason: 'it tells what is asked for, and stops nothing itself' },
     'process-metrics': { mayImport: [], reason: 'it passes figures on and knows none of them' },
     config: {
-      mayImport: ['config-keys', 'config-names', 'config-schemas', 'ilive'],
+      mayImport: ['config-keys', 'config-names', 'config-nest', 'config-schemas', 'ilive'],
       reason: 'the configuration is pure; only main and service see the whole',
     },
     'config-keys': {
@@ -142,6 +143,10 @@ const house: House = {
     'config-keys-api': {
       mayImport: ['config-schemas'],
       reason: 'the keys of the API; config-keys takes them in',
+    },
+    'config-nest': {
+      mayImport: ['config-keys', 'ilive'],
+      reason: 'it gives what was read its shape, and reads nothing',
     },
     'config-names': { mayImport: [], reason: 'it compares names, and knows no key' },
     'config-schemas': { mayImport: ['ilive'], reason: 'it reads texts, and knows no key' },
