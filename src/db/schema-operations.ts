@@ -2,7 +2,7 @@
 // and those behind our calls to iLive. As with `schema.ts`, the SQL that makes them stands in `migrations/`, and a test fails when the two disagree.
 
 import type { DeliveryId, SessionId } from '../events/event.ts';
-import { bytea, instant } from './columns.ts';
+import { bytea, instant, isOneOf } from './columns.ts';
 import {
   bigint,
   boolean,
@@ -102,7 +102,7 @@ export const replays = pgTable(
   (table) => [
     // The worker: what is to be gone on with.
     index('replays_running').on(table.id).where(sql`state = 'running'`),
-    check('replays_state', sql`state in ('running', 'paused', 'cancelled', 'done')`),
+    check('replays_state', isOneOf('state', replayStates)),
   ],
 );
 
@@ -120,7 +120,7 @@ export const apiKeys = pgTable(
     lastUsedAt: instant('last_used_at'),
     revokedAt: instant('revoked_at'),
   },
-  () => [check('api_keys_role', sql`role in ('reader', 'operator', 'admin')`)],
+  () => [check('api_keys_role', isOneOf('role', roleNames))],
 );
 
 /** Signing secrets: those of the database, and what is known of those of the environment. */

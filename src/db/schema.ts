@@ -2,9 +2,17 @@
 // edited once released; `test/postgres/schema.test.ts` fails when the two disagree. Statements on the hot path are
 // hand-written in the file of their table; drizzle builds the queries whose filters vary.
 
-import type { DeliveryId, EventKind, SessionId, Source, Verdict } from '../events/event.ts';
-import type { Confirmation, SessionState } from '../events/session.ts';
-import { bytea, instant } from './columns.ts';
+import {
+  type DeliveryId,
+  type EventKind,
+  type SessionId,
+  type Source,
+  sources,
+  type Verdict,
+  verdicts,
+} from '../events/event.ts';
+import { type Confirmation, type SessionState, sessionStates } from '../events/session.ts';
+import { bytea, instant, isOneOf } from './columns.ts';
 import {
   boolean,
   check,
@@ -88,8 +96,8 @@ export const deliveries = pgTable(
     // Operators: what is parked, newest first.
     index('deliveries_parked').on(table.id).where(sql`state = 'parked'`),
     ...deliveryLookUps(table),
-    check('deliveries_state', sql`state in ('received', 'done', 'ignored', 'parked')`),
-    check('deliveries_source', sql`source in ('webhook', 'pull')`),
+    check('deliveries_state', isOneOf('state', deliveryStates)),
+    check('deliveries_source', isOneOf('source', sources)),
   ],
 );
 
@@ -165,8 +173,8 @@ export const sessions = pgTable(
     index('sessions_by_former_reference')
       .on(table.registeredReferenceId)
       .where(sql`registered_reference_id <> reference_id`),
-    check('sessions_state', sql`state in ('expected', 'settled', 'disputed', 'expired', 'unrecoverable')`),
-    check('sessions_verdict', sql`verdict in ('pass', 'retry', 'fail')`),
+    check('sessions_state', isOneOf('state', sessionStates)),
+    check('sessions_verdict', isOneOf('verdict', verdicts)),
     check('sessions_settled', sql`(state in ('settled', 'disputed')) = (verdict is not null)`),
     check('sessions_ended', sql`(state in ('expired', 'unrecoverable')) = (ended_reason is not null)`),
   ],

@@ -1,6 +1,6 @@
 // The migrations and the drizzle schema are written apart; this holds them together.
 import { getTableName, is } from 'drizzle-orm';
-import { getTableConfig, PgTable } from 'drizzle-orm/pg-core';
+import { getTableConfig, PgDialect, PgTable } from 'drizzle-orm/pg-core';
 import { expect, test } from 'vitest';
 import { migrate } from '../../src/db/migrate.ts';
 import { createBodyPartitions } from '../../src/db/partitions.ts';
@@ -29,9 +29,9 @@ test.each(tables.map((table) => [getTableName(table), table] as const))(
     }));
     const byName = (a: { name: string }, b: { name: string }) => (a.name < b.name ? -1 : 1);
     expect(actual.sort(byName)).toEqual(declared.sort(byName));
-    const made = await testDatabase.db.query<{ name: string }>({
-      text: `select indexrelid::regclass::text as name from pg_index where indrelid = $1::regclass
-           union all select conname from pg_constraint where conrelid = $1::regclass and contype = 'c'`,
+    const made = await testDatabase.db.query<{ name: string; definition?: string }>({
+      text: `select indexrelid::regclass::text as name, null as definition from pg_index where indrelid = $1::regclass
+           union all select conname, pg_get_constraintdef(oid) from pg_constraint where conrelid = $1::regclass and contype = 'c'`,
       values: [name],
     });
     for (const declaredName of [
@@ -39,6 +39,13 @@ test.each(tables.map((table) => [getTableName(table), table] as const))(
       ...checks.map((check) => check.name),
     ]) {
       expect(made.map((row) => row.name)).toContain(declaredName);
+    }
+    // A word that was added to a list of the code, and to no check, would be refused where it is first written.
+    const wordsIn = (text = '') => (text.match(/(?<=')\w+(?=')/g) ?? []).sort();
+    for (const { name: checkName, value } of checks) {
+      const { sql } = new PgDialect().sqlToQuery(value);
+      const definition = made.find((row) => row.name === checkName)?.definition;
+      expect(wordsIn(definition), checkName).toEqual(wordsIn(sql));
     }
   },
 );

@@ -1,7 +1,10 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import { inspect } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { configKeys, parseConfig } from '../../src/config.ts';
 import { ServiceError } from '../../src/errors.ts';
+import { root } from '../support/source-tree.ts';
 
 const least = { ILIVE_WEBHOOK_SECRETS: 'whsec_canary' };
 
@@ -212,6 +215,12 @@ describe('guarantee 9: secrets do not show', () => {
 test('the configuration is frozen to its last leaf', () => {
   const config = parseConfig(least);
   expect(() => Object.assign(config.receive.signingKeys[0] ?? {}, { account: 'x' })).toThrow();
+});
+
+test('every key gets into the configuration', () => {
+  const files = ['src/config.ts', 'src/config-nest.ts'];
+  const source = files.map((file) => readFileSync(path.join(root, file), 'utf8')).join('\n');
+  expect(configKeys.filter(({ env }) => !new RegExp(`\\bvalues\\.${env}\\b`).test(source))).toEqual([]);
 });
 
 test('every key has a sentence of its own', () => {

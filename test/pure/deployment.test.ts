@@ -236,6 +236,11 @@ describe('deploy/alerts.yaml', () => {
     expect(anchor, 'it says how to look, and not what to do').not.toBe('looking');
   });
 
+  test('each rule has a case in deploy/alerts-test.yaml that it tells of', () => {
+    const told = [...read('deploy/alerts-test.yaml').matchAll(/- alertname: (\w+)/g)].map(([, name]) => name);
+    expect(rules.map(([name]) => name).filter((name) => !told.includes(name))).toEqual([]);
+  });
+
   test('what anybody can send to the open route gets nobody up unless it is a share of what comes', () => {
     for (const reason of [...signatureFailures, 'body_too_large']) {
       const pages = exprOf('page').filter((expr) => counts(expr, reason));

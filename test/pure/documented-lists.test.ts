@@ -1,10 +1,10 @@
-// What the documents list is what there is: the codes of errors, the limits of fields, the tables, the version.
-import { readdirSync, readFileSync } from 'node:fs';
+// What the documents list is what there is: the codes of errors, the limits of fields, the tables, files, the version.
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { shownCodes } from '../../src/http/problem-shape.ts';
 import { readVersion } from '../../src/version.ts';
-import { root } from '../support/source-tree.ts';
+import { readSourceTree, root } from '../support/source-tree.ts';
 
 const read = (file: string) => readFileSync(path.join(root, file), 'utf8');
 
@@ -52,6 +52,26 @@ describe('the tables in ARCHITECTURE.md', () => {
     const listed = [...section.matchAll(/^\| `(\w+)` \| \S/gm)].map(([, name]) => name);
     expect(listed.toSorted()).toEqual(made.toSorted());
     expect(made).toContain('deliveries');
+  });
+});
+
+describe('the files that documents and comments name', () => {
+  const tree = Object.entries(readSourceTree());
+  const top = new Set(tree.flatMap(([file]) => [file.split('/')[0], /^src\/([^/]+)\//.exec(file)?.[1]]));
+  // Made up, empty in a clone, or of the commits that the report names.
+  const isElsewhere = (name: string) =>
+    /^docs\/decisions\/NNN-|^test\/regressions\/$|^queue\/schedule/.test(name);
+  const isThere = (name: string) =>
+    ['', 'src/'].some((room) => ['', '.ts'].some((end) => existsSync(path.join(root, room + name + end))));
+
+  test('are there, such as `src/db/facts.ts`, `db/facts` or `http/ops/`', () => {
+    const texts = tree.filter(([file]) => /\.md$|^(src|bench|scripts)\/.*\.ts$/.test(file));
+    const lost = texts.flatMap(([file, text]) =>
+      [...text.matchAll(/`(([\w.-]+)\/[\w./-]*)`/g)]
+        .filter(([, name = '', folder]) => top.has(folder) && !isThere(name) && !isElsewhere(name))
+        .map(([, name]) => `${file}: ${name}`),
+    );
+    expect(lost).toEqual([]);
   });
 });
 

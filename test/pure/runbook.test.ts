@@ -1,5 +1,5 @@
-// The runbook names what whoever is woken up can meet: every line of the log at `error`, every task, every reason for a refusal
-// and every trouble of the queue.
+// The runbook names what whoever is woken up can meet: every line of the log at `error`, every metric, every task, every reason
+// for a refusal and every trouble of the queue.
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';
@@ -45,6 +45,17 @@ test('every line of the log at error is in the table of log lines', () => {
   expect(
     [...lines, ...chosen, ...proves].filter((line) => !patterns.some((pattern) => pattern.test(line))),
   ).toEqual([]);
+});
+
+test('every metric is in the table that says when to be told, and no other', () => {
+  const made = ['src/metrics.ts', 'src/metrics-figures.ts'].flatMap(
+    (file) => readFileSync(path.join(root, file), 'utf8').match(/\bilive_\w+/g) ?? [],
+  );
+  expect(made).toContain('ilive_deliveries_owed');
+  const named = namedIn(chapterOf('Probes, metrics, alerts')).flatMap(
+    (name) => name.match(/^ilive_\w+/) ?? [],
+  );
+  expect([...new Set(named)].sort()).toEqual([...new Set(made)].sort());
 });
 
 test('every scheduled task is named beside the line that says that one failed', () => {

@@ -2,6 +2,7 @@
 // iLive refuses our key or the token of one session.
 import { expect, inject, test } from 'vitest';
 import { createBodyPartitions } from '../../src/db/partitions.ts';
+import { figureHelp } from '../../src/metrics-figures.ts';
 import { connectTo } from '../support/connect-to.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { figureOf, metricsOf } from '../support/figures.ts';
@@ -27,13 +28,7 @@ async function layWire() {
 test('while the database cannot be read its figures are absent, and never 0', async () => {
   const { wire, databaseUrl } = await layWire();
   const service = await start({ databaseUrl });
-  const named = [
-    'ilive_deliveries_owed',
-    'ilive_deliveries_failing',
-    'ilive_deliveries_oldest_owed_age_seconds',
-    'ilive_sessions_overdue',
-    'ilive_refusals_with_remedy',
-  ];
+  const named = Object.keys(figureHelp);
   const told = async () => {
     const text = await metricsOf(service);
     return named.filter((name) => new RegExp(`^${name} `, 'm').test(text));

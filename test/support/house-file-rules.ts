@@ -86,18 +86,20 @@ const assumptions: Rule = ({ tree }) => {
   const tagsIn = (text: string) => [...text.matchAll(/ASSUMPTION \d+/g)].map(([tag]) => tag);
   const folder = 'docs/decisions/';
   const records = Object.entries(tree).filter(([file]) => file.startsWith(folder));
-  const recorded = new Set(records.flatMap(([, text]) => tagsIn(text)));
-  return Object.entries(tree)
-    .filter(([file]) => file.startsWith('src/'))
-    .flatMap(([file, text]) =>
+  const sources = Object.entries(tree).filter(([file]) => file.startsWith('src/'));
+  const reason = 'whoever meets the vendor’s truth has to find what hangs on our guess';
+  const missingIn = (others: typeof records, files: typeof records, rule: (tag: string) => string) => {
+    const known = new Set(others.flatMap(([, text]) => tagsIn(text)));
+    return files.flatMap(([file, text]) =>
       [...new Set(tagsIn(text))]
-        .filter((tag) => !recorded.has(tag))
-        .map((tag) => ({
-          file,
-          rule: `${tag} has a record in ${folder}`,
-          reason: 'whoever meets the vendor’s truth has to find what hangs on our guess',
-        })),
+        .filter((tag) => !known.has(tag))
+        .map((tag) => ({ file, rule: rule(tag), reason })),
     );
+  };
+  return [
+    ...missingIn(records, sources, (tag) => `${tag} has a record in ${folder}`),
+    ...missingIn(sources, records, (tag) => `${tag} is named where the code goes by it`),
+  ];
 };
 
 const words: Rule = ({ tree, house }) =>
@@ -173,7 +175,7 @@ export const fileRules: Readonly<Record<string, Rule>> = {
   'names are kebab-case and no folder is a drawer': names,
   'what tests share registers no hook where it is loaded': hooks,
   'every source says what it is for': header,
-  'every assumption has a record': assumptions,
+  'every assumption is recorded and named': assumptions,
   'dependencies are used': dependencies,
   'nothing points outside the repository': words,
 };
