@@ -43,9 +43,10 @@ test('the copy does what the source does, and comes by each instant in its order
 
 test('each room of the paths is watched, and has points', () => {
   const { points, codeOf } = findPoints(readWatchedFiles());
-  const rooms = new Set(points.map((point) => point.split('/')[0]));
+  const rooms = new Set(points.map((point) => point.split(/[/ ]/)[0]));
   for (const room of ['db', 'http', 'ilive', 'operations', 'outage', 'queue', 'reconcile', 'workers'])
     expect(rooms).toContain(room);
+  for (const part of ['schedule.ts', 'service.ts', 'service-stop.ts']) expect(rooms).toContain(part);
   expect(new Set(points).size).toBe(points.length);
   const awaits = [...codeOf.values()].join('\n').match(/\bawait\b(?! \()/g)?.length ?? 0;
   expect(awaits).toBeGreaterThan(300);

@@ -25,7 +25,7 @@ export function writeReport(kept: Kept, points: readonly string[]): string {
       ? []
       : [`- **Rounds that broke off, and say nothing**: ${brokenOff.length}, listed below.`]),
     `- **Last run**: ${new Date().toISOString().slice(0, 10)}, ${os.cpus().length} × ${os.cpus()[0]?.model}, ${Math.round(os.totalmem() / 2 ** 30)} GB, Node ${process.versions.node}, ${os.type()}.`,
-    `- **Commits**: ${kept.commits.join(', ')}.`,
+    `- **Commits**: ${kept.commits.join(', ')}; files and functions are named as they were at the last of them.`,
     '- **To take it further**: `npm run crash -- --resume --kills 1000 --report docs/crash-report.md`.',
     '',
     '## What was done',

@@ -15,13 +15,10 @@ const single = [
   'http/read-body.ts',
   'http/admission.ts',
   'http/expect-session.ts',
+  'schedule.ts',
   'within.ts',
-  'service.ts',
-  'service-outage.ts',
-  'service-receiver.ts',
-  'service-worker.ts',
-  'service-operator.ts',
 ];
+const compositionRoot = /^service.*\.ts$/;
 const leftOut: readonly (readonly [RegExp, string])[] = [
   [/^db\/(embedded|open|migrate)/, 'the embedded Postgres and the first start have tests of their own'],
   [
@@ -36,6 +33,7 @@ const leftOut: readonly (readonly [RegExp, string])[] = [
   ],
   [/^queue\/inspect/, 'looks'],
   [/^outage\/(look-at-folder|set-aside)/, 'looks'],
+  [/^service-reads/, 'reads of replicas, which a round has none of'],
   [
     /^ilive\/rate-limit/,
     'the pace of one client alone; the service hands in the one that all processes share',
@@ -68,7 +66,8 @@ export function readWatchedFiles(): WatchedFile[] {
       .filter((name) => name.endsWith('.ts'))
       .map((name) => `${room}/${name}`),
   );
-  return [...inRooms, ...single]
+  const parts = readdirSync(path.join(root, 'src')).filter((name) => compositionRoot.test(name));
+  return [...inRooms, ...single, ...parts]
     .filter((name) => !leftOut.some(([pattern]) => pattern.test(name)))
     .sort()
     .map((name) => ({ name, text: readFileSync(path.join(root, 'src', name), 'utf8') }));
