@@ -6,7 +6,7 @@ import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest';
-import { deliver, queueBackends, verdictPayload } from '../support/service.ts';
+import { queueBackends } from '../support/service.ts';
 import { type ServiceProcess, startServiceProcess } from '../support/service-process.ts';
 import { expectAllSettled, startTraffic } from '../support/settled-traffic.ts';
 import { until } from '../support/until.ts';
@@ -68,15 +68,4 @@ describe.each(queueBackends)('with the queue on %s', (queue) => {
     running = await startServiceProcess(env);
     await expectAllSettled(running.url, traffic.accepted);
   });
-});
-
-test('a second service on the same data folder is refused, and the first goes on', async () => {
-  running = await startServiceProcess({ DATA_DIR: dataDir });
-  await expect(startServiceProcess({ DATA_DIR: dataDir })).rejects.toThrow(String(running.pid));
-  expect((await deliver(running.url, verdictPayload())).status).toBe(202);
-});
-
-test('a configuration that cannot be used ends with 78 and says all that is wrong', async () => {
-  const start = startServiceProcess({ DATA_DIR: dataDir, PORT: 'x', ROLE: 'y' });
-  await expect(start).rejects.toThrow(/\(78\)[\s\S]*PORT[\s\S]*ROLE/);
 });

@@ -122,13 +122,3 @@ test('the parent owns the one embedded Postgres, stops it last, and none outlive
     describe: 'nothing of it runs any more',
   });
 });
-
-test('a port that is taken ends all of them with exit code 1', async () => {
-  const database = await createTestDatabase(inject('postgresUrl'));
-  undo.push(database.drop);
-  const service = await start({ DATABASE_URL: database.url });
-  const port = new URL(service.url).port;
-  await expect(start({ DATABASE_URL: database.url, PORT: port })).rejects.toThrow(
-    /ended \(1\).*is taken by another program/s,
-  );
-});
