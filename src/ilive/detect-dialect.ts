@@ -2,10 +2,17 @@
 // iLive's own envelope comes from a path that it knows; anything else comes from its framework, or from a stranger.
 // Nothing is created, and nothing of an answer is kept but its code.
 import { type DialectName, dialectNames, dialects } from './dialects.ts';
+import { keyCodes } from './errors.ts';
 import { readObject } from './results.ts';
 
-/** The code with which iLive refused in its own envelope; undefined where anything else answered, or nothing. */
-export type DialectAnswer = string | undefined;
+/** How iLive refused in its own envelope; undefined where anything else answered, or nothing. */
+export type DialectAnswer =
+  | {
+      readonly code: string;
+      /** Whether it refuses our API key, and not the session that nobody has. */
+      readonly isOfKey: boolean;
+    }
+  | undefined;
 
 export interface DetectOptions {
   readonly baseUrl: string;
@@ -34,7 +41,11 @@ async function ask(name: DialectName, { baseUrl, apiKey, timeoutMs }: DetectOpti
       redirect: 'manual',
       signal: AbortSignal.timeout(timeoutMs),
     });
-    return readCode(Buffer.from(await response.arrayBuffer()));
+    const code = readCode(Buffer.from(await response.arrayBuffer()));
+    // What carries no token is refused for its key.
+    const isOfKey = (status: number, code: string) =>
+      status === 403 || (status === 401 && (token === undefined || keyCodes.includes(code)));
+    return code === undefined ? undefined : { code, isOfKey: isOfKey(response.status, code) };
   } catch {
     return undefined;
   }

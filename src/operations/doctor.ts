@@ -165,24 +165,18 @@ function checkKey(refused: Problem | undefined): Finding[] {
   return refused === undefined ? [] : [finding('ilive key', refused.level, refused.message, refused.advice)];
 }
 
-const badKeyCodes = ['invalid_api_key', 'missing_api_key', 'unauthorized', 'account_suspended'];
-
 function checkDialect(
   answers: Readonly<Record<DialectName, DialectAnswer>>,
   configured: DialectName,
 ): Finding {
   const other = configured === 'reference' ? 'managed' : 'reference';
   const own = answers[configured];
-  if (own !== undefined && badKeyCodes.includes(own)) {
-    return finding(
-      'dialect',
-      'error',
-      `iLive refuses ILIVE_API_KEY (${own})`,
-      'set a key that is valid at iLive',
-    );
+  if (own?.isOfKey) {
+    const message = `iLive refuses ILIVE_API_KEY (${own.code})`;
+    return finding('dialect', 'error', message, 'set a key that is valid at iLive');
   }
   if (own !== undefined) {
-    return finding('dialect', 'ok', `iLive answers to the ${configured} dialect (${own})`, null);
+    return finding('dialect', 'ok', `iLive answers to the ${configured} dialect (${own.code})`, null);
   }
   if (answers[other] !== undefined) {
     const message = `iLive answers to the ${other} dialect and not to the ${configured} one`;

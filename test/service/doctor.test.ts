@@ -146,6 +146,20 @@ test.each([
   },
 );
 
+test.each(['reference', 'managed'] as const)(
+  'tells a key that iLive refuses, also of an account that it has shut, from the wrong dialect; %s',
+  async (dialect) => {
+    const key = { name: 'shut', key: 'iksk_live_shut', isActive: false };
+    const together = await startTogether({ dialect, vendor: { keys: [key] } });
+    stopAfterTest(together);
+    const { body } = await operatorOf(together.service.url).ops('POST', '/doctor', { why, probe: false });
+    const found = body.findings.find(({ check }: { check: string }) => check === 'dialect');
+    const message = 'iLive refuses ILIVE_API_KEY (account_inactive)';
+    if (dialect === 'reference') expect(found).toMatchObject({ level: 'error', message });
+    else expect(found).toMatchObject({ level: 'ok' }); // nobody's token says nothing of the key
+  },
+);
+
 test('what is refused and undecided, and a probe that waits in a pause, are told with the next step', async () => {
   const service = await start();
   await service.deliver(verdictPayload(), { secret: 'a stranger' });
