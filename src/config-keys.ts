@@ -18,6 +18,7 @@ import {
   wholeNumber,
 } from './config-schemas.ts';
 import { confirmPolicies } from './events/session.ts';
+import { dialectNames } from './ilive/dialects.ts';
 import { defaultTemplateText, defaultToleranceSeconds, secretEncodings } from './ilive/signature.ts';
 import { Secret } from './secret.ts';
 
@@ -119,7 +120,7 @@ export const keys = {
     'Where iLive’s REST API is; change it for the simulator or a local iLive.',
   ),
   ILIVE_DIALECT: key(
-    z.enum(['reference', 'managed'], 'must be reference or managed'),
+    z.enum(dialectNames, `must be ${dialectNames.join(' or ')}`),
     'reference',
     'Which of the two published descriptions of iLive’s API your account answers to; see docs/operations.md.',
   ),

@@ -4,6 +4,7 @@ import type { FeedBounds, FeedPosition } from '../db/changes.ts';
 import type { Database, Queries } from '../db/connect.ts';
 import type { DeliveryId, Verdict } from '../events/event.ts';
 import type { IliveClient } from '../ilive/client.ts';
+import type { DialectName } from '../ilive/dialects.ts';
 import type { AdmitDependencies } from '../operations/admit-by-pull.ts';
 import type { ReverifyDependencies } from '../operations/admit-refusals.ts';
 import type { KeyRing } from '../operations/api-keys.ts';
@@ -34,7 +35,7 @@ export interface ExpectDependencies {
   /** Undefined where no API key is configured. */
   readonly client: IliveClient | undefined;
   readonly cipher: Cipher | undefined;
-  readonly dialect: 'reference' | 'managed';
+  readonly dialect: DialectName;
   readonly defaultAccount: string;
   /** The default account, and those that have signing secrets here. */
   readonly accounts: () => readonly string[];
