@@ -55,6 +55,13 @@ describe('the tables in ARCHITECTURE.md', () => {
   });
 });
 
+test('every room and file of src/ has its place in ARCHITECTURE.md', () => {
+  const text = read('ARCHITECTURE.md');
+  const inside = readdirSync(path.join(root, 'src')).map((name) => name.replace(/\.ts$/, ''));
+  const isPlaced = (name: string) => new RegExp(`\`${name}(\\.ts|/)?\``).test(text);
+  expect(inside.filter((name) => !isPlaced(name) && !name.startsWith('config-keys'))).toEqual([]);
+});
+
 describe('the files that documents and comments name', () => {
   const tree = Object.entries(readSourceTree());
   const top = new Set(tree.flatMap(([file]) => [file.split('/')[0], /^src\/([^/]+)\//.exec(file)?.[1]]));
