@@ -59,8 +59,10 @@ export const changeFeed = pgTable(
   'change_feed',
   {
     id: smallint().primaryKey(),
-    /** A restored copy counts its transactions anew; then this goes up by one, and the order holds. */
+    /** A server may give ids of transactions that were given before; then this goes up by one, and the order holds. */
     generation: integer().notNull(),
+    /** Postgres' timeline when something was last written; null for a server that names none. */
+    timeline: text(),
     droppedGeneration: integer('dropped_generation').notNull().default(0),
     droppedXid: transactionId('dropped_xid').notNull().default(sql`'0'`),
     droppedSeq: bigint('dropped_seq', { mode: 'number' }).notNull().default(0),
