@@ -170,7 +170,8 @@ async function recordAnswer(
 ): Promise<PullOutcome> {
   const { db, announce, now } = deps;
   const record = async (answer: NewDelivery) => (await recordDeliveries(db, [answer]))[0];
-  const receivedAt = now();
+  // A worker that has stood still reads what iLive said while it was asked: no later than its lease, and others have been told since.
+  const receivedAt = leftOfLeaseMs(deps, session) < 0 ? new Date(session.takenAt) : now();
   const recorded = await whileUnavailable(deps, session, signal, async () => {
     const first = await record(describePulled(session, body, receivedAt));
     // Where another verdict was told since, iLive has gone back to it, and says so with the same bytes where it names no time.

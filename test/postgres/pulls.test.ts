@@ -240,3 +240,20 @@ test('guarantee 8: one that is not ended, since something was hinted meanwhile, 
   expect(await saidOfIt()).toEqual({ state: 'expected', next: expect.any(Number) });
   expect(outcomes).toEqual(['pending']);
 });
+
+test('guarantee 7: what a worker reads after its lease, since it stood still, is no later statement than what came meanwhile', async () => {
+  const meanwhile = async () => {
+    clock.now = at(-300);
+    const passed = verdictPayload({ session_id: key.sessionId, timestamp: at(-400).toISOString() });
+    await store(database.db, [passed], { receivedAt: at(-400) });
+    await processAll('never');
+  };
+  const { clock, outcomes, turnAt } = await start([
+    replyAfter(meanwhile, { json: { status: 'completed', verdict: 'retry' } }),
+  ]);
+  await register(-600);
+  await turnAt(-600);
+  await processAll('never');
+  expect(outcomes).toEqual(['verdict']);
+  expect(await standing()).toEqual([{ state: 'settled', verdict: 'pass' }]);
+});
