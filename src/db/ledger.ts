@@ -99,6 +99,8 @@ export interface DueSession extends TakenSession {
   readonly dialect: Dialect | null;
   readonly token: Buffer | null;
   readonly expiresAt: string | null;
+  /** When iLive was asked last and said that it is not finished; null where it never did. */
+  readonly unfinishedAt: string | null;
   /** Counting the one that is now begun. */
   readonly pullAttempts: number;
 }
@@ -161,7 +163,7 @@ export function takeDueSessions(db: Queries, options: TakeDueOptions): Promise<D
                                 else $2 end
       from due where s.session_id = due.session_id and s.account = due.account
       returning s.session_id as "sessionId", s.account, s.state, s.verdict, s.settled_at as "settledAt", s.dialect, s.token,
-                s.expires_at as "expiresAt",
+                s.expires_at as "expiresAt", s.unfinished_at as "unfinishedAt",
                 s.pull_attempts as "pullAttempts", s.pulled_at as "takenAt", s.pull_lease_until as "leaseUntil"`,
     values: [
       now.toISOString(),
@@ -179,6 +181,8 @@ export interface Release {
   readonly nextPullAt: Date | null;
   /** The same where somebody has come to wait for it meanwhile. */
   readonly waitedPullAt?: Date;
+  /** When it was asked about, where iLive answered that it is not finished. */
+  readonly unfinishedAt?: Date | undefined;
   readonly isCounted: boolean;
   readonly now: Date;
 }
@@ -194,7 +198,7 @@ export const askedForAnew = 'next_pull_at > pulled_at';
 export async function releaseSession(
   db: Queries,
   session: TakenSession,
-  { nextPullAt, waitedPullAt, isCounted, now }: Release,
+  { nextPullAt, waitedPullAt, unfinishedAt, isCounted, now }: Release,
 ): Promise<void> {
   await db.query({
     name: 'release-session',
@@ -203,7 +207,8 @@ export async function releaseSession(
         next_pull_at = case when state = 'expected' or next_pull_at is not null then
           least($3::timestamptz, case when ${askedForAnew} then next_pull_at end,
                 case when waited_until > $5 then $6::timestamptz end) end,
-        pull_attempts = case when $4 then pull_attempts else greatest(pull_attempts - 1, 0) end
+        pull_attempts = case when $4 then pull_attempts else greatest(pull_attempts - 1, 0) end,
+        unfinished_at = coalesce($8, unfinished_at)
       where session_id = $1 and account = $2 and pull_lease_until is not distinct from $7`,
     values: [
       session.sessionId,
@@ -213,6 +218,7 @@ export async function releaseSession(
       now.toISOString(),
       waitedPullAt?.toISOString() ?? null,
       session.leaseUntil,
+      unfinishedAt?.toISOString() ?? null,
     ],
   });
 }

@@ -41,7 +41,7 @@ export const deliveryStates = ['received', 'done', 'ignored', 'parked'] as const
 export type DeliveryState = (typeof deliveryStates)[number];
 
 export const endedReasons = [
-  'never_finished', // iLive answered after the session's end that there is no verdict
+  'never_finished', // iLive answered after the session's end, or in its last minute, that there is no verdict
   'token_refused', // iLive no longer takes the session's token
   'not_found', // iLive does not know the session
   'unreadable_answer', // iLive's answers could not be read to the end
@@ -153,6 +153,8 @@ export const sessions = pgTable(
     waitedUntil: instant('waited_until'),
     /** When iLive was asked last. */
     pulledAt: instant('pulled_at'),
+    /** When iLive was asked last and said that it is not finished. */
+    unfinishedAt: instant('unfinished_at'),
   },
   (table) => [
     primaryKey({ columns: [table.sessionId, table.account] }),

@@ -22,7 +22,7 @@ import {
   ResponseError,
 } from '../ilive/errors.ts';
 import type { Log } from '../log.ts';
-import { attemptInVain, nextPullAt } from './overdue.ts';
+import { attemptInVain, lastChanceMs, nextPullAt } from './overdue.ts';
 import { describePulled, turnOf } from './pulled-delivery.ts';
 import { openSessionAccess } from './session-token.ts';
 
@@ -207,16 +207,20 @@ async function askAgain(
   if (next === null || waited === null) {
     return end(deps, session, reason === 'never_finished' ? 'expired' : 'unrecoverable', reason);
   }
-  const release = { nextPullAt: next, waitedPullAt: waited, isCounted: wasAnswered, now: deps.now() };
-  await releaseSession(deps.db, session, release);
+  const unfinishedAt = reason === 'never_finished' ? askedAt : undefined;
+  const release = { nextPullAt: next, waitedPullAt: waited, unfinishedAt, isCounted: wasAnswered };
+  await releaseSession(deps.db, session, { ...release, now: deps.now() });
   return 'pending';
 }
 
-// A session of which iLive said before its end that it is not finished has expired, even if it is forgotten by now.
+// A session of which iLive said at its last chance that it is not finished has expired, even if it is forgotten by now. Of one that
+// nobody asked about since, nobody knows.
 function endRefused(deps: AskDependencies, session: DueSession, reason: EndedReason): Promise<PullOutcome> {
-  const isOver = session.expiresAt !== null && new Date(session.expiresAt) <= deps.now();
-  const isForgotten = isOver && session.pullAttempts > 1;
-  return isForgotten
+  const { expiresAt, unfinishedAt } = session;
+  const endMs = expiresAt === null ? Number.POSITIVE_INFINITY : new Date(expiresAt).getTime();
+  const isOver = endMs <= deps.now().getTime();
+  const wasUnfinished = unfinishedAt !== null && new Date(unfinishedAt).getTime() >= endMs - lastChanceMs;
+  return isOver && wasUnfinished
     ? end(deps, session, 'expired', 'never_finished')
     : end(deps, session, 'unrecoverable', reason);
 }

@@ -34,7 +34,7 @@ const runs = 100;
 
 // What no answer about the past tells, and what is none of a caller's business.
 const untold = [
-  ...['nextPullAt', 'pullAttempts', 'pullLeaseUntil', 'pulledAt', 'waitedUntil'],
+  ...['nextPullAt', 'pullAttempts', 'pullLeaseUntil', 'pulledAt', 'unfinishedAt', 'waitedUntil'],
   ...['registeredAt', 'registeredReferenceId', 'dialect', 'token', 'knownAt'],
 ];
 type Told = Record<string, unknown>;
