@@ -118,10 +118,11 @@ function createPullTask(
   announce: Announcer['announce'],
   isPaused: () => boolean,
 ): (signal: AbortSignal) => Promise<void> {
-  const { config, cipher, log, metrics, now } = running;
+  const { config, cipher, log, metrics, now, clock } = running;
+  const isTimeCertain = clock.isCertain;
   if (client === undefined) {
     return async () => {
-      if (!isPaused()) await endUnasked({ db, now }, false);
+      if (!isPaused()) await endUnasked({ db, now, isTimeCertain }, false);
     };
   }
   beginAtZero(metrics.pulled, 'outcome', pullOutcomes);
@@ -147,6 +148,7 @@ function createPullTask(
     intervalMs: config.ledger.pullIntervalMs,
     wait: (ms, signal) => wait(ms, undefined, { signal }),
     isPaused,
+    isTimeCertain,
     log,
     now,
     onPulled,

@@ -10,7 +10,9 @@ export interface SteadyClock {
   readonly wall: () => Date;
   /** Compares the sources; to be called every few seconds. Never rejects. */
   look(): Promise<void>;
-  /** Whether what is old may be deleted: no clock has jumped, and the database's says the same. */
+  /** Whether the time is certain: no clock has jumped, and the database's says the same. */
+  isCertain(): boolean;
+  /** Whether what is old may be deleted: the time is certain, and no jump was believed lately. */
   mayForget(): boolean;
 }
 
@@ -72,19 +74,18 @@ export function createSteadyClock({
     isBesideDatabase = isBeside(now());
   };
 
+  const isCertain = () => isBesideDatabase && jumpedAt === undefined && Math.abs(jumpMs()) <= followedMs;
   return {
     now,
     wall,
     look,
+    isCertain,
     mayForget: () =>
-      isBesideDatabase &&
-      jumpedAt === undefined &&
-      Math.abs(jumpMs()) <= followedMs &&
-      (believedAt === undefined || passedMs() - believedAt > forgetAgainAfterMs),
+      isCertain() && (believedAt === undefined || passedMs() - believedAt > forgetAgainAfterMs),
   };
 }
 
 /** A clock that is set by whoever plays the time, and is believed in all. */
 export function createPlayedClock(now: () => Date): SteadyClock {
-  return { now, wall: now, look: async () => {}, mayForget: () => true };
+  return { now, wall: now, look: async () => {}, isCertain: () => true, mayForget: () => true };
 }

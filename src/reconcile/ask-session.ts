@@ -34,6 +34,8 @@ export interface AskDependencies {
   readonly cipher: Cipher | undefined;
   readonly announce: (ids: readonly string[]) => Promise<boolean>;
   readonly wait: (ms: number, signal: AbortSignal) => Promise<void>;
+  /** Whether the time is certain enough to say that a session is over. */
+  readonly isTimeCertain: () => boolean;
   readonly log: Log;
   readonly now: () => Date;
 }
@@ -141,7 +143,7 @@ function leftOfLeaseMs({ now }: AskDependencies, { leaseUntil }: DueSession): nu
 async function waitUnasked(
   deps: AskDependencies,
   session: DueSession,
-  outcome: 'vendor_away' | 'token_unopened',
+  outcome: 'vendor_away' | 'token_unopened' | 'pending',
 ): Promise<PullOutcome> {
   const now = deps.now();
   const endedAtMs = session.expiresAt === null ? now.getTime() : new Date(session.expiresAt).getTime();
@@ -205,6 +207,8 @@ async function askAgain(
       : nextPullAt(askedAt, attempts, new Date(session.expiresAt), isWaitedFor);
   const [next, waited] = [nextIf(false), nextIf(true)];
   if (next === null || waited === null) {
+    // By a clock that is ahead it may have its whole time before it.
+    if (session.expiresAt !== null && !deps.isTimeCertain()) return waitUnasked(deps, session, 'pending');
     return end(deps, session, reason === 'never_finished' ? 'expired' : 'unrecoverable', reason);
   }
   const unfinishedAt = reason === 'never_finished' ? askedAt : undefined;

@@ -1,6 +1,5 @@
 // The turns of pulling: which sessions that stay silent iLive is asked about, how many at once, and when they are given up. What
 // is asked of one, and what comes of it, is in `ask-session.ts`.
-import type { Database } from '../db/connect.ts';
 import { endUnaskable, releaseUnaskable } from '../db/end-sessions.ts';
 import { type DueSession, takeDueSessions } from '../db/ledger.ts';
 import type { EndedReason } from '../db/schema.ts';
@@ -66,12 +65,14 @@ export function createPull(deps: PullDependencies): (signal: AbortSignal) => Pro
 
 /**
  * Ends the sessions whose time is over that nobody can ask about: those without a token and those whose turn has not come within
- * a day, or all where `canPull` is false. There nobody asks for a second source either. Answers why each was ended.
+ * a day, or all where `canPull` is false. There nobody asks for a second source either. None while the time is not certain. Answers why
+ * each was ended.
  */
 export async function endUnasked(
-  { db, now }: { readonly db: Database; readonly now: () => Date },
+  { db, now, isTimeCertain }: Pick<AskDependencies, 'db' | 'now' | 'isTimeCertain'>,
   canPull: boolean,
 ): Promise<readonly EndedReason[]> {
+  if (!isTimeCertain()) return [];
   const expiredBefore = new Date(now().getTime() - endGraceMs);
   const reasons = await endUnaskable(db, { expiredBefore, canPull, now });
   if (!canPull) await releaseUnaskable(db, expiredBefore);

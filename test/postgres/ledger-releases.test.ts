@@ -106,9 +106,9 @@ test('without an API key one that is to be confirmed is due no longer than it li
   expect(await needed()).toEqual([]);
   const waiting = { ...key, until: at(40), wantsConfirmation: true };
   await noteWaiting(db, [waiting], { now: at(30), gapMs: 5_000 });
-  await endUnasked({ db, now: () => at(1_800) }, false);
+  await endUnasked({ db, isTimeCertain: () => true, now: () => at(1_800) }, false);
   expect(await needed()).toEqual([['tokens', 'k1']]);
-  await endUnasked({ db, now: () => at(1_870) }, false);
+  await endUnasked({ db, isTimeCertain: () => true, now: () => at(1_870) }, false);
   expect(await needed()).toEqual([]);
 });
 

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { registerSession } from '../../src/db/ledger.ts';
 import type { SessionId } from '../../src/events/event.ts';
 import { createClient } from '../../src/ilive/client.ts';
-import { createPull } from '../../src/reconcile/pull.ts';
+import { createPull, endUnasked } from '../../src/reconcile/pull.ts';
 import { process, store } from '../support/replaying.ts';
 import { silent, verdictPayload } from '../support/service.ts';
 import { useTestDatabase } from '../support/test-database.ts';
@@ -30,6 +30,7 @@ function startUnanswered() {
     intervalMs: 1_000,
     wait: async () => {},
     isPaused: () => false,
+    isTimeCertain: () => true,
     log: silent,
     now: () => now,
     onPulled: (outcome) => outcomes.push(outcome),
@@ -46,6 +47,17 @@ function startUnanswered() {
   };
   return { outcomes, register, turnAfter };
 }
+
+test('guarantee 8: while the clocks do not agree no session is given up for its time', async () => {
+  const { register } = startUnanswered();
+  await register('uncertain');
+  const endAfter = (hours: number, isCertain: boolean) => {
+    const now = () => hoursAfterTheEnd(hours);
+    return endUnasked({ db: database.db, now, isTimeCertain: () => isCertain }, true);
+  };
+  expect(await endAfter(25, false)).toEqual([]);
+  expect(await endAfter(25, true)).toEqual(['not_answered']);
+});
 
 test('guarantee 8: a session that iLive could not be asked about is open 23 hours after its end, and ends after 25', async () => {
   const { outcomes, register, turnAfter } = startUnanswered();

@@ -58,6 +58,34 @@ test.each([
   }
 });
 
+test('guarantee 8: a worker whose clock is ahead from the start ends no session that still has its time', async () => {
+  let verdict: string | undefined;
+  await using vendor = await startFakeVendor((response) => {
+    response.writeHead(200, { 'content-type': 'application/json' });
+    response.end(JSON.stringify(verdict === undefined ? { status: 'pending' } : { verdict }));
+  });
+  const env = { ILIVE_API_URL: vendor.url, ILIVE_API_KEY: 'iksk_test' };
+  const service = await startTestService({ env: { ...env, ROLE: 'receiver' } });
+  const worker = await startTestService({
+    env: { ...env, ROLE: 'worker' },
+    databaseUrl: service.databaseUrl,
+    overrides: { wall: () => new Date(Date.now() + 60 * 60_000) },
+  });
+  const session = async () => (await service.get('/v1/sessions/running')).body;
+  try {
+    await register(service, 'running');
+    const text = 'select from sessions where pulled_at is not null and pull_lease_until is null';
+    await until(async () => (await service.db.query({ text })).length > 0);
+    expect(await session()).toMatchObject({ state: 'expected' });
+    verdict = 'pass';
+    await service.db.query({ text: `update sessions set next_pull_at = now() where session_id = 'running'` });
+    await until(async () => (await session()).state === 'settled');
+  } finally {
+    await worker.stop();
+    await service.stop();
+  }
+});
+
 test('what was written by a clock that was ahead holds nobody: leases, the budget, a block', async () => {
   const service = await startTestService({ env: { ROLE: 'receiver' } });
   const now = new Date();

@@ -70,6 +70,7 @@ export function usePulling() {
       intervalMs: 60_000,
       wait: (ms, signal) => delay(ms, undefined, { signal }),
       isPaused: () => false,
+      isTimeCertain: () => true,
       log: silent,
       now: () => clock.now,
       onPulled: (outcome) => outcomes.push(outcome),
