@@ -56,7 +56,7 @@ export async function createReceiver(
   { db, refusalDb, ring }: ReceiverParts,
   announcer: Announcer,
 ): Promise<ReceiverDoor> {
-  const { config, log, metrics, now, undo } = running;
+  const { config, log, metrics, now, clock, undo } = running;
   const recordGroup = createRecorder(db, now);
   const { commitTimeoutMs } = config.receive;
   // Postgres cancels a statement in time; this is for one that does not answer at all. What becomes of its statement nobody
@@ -98,6 +98,7 @@ export async function createReceiver(
     keepRefusal: startRefusals(running, refusalDb, ring),
     newId: createDeliveryIds(),
     now,
+    wall: clock.wall,
     onUnstored: tellUnstored(log),
     onReceived: (isRepeat: boolean) => metrics.received.inc({ result: isRepeat ? 'repeat' : 'new' }),
     onRefused: (reason: string) => metrics.refused.inc({ reason }),

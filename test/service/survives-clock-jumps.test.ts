@@ -86,6 +86,26 @@ test('guarantee 8: a worker whose clock is ahead from the start ends no session 
   }
 });
 
+test.each([
+  ['ahead', 600_000],
+  ['back', -600_000],
+])(
+  'guarantee 4: after a jump %s what iLive signs is taken by either time, since nobody knows yet which is right',
+  async (_name, jumpMs) => {
+    let offMs = 0;
+    const service = await startTestService({ overrides: { wall: () => new Date(Date.now() + offMs) } });
+    const statusAt = async (aheadMs: number) =>
+      (await service.deliver(verdictPayload(), { signedAt: new Date(Date.now() + aheadMs) })).status;
+    try {
+      expect(await statusAt(jumpMs)).toBe(401);
+      offMs = jumpMs;
+      expect([await statusAt(0), await statusAt(jumpMs), await statusAt(-jumpMs)]).toEqual([202, 202, 401]);
+    } finally {
+      await service.stop();
+    }
+  },
+);
+
 test('what was written by a clock that was ahead holds nobody: leases, the budget, a block', async () => {
   const service = await startTestService({ env: { ROLE: 'receiver' } });
   const now = new Date();
