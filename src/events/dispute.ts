@@ -4,7 +4,8 @@
 import type { ComplianceAlerted, SessionId } from './event.ts';
 import { findContradiction, type Observation } from './session.ts';
 
-const idLimitChars = 512;
+/** Stands before the whole id of the session: cut, two sessions would have one alert. */
+export const disputePrefix = 'dispute:';
 
 /** The alert about a session whose observations contradict each other; undefined where they do not. */
 export function disputeOf(
@@ -16,7 +17,7 @@ export function disputeOf(
   const { deliveryId, source, verdict, referenceId, occurredAt } = statement;
   return {
     kind: 'compliance_alert',
-    alertId: `dispute:${sessionId}`.slice(0, idLimitChars),
+    alertId: `${disputePrefix}${sessionId}`,
     deliveryId,
     source,
     referenceId,

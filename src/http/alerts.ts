@@ -9,11 +9,11 @@ import { operate } from '../operations/operate.ts';
 import { complianceAlert, showComplianceAlert } from './facts.ts';
 import { actorOf } from './gate.ts';
 import { operation, reply } from './operation.ts';
-import { accountText, searchText } from './query.ts';
+import { accountText, alertIdText, searchText } from './query.ts';
 import { severalAccounts } from './several-accounts.ts';
 import { uuid } from './shapes.ts';
 
-const path = { alert_id: searchText };
+const path = { alert_id: alertIdText };
 const query = { account: accountText.optional() };
 const handling = z
   .strictObject({

@@ -148,6 +148,20 @@ test('the alert of a dispute keeps what was done about it while nothing new cont
   expect(await find(id)).toMatchObject({ status: 'open', resolved_at: null });
 });
 
+test('disputes of sessions whose ids differ at the end of 512 characters alone have an alert each', async () => {
+  const sessionIds = ['a', 'b'].map((end) => `${'x'.repeat(511)}${end}`);
+  for (const session_id of sessionIds) {
+    const passed = verdictPayload({ session_id, timestamp: '2026-04-11T09:30:00.000000Z' });
+    await deliver(passed);
+    await deliver({ ...passed, verdict: 'fail' });
+  }
+  for (const session_id of sessionIds) {
+    const { data } = (await service.get(`/v1/compliance-alerts?session_id=${session_id}`)).body;
+    expect(data).toMatchObject([{ session_id, category: 'verdict_dispute' }]);
+    expect(await find(data[0].alert_id)).toMatchObject({ session_id });
+  }
+});
+
 test('guarantee 21: an unresolved alert keeps a person out, also once it is acknowledged', async () => {
   const alert = alertOf({ reference_id: 'lena' });
   await deliver(verdictPayload({ reference_id: 'lena' }));
