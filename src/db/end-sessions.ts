@@ -1,7 +1,7 @@
 // The ends of sessions without a verdict: one that iLive told, and those that nobody can ask about. Each is written beside the
 // session's row for ever, by whoever holds the session's lock (see `ledger.ts`).
 import type { Database, Queries, Transaction } from './connect.ts';
-import { askedForAnew, type TakenSession } from './ledger.ts';
+import { askedForAnew, isStillTaken, type TakenSession } from './ledger.ts';
 import type { EndedReason } from './schema.ts';
 import { lockSessions, placesOf, type SessionKey, tryLockSessions } from './sessions.ts';
 
@@ -28,12 +28,12 @@ export function endSession(
         with ended as (
           update sessions
           set state = $3, ended_reason = $4, ended_at = $5, next_pull_at = null, pull_lease_until = null
-          where session_id = $1 and account = $2 and pull_lease_until is not distinct from $6
+          where session_id = $1 and account = $2 and ${isStillTaken('$6', '$7')}
             and state = 'expected' and ${isAskedForAnew} is not true
           returning session_id, account, ended_at, state, ended_reason
         ), released as (
           update sessions set pull_lease_until = null, next_pull_at = case when ${isAskedForAnew} then next_pull_at end
-          where session_id = $1 and account = $2 and pull_lease_until is not distinct from $6
+          where session_id = $1 and account = $2 and ${isStillTaken('$6', '$7')}
             and (state <> 'expected' or ${isAskedForAnew})
         )
         insert into session_endings (session_id, account, ended_at, state, reason) select * from ended
@@ -46,6 +46,7 @@ export function endSession(
         ended.reason,
         now().toISOString(),
         session.leaseUntil,
+        session.takenAt ?? null,
       ],
     });
     return rows.length > 0;

@@ -84,9 +84,16 @@ export async function registerSession(
 
 /** A session as one worker has taken it. */
 export interface TakenSession extends SessionKey {
-  /** Until when it has it, and the proof that it has; null for one that nobody has taken. */
+  /** Until when it has it; null for one that nobody has taken. */
   readonly leaseUntil: string | null;
+  /** With that the proof that it has it: two leases that were cut short by the session's end are the same. */
+  readonly takenAt?: string;
 }
+
+/** Whether the row is still that worker's; the places of its `leaseUntil` and `takenAt` among the values. */
+export const isStillTaken = (leasePlace: string, takenPlace: string) =>
+  `(pull_lease_until is not distinct from ${leasePlace}
+    and (${takenPlace}::timestamptz is null or pulled_at = ${takenPlace}))`;
 
 export interface DueSession extends TakenSession {
   readonly leaseUntil: string;
@@ -209,7 +216,7 @@ export async function releaseSession(
                 case when waited_until > $5 then $6::timestamptz end) end,
         pull_attempts = case when $4 then pull_attempts else greatest(pull_attempts - 1, 0) end,
         unfinished_at = coalesce($8, unfinished_at)
-      where session_id = $1 and account = $2 and pull_lease_until is not distinct from $7`,
+      where session_id = $1 and account = $2 and ${isStillTaken('$7', '$9')}`,
     values: [
       session.sessionId,
       session.account,
@@ -219,6 +226,7 @@ export async function releaseSession(
       waitedPullAt?.toISOString() ?? null,
       session.leaseUntil,
       unfinishedAt?.toISOString() ?? null,
+      session.takenAt ?? null,
     ],
   });
 }

@@ -133,6 +133,22 @@ test('guarantee 8: an end that was asked for before something was hinted ends no
   expect([hinted, await next()]).toEqual([expect.any(Number), hinted]);
 });
 
+test('guarantee 8: what was answered for a token before does not end a session that was registered with another, near its end', async () => {
+  const { db, register, takeAt } = await take('registered-again');
+  await register(at(1_760), at(1_755));
+  const first = await takeAt(1_760);
+  await register(at(1_765), at(1_761));
+  const second = await takeAt(1_765);
+  expect(
+    await endSession(db, first, { state: 'unrecoverable', reason: 'token_refused' }, () => at(1_766)),
+  ).toBe(false);
+  expect(await sayOf(second.sessionId)).toEqual({
+    state: 'expected',
+    leaseUntil: second.leaseUntil,
+    attempts: 1,
+  });
+});
+
 test('guarantee 7: a verdict that came while the end was asked for is confirmed all the same', async () => {
   const { db, session, next } = await take('settled-at-the-end');
   await process(db, await store(db, [verdictPayload({ session_id: session.sessionId })]), {
