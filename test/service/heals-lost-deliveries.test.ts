@@ -36,16 +36,19 @@ async function expectTheVendorsVerdicts({ vendor, service }: Together): Promise<
   }
 }
 
-// The pull writes no verdict: each stands on a delivery that was processed like any other, and on what that stated.
-async function expectVerdictsFromDeliveries({ service }: Together, counts: { settled_by_pull: number }) {
-  const told = await service.db.query({
-    text: `select s.session_id from sessions s
-           join deliveries d on d.id = s.settled_by and d.account = s.account and d.source = s.settled_source
-           join observations o on o.delivery_id = d.id and o.session_id = s.session_id and o.account = s.account
-           where s.state = 'settled' and s.settled_source = 'pull' and s.verdict = o.verdict
-             and d.state = 'done' and d.finished_at = s.settled_at and o.source = 'pull'`,
+// The pull writes no verdict: each stands on a delivery that was processed like any other, and on what that stated. Counted in one
+// look: a webhook that was received first and is processed last settles its session in the pull's place.
+async function expectVerdictsFromDeliveries({ service }: Together) {
+  const [count] = await service.db.query<{ pulled: number; told: number }>({
+    text: `select count(*)::int as pulled,
+                  (count(*) filter (where s.verdict = o.verdict and d.state = 'done' and d.finished_at = s.settled_at
+                                      and d.source = 'pull' and o.source = 'pull'))::int as told
+           from sessions s
+           left join deliveries d on d.id = s.settled_by and d.account = s.account
+           left join observations o on o.delivery_id = d.id and o.session_id = s.session_id and o.account = s.account
+           where s.state = 'settled' and s.settled_source = 'pull'`,
   });
-  expect(told).toHaveLength(counts.settled_by_pull);
+  expect(count?.told).toBe(count?.pulled);
 }
 
 // Mostly they wait for sessions to end, so they run side by side. No dialect knows of a queue.
@@ -70,7 +73,7 @@ describe('one half of the webhooks is lost', { concurrent: true }, () => {
         expect(counts.settled_by_pull).toBeGreaterThan(5);
         expect(counts.settled_by_webhook).toBeGreaterThan(5);
         await expectTheVendorsVerdicts(together);
-        await expectVerdictsFromDeliveries(together, counts);
+        await expectVerdictsFromDeliveries(together);
       } finally {
         await together.stop();
       }
