@@ -40,6 +40,7 @@ export async function fillOurs(
   const { announce, opened, close } = createAnnouncer(backend, {
     batchMaxIds: Number(keys.BATCH_MAX_DELIVERIES.defaultText),
     lateAfterMs: Number(keys.LATE_AFTER_SECONDS.defaultText) * 1_000,
+    now: () => new Date(),
     timeoutMs: announceTimeoutMs,
     log,
     onFailure: () => {},

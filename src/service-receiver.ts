@@ -96,7 +96,7 @@ export async function createReceiver(
     admission: startAdmission(running, group),
     store: group.store,
     keepRefusal: startRefusals(running, refusalDb, ring),
-    newId: createDeliveryIds(),
+    newId: createDeliveryIds(() => now().getTime()),
     now,
     wall: clock.wall,
     onUnstored: tellUnstored(log),

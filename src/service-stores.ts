@@ -16,7 +16,7 @@ export interface Stores {
 }
 
 export async function openStores(running: Running): Promise<Stores> {
-  const { config, log, metrics, undo } = running;
+  const { config, log, metrics, now, undo } = running;
   const { url: databaseUrl, close: closeDatabase } = await openDatabase({
     url: config.database.url?.reveal(),
     dataDir: config.dataDir,
@@ -50,6 +50,7 @@ export async function openStores(running: Running): Promise<Stores> {
     lateAfterMs: config.work.lateAfterMs,
     timeoutMs: config.queue.announceTimeoutMs,
     log,
+    now,
     onFailure: () => metrics.ringsFailed.inc(),
   });
   undo.push({ name: 'announcer', run: () => announcer.close() });

@@ -57,7 +57,7 @@ export function startWork(
     await processDeliveries({ db, catalogue, ledger, maxAttempts, log, now, onFinished }, ids);
   };
   const lanes = createLanes(process);
-  consumeWith('live', (ids) => lanes.mixed(splitByAge(ids, Date.now(), lateAfterMs), announce));
+  consumeWith('live', (ids) => lanes.mixed(splitByAge(ids, now().getTime(), lateAfterMs), announce));
   consumeWith('late', lanes.late);
   const onSwept = (count: number) => metrics.swept.inc(count);
   const sweep = createSweep({

@@ -123,7 +123,7 @@ function conditionOf(filter: DeliveryFilter): SQL | undefined {
   );
 }
 
-// How far the time in an id may lie from the time of receipt beside it: a clock that is set back moves only the latter.
+// How far the time in an id may lie from the time of receipt beside it: a clock that goes a little back moves only the latter.
 const idSlackMs = 60_000;
 
 // The ids bound the search; the exact times decide.

@@ -9,8 +9,11 @@ const drawnIds = 256;
 // The counter that keeps the order within a millisecond; it begins in its lower half, so that it has room to count.
 const counterMax = 0xfff;
 const counterBeginMask = 0x7ff;
+// A clock that is put right by more than this is followed: else ids would lie ahead of the times of receipt for as long as it was
+// wrong, and a list by time goes by both.
+const setBackMs = 10_000;
 
-/** Makes ids; each is behind the one before, also where the clock goes back. */
+/** Makes ids by the time that deliveries are received at; each is behind the one before, also where the clock goes a little back. */
 export function createDeliveryIds(nowMs: () => number = Date.now): () => DeliveryId {
   const pool = Buffer.alloc(idBytes * drawnIds);
   let at = pool.length;
@@ -23,8 +26,9 @@ export function createDeliveryIds(nowMs: () => number = Date.now): () => Deliver
     }
     const ms = nowMs();
     counter += 1;
-    if (ms > lastMs || counter > counterMax) {
-      lastMs = Math.max(ms, lastMs + (ms > lastMs ? 0 : 1));
+    const isNext = ms > lastMs || lastMs - ms > setBackMs;
+    if (isNext || counter > counterMax) {
+      lastMs = isNext ? ms : lastMs + 1;
       counter = pool.readUInt16BE(at + 6) & counterBeginMask;
     }
     pool.writeUIntBE(lastMs, at, 6);

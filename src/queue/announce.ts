@@ -40,6 +40,8 @@ export interface AnnounceOptions {
   readonly lateAfterMs: number;
   readonly timeoutMs: number;
   readonly log: Log;
+  /** The clock that ids are made by. */
+  readonly now: () => Date;
   /** Called for each ring that failed. */
   readonly onFailure: () => void;
 }
@@ -63,7 +65,7 @@ export function createAnnouncer(backend: QueueBackend, options: AnnounceOptions)
     opened: Promise.all([bells.live.opened, bells.late.opened]).then(() => {}),
     announce: async (ids) => {
       if (ids.length === 0) return true;
-      const { live, late } = splitByAge(ids, Date.now(), options.lateAfterMs);
+      const { live, late } = splitByAge(ids, options.now().getTime(), options.lateAfterMs);
       const rung = await Promise.allSettled([bells.live.ring(live), bells.late.ring(late)]);
       const failed = rung.find((each) => each.status === 'rejected');
       return failed === undefined || fail(failed.reason);

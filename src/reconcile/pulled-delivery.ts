@@ -22,7 +22,7 @@ export function turnOf(
  */
 export function describePulled(key: SessionKey, body: Buffer, receivedAt: Date, turn?: Instant): NewDelivery {
   return {
-    id: uuidV7() as DeliveryId,
+    id: uuidV7({ msecs: receivedAt.getTime() }) as DeliveryId,
     account: key.account,
     source: 'pull',
     webhookId: boundedWebhookId(`pull:${key.sessionId}${turn === undefined ? '' : `:${turn}`}`),

@@ -20,6 +20,7 @@ async function hang(
   const announcer = createAnnouncer(backend, {
     batchMaxIds: 50,
     lateAfterMs: 60_000,
+    now: () => new Date(),
     timeoutMs: 20_000,
     log: silent,
     onFailure: () => {},

@@ -20,6 +20,13 @@ test('a clock that goes back does not turn the order round', () => {
   expect([...ids].sort()).toEqual(ids);
 });
 
+test('a clock that is put right is followed', () => {
+  const moments = [Date.UTC(2026, 10, 25, 13), Date.UTC(2026, 10, 25, 12), Date.UTC(2026, 10, 25, 12)];
+  const newId = createDeliveryIds(() => moments.shift() ?? 0);
+  const [wrong = '', right = '', next = ''] = Array.from({ length: 3 }, newId);
+  expect([wrong, right, next].sort()).toEqual([right, next, wrong]);
+});
+
 test('ids of two processes do not meet', () => {
   const makers = [createDeliveryIds(() => 1), createDeliveryIds(() => 1)];
   const ids = makers.flatMap((newId) => Array.from({ length: 5_000 }, newId));

@@ -55,6 +55,7 @@ async function hear(
   const announcer = createAnnouncer(backend, {
     batchMaxIds: 1_000,
     lateAfterMs: Number.MAX_SAFE_INTEGER,
+    now: () => new Date(),
     timeoutMs: 2_000,
     log,
     onFailure: () => {},

@@ -56,6 +56,7 @@ function hang(host: string) {
   const announcer = createAnnouncer(backend, {
     batchMaxIds: 10,
     lateAfterMs: Number.MAX_SAFE_INTEGER,
+    now: () => new Date(),
     timeoutMs: 2_000,
     log,
     onFailure: () => {},

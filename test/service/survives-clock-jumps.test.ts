@@ -48,6 +48,14 @@ test.each([
     const { problems } = (await service.get('/v1/ops/status')).body;
     expect(JSON.stringify(problems)).toMatch(/Our clock is 315\d{5} s (ahead of|behind) the database/);
     await Promise.all(['before', payload.session_id].map(untilSettled));
+    const about = new URLSearchParams({
+      from: new Date(Date.now() - 600_000).toISOString(),
+      to: new Date(Date.now() + 600_000).toISOString(),
+    });
+    const listed = (await service.get(`/v1/deliveries?${about}`)).body.data as { session_id: string }[];
+    expect(listed.map(({ session_id }) => session_id)).toEqual(
+      expect.arrayContaining(['before', payload.session_id]),
+    );
     await register(service, 'last-during');
     offMs = 0;
     await register(service, 'afterwards');

@@ -112,6 +112,7 @@ test('what the queue’s Redis says of itself is what the node that keeps the qu
   const announcer = createAnnouncer(backend, {
     batchMaxIds: 10,
     lateAfterMs: 60_000,
+    now: () => new Date(),
     timeoutMs: 2_000,
     log: silent,
     onFailure: () => {},

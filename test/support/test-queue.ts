@@ -37,6 +37,7 @@ export function useTestQueue() {
     const announcer = createAnnouncer(backend, {
       batchMaxIds,
       lateAfterMs: Number.MAX_SAFE_INTEGER,
+      now: () => new Date(),
       timeoutMs: 1_000,
       log,
       onFailure: () => {},

@@ -58,6 +58,8 @@ export async function startTogether(options: TogetherOptions = {}): Promise<Toge
     // A lease before a session's end is measured by it, and the time that is played runs faster.
     ILIVE_RESPONSE_TIMEOUT_SECONDS: '60',
     SWEEP_OVERDUE_SECONDS: '60',
+    // By the time that is played a delivery is soon old.
+    LATE_AFTER_SECONDS: '3600',
     ...options.service?.env,
   };
   const service = await startTestService({ ...options.service, env, overrides });
