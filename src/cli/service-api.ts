@@ -33,7 +33,7 @@ const defaultUrl = 'http://127.0.0.1:8080';
 const urlName = 'ILIVE_WEBHOOKS_URL';
 const keyName = 'ILIVE_WEBHOOKS_API_KEY';
 const answerMs = 60_000;
-/** What operators do may take the service five minutes. */
+/** What operators do may take the service five minutes, and so may reading the whole audit. */
 const actionMs = 330_000;
 
 /** A field of an answer that may have nothing in it, or not be there at all. */
@@ -46,8 +46,8 @@ export async function createAsk(given: Given, { env }: Context, command: string)
   const base = readBase(given.text('url'), env[urlName], command);
   const { key, source } = await readKey(given.text('api-key-file'), env[keyName], command);
   return async (method, path, { body, headers } = {}) => {
-    const isAction = method !== 'GET' && path.startsWith('/v1/ops/');
-    const timeoutMs = isAction ? actionMs : answerMs;
+    const isLong = path.startsWith('/v1/ops/') && (method !== 'GET' || path === '/v1/ops/audit/verification');
+    const timeoutMs = isLong ? actionMs : answerMs;
     const init = {
       method,
       redirect: 'manual',

@@ -13,7 +13,7 @@ export interface TimeLimits {
 }
 
 // A hundred refusals that iLive is asked about one by one, or a dry run of thousands: told 503 in the middle, an operator
-// would not know what has been done.
+// would not know what has been done. And the audit is verified from its first entry on, however many have come to be.
 const actionTimeoutMs = 300_000;
 const retryAfterSeconds = 5;
 
@@ -31,7 +31,7 @@ export function createTimeLimit(limits: TimeLimits, log: Log): RequestHandler {
       sendProblem(req, res, {
         status: 503,
         code: 'unavailable',
-        detail: 'The answer took too long; try again.',
+        detail: 'The answer took too long; try again, or ask for less, such as a shorter span of time.',
         headers: { 'retry-after': String(retryAfterSeconds) },
       });
     };
@@ -48,6 +48,7 @@ export function hasTimedOut(req: Request): boolean {
 
 function limitOf(req: Request, { timeoutMs, waitMaxMs }: TimeLimits): number {
   const isAction = !['GET', 'HEAD'].includes(req.method) && /^\/v1\/ops\//i.test(req.originalUrl);
-  if (isAction) return Math.max(timeoutMs, actionTimeoutMs);
+  if (isAction || /^\/v1\/ops\/audit\/verification\b/i.test(req.originalUrl))
+    return Math.max(timeoutMs, actionTimeoutMs);
   return 'wait' in req.query ? timeoutMs + waitMaxMs : timeoutMs;
 }

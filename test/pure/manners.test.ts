@@ -117,6 +117,7 @@ test.each([
   ['GET', '/v1/ops/status', 503],
   ['GET', '/v1/sessions/a/verdict?wait=1s', 200],
   ['POST', '/v1/ops/refusals/admit', 200],
+  ['GET', '/v1/ops/audit/verification', 200],
 ])('%s %s that takes longer than the limit is answered %i', async (method, path, status) => {
   const app = express();
   app.use('/v1', createTimeLimit({ timeoutMs: 30, waitMaxMs: 5_000 }, silent));
