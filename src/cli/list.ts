@@ -1,9 +1,11 @@
 // Lists: as many pages as were asked for, printed as they come, so that a huge list starts at once and holds nothing. The
 // columns are as wide as the first page needs. `--json` is one document, whatever number of pages it took.
+import { setTimeout as wait } from 'node:timers/promises';
 import { z } from 'zod';
+import { ServiceError } from '../errors.ts';
 import { printableJson } from '../printable.ts';
 import { type Context, type Given, type Options, wrongUsage } from './command.ts';
-import { type Ask, readAnswer } from './service-api.ts';
+import { type Ask, type Asked, readAnswer } from './service-api.ts';
 import { type Column, createTablePrinter } from './table.ts';
 
 export const listOptions: Options = {
@@ -29,6 +31,8 @@ export function readOrder(given: Given, [first]: readonly [string, ...string[]])
 
 const limitDefault = 50;
 const pageMax = 200;
+/** For one page, where others use up what its key may ask for. */
+const triesMax = 10;
 
 export interface List<Row extends z.ZodType> {
   readonly command: string;
@@ -57,7 +61,8 @@ export async function showList<Row extends z.ZodType>(
   let cursor: string | null = null;
   do {
     const limit = String(Math.min(pageMax, wanted - shown));
-    const asked = await ask('GET', pathOf(list, { limit, cursor }));
+    const path = pathOf(list, { limit, cursor });
+    const asked = shown === 0 ? await ask('GET', path) : await askPatiently(ask, path, context);
     const page = readAnswer(asked, shape);
     const rows = readAnswer(asked, z.object({ data: z.array(list.row) })).data;
     if (isJson) printJson(page.data, shown === 0, context);
@@ -68,6 +73,22 @@ export async function showList<Row extends z.ZodType>(
   if (isJson) context.print(`],"next_cursor":${printableJson(JSON.stringify(cursor))}}`);
   else if (shown === 0) context.tell(list.empty);
   else if (cursor !== null) context.tell(`There are more than these ${shown}: use --all, or --limit.`);
+}
+
+// A list of more pages than its key may ask for in a minute waits for the next one, since what is printed already would be
+// half a document.
+async function askPatiently(ask: Ask, path: string, { tell }: Context): Promise<Asked> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await ask('GET', path);
+    } catch (error) {
+      const isLimited = error instanceof ServiceError && error.code === 'rate_limited';
+      if (!isLimited || tries === triesMax) throw error;
+      const waitMs = error.retryAfterMs ?? 0;
+      tell(`This key has made its requests of this minute; the list waits ${Math.ceil(waitMs / 1_000)} s …`);
+      await wait(waitMs);
+    }
+  }
 }
 
 // Piece by piece: the document of a huge list is never held as a whole.

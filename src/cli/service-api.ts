@@ -167,9 +167,13 @@ function refused(
   }
   if (status === 404) return new ServiceError('not_found', `${detail} (404 from ${base})`);
   if (status === 409) return new ServiceError('conflict', detail);
+  const wait = Number(response.headers.get('retry-after') ?? '');
+  if (status === 429) {
+    const message = `The service refused this (429): ${detail}`;
+    return new ServiceError('rate_limited', message, { retryAfterMs: wait * 1_000 });
+  }
   if (status < 500)
     return new ServiceError('invalid_request', `The service refused this (${status}): ${detail}`);
-  const wait = Number(response.headers.get('retry-after') ?? '');
   const advice = wait > 0 ? ` It asks to wait ${wait} s.` : '';
   const request = `request ${printable(said.request_id)} in its log`;
   return new ServiceError(
