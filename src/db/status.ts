@@ -7,8 +7,8 @@ import { firstIdOf } from './find-deliveries.ts';
 /** Stands where a diagnosis holds no finding, until it is made anew. */
 const notDiagnosed = 'not diagnosed';
 
-/** Where counts end. */
-const countedMax = 100_000;
+/** Where counts of deliveries and sessions end: of this many there may be more. */
+export const countedMax = 100_000;
 
 export interface DeliveryFigures {
   readonly owed: number;

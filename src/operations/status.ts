@@ -4,6 +4,7 @@ import type { Queries } from '../db/connect.ts';
 import { listPauses, type PauseRow } from '../db/pauses.ts';
 import type { ReplicaSight } from '../db/read-replicas.ts';
 import {
+  countedMax,
   countProven,
   countReplays,
   type DeliveryFigures,
@@ -148,13 +149,13 @@ const checks: readonly Check[] = [
     const isPaused = pauses.some(({ what }) => what === 'processing');
     if (ageMs <= thresholds.owedWarningMs || isPaused) return undefined;
     const level = ageMs > thresholds.owedErrorMs ? 'error' : 'warning';
-    const message = `The oldest of ${counted(deliveries.owed, 'owed delivery')} has waited for ${Math.round(ageMs / 1000)} s.`;
+    const message = `The oldest of ${countedUpTo(deliveries.owed, 'owed delivery')} has waited for ${Math.round(ageMs / 1000)} s.`;
     return problem(level, message, `Is a worker running? ${runbook('The oldest owed is old')}`);
   },
   ({ deliveries: { failing } }) => {
     if (failing === 0) return undefined;
     const level = failing >= thresholds.failingErrorCount ? 'error' : 'warning';
-    const message = `${counted(failing, 'delivery', 'has', 'have')} failed and ${failing === 1 ? 'is' : 'are'} tried again, up to PROCESS_MAX_ATTEMPTS times in all.`;
+    const message = `${countedUpTo(failing, 'delivery', 'has', 'have')} failed and ${failing === 1 ? 'is' : 'are'} tried again, up to PROCESS_MAX_ATTEMPTS times in all.`;
     return problem(level, message, runbook('The oldest owed is old'));
   },
   ({ refusals, seals, isRefusingMuch }) => {
@@ -189,7 +190,7 @@ const checks: readonly Check[] = [
       ? undefined
       : problem(
           'warning',
-          `${counted(parked, 'delivery', 'is', 'are')} parked.`,
+          `${countedUpTo(parked, 'delivery', 'is', 'are')} parked.`,
           'ilive-webhooks deliveries list --state parked',
         ),
   ({ sessions: { overdue } }) =>
@@ -197,7 +198,7 @@ const checks: readonly Check[] = [
       ? undefined
       : problem(
           'error',
-          `${counted(overdue, 'session', 'is', 'are')} open although iLive has forgotten ${overdue === 1 ? 'it' : 'them'}.`,
+          `${countedUpTo(overdue, 'session', 'is', 'are')} open although iLive has forgotten ${overdue === 1 ? 'it' : 'them'}.`,
           `Does a worker run, with ILIVE_API_KEY? ${runbook('Sessions without a verdict')}`,
         ),
   ({ queue }) => queueProblem(queue),
@@ -246,10 +247,17 @@ function findProblems(seen: Seen, limits: StatusDependencies['refusalLimits']): 
 function pauseProblem({ deliveries: { owed } }: Seen) {
   return ({ what, since, by, why }: PauseRow): Problem => {
     const name = what === 'processing' ? 'Processing' : 'Pulling';
-    const kept = what === 'processing' && owed > 0 ? `; ${counted(owed, 'delivery', 'is', 'are')} owed` : '';
+    const kept =
+      what === 'processing' && owed > 0 ? `; ${countedUpTo(owed, 'delivery', 'is', 'are')} owed` : '';
     const message = `${name} is paused since ${since.slice(0, 19)}Z by ${by} (${why})${kept}.`;
     return problem('warning', message, `ilive-webhooks resume ${what} --why '…'`);
   };
+}
+
+// "100000 deliveries" that stay as many while they are worked off would say that nothing is done.
+function countedUpTo(count: number, noun: string, ...verbs: readonly [] | readonly [string, string]): string {
+  const text = counted(count, noun, ...verbs);
+  return count < countedMax ? text : text.replace(/^\d+/, '$& or more');
 }
 
 function clockProblem(whose: string, aheadMs: number): Problem | undefined {

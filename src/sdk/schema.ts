@@ -1428,6 +1428,9 @@ export interface Status {
     advice: string;
   }[];
   deliveries: {
+    /**
+     * Counted up to 100,000.
+     */
     owed: number;
     /**
      * Those of the owed that have failed and are tried again.
@@ -1438,6 +1441,9 @@ export interface Status {
      */
     oldest_owed_at: string | null;
     oldest_owed_age_seconds: number | null;
+    /**
+     * Counted up to 100,000.
+     */
     parked: number;
     parked_by_reason: {
       [k: string]: number;
@@ -1462,6 +1468,9 @@ export interface Status {
     undiagnosed: number;
   };
   sessions: {
+    /**
+     * Counted up to 100,000.
+     */
     open: number;
     near_deadline: number;
     next_deadline_at: string | null;

@@ -21,11 +21,11 @@ const statusShape = z
     now: instant,
     problems: z.array(z.object({ level: level.exclude(['ok']), message: z.string(), advice: z.string() })),
     deliveries: z.object({
-      owed: count,
+      owed: count.describe('Counted up to 100,000.'),
       failing: count.describe('Those of the owed that have failed and are tried again.'),
       oldest_owed_at: instant.nullable().describe('Of those that have not failed.'),
       oldest_owed_age_seconds: count.nullable(),
-      parked: count,
+      parked: count.describe('Counted up to 100,000.'),
       parked_by_reason: counts,
     }),
     refusals: z.object({
@@ -39,7 +39,7 @@ const statusShape = z
       undiagnosed: count.describe('Those that were not looked at yet.'),
     }),
     sessions: z.object({
-      open: count,
+      open: count.describe('Counted up to 100,000.'),
       near_deadline: count,
       next_deadline_at: instant.nullable(),
       overdue: count,
