@@ -3,7 +3,7 @@
 
 import type { InferSelectModel, SQL } from 'drizzle-orm';
 import type { PgTable } from 'drizzle-orm/pg-core';
-import type { Ending, History, KnownObservation, RowVersion } from '../events/as-of.ts';
+import type { Ending, History, KnownObservation, Moment, RowVersion } from '../events/as-of.ts';
 import { parseInstant } from '../events/instant.ts';
 import type { Queries } from './connect.ts';
 import { and, desc, eq, getTableColumns, getTableName, sql } from './drizzle.ts';
@@ -82,10 +82,11 @@ export function findSubjectSessions(
   return newestSessions(db, eq(sessionTable.referenceId, referenceId), account, limit);
 }
 
-/** At most `limit` sessions that were ever said to be of this person, newest first. */
+/** At most `limit` sessions that were ever said to be of this person and may have been there at that moment, newest first. */
 export function findFormerSessions(
   db: Queries,
   { referenceId, account }: WhoseSubject,
+  moment: Moment,
   limit: number,
 ): Promise<SessionRow[]> {
   const wasTheirs = sql`(${sessionTable.sessionId}, ${sessionTable.account}) in (
@@ -95,7 +96,21 @@ export function findFormerSessions(
     where registered_reference_id = ${referenceId} and registered_reference_id <> reference_id
     union
     select session_id, account from observations where reference_id = ${referenceId})`;
-  return newestSessions(db, wasTheirs, account, limit);
+  return newestSessions(db, sql`${wasTheirs} and ${mayHaveBeenBy(moment)}`, account, limit);
+}
+
+// All that `sessionAsOf` tells of, and perhaps more: what came since must not take the place of what was there. Each question is asked
+// of one session; an `exists` may be answered by reading all of the other table first.
+function mayHaveBeenBy({ asOf, knownAt }: Moment): SQL {
+  const { sessionId, account, expectedAt } = sessionTable;
+  const moment = sql`least(${asOf}::timestamptz, ${knownAt}::timestamptz)`;
+  return sql`(${expectedAt} <= ${moment}
+    or (select true from session_versions v
+        where v.session_id = ${sessionId} and v.account = ${account} and v.expected_at <= ${moment} limit 1)
+    or (select true from observations o
+        where o.session_id = ${sessionId} and o.account = ${account}
+          and (${asOf}::timestamptz is null or o.occurred_at <= ${asOf}::timestamptz)
+          and (${knownAt}::timestamptz is null or o.known_at <= ${knownAt}::timestamptz) limit 1))`;
 }
 
 function newestSessions(

@@ -55,7 +55,9 @@ export async function findSubject(
   limit: number,
 ): Promise<Subject> {
   const { referenceId } = subject;
-  const rows = await (isPast(moment) ? findFormerSessions : findSubjectSessions)(db, subject, limit + 1);
+  const rows = isPast(moment)
+    ? await findFormerSessions(db, subject, moment, limit + 1)
+    : await findSubjectSessions(db, subject, limit + 1);
   const histories = isPast(moment) ? await findHistories(db, rows) : new Map<string, never>();
   const sessions: ToldSession[] = isPast(moment)
     ? rows.flatMap((row) => {
