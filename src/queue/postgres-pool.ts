@@ -45,6 +45,7 @@ export function createQueuePool({ databaseUrl, silenceMs, log }: QueuePoolOption
     idle_in_transaction_session_timeout: silenceMs,
     keepAlive: true,
   });
+  prepareStatements(connection);
   const events = connection as unknown as EventEmitter;
   const clients = new Set<Client>();
   // BullMQ hears a connection only between uses; one that breaks in its hands would end the process (bullmq 6.7.0).
@@ -78,6 +79,19 @@ export function createQueuePool({ databaseUrl, silenceMs, log }: QueuePoolOption
       if (await endsWithin(endMs, connection.end())) return;
       for (const client of clients) socketOf(client).destroy();
     },
+  };
+}
+
+// BullMQ's commands are a few dozen texts, each a call of a function of its own, which Postgres reads and plans anew every time unless
+// they have a name. What the server no longer takes by its name fails once: the pool ends a connection of which a statement failed.
+function prepareStatements(connection: PgPool): void {
+  const names = new Map<string, string>();
+  const query = connection.query.bind(connection) as (statement: unknown, values?: unknown) => Promise<never>;
+  connection.query = (text: string, values?: unknown[]) => {
+    if (values === undefined) return query(text); // may be several statements, which have no name
+    const name = names.get(text) ?? `bullmq ${names.size}`;
+    names.set(text, name);
+    return query({ name, text, values });
   };
 }
 
