@@ -5,26 +5,25 @@ import { z } from 'zod';
 import { ServiceError } from '../errors.ts';
 import { disputePrefix } from '../events/dispute.ts';
 import { type Instant, parseInstant } from '../events/instant.ts';
+import { idLimitChars, isStorableText } from '../ilive/fields.ts';
 import { refusalReasons } from '../operations/refusal-reasons.ts';
 import { complaintOf } from './complaint.ts';
 
 export const limitDefault = 50;
 export const limitMax = 200;
 
-const idMaxChars = 512;
-
 const textUpTo = (maxChars: number) =>
   z
     .string()
     .min(1, 'must not be empty')
     .max(maxChars, `must be at most ${maxChars} characters`)
-    .refine((text) => !text.includes('\0') && text.isWellFormed(), 'must not hold NUL or broken characters');
+    .refine(isStorableText, 'must not hold NUL or broken characters');
 
 /** Text that Postgres can look for: no NUL, no half of a surrogate pair, no longer than what is ever stored. */
-export const searchText = textUpTo(idMaxChars);
+export const searchText = textUpTo(idLimitChars);
 
 /** The id of an alert: of one about a dispute, the session's whole id stands in it. */
-export const alertIdText = textUpTo(disputePrefix.length + idMaxChars);
+export const alertIdText = textUpTo(disputePrefix.length + idLimitChars);
 
 /** Of a question about one id. */
 export const accountText = searchText.describe(

@@ -2,7 +2,8 @@
 // iLive's own envelope comes from a path that it knows; anything else comes from its framework, or from a stranger.
 // Nothing is created, and nothing of an answer is kept but its code.
 import { type DialectName, dialectNames, dialects } from './dialects.ts';
-import { keyCodes } from './errors.ts';
+import { refusedBy } from './errors.ts';
+import { readError } from './errors-read.ts';
 import { readObject } from './results.ts';
 
 /** How iLive refused in its own envelope; undefined where anything else answered, or nothing. */
@@ -36,16 +37,18 @@ async function ask(name: DialectName, { baseUrl, apiKey, timeoutMs }: DetectOpti
   const { path, token } = dialects[name].fetchResult({ sessionId: nobody, token: nobody });
   const query = token === undefined ? '' : `?${new URLSearchParams({ token })}`;
   try {
+    const key = apiKey();
     const response = await fetch(`${baseUrl}${path}${query}`, {
-      headers: { authorization: `Bearer ${apiKey()}`, accept: 'application/json' },
+      headers: { authorization: `Bearer ${key}`, accept: 'application/json' },
       redirect: 'manual',
       signal: AbortSignal.timeout(timeoutMs),
     });
-    const code = readCode(Buffer.from(await response.arrayBuffer()));
-    // What carries no token is refused for its key.
-    const isOfKey = (status: number, code: string) =>
-      status === 403 || (status === 401 && (token === undefined || keyCodes.includes(code)));
-    return code === undefined ? undefined : { code, isOfKey: isOfKey(response.status, code) };
+    const { status, headers } = response;
+    const body = Buffer.from(await response.arrayBuffer());
+    const code = readCode(body);
+    if (code === undefined) return undefined;
+    const error = readError('asking', { status, headers, body }, { secrets: [key], now: new Date() });
+    return { code, isOfKey: refusedBy(error, token !== undefined) === 'key' };
   } catch {
     return undefined;
   }

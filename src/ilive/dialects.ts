@@ -7,6 +7,7 @@
 // ASSUMPTION 10: the managed dialect names the modes `passive` and `active`; the second is not shown anywhere.
 // ASSUMPTION 11: the managed result and photo take the key beside the token; the pages name only the token.
 import { InvalidRequestError } from './errors.ts';
+import { idLimitChars } from './fields.ts';
 import type { Image } from './images.ts';
 
 export const dialectNames = ['reference', 'managed'] as const;
@@ -111,11 +112,9 @@ function withToken({ sessionId, token }: SessionAccess, thing: 'result' | 'photo
   return { method: 'GET', path: `/api/v1/session/${segment(sessionId)}/${thing}`, token };
 }
 
-const sessionIdLimitChars = 512;
-
 // An id of dots would climb in the path, to another operation.
 function segment(sessionId: string): string {
-  if (sessionId === '' || sessionId.length > sessionIdLimitChars || /^\.+$/.test(sessionId)) {
+  if (sessionId === '' || sessionId.length > idLimitChars || /^\.+$/.test(sessionId)) {
     throw new InvalidRequestError('This cannot be a session id of iLive', { code: 'invalid_session_id' });
   }
   return encodeURIComponent(sessionId.toWellFormed());

@@ -74,7 +74,7 @@ export class ResponseError extends ApiError {}
 export class CancelledError extends ApiError {}
 
 /** Codes of a 401 that speak of the API key, whatever else the call carries. */
-export const keyCodes: readonly string[] = ['invalid_api_key', 'missing_api_key'];
+const keyCodes = ['invalid_api_key', 'missing_api_key'];
 
 /** What iLive can refuse: our API key, which concerns every call, or the token of one session. */
 export const refusable = ['key', 'token'] as const;

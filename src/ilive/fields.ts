@@ -6,7 +6,7 @@ import { z } from 'zod';
 export type Fields = Readonly<Record<string, unknown>>;
 
 // Ids are indexed; Postgres refuses index entries past 2,700 bytes, so a longer one could never be stored.
-const idLimitChars = 512;
+export const idLimitChars = 512;
 
 export const id = z.string().min(1).max(idLimitChars);
 export const optionalId = z.unknown().optional().transform(readId);

@@ -10,7 +10,14 @@ import { attack } from '../fuzz/attack.ts';
 import { lookAtRows } from '../fuzz/look-at-rows.ts';
 import { createTalkMaker } from '../fuzz/make-talks.ts';
 import { sceneSettings, setScene } from '../fuzz/set-scene.ts';
-import { apiKey, secret, startTestService, type TestService, verdictPayload } from '../support/service.ts';
+import {
+  apiKey,
+  neverSheds,
+  secret,
+  startTestService,
+  type TestService,
+  verdictPayload,
+} from '../support/service.ts';
 import { until } from '../support/until.ts';
 
 const seed = Number(process.env.FUZZ_SEED ?? 20_261_125);
@@ -23,9 +30,7 @@ beforeAll(async () => {
     env: {
       ...sceneSettings,
       REQUEST_TIMEOUT_SECONDS: '5',
-      // The service shares its event loop with whoever attacks it here, and must not shed for that.
-      ADMISSION_MAX_LOOP_DELAY_MS: '60000',
-      ADMISSION_MAX_WAIT_MS: '90000',
+      ...neverSheds,
       COMMIT_TIMEOUT_SECONDS: '60',
     },
   });

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { onTestFailed, TestRunner } from 'vitest';
-import { apiKey, secret } from './service.ts';
+import { apiKey, neverSheds, secret } from './service.ts';
 
 export interface ServiceProcess {
   readonly url: string;
@@ -34,9 +34,7 @@ export function ownEnvironment(dataDir: string): Record<string, string> {
     SWEEP_INTERVAL_SECONDS: '1',
     SWEEP_OVERDUE_SECONDS: '1',
     API_RATE_PER_MINUTE: '0', // who waits for facts asks often
-    // A machine that stands still under all these tests is no reason to turn anybody away; what sheds has tests of its own.
-    ADMISSION_MAX_LOOP_DELAY_MS: '60000',
-    ADMISSION_MAX_WAIT_MS: '90000',
+    ...neverSheds,
   };
 }
 

@@ -21,6 +21,8 @@ export type QueueBackendName = (typeof queueBackends)[number];
 
 export const secret = 'whsec_test_secret';
 export const apiKey = 'test-api-key-0123456789';
+/** Of a service that shares its machine, or its event loop, with all these tests: that is no reason to turn anybody away. */
+export const neverSheds = { ADMISSION_MAX_LOOP_DELAY_MS: '60000', ADMISSION_MAX_WAIT_MS: '90000' };
 export const silent: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 
 export interface Sent {
