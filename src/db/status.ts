@@ -147,9 +147,15 @@ export interface SessionFigures {
   readonly nextDeadlineAt: Instant | null;
   /** Open ones that ended longer ago than the grace asked for. */
   readonly overdue: number;
-  readonly disputed: number;
+  /** Those that became so in the last day. */
+  readonly disputedLastDay: number;
   readonly unrecoverableLastDay: number;
 }
+
+// A session ends up to a day after its time, or later where no worker ran. One that was expected longer ago than this is not
+// looked at, so that the look does not grow with the table.
+const dayMs = 24 * 60 * 60 * 1000;
+const endedExpectedMs = 14 * dayMs;
 
 export async function readSessionFigures(
   db: Queries,
@@ -157,29 +163,42 @@ export async function readSessionFigures(
   { nearMs, graceMs }: { readonly nearMs: number; readonly graceMs: number },
 ): Promise<SessionFigures> {
   const at = (offsetMs: number) => new Date(now.getTime() + offsetMs).toISOString();
-  const dayMs = 24 * 60 * 60 * 1000;
   const [row] = await db.query<Record<string, string | null> & { nextDeadlineAt: Instant | null }>({
     name: 'status-sessions',
     text: `
       with open as (select expires_at from sessions where state = 'expected' limit ${countedMax}),
-           ended as (select state from sessions where expected_at >= $4 and state in ('disputed', 'unrecoverable')
-                     limit ${countedMax})
+           ended as (select state from sessions where expected_at >= $5 and state in ('disputed', 'unrecoverable')
+                     and case state when 'disputed' then settled_at else ended_at end >= $4 limit ${countedMax})
       select (select count(*) from open) as open,
              (select count(*) from open where expires_at between $1 and $2) as near,
              (select min(expires_at) from open where expires_at >= $1) as "nextDeadlineAt",
              (select count(*) from open where expires_at < $3) as overdue,
              (select count(*) from ended where state = 'disputed') as disputed,
              (select count(*) from ended where state = 'unrecoverable') as unrecoverable`,
-    values: [at(0), at(nearMs), at(-graceMs), at(-dayMs)],
+    values: [at(0), at(nearMs), at(-graceMs), at(-dayMs), at(-endedExpectedMs)],
   });
   return {
     open: Number(row?.open ?? 0),
     nearDeadline: Number(row?.near ?? 0),
     nextDeadlineAt: row?.nextDeadlineAt ?? null,
     overdue: Number(row?.overdue ?? 0),
-    disputed: Number(row?.disputed ?? 0),
+    disputedLastDay: Number(row?.disputed ?? 0),
     unrecoverableLastDay: Number(row?.unrecoverable ?? 0),
   };
+}
+
+/** How many in the last day a pull settled, or ended as never finished: counted up to `limit`, from the newest expected on. */
+export async function countEndedByAsking(db: Queries, now: Date, limit: number): Promise<number> {
+  const at = (offsetMs: number) => new Date(now.getTime() + offsetMs).toISOString();
+  const [row] = await db.query<{ count: string }>({
+    name: 'status-ended-by-asking',
+    text: `
+      select (select count(*) from (select 1 from sessions where settled_source = 'pull' and settled_at >= $1 limit $3) p)
+           + (select count(*) from (select 1 from sessions where state = 'expired' and expected_at >= $2 and ended_at >= $1
+                                    limit $3) e) as count`,
+    values: [at(-dayMs), at(-endedExpectedMs), limit],
+  });
+  return Number(row?.count ?? 0);
 }
 
 export interface ServerFigures {

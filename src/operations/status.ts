@@ -4,7 +4,6 @@ import type { Queries } from '../db/connect.ts';
 import { listPauses, type PauseRow } from '../db/pauses.ts';
 import type { ReplicaSight } from '../db/read-replicas.ts';
 import {
-  countedMax,
   countProven,
   countReplays,
   type DeliveryFigures,
@@ -18,12 +17,13 @@ import {
 } from '../db/status.ts';
 import type { OutageSight } from '../outage/outage.ts';
 import type { QueueFacts } from '../queue-facts.ts';
-import { counted } from './counted.ts';
+import { counted, countedUpTo } from './counted.ts';
 import { explainTrouble, type VendorSight } from './look-at-vendor.ts';
 import { damageProblem, keepingProblem, sealProblem, waitingProblem } from './outage-problems.ts';
 import { type Level, type Problem, problem, runbook } from './problem.ts';
 import { queueProblem } from './queue-problem.ts';
 import { judgingOf, lookAtSeals, type SealDependencies, type SealSight, sealProblems } from './sealed.ts';
+import { isLosingMuch, overdueProblem, unrecoverableProblem } from './session-problems.ts';
 import type { ListedSecret } from './signing-secrets.ts';
 import { ageOf, weighUndecided } from './undecided.ts';
 import { keyProblem } from './vendor-key.ts';
@@ -49,6 +49,8 @@ export interface Status {
   /** Whether of all that came lately so much was refused that a secret or the formula must be wrong. */
   readonly isRefusingMuch: boolean;
   readonly sessions: SessionFigures;
+  /** Whether so many of the sessions that iLive is asked about end without a verdict that something must be wrong. */
+  readonly isLosingMuch: boolean;
   readonly queue: QueueFacts;
   readonly database: ServerFigures & { readonly ms: number };
   readonly replicas: readonly ReplicaSight[];
@@ -110,6 +112,7 @@ export async function readStatus(deps: StatusDependencies): Promise<Status> {
     deliveries: { ...deliveries, oldestOwedAgeMs },
     refusals,
     sessions,
+    isLosingMuch: await isLosingMuch(db, sessions, now),
     queue,
     database: { ...server, ms },
     replicas: deps.lookAtReplicas(),
@@ -193,14 +196,8 @@ const checks: readonly Check[] = [
           `${countedUpTo(parked, 'delivery', 'is', 'are')} parked.`,
           'ilive-webhooks deliveries list --state parked',
         ),
-  ({ sessions: { overdue } }) =>
-    overdue === 0
-      ? undefined
-      : problem(
-          'error',
-          `${countedUpTo(overdue, 'session', 'is', 'are')} open although iLive has forgotten ${overdue === 1 ? 'it' : 'them'}.`,
-          `Does a worker run, with ILIVE_API_KEY? ${runbook('Sessions without a verdict')}`,
-        ),
+  ({ sessions }) => overdueProblem(sessions),
+  (seen) => unrecoverableProblem(seen),
   ({ queue }) => queueProblem(queue),
   ({ vendor }) =>
     vendor === undefined || vendor.isReachable
@@ -252,12 +249,6 @@ function pauseProblem({ deliveries: { owed } }: Seen) {
     const message = `${name} is paused since ${since.slice(0, 19)}Z by ${by} (${why})${kept}.`;
     return problem('warning', message, `ilive-webhooks resume ${what} --why '…'`);
   };
-}
-
-// "100000 deliveries" that stay as many while they are worked off would say that nothing is done.
-function countedUpTo(count: number, noun: string, ...verbs: readonly [] | readonly [string, string]): string {
-  const text = counted(count, noun, ...verbs);
-  return count < countedMax ? text : text.replace(/^\d+/, '$& or more');
 }
 
 function clockProblem(whose: string, aheadMs: number): Problem | undefined {

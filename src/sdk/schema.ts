@@ -1475,7 +1475,13 @@ export interface Status {
     near_deadline: number;
     next_deadline_at: string | null;
     overdue: number;
+    /**
+     * Those that became disputed in the last day.
+     */
     disputed_last_day: number;
+    /**
+     * Those that ended so in the last day, whenever they were expected.
+     */
     unrecoverable_last_day: number;
   };
   queue: {

@@ -43,8 +43,10 @@ const statusShape = z
       near_deadline: count,
       next_deadline_at: instant.nullable(),
       overdue: count,
-      disputed_last_day: count,
-      unrecoverable_last_day: count,
+      disputed_last_day: count.describe('Those that became disputed in the last day.'),
+      unrecoverable_last_day: count.describe(
+        'Those that ended so in the last day, whenever they were expected.',
+      ),
     }),
     queue: z.object({
       kind: z.enum(['redis', 'postgres']),
@@ -140,7 +142,7 @@ function show(status: Status, { maxBytes, maxCount }: { maxBytes: number; maxCou
       near_deadline: sessions.nearDeadline,
       next_deadline_at: sessions.nextDeadlineAt,
       overdue: sessions.overdue,
-      disputed_last_day: sessions.disputed,
+      disputed_last_day: sessions.disputedLastDay,
       unrecoverable_last_day: sessions.unrecoverableLastDay,
     },
     queue: {
