@@ -36,7 +36,7 @@ export function unrecoverableProblem(seen: {
   if (lost === 0) return undefined;
   return problem(
     seen.isLosingMuch ? 'error' : 'warning',
-    `${countedUpTo(lost, 'session', 'has', 'have')} ended without a verdict in the last day, since iLive does not tell it.`,
+    `${countedUpTo(lost, 'session')} became unrecoverable in the last day.`,
     runbook('Sessions without a verdict'),
   );
 }

@@ -33,14 +33,16 @@ test('sessions that end without their verdict are told for a day, however long a
     const { problems } = await service.status();
     return problems.map(({ level, message }: Problem) => ({ level, message }));
   };
-  const ended = (what: string) =>
-    `${what} ended without a verdict in the last day, since iLive does not tell it.`;
   await end(20, 'unrecoverable', '25 hours');
   expect(await told()).toEqual([]);
   await end(1, 'unrecoverable', '23 hours');
-  expect(await told()).toEqual([{ level: 'warning', message: ended('1 session has') }]);
+  expect(await told()).toEqual([
+    { level: 'warning', message: '1 session became unrecoverable in the last day.' },
+  ]);
   await end(9, 'unrecoverable', '1 minute');
-  expect(await told()).toEqual([{ level: 'error', message: ended('10 sessions have') }]);
+  expect(await told()).toEqual([
+    { level: 'error', message: '10 sessions became unrecoverable in the last day.' },
+  ]);
   await end(50, 'expired', '1 hour');
   await service.db.query({
     text: `insert into sessions (session_id, account, state, verdict, confirmation, expected_at, settled_at, settled_source)
