@@ -147,22 +147,23 @@ export interface SessionFigures {
   readonly nextDeadlineAt: Instant | null;
   /** Open ones that ended longer ago than the grace asked for. */
   readonly overdue: number;
-  /** Those that became so in the last day. */
+  /** Those that became so in the last day, of those expected within `endedExpectedMs`. */
   readonly disputedLastDay: number;
   readonly unrecoverableLastDay: number;
 }
 
+const dayMs = 24 * 60 * 60 * 1000;
 // A session ends up to a day after its time, or later where no worker ran. One that was expected longer ago than this is not
 // looked at, so that the look does not grow with the table.
-const dayMs = 24 * 60 * 60 * 1000;
 const endedExpectedMs = 14 * dayMs;
+
+const before = (now: Date, ms: number) => new Date(now.getTime() - ms).toISOString();
 
 export async function readSessionFigures(
   db: Queries,
   now: Date,
   { nearMs, graceMs }: { readonly nearMs: number; readonly graceMs: number },
 ): Promise<SessionFigures> {
-  const at = (offsetMs: number) => new Date(now.getTime() + offsetMs).toISOString();
   const [row] = await db.query<Record<string, string | null> & { nextDeadlineAt: Instant | null }>({
     name: 'status-sessions',
     text: `
@@ -175,7 +176,13 @@ export async function readSessionFigures(
              (select count(*) from open where expires_at < $3) as overdue,
              (select count(*) from ended where state = 'disputed') as disputed,
              (select count(*) from ended where state = 'unrecoverable') as unrecoverable`,
-    values: [at(0), at(nearMs), at(-graceMs), at(-dayMs), at(-endedExpectedMs)],
+    values: [
+      before(now, 0),
+      before(now, -nearMs),
+      before(now, graceMs),
+      before(now, dayMs),
+      before(now, endedExpectedMs),
+    ],
   });
   return {
     open: Number(row?.open ?? 0),
@@ -187,16 +194,15 @@ export async function readSessionFigures(
   };
 }
 
-/** How many in the last day a pull settled, or ended as never finished: counted up to `limit`, from the newest expected on. */
+/** How many a pull settled in the last day, and how many ended as never finished: each counted up to `limit`. */
 export async function countEndedByAsking(db: Queries, now: Date, limit: number): Promise<number> {
-  const at = (offsetMs: number) => new Date(now.getTime() + offsetMs).toISOString();
   const [row] = await db.query<{ count: string }>({
     name: 'status-ended-by-asking',
     text: `
       select (select count(*) from (select 1 from sessions where settled_source = 'pull' and settled_at >= $1 limit $3) p)
            + (select count(*) from (select 1 from sessions where state = 'expired' and expected_at >= $2 and ended_at >= $1
                                     limit $3) e) as count`,
-    values: [at(-dayMs), at(-endedExpectedMs), limit],
+    values: [before(now, dayMs), before(now, endedExpectedMs), limit],
   });
   return Number(row?.count ?? 0);
 }

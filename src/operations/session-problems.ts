@@ -28,14 +28,13 @@ export function overdueProblem({ overdue }: SessionFigures): Problem | undefined
   );
 }
 
-export function unrecoverableProblem(seen: {
-  readonly sessions: SessionFigures;
-  readonly isLosingMuch: boolean;
-}): Problem | undefined {
-  const lost = seen.sessions.unrecoverableLastDay;
+export function unrecoverableProblem(
+  { unrecoverableLastDay: lost }: SessionFigures,
+  isMuch: boolean,
+): Problem | undefined {
   if (lost === 0) return undefined;
   return problem(
-    seen.isLosingMuch ? 'error' : 'warning',
+    isMuch ? 'error' : 'warning',
     `${countedUpTo(lost, 'session')} became unrecoverable in the last day.`,
     runbook('Sessions without a verdict'),
   );

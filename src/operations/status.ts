@@ -197,7 +197,7 @@ const checks: readonly Check[] = [
           'ilive-webhooks deliveries list --state parked',
         ),
   ({ sessions }) => overdueProblem(sessions),
-  (seen) => unrecoverableProblem(seen),
+  ({ sessions, isLosingMuch: isMuch }) => unrecoverableProblem(sessions, isMuch),
   ({ queue }) => queueProblem(queue),
   ({ vendor }) =>
     vendor === undefined || vendor.isReachable

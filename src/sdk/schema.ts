@@ -1476,11 +1476,11 @@ export interface Status {
     next_deadline_at: string | null;
     overdue: number;
     /**
-     * Those that became disputed in the last day.
+     * Those that became disputed in the last day, of those expected in the last 14.
      */
     disputed_last_day: number;
     /**
-     * Those that ended so in the last day, whenever they were expected.
+     * Those that ended so in the last day, of those expected in the last 14.
      */
     unrecoverable_last_day: number;
   };

@@ -43,9 +43,11 @@ const statusShape = z
       near_deadline: count,
       next_deadline_at: instant.nullable(),
       overdue: count,
-      disputed_last_day: count.describe('Those that became disputed in the last day.'),
+      disputed_last_day: count.describe(
+        'Those that became disputed in the last day, of those expected in the last 14.',
+      ),
       unrecoverable_last_day: count.describe(
-        'Those that ended so in the last day, whenever they were expected.',
+        'Those that ended so in the last day, of those expected in the last 14.',
       ),
     }),
     queue: z.object({
