@@ -17,7 +17,7 @@ export function renderEnvExample(keys: readonly DocumentedKey[]): string {
     '# The configuration, generated from src/config-keys.ts by `npm run generate`; do not edit by hand.',
     '# Copy it to .env and uncomment what you change. A line shows the default, or an example where there is none.',
     '# A value with a #, a $ or a space goes into single quotes: what stands behind a # is cut off otherwise, and a warning',
-    '# at start says where. The examples of secrets are refused.',
+    '# at start says where. The examples of secrets are refused. Each secret may stand in a file instead: <KEY>_FILE names it.',
   ];
   const sections = keys.map((key) => {
     const standing = key.defaultText === null ? ['No default; the line shows an example.'] : [];

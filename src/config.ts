@@ -8,6 +8,7 @@ import { holdsExample, type Key } from './config-schemas.ts';
 import { ServiceError } from './errors.ts';
 import { documentedKinds } from './ilive/payload.ts';
 import { secretFlaw } from './ilive/signature.ts';
+import { fileKeyOf } from './secret-files.ts';
 
 /** The account of deliveries whose path names none. */
 export const defaultAccount = 'default';
@@ -20,6 +21,9 @@ export const configKeys = Object.entries<Key>(keys).map(([env, { defaultText, do
   example: example ?? defaultText ?? '',
   isSecret: isSecret ?? false,
 }));
+
+/** Those that `<KEY>_FILE` may name a file of. */
+export const secretKeys = configKeys.filter(({ isSecret }) => isSecret).map(({ env }) => env);
 
 export type Config = ReturnType<typeof nest>;
 
@@ -53,7 +57,7 @@ export function parseConfig(
   const named = problems.map((problem) => problem.split(':')[0]);
   problems.push(
     ...contradictions(config).filter((problem) => !named.includes(problem.split(':')[0])),
-    ...unknownKeys(env, ownNames, Object.keys(keys)),
+    ...unknownKeys(env, ownNames, [...Object.keys(keys), ...secretKeys.map(fileKeyOf)]),
   );
   if (problems.length > 0) {
     throw new ServiceError(

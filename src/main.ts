@@ -11,6 +11,7 @@ import { type CutValue, findCutValues } from './env-file.ts';
 import { asServiceError, ServiceError } from './errors.ts';
 import type { Log } from './log.ts';
 import type { Overrides } from './running.ts';
+import { withSecretFiles } from './secret-files.ts';
 import { onStopSignals } from './stop-signals.ts';
 
 const exitCodeConfigInvalid = 78; // EX_CONFIG of sysexits.h
@@ -21,9 +22,9 @@ async function main(): Promise<void> {
   // What is compiled at the first start is only read at the next, if it is loaded after this. Beside our data and not in
   // the folder for temporary files, where it could be somebody else's. Where it cannot be written there is none.
   enableCompileCache(path.join(process.env.DATA_DIR || '.data', 'compile-cache'));
-  const { parseConfig } = await import('./config.ts');
+  const { parseConfig, secretKeys } = await import('./config.ts');
   const { createLog } = await import('./log.ts');
-  const config = readConfig(() => parseConfig(process.env, names), cutValues);
+  const config = readConfig(() => parseConfig(withSecretFiles(process.env, secretKeys), names), cutValues);
   if (!cluster.isPrimary) return runOneOfSeveral(config);
   const log = createLog(config.logLevel);
   for (const where of cutValues) log.warn(where, `the value in .env ${cutSentence}`);

@@ -66,7 +66,7 @@ export function createProcesses(config: Config, log: Log): Processes {
       if (database === undefined) return (await stopped).exitCode;
       passMetricsOn(parent.running);
       // Each finds the embedded Postgres under an address, and takes it for somebody else's.
-      const env = { DATABASE_URL: database.url };
+      const env = config.database.url === undefined ? { DATABASE_URL: database.url } : undefined;
       for (let number = 1; number <= config.processes; number += 1) void keepRunning(parent, number, env);
       const { exitCode, signal } = await stopped;
       await endAll(parent, signal);
@@ -77,7 +77,7 @@ export function createProcesses(config: Config, log: Log): Processes {
 }
 
 // One place of several: a process, and after its end the next.
-async function keepRunning(parent: Parent, number: number, env: Record<string, string>): Promise<void> {
+async function keepRunning(parent: Parent, number: number, env?: Record<string, string>): Promise<void> {
   const { log } = parent;
   for (let attempt = 0; !parent.isStopping(); attempt += 1) {
     const startedAt = performance.now();
@@ -102,7 +102,7 @@ async function keepRunning(parent: Parent, number: number, env: Record<string, s
 async function runOne(
   { running }: Parent,
   number: number,
-  env: Record<string, string>,
+  env: Record<string, string> | undefined,
   onListening: () => void,
 ): Promise<number | string> {
   try {

@@ -18,6 +18,7 @@ const ground = [
   'cipher',
   'backoff',
   'schedule',
+  'secret-files',
   'seldom',
   'batches',
   'metrics',

@@ -8,11 +8,12 @@ import { ApiError, AuthenticationError, VendorUnavailableError } from '../ilive/
 import { typeOf } from '../ilive/images.ts';
 import type { Box, DetectedFace } from '../ilive/results-faces.ts';
 import { printable, printableJson } from '../printable.ts';
+import { withSecretFiles } from '../secret-files.ts';
 import { type Command, type Context, wrongUsage } from './command.ts';
 import { renderFields, renderTable } from './table.ts';
 
-const vendorNote = `Asks iLive directly, with the key in ILIVE_API_KEY; ILIVE_API_URL and ILIVE_DIALECT say
-where and how, as they do for the service.`;
+const vendorNote = `Asks iLive directly, with the key in ILIVE_API_KEY or in the file that ILIVE_API_KEY_FILE names;
+ILIVE_API_URL and ILIVE_DIALECT say where and how, as they do for the service.`;
 
 const jsonOption = { doc: 'print the answer as JSON, with the client’s names' };
 
@@ -128,7 +129,7 @@ async function withClient<T>(
   const dialect = readDialect(env.ILIVE_DIALECT, command);
   const baseUrl = env.ILIVE_API_URL?.trim() || undefined;
   const client = build({
-    apiKey: env.ILIVE_API_KEY ?? '',
+    apiKey: withSecretFiles(env, ['ILIVE_API_KEY']).ILIVE_API_KEY ?? '',
     dialect,
     ...(baseUrl === undefined ? {} : { baseUrl }),
   });

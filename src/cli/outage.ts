@@ -7,6 +7,7 @@ import { ServiceError } from '../errors.ts';
 import { unpackDelivery } from '../operations/kept-delivery.ts';
 import { readSetAside } from '../outage/set-aside.ts';
 import { printable, printableJson } from '../printable.ts';
+import { withSecretFiles } from '../secret-files.ts';
 import type { Command, Context } from './command.ts';
 import { renderFields } from './table.ts';
 
@@ -21,7 +22,8 @@ export const showSetAside: Command = {
   operands: ['FILE'],
   summary: 'Shows a delivery that the outage store has set aside',
   details: `Of a file ….damaged under DATA_DIR/outage, on the machine where it lies. A sealed one
-opens with the ENCRYPTION_KEYS of the service, set for this command too.`,
+opens with the ENCRYPTION_KEYS of the service, or its ENCRYPTION_KEYS_FILE, set for
+this command too.`,
   options: { json: { doc: 'as JSON, with the body in Base64' } },
   examples: ['ilive-webhooks outage show .data/outage/1/00000004-….damaged'],
   async run(given, context) {
@@ -51,7 +53,8 @@ opens with the ENCRYPTION_KEYS of the service, set for this command too.`,
 };
 
 async function readPayload(file: string, { env }: Context): Promise<Buffer> {
-  const keys = z.optional(encryptionKeys).safeParse(env.ENCRYPTION_KEYS || undefined);
+  const text = withSecretFiles(env, ['ENCRYPTION_KEYS']).ENCRYPTION_KEYS;
+  const keys = z.optional(encryptionKeys).safeParse(text || undefined);
   if (!keys.success)
     throw new ServiceError('config_invalid', 'ENCRYPTION_KEYS is no list of id:base64 of 32 bytes.');
   const read = await readSetAside(file, createCipher(keys.data ?? [])).catch((error: unknown) => {

@@ -66,7 +66,9 @@ test('guarantee 9: what is set aside from a sealed store stands in its file seal
   for (const part of [delivery.id, 'wh_1', '2026-11-26T00:00:00.000Z', 'application/json', String(body)]) {
     expect(shown).toContain(part);
   }
-  expect(JSON.parse(await show(file, { ENCRYPTION_KEYS: keyOf('a') }, '--json'))).toMatchObject({
+  const keyFile = path.join(path.dirname(file), 'keys');
+  await writeFile(keyFile, `${keyOf('a')}\n`);
+  expect(JSON.parse(await show(file, { ENCRYPTION_KEYS_FILE: keyFile }, '--json'))).toMatchObject({
     delivery_id: delivery.id,
     body_base64: body.toString('base64'),
   });

@@ -51,7 +51,11 @@ describe('faces, which iLive is asked for directly', () => {
     );
     expect(two).toMatchObject(ok);
     expect(two.out).toMatch(/^face +confidence +where +attributes\n +1 .*\n +2 .*eyesOpen/);
-    const none = await cli(['faces', 'detect', await image('none.jpg', { faces: 0 })], env);
+    const keyFile = path.join(folder, 'key');
+    await writeFile(keyFile, `${vendor.apiKey}\n`);
+    const noFace = await image('none.jpg', { faces: 0 });
+    const fromFile = { ...env, ILIVE_API_KEY: '', ILIVE_API_KEY_FILE: keyFile };
+    const none = await cli(['faces', 'detect', noFace], fromFile);
     expect(none).toEqual({ code: 1, err: '', out: 'no face\n' });
   });
 

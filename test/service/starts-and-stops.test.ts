@@ -209,3 +209,29 @@ test('what a # that nothing quotes cuts off is told by key and line, and never b
   expect(refused.wrote.err).toMatch(/^PORT: the value in line 1 of \.env ends at a # .*\n.*cannot be used/);
   expect(refused.wrote.err).not.toContain('canary');
 });
+
+test('secrets are read from the files that are named for them, by each process', async () => {
+  const { url } = await databaseBehindWire();
+  const files = {
+    DATABASE_URL: url,
+    ILIVE_WEBHOOK_SECRETS: 'whsec_of_a_file',
+    BOOTSTRAP_API_KEY: 'the-key-of-a-file',
+  };
+  const env: Record<string, string> = { WEB_CONCURRENCY: '2' };
+  for (const [key, value] of Object.entries(files)) {
+    await writeFile(path.join(folder, key), `${value}\n`);
+    Object.assign(env, { [key]: '', [`${key}_FILE`]: key });
+  }
+  const started = runProcess(env);
+  const address = await until(() => /"address":"([^"]+)"/.exec(started.wrote.out)?.[1]);
+  const asked = { headers: { authorization: `Bearer ${files.BOOTSTRAP_API_KEY}` } };
+  expect((await fetch(`${address}/v1/ops/secrets`, asked)).status).toBe(200);
+  expect(started.wrote.out + started.wrote.err).not.toMatch(/of.a.file/);
+
+  await rm(path.join(folder, 'ILIVE_WEBHOOK_SECRETS'));
+  const refused = runProcess(env);
+  expect(await refused.ended).toBe(78);
+  expect(refused.wrote.err).toContain(
+    '  - ILIVE_WEBHOOK_SECRETS_FILE: ILIVE_WEBHOOK_SECRETS cannot be read (ENOENT)\n',
+  );
+});

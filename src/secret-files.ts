@@ -1,0 +1,47 @@
+// A secret may stand in a file of its own, whose name `<KEY>_FILE` tells, as orchestrators mount theirs: then it is in no
+// environment, which `docker inspect` shows and every child inherits. No problem tells what a file holds.
+import { readFileSync } from 'node:fs';
+import { ServiceError } from './errors.ts';
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+export const fileKeyOf = (key: string): string => `${key}_FILE`;
+
+/**
+ * `env` with each of `keys` read from the file that `<key>_FILE` names, where it names one. Throws `config_invalid` with every
+ * problem, one a line.
+ */
+export function withSecretFiles(env: Environment, keys: readonly string[]): Environment {
+  const problems: string[] = [];
+  const read: Record<string, string | undefined> = { ...env };
+  for (const key of keys) {
+    const name = fileKeyOf(key);
+    const file = env[name]?.trim();
+    delete read[name];
+    if (!file) continue;
+    const { text = '', flaw } = env[key]?.trim()
+      ? { flaw: `${key} is set as well; set one of them` }
+      : readSecret(file);
+    if (flaw === undefined) read[key] = text;
+    else problems.push(`  - ${name}: ${flaw}`);
+  }
+  if (problems.length === 0) return read;
+  throw new ServiceError('config_invalid', `The configuration cannot be used:\n${problems.join('\n')}`);
+}
+
+function readSecret(file: string): { readonly text?: string; readonly flaw?: string } {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8')
+      .replace(/^\uFEFF/, '')
+      .trim();
+  } catch (error) {
+    return { flaw: `${file} cannot be read (${(error as NodeJS.ErrnoException).code})` };
+  }
+  if (text === '') return { flaw: `${file} is empty` };
+  // One secret a line would be one secret with a line break in it, which nothing matches.
+  const isOneValue = text.startsWith('{') || !/[\r\n]/.test(text);
+  return isOneValue
+    ? { text }
+    : { flaw: `${file} holds several lines; several secrets are separated by commas` };
+}
