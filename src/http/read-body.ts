@@ -19,7 +19,7 @@ export function readBody(
   held: Held,
 ): Promise<Buffer | 'too_large' | 'overloaded' | 'aborted'> {
   return new Promise((resolve) => {
-    const chunks: Buffer[] = [];
+    const body = createPile();
     let size = 0;
     let isRefused = false;
     if (Number(req.headers['content-length'] ?? 0) > limitBytes) {
@@ -33,18 +33,41 @@ export function readBody(
       size += chunk.length;
       const hasRoom = size <= limitBytes && held.add(chunk.length);
       if (hasRoom) {
-        chunks.push(chunk);
+        body.add(chunk);
         return;
       }
       isRefused = true;
-      chunks.length = 0;
+      body.clear();
       resolve(size > limitBytes ? 'too_large' : 'overloaded');
     });
     req.on('end', () => {
-      if (isRefused) return;
-      resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks, size));
+      if (!isRefused) resolve(body.bytes());
     });
     req.on('error', () => resolve('aborted'));
     req.on('close', () => resolve('aborted')); // after `end` this settles nothing any more
   });
+}
+
+// Pieces are laid side by side as they come: each is an object that takes some hundred bytes, however small it is, so a body that is
+// sent byte by byte would take over a hundred times its size. One that comes whole is not copied.
+function createPile() {
+  let room: Buffer = Buffer.alloc(0);
+  let size = 0;
+  return {
+    add: (piece: Buffer) => {
+      if (size === 0) room = piece;
+      else if (size + piece.length > room.length) {
+        const larger = Buffer.allocUnsafeSlow(Math.max(2 * room.length, size + piece.length));
+        room.copy(larger, 0, 0, size);
+        room = larger;
+      }
+      if (size > 0) piece.copy(room, size);
+      size += piece.length;
+    },
+    bytes: () => room.subarray(0, size),
+    clear: () => {
+      room = Buffer.alloc(0);
+      size = 0;
+    },
+  };
 }
