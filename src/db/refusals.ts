@@ -68,7 +68,8 @@ async function insertRefusals(tx: Transaction, group: readonly NewRefusal[]): Pr
       .onConflictDoUpdate({
         target: [refusals.account, refusals.requestSha256],
         set: {
-          times: sql`${refusals.times} + excluded.times`,
+          // Up to what the column holds: were it an error, the rest of the group would wait for ever.
+          times: sql`least(${refusals.times}::bigint + excluded.times, 2147483647)`,
           lastReceivedAt: sql`greatest(${refusals.lastReceivedAt}, excluded.last_received_at)`,
         },
       }),

@@ -37,7 +37,7 @@ interface Lanes {
 }
 
 const laneCount = 256;
-// What one request holds in memory beside its body, roughly.
+// What one request holds in memory beside its texts and its body, roughly.
 const requestBytes = 1_024;
 
 export function createRefusalBuffer(
@@ -100,11 +100,11 @@ function release(from: Lanes, lane: Lane, request: RefusedRequest | undefined): 
 
 // Adds to `taken` until it holds so many requests or bytes; one at least, however large.
 function takeInTurn(from: Lanes, taken: RefusedRequest[], maxCount: number, maxBytes: number): void {
-  let takenBytes = taken.reduce((sum, { body }) => sum + body.length, 0);
+  let takenBytes = taken.reduce((sum, request) => sum + bytesOf(request), 0);
   for (let idle = 0; idle < laneCount && taken.length < maxCount; from.turn = (from.turn + 1) % laneCount) {
     const lane = from.lanes[from.turn] as Lane;
     const next = lane.requests[0];
-    const fits = next !== undefined && (taken.length === 0 || takenBytes + next.body.length <= maxBytes);
+    const fits = next !== undefined && (taken.length === 0 || takenBytes + bytesOf(next) <= maxBytes);
     if (!fits) {
       idle += 1;
       continue;
@@ -112,12 +112,17 @@ function takeInTurn(from: Lanes, taken: RefusedRequest[], maxCount: number, maxB
     idle = 0;
     release(from, lane, lane.requests.shift());
     taken.push(next);
-    takenBytes += next.body.length;
+    takenBytes += bytesOf(next);
   }
 }
 
-function costOf({ body }: RefusedRequest): number {
-  return body.length + requestBytes;
+function costOf(request: RefusedRequest): number {
+  return bytesOf(request) + requestBytes;
+}
+
+// Whoever sends it chooses how long its headers are, and the account in its path.
+function bytesOf({ account, headers, body }: RefusedRequest): number {
+  return Object.values(headers).reduce((sum, value) => sum + value.length, account.length + body.length);
 }
 
 function laneOf({ account, reason, address }: RefusedRequest, isOfKnown: boolean): number {

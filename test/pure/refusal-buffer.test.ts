@@ -45,12 +45,23 @@ test('a request that alone is larger than the buffer is let go', () => {
   expect(buffer.isEmpty()).toBe(true);
 });
 
+test('headers and accounts count like the bytes of a body', () => {
+  const [long, maxBytes] = ['x'.repeat(15_000), 1_000_000];
+  for (const changes of [{ headers: { via: long } }, { account: long }]) {
+    const buffer = createBuffer(maxBytes);
+    for (let index = 0; index < 1_000; index += 1)
+      buffer.add({ ...request('10.0.0.1', index, 1), ...changes });
+    expect(buffer.take(10, 2 * long.length)).toHaveLength(1);
+    expect(buffer.take(1_000, maxBytes).length).toBeLessThan(maxBytes / long.length);
+  }
+});
+
 test('taking is bounded in bytes, yet always takes one; sources take turns', () => {
   const buffer = createBuffer(10_000_000);
   for (const index of [1, 2, 3]) buffer.add(request('10.0.0.1', index, 5_000));
   buffer.add(request('10.0.0.2', 4, 5_000));
   expect(numbers(buffer.take(10, 1))).toHaveLength(1);
-  const two = buffer.take(10, 10_000);
+  const two = buffer.take(10, 10_100);
   expect(new Set(two.map(({ address }) => address)).size).toBe(2);
 });
 
