@@ -1,6 +1,7 @@
 // `GET /openapi.json` and `GET /docs`: the contract for programs and for people, who can try it in the browser. No key is
 // asked for, since nothing here is secret; what is tried goes through the gate like any request. Nothing is loaded from
 // another host, and the Content-Security-Policy says so to the browser.
+import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import type { Express } from 'express';
@@ -20,7 +21,7 @@ const policy = [
   "frame-ancestors 'none'",
 ].join('; ');
 
-const viewerFiles = ['swagger-ui.css', 'swagger-ui-bundle.js'];
+const viewerFiles = { 'swagger-ui.css': 'text/css', 'swagger-ui-bundle.js': 'text/javascript' };
 const viewerMaxAgeSeconds = 3_600;
 
 const page = `<!doctype html>
@@ -63,9 +64,9 @@ const pageStyle = `body { margin: 0; }
 
 /** Mounts both. */
 export function mountDocs(app: Express, version: string): void {
-  let text: string | undefined;
+  let text: Buffer | undefined;
   mountGet(app, '/openapi.json', (_req, res) => {
-    text ??= JSON.stringify(buildOpenApi(routes, version));
+    text ??= Buffer.from(JSON.stringify(buildOpenApi(routes, version)));
     res.type('application/json').send(text);
   });
   mountGet(app, '/docs', (req, res) => {
@@ -78,10 +79,14 @@ export function mountDocs(app: Express, version: string): void {
   mountGet(app, '/docs/page.js', (_req, res) => void res.type('text/javascript').send(pageScript));
   mountGet(app, '/docs/page.css', (_req, res) => void res.type('text/css').send(pageStyle));
   const folder = path.dirname(createRequire(import.meta.url).resolve('swagger-ui-dist/package.json'));
-  for (const file of viewerFiles) {
-    mountGet(app, `/docs/${file}`, (_req, res) => {
+  for (const [file, type] of Object.entries(viewerFiles)) {
+    // Held whole: sent from the disk, what asks for a part or for another version of it would have to be judged.
+    let bytes: Promise<Buffer> | undefined;
+    mountGet(app, `/docs/${file}`, async (_req, res) => {
+      bytes ??= readFile(path.join(folder, file));
+      const held = await bytes;
       res.setHeader('cache-control', `public, max-age=${viewerMaxAgeSeconds}`);
-      res.sendFile(file, { root: folder, cacheControl: false, dotfiles: 'allow' });
+      res.type(type).send(held);
     });
   }
 }

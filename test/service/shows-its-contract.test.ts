@@ -60,6 +60,25 @@ test('the page and all that it loads come from here, and the browser is told to 
   expect((await get(service.url, '/docs/package.json', null)).status).toBe(404);
 });
 
+test('whatever a stranger asks of the files for, they are answered whole and never 5xx', async () => {
+  for (const [name, value] of [
+    ['range', 'bytes=99999999-'],
+    ['range', 'bytes=0-1'],
+    ['if-match', '"another"'],
+    ['if-unmodified-since', 'Mon, 01 Jan 2001 00:00:00 GMT'],
+  ]) {
+    for (const file of ['swagger-ui.css', 'swagger-ui-bundle.js', 'page.js']) {
+      const url = `${service.url}/docs/${file}`;
+      const [plain, asked] = await Promise.all([
+        fetch(url),
+        fetch(url, { headers: { [String(name)]: String(value) } }),
+      ]);
+      expect([name, file, asked.status]).toEqual([name, file, 200]);
+      expect(await asked.text()).toBe(await plain.text());
+    }
+  }
+});
+
 test('with API_DOCS=off neither is there', async () => {
   for (const path of ['/openapi.json', '/docs', '/docs/page.js', '/docs/swagger-ui.css']) {
     expect((await get(silent.url, path, null)).status).toBe(404);
