@@ -11,7 +11,7 @@ export const receiveKeys = {
   REQUEST_TIMEOUT_SECONDS: key(
     wholeNumber(1, 300),
     '15',
-    'Time for a request to arrive completely; a slower one is answered with 408 and closed.',
+    'Time for a request to arrive completely; a slower one is answered with 408 and closed, and a connection on which nobody reads an answer for so long is closed too.',
   ),
   GROUP_MAX_DELIVERIES: key(
     wholeNumber(1, 5_000),

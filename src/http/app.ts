@@ -46,9 +46,7 @@ export function createApp(deps: AppDependencies): RequestListener {
   });
   mountGet(app, '/healthz', showHealth);
   mountGet(app, '/readyz', createReadiness(deps.health));
-  mountGet(app, '/metrics', async (_req, res) => {
-    res.type(deps.registry.contentType).send(await deps.registry.metrics());
-  });
+  mountGet(app, '/metrics', createFigures(deps.registry));
   if (deps.api !== undefined) {
     if (deps.hasDocs) mountDocs(app, deps.api.about.version);
     mountManners(app, deps.api.keyRing, deps.api.manners);
@@ -64,6 +62,22 @@ export function createApp(deps: AppDependencies): RequestListener {
     sendProblem(req, res, problemOf(error, deps.log, marks));
   });
   return deps.receive === undefined ? app : createShortWay(deps.receive, app);
+}
+
+// Gathered once for all who ask meanwhile, and the same bytes for each: one connection may ask for it thousands of times, and read
+// no answer.
+function createFigures(
+  registry: AppDependencies['registry'],
+): (req: Request, res: Response) => Promise<void> {
+  let gathering: Promise<Buffer> | undefined;
+  const gather = async () => Buffer.from(await registry.metrics());
+  return async (_req, res) => {
+    gathering ??= gather().finally(() => {
+      gathering = undefined;
+    });
+    const figures = await gathering;
+    res.type(registry.contentType).send(figures);
+  };
 }
 
 // A webhook at an address as one writes it down goes to the front door straight away: finding its way through Express takes

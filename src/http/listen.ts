@@ -17,7 +17,7 @@ export interface ListenOptions {
   readonly host: string;
   /** 0 for any free port. */
   readonly port: number;
-  /** Time for a request to arrive completely, headers and body. */
+  /** Time for a request to arrive completely, headers and body, and for some of an answer to be taken. */
   readonly requestTimeoutMs: number;
   /** From then on each answer is the last of its connection, so that whoever sent it goes elsewhere for the next. */
   readonly isStopping: () => boolean;
@@ -62,6 +62,7 @@ export async function listen(app: RequestListener, options: ListenOptions): Prom
     if (options.isStopping()) res.setHeader('connection', 'close');
   });
   server.prependListener('request', closeAfterUpgrade);
+  server.prependListener('request', ({ socket }, res) => closeUnread(socket, res, options.requestTimeoutMs));
   server.on('clientError', (error, socket) => refuseUnreadable(error, socket as Socket));
   await new Promise<void>((resolve, reject) => {
     const fail = (error: NodeJS.ErrnoException) => reject(cannotListen(error, options));
@@ -111,6 +112,17 @@ function cannotListen(error: NodeJS.ErrnoException, { host, port }: ListenOption
 // more on its connection: whoever sent the next one there, such as a proxy, would wait for an answer in vain.
 function closeAfterUpgrade(req: IncomingMessage, res: ServerResponse): void {
   if (req.headers.upgrade !== undefined) res.shouldKeepAlive = false;
+}
+
+// An answer that is given and does not all leave at once is held for as long as some of it is read now and then. Before it is given,
+// and where more of it is to come, such as of a stream, others see to it.
+function closeUnread(socket: Socket, res: ServerResponse, timeoutMs: number): void {
+  res.once('prefinish', () => {
+    if (socket.writableLength === 0) return;
+    socket.setTimeout(timeoutMs);
+    // Before Node sets the time for the next request.
+    res.prependOnceListener('finish', () => socket.setTimeout(0));
+  });
 }
 
 // There is no request to answer yet, so the answer is written by hand; the connection cannot be used any more.
