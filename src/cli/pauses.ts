@@ -1,5 +1,6 @@
 // `pause` and `resume`: stopping processing or pulling for now, in every process.
 import { z } from 'zod';
+import { printable } from '../printable.ts';
 import { type Command, wrongUsage } from './command.ts';
 import { createAsk, serviceOptions } from './service-api.ts';
 import { showAnswer } from './show-answer.ts';
@@ -61,7 +62,8 @@ function steering(
         if (verb === 'resume') print(isChanged ? (goesOn[what] ?? '') : `${what} was not paused.`);
         else if (!isChanged) print(`${what} was paused already; that stays as it is.`);
         for (const each of pauses) {
-          print(`${each.what} is paused since ${renderTime(each.since)} by ${each.by}: ${each.why}`);
+          const said = `by ${printable(each.by)}: ${printable(each.why)}`;
+          print(`${each.what} is paused since ${renderTime(each.since)} ${said}`);
         }
       });
       return 0;

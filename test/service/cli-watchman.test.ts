@@ -99,6 +99,15 @@ test('pause and resume: say what is paused, since when, by whom and why', async 
   expect((await cli('resume', 'pulling', ...why)).out).toBe('pulling was not paused.\n');
 });
 
+test('pause and resume: what another operator gave as the reason steers no terminal', async () => {
+  await cli('pause', 'pulling', '--why', '\u001b[2J\u202eall is well');
+  for (const printed of [await cli('pause', 'pulling', ...why), await cli('resume', 'processing', ...why)]) {
+    expect(printed.out).toContain('\\u{1b}[2J\\u{202e}all is well');
+    expect(printed.out).not.toMatch(/(?!\n)[\p{Cc}\p{Cf}]/u);
+  }
+  await cli('resume', 'pulling', ...why);
+});
+
 test.each([
   ['a file that takes nothing', 'EBADF'],
   ['a reader that has gone', 'EPIPE'],
