@@ -7,6 +7,7 @@ import type { Queries } from './connect.ts';
 import { and, asc, desc, eq, getTableColumns, gt, inArray, isNotNull, isNull, sql } from './drizzle.ts';
 import { hasValues } from './has-values.ts';
 import { isBehind, isWithin, orderBy, type Page } from './order.ts';
+import { rowBytes, sourceSql } from './refusal-source.ts';
 import { refusals } from './schema-operations.ts';
 
 export type RefusalRow = typeof refusals.$inferSelect;
@@ -72,38 +73,47 @@ export interface DiagnosisTurn {
   readonly maxStoredBytes: number;
 }
 
-/** The newest of the still refused that have no diagnosis: at most so many, and so many bytes, one at least. */
+/**
+ * Of the still refused that have no diagnosis those of the sources that have had least of it: at most so many, and so many bytes,
+ * one at least. The newest first of each, and the small before the large, so that nobody's junk keeps the others waiting.
+ */
 export function findUndiagnosed(db: Queries, turn: DiagnosisTurn): Promise<RefusalRow[]> {
-  return findToDiagnose(db, { text: 'diagnosed_at is null', values: [] }, turn);
+  const text = `
+    select id, stored_bytes, row_number() over (order by level, id desc) as place
+    from (
+      select id, stored_bytes, sum(stored_bytes + ${rowBytes}) over (partition by ${sourceSql} order by id desc) as level
+      from refusals where delivery_id is null and diagnosed_at is null
+    ) leveled
+    order by place limit $1`;
+  return findToDiagnose(db, { text, values: [] }, turn);
 }
 
-/** As `findUndiagnosed`, of those behind `before` whose diagnosis was made with something else than `made`, or holds no finding. */
+/** Of those behind `before` whose diagnosis was made with something else than `made`, or holds no finding, the newest: as many. */
 export function findStale(
   db: Queries,
   { made, before }: { readonly made: string; readonly before: string | undefined },
   turn: DiagnosisTurn,
 ): Promise<RefusalRow[]> {
   const text = `
-    diagnosed_at is not null and (diagnosed_with is distinct from $3 or diagnosis -> 'findings' ->> 0 is null)
-    and ($4::uuid is null or id < $4)`;
+    select id, stored_bytes, row_number() over (order by id desc) as place from refusals
+    where delivery_id is null and diagnosed_at is not null
+      and (diagnosed_with is distinct from $3 or diagnosis -> 'findings' ->> 0 is null) and ($4::uuid is null or id < $4)
+    order by id desc limit $1`;
   return findToDiagnose(db, { text, values: [made, before ?? null] }, turn);
 }
 
 async function findToDiagnose(
   db: Queries,
-  condition: { readonly text: string; readonly values: readonly unknown[] },
+  chosen: { readonly text: string; readonly values: readonly unknown[] },
   { maxCount, maxStoredBytes }: DiagnosisTurn,
 ): Promise<RefusalRow[]> {
   const rows = await db.query<{ id: string }>({
     text: `
-      with newest as (
-        select id, stored_bytes from refusals where delivery_id is null and ${condition.text}
-        order by id desc limit $1
-      ), summed as (
-        select id, sum(stored_bytes) over (order by id desc) - stored_bytes as before from newest
+      with chosen as (${chosen.text}), summed as (
+        select id, sum(stored_bytes) over (order by place) - stored_bytes as before from chosen
       )
       select id from summed where before < $2`,
-    values: [maxCount, maxStoredBytes, ...condition.values],
+    values: [maxCount, maxStoredBytes, ...chosen.values],
   });
   if (rows.length === 0) return [];
   return db.orm((orm) =>

@@ -30,3 +30,9 @@ export const networkSql = `
   case when position(':' in address) = 0 or position('.' in address) > 0 then address
        else concat_ws(':', split_part(${headSql}, ':', 1), split_part(${headSql}, ':', 2), split_part(${headSql}, ':', 3),
                       left(lpad(split_part(${headSql}, ':', 4), 4, '0'), 2)) end`;
+
+/** The columns that tell a source from another. */
+export const sourceSql = `case when ${isKnownSql} then account end, case when ${isKnownSql} then reason end, ${networkSql}`;
+
+/** What a row takes beside its bytes, when sources are compared: many small requests fill the store as well. */
+export const rowBytes = 1_024;

@@ -7,7 +7,7 @@ import { instantOf } from '../events/instant.ts';
 import type { Database, Queries, Transaction } from './connect.ts';
 import { eq, sql } from './drizzle.ts';
 import { conditionOf, type RefusalFilter } from './find-refusals.ts';
-import { isKnownSql, knownShare, networkSql } from './refusal-source.ts';
+import { isKnownSql, knownShare, networkSql, rowBytes } from './refusal-source.ts';
 import { type Admission, refusals } from './schema-operations.ts';
 
 export interface NewRefusal {
@@ -32,8 +32,6 @@ export interface RefusalLimits {
 
 // Room is made for more than is needed, so that a flood has it made every few seconds and not with every group.
 const keptShare = 0.95;
-// What a row takes beside its bytes, when sources are compared: many small requests fill the store as well.
-const rowBytes = 1_024;
 // A statement has room for 65,535 parameters, and a row takes 13.
 const insertedAtOnce = 1_000;
 

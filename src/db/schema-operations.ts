@@ -66,7 +66,7 @@ export const refusals = pgTable(
     unique('refusals_once').on(table.account, table.requestSha256),
     // Making room: the source that fills most of it, oldest first.
     index('refusals_by_source').on(table.account, table.reason, table.address, table.id),
-    // The diagnosis: what has none yet, newest first.
+    // The diagnosis: what has none yet.
     index('refusals_undiagnosed').on(table.id).where(sql`diagnosed_at is null and delivery_id is null`),
     check('refusals_admitted', sql`(delivery_id is null) = (admission is null)`),
   ],

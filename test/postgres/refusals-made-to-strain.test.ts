@@ -1,8 +1,11 @@
 // Refusals that a stranger has made so that keeping them takes more than it should, or stops.
 import { expect, test } from 'vitest';
+import { findRefusal } from '../../src/db/find-refusals.ts';
 import { recordRefusals } from '../../src/db/refusals.ts';
+import { defaultTemplate } from '../../src/ilive/signature.ts';
+import { createDiagnoser } from '../../src/operations/diagnose-refusals.ts';
 import { createRefusalKeeper } from '../../src/operations/keep-refusals.ts';
-import { refusal } from '../support/kept-refusals.ts';
+import { many, refusal } from '../support/kept-refusals.ts';
 import { silent } from '../support/service.ts';
 import { useTestDatabase } from '../support/test-database.ts';
 import { usedBytes } from '../support/used-bytes.ts';
@@ -53,4 +56,26 @@ test('guarantee 13: one that came as often as can be counted comes once more, an
     { address: '192.0.2.1', times: 2 ** 31 - 1 },
     { address: '192.0.2.2', times: 1 },
   ]);
+});
+
+test('guarantee 13: a few large ones in each turn keep no other source from its diagnosis', async () => {
+  const { db } = testDatabase;
+  await db.query({ text: 'truncate refusals' });
+  const genuine = refusal('192.0.2.1', 100);
+  await recordRefusals(db, [genuine], limits);
+  const takeTurn = createDiagnoser({
+    db,
+    cipher: undefined,
+    knownSecrets: () => [],
+    missingKeysOf: () => [],
+    template: defaultTemplate,
+    encoding: 'utf8',
+    toleranceSeconds: 300,
+    now: () => new Date('2026-11-02T00:00:00Z'),
+  });
+  for (let turn = 0; turn < 4; turn += 1) {
+    await recordRefusals(db, many('198.51.100.9', 3, 128 * 2 ** 10), limits);
+    await takeTurn();
+  }
+  expect((await findRefusal(db, genuine.id))?.diagnosedAt).not.toBe(null);
 });
