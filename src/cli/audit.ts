@@ -110,6 +110,14 @@ hash: noted elsewhere, they prove later that nothing before was made anew.`,
   },
 };
 
+// Where a key is configured for the first time, and where somebody has put other entries in place of all: nothing tells which.
+function describeKeyed(from: number | null): string {
+  if (from === null)
+    return 'Its hashes hang on no encryption key: who can write to the database could make them all anew.';
+  const before = from === 1 ? '' : '; who can write to the database could have made those before anew';
+  return `From entry ${from} on its hashes hang on an encryption key${before}.`;
+}
+
 function printVerification(read: z.infer<typeof verification>, { print, paint }: Context): void {
   for (const { seq, flaw } of read.flaws) {
     const which = seq === 0 ? 'The row that names the newest entry' : `Entry ${seq}`;
@@ -120,10 +128,6 @@ function printVerification(read: z.infer<typeof verification>, { print, paint }:
     print(`${what} put it back into ENCRYPTION_KEYS, behind the others, to verify them.`);
   }
   if (read.is_whole) print(`${paint('green', 'The audit is whole')}: ${read.entries} entries.`);
-  print(
-    read.keyed_from === null
-      ? 'Its hashes hang on no encryption key: who can write to the database could make them all anew.'
-      : `From entry ${read.keyed_from} on its hashes hang on an encryption key.`,
-  );
+  print(describeKeyed(read.keyed_from));
   print(`The newest is ${read.head.seq}, ${read.head.hash}`);
 }

@@ -2,6 +2,8 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type OperatedService, startOperated, useServices } from '../support/operator.ts';
+import { apiKey } from '../support/service.ts';
+import { runCli } from './run-cli.ts';
 
 const encryption = { ENCRYPTION_KEYS: `k1:${randomBytes(32).toString('base64')}` };
 
@@ -189,6 +191,11 @@ test('a key that is configured later has the audit hang on it from the next star
   expect(await before.verify()).toMatchObject({ is_whole: true, keyed_from: null });
   const after = examine(await services.start({ env: encryption, databaseUrl: before.databaseUrl }));
   expect(await after.verify()).toMatchObject({ is_whole: true, entries: 3, keyed_from: 3 });
+  // So would a start on entries that somebody has put in their place.
+  const env = { ILIVE_WEBHOOKS_URL: after.url, ILIVE_WEBHOOKS_API_KEY: apiKey };
+  expect((await runCli(['audit', 'verify'], { env })).out).toContain(
+    'From entry 3 on its hashes hang on an encryption key; who can write to the database could have made those before anew.',
+  );
 });
 
 test('an action that fails is an entry with its code; actions at once keep the chain whole', async () => {
