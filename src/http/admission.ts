@@ -26,13 +26,39 @@ export interface Admission {
   hold(): Held;
 }
 
+interface Holder {
+  bytes: number;
+  /** Ends the reading of its body; undefined for one that has come whole. */
+  giveWay: (() => void) | undefined;
+}
+
 export function createAdmission(options: AdmissionOptions): Admission {
   let heldBytes = 0;
+  /** Those that hold bytes of a body of which more is to come. */
+  const unfinished = new Set<Holder>();
   const reasonNow = (): ShedReason | undefined => {
     if (options.isQueueFull()) return 'deliveries';
-    if (heldBytes >= options.maxBytes) return 'bytes';
+    if (heldBytes >= options.maxBytes && unfinished.size === 0) return 'bytes';
     if (options.expectedWaitMs() > options.maxWaitMs) return 'wait';
     return options.loopDelayMs() > options.maxLoopDelayMs ? 'event_loop' : undefined;
+  };
+  const release = (holder: Holder) => {
+    heldBytes -= holder.bytes;
+    holder.bytes = 0;
+    unfinished.delete(holder);
+  };
+  // Nothing is proven yet of a body that is being read, and a stranger's may be large and never end: the largest gives way to a
+  // smaller one, as iLive's are.
+  const makeRoom = (bytes: number, total: number): boolean => {
+    while (heldBytes + bytes > options.maxBytes) {
+      let largest: Holder | undefined;
+      for (const each of unfinished) if (each.bytes > (largest?.bytes ?? total)) largest = each;
+      options.onShed('bytes');
+      if (largest === undefined) return false;
+      release(largest);
+      largest.giveWay?.();
+    }
+    return true;
   };
   return {
     refuse: () => {
@@ -41,21 +67,23 @@ export function createAdmission(options: AdmissionOptions): Admission {
       return reason;
     },
     hold: () => {
-      let own = 0;
+      const holder: Holder = { bytes: 0, giveWay: undefined };
       return {
+        begin: (giveWay) => {
+          holder.giveWay = giveWay;
+        },
         add: (bytes) => {
-          if (heldBytes + bytes > options.maxBytes) {
-            options.onShed('bytes');
-            return false;
-          }
-          own += bytes;
+          if (!makeRoom(bytes, holder.bytes + bytes)) return false;
+          holder.bytes += bytes;
           heldBytes += bytes;
+          if (holder.giveWay !== undefined) unfinished.add(holder);
           return true;
         },
-        release: () => {
-          heldBytes -= own;
-          own = 0;
+        finish: () => {
+          holder.giveWay = undefined;
+          unfinished.delete(holder);
         },
+        release: () => release(holder),
       };
     },
   };

@@ -4,13 +4,17 @@ import type { IncomingMessage } from 'node:http';
 
 /** Bytes of bodies that one request holds in memory. */
 export interface Held {
+  /** Reading begins; until it is finished, `giveWay` may be called to end it, and what it holds is given back. */
+  begin(giveWay: () => void): void;
   /** Takes room for so many more; `false` when there is none. */
   add(bytes: number): boolean;
+  /** All of it has come, or no more is wanted. */
+  finish(): void;
   release(): void;
 }
 
 /** For bodies that are counted by nobody, since few come and each is small. */
-export const unbounded: Held = { add: () => true, release: () => {} };
+export const unbounded: Held = { begin: () => {}, add: () => true, finish: () => {}, release: () => {} };
 
 /** The bytes; `overloaded` when there is no room for them (the rest is thrown away too); `too_large` past the limit (the rest is read and thrown away); `aborted` when the client went away. */
 export function readBody(
@@ -28,6 +32,13 @@ export function readBody(
       resolve('too_large');
       return;
     }
+    const refuse = (why: 'too_large' | 'overloaded') => {
+      isRefused = true;
+      body.clear();
+      held.finish();
+      resolve(why);
+    };
+    held.begin(() => refuse('overloaded'));
     req.on('data', (chunk: Buffer) => {
       if (isRefused) return;
       size += chunk.length;
@@ -36,11 +47,10 @@ export function readBody(
         body.add(chunk);
         return;
       }
-      isRefused = true;
-      body.clear();
-      resolve(size > limitBytes ? 'too_large' : 'overloaded');
+      refuse(size > limitBytes ? 'too_large' : 'overloaded');
     });
     req.on('end', () => {
+      held.finish();
       if (!isRefused) resolve(body.bytes());
     });
     req.on('error', () => resolve('aborted'));

@@ -47,6 +47,25 @@ describe('guarantee 10: a request is turned away before it is read', () => {
   });
 });
 
+test('guarantee 10: the largest body that has not ended gives way to a smaller one, and none that has', () => {
+  const { admission, shed } = setUp();
+  const gaveWay: string[] = [];
+  const [whole, large, small, another] = ['whole', 'large', 'small', 'another'].map((name) => {
+    const held = admission.hold();
+    held.begin(() => gaveWay.push(name));
+    return held;
+  });
+  expect([whole?.add(45), large?.add(40), small?.add(10)]).toEqual([true, true, true]);
+  whole?.finish();
+  expect([another?.add(20), gaveWay]).toEqual([true, ['large']]);
+  // It is the largest itself by now.
+  expect([another?.add(40), gaveWay]).toEqual([false, ['large']]);
+  expect(shed).toEqual(['bytes', 'bytes']);
+  large?.release();
+  another?.release();
+  expect(large?.add(45)).toBe(true);
+});
+
 test('guarantee 10: the event loop is late once two looks have found it so, and not for a pause of the machine', async ({
   onTestFinished,
 }) => {

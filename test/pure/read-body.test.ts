@@ -19,6 +19,8 @@ async function startReading() {
       heldBytes += bytes;
       return true;
     },
+    begin: () => {},
+    finish: () => {},
     release: () => {},
   };
   const server = createServer((req, res) => {

@@ -1,7 +1,9 @@
 // More than can be taken: some are told so at once, before anybody has waited, and the others are not harmed.
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-import { afterEach, expect, test } from 'vitest';
-import { startTestService, type TestService, verdictPayload } from '../support/service.ts';
+import type { IncomingMessage } from 'node:http';
+import { connect } from 'node:net';
+import { afterEach, expect, onTestFinished, test } from 'vitest';
+import { neverSheds, startTestService, type TestService, verdictPayload } from '../support/service.ts';
 import { until } from '../support/until.ts';
 
 let service: TestService | undefined;
@@ -35,6 +37,34 @@ test('guarantee 10, guarantee 4: no more bytes are held than may be: 503 at once
   });
   expect((await Promise.all(sent)).map(({ status }) => status).sort()).toEqual([202, 202, 202, 503]);
   expect((await running.deliver(large())).status).toBe(202);
+});
+
+test('guarantee 10: large bodies that never end make room for those that do', async () => {
+  const limit = 1_048_576;
+  const running = await startTestService({ env: { GROUP_QUEUE_MAX_BYTES: String(limit), ...neverSheds } });
+  service = running;
+  let heldBytes = 0;
+  const count = (message: unknown) => {
+    const { request } = message as { request: IncomingMessage };
+    request.on('data', (chunk: Buffer) => {
+      heldBytes += chunk.length;
+    });
+  };
+  subscribe(requestBegins, count);
+  onTestFinished(() => void unsubscribe(requestBegins, count));
+  const [senders, each] = [4, limit / 4];
+  const sockets = Array.from({ length: senders }, () => {
+    const socket = connect(Number(new URL(running.url).port), '127.0.0.1');
+    socket.on('error', () => {});
+    socket.write(`POST /webhooks/ilive HTTP/1.1\r\nhost: x\r\ncontent-length: ${each + 1}\r\n\r\n`);
+    socket.write(Buffer.alloc(each));
+    return socket;
+  });
+  onTestFinished(() => {
+    for (const socket of sockets) socket.destroy();
+  });
+  await until(() => heldBytes === limit, { describe: 'all room is taken by what has not ended' });
+  expect((await running.deliver(verdictPayload())).status).toBe(202);
 });
 
 test('guarantee 10, guarantee 4: when commits are slow, who would have to wait too long is told so at once, and who waits is taken', async () => {
