@@ -45,16 +45,27 @@ export const url = (...schemes: string[]) =>
     .refine((text) => schemes.some((scheme) => text.startsWith(`${scheme}://`)), {
       message: `must start with ${schemes.map((scheme) => `${scheme}://`).join(' or ')}`,
     })
-    .refine(isAddress, { message: noAddress })
+    .refine(isAddress, { error: ({ input }) => (/^redis/.test(String(input)) ? noRedisAddress : noAddress) })
     .transform((text) => new Secret(text));
 
 const noAddress = 'is no address; in a password %, #, /, ? and @ are written as %25, %23, %2F, %3F and %40';
+const noRedisAddress = `${noAddress}; a database is named by its number (redis://host:port/1), and a cluster has one only`;
 
 // Whoever connects would quote one that cannot be read, with its password. Clusters have an address of their own form.
 function isAddress(text: string): boolean {
   if (!isDecodable(text)) return false;
   if (/^postgres(ql)?:/.test(text)) return isPostgresAddress(text);
-  return !/^rediss?:/.test(text) || URL.canParse(text);
+  const hosts = /^rediss?-cluster:\/\/(?:[^:@]*:[^@]*@)?(.*)$/.exec(text)?.[1];
+  if (hosts !== undefined) return hosts.split(',').every((host) => hostAndPort.test(host));
+  return !/^rediss?:/.test(text) || namesDatabaseByNumber(text);
+}
+
+const hostAndPort = /^(?:\[[\da-f:.]+\]|[^\s:@/?#[\]]+)(?::\d{1,5})?\/?$/i;
+
+function namesDatabaseByNumber(text: string): boolean {
+  const url = URL.parse(text);
+  const names = [url?.pathname.slice(1), url?.searchParams.get('db')].filter((name) => name);
+  return url !== null && names.every((name) => /^\d{1,9}$/.test(name ?? ''));
 }
 
 function isDecodable(text: string): boolean {

@@ -103,7 +103,8 @@ export function checkSchema(
 
 export function checkQueue({ kind, isUp, trouble, redis, savePoints }: QueueFacts): Finding[] {
   if (!isUp) {
-    const advice = 'check REDIS_URL, and that it answers; deliveries are processed by the sweep meanwhile';
+    const place = kind === 'redis' ? 'REDIS_URL' : 'DATABASE_URL';
+    const advice = `check ${place}, and that it answers; deliveries are processed by the sweep meanwhile`;
     return [finding('queue', 'error', describeQueueTrouble(kind, trouble ?? 'away'), advice)];
   }
   if (kind === 'postgres') return [finding('queue', 'ok', 'lives in Postgres', null)];

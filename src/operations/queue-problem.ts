@@ -7,7 +7,7 @@ const said: Readonly<Record<QueueTrouble, string>> = {
   away: 'does not answer',
   read_only: 'is a replica, and takes no rings',
   full: 'has no memory left, and takes no rings',
-  credentials_refused: 'refuses the name or password in REDIS_URL',
+  credentials_refused: 'refuses the name or password in REDIS_URL, or that user lacks a right',
   certificate_refused: 'shows a certificate that is not trusted, or not one of its name',
   refused: 'refuses what is written to it',
   crowded: 'holds so many rings that no more are sent',

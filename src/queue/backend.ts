@@ -22,6 +22,7 @@ import {
   readServerInfo,
   reasonOf,
   reconnectDelayMaxMs,
+  refusesDatabase,
   tellTrouble,
   tryWriting,
 } from './redis-client.ts';
@@ -84,7 +85,10 @@ function createOnRedis(url: string, { prefix, silenceMs, log }: Required<QueueBa
   };
   // Also a copy that BullMQ makes of it, to wait for jobs with: a worker that could not be closed in time leaves it behind.
   const adopt = <C extends RedisClient>(client: C, own: Set<RedisClient>): C => {
-    client.on('error', (error: Error) => hear(reasonOf(error)));
+    client.on('error', (error: Error) => {
+      hear(reasonOf(error));
+      if (refusesDatabase(error)) client.disconnect(true);
+    });
     client.on('ready', () => {
       lastError = undefined;
     });
@@ -117,7 +121,7 @@ function createOnRedis(url: string, { prefix, silenceMs, log }: Required<QueueBa
       (opened as Worker).once('closed', release);
       return { opened, release };
     };
-    return openReady(createWithClient, { isStopped: () => isStopped, log });
+    return openReady(createWithClient, { isStopped: () => isStopped, log, onFailure: hear });
   };
   return {
     kind: 'redis',
@@ -145,7 +149,7 @@ type Openable = Queue | Worker;
 // succeeded, and one that failed is thrown away.
 async function openReady<T extends Openable>(
   create: () => Promise<{ opened: T; release: () => void }>,
-  { isStopped, log, onFailure }: { isStopped: () => boolean; log: Log; onFailure?: (error: unknown) => void },
+  { isStopped, log, onFailure }: { isStopped: () => boolean; log: Log; onFailure: (error: Error) => void },
 ): Promise<T | undefined> {
   const onError = (error: Error) => log.debug({ err: error }, 'queue connection');
   for (let attempt = 0; !isStopped(); attempt += 1) {
@@ -157,7 +161,7 @@ async function openReady<T extends Openable>(
       if (!isStopped()) return made.opened;
     } catch (error) {
       log.debug({ err: error }, 'the queue does not answer yet');
-      onFailure?.(error);
+      onFailure(error as Error);
     }
     await made?.opened.close().catch(() => {});
     made?.release();
@@ -186,7 +190,7 @@ function createOnPostgres({ prefix, log, ...options }: Required<QueueBackendOpti
       log,
       onFailure: (error) => {
         migrated = undefined;
-        if (error instanceof Error) lastError = error;
+        lastError = error;
       },
     });
     lastError = undefined;

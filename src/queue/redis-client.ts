@@ -61,6 +61,11 @@ function reconnectDelayMs(times: number): number {
   return Math.min(50 * 2 ** Math.min(times, 10), reconnectDelayMaxMs);
 }
 
+/** Whether it says that there is no such database as the address names: ioredis goes on in the first one, which may be another installation's (5.10.1). */
+export function refusesDatabase(error: Error & { command?: { name: string } }): boolean {
+  return error.command?.name === 'select';
+}
+
 /** What a cluster's client hides behind "all nodes failed" is what a node said. */
 export function reasonOf(error: Error & { lastNodeError?: Error | null }): Error {
   return error.lastNodeError ?? error;

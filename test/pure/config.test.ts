@@ -55,6 +55,26 @@ test('an address of Redis that cannot be read is told without its password', () 
 });
 
 test.each([
+  'redis://redis:6379/queue',
+  'redis://redis:6379?db=queue',
+  'redis-cluster://a:6379,b:6379/1',
+  'redis-cluster://a:6379:1,b:6379',
+  'redis-cluster://me:can@ary@a:6379',
+  'rediss-cluster://',
+])('an address of Redis that names what is no database, or no node, is refused: %s', (address) => {
+  const told = problemsOf({ ...least, REDIS_URL: address });
+  expect(told).toContain('- REDIS_URL: is no address');
+  expect(told).toContain('a database is named by its number');
+});
+
+test.each(['redis://redis/3', 'rediss://me:pass@redis:6379/?db=3', 'redis-cluster://[::1]:6379,b/'])(
+  'an address of Redis is taken as it is: %s',
+  (address) => {
+    expect(parseConfig({ ...least, REDIS_URL: address }).queue.redisUrl?.reveal()).toBe(address);
+  },
+);
+
+test.each([
   ['a slash', 'postgres://me:pass/canary@db/ilive'],
   ['a hash', 'postgres://me:pass#canary@db/ilive'],
   ['a question mark', 'postgresql://me:pass?canary@db/ilive'],

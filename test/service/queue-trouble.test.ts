@@ -142,3 +142,23 @@ test('a Redis that refuses our password is named in the log, without the passwor
   const without = openQueue(redis.url);
   await until(() => without.warned.some((line) => line.includes('NOAUTH')));
 });
+
+test('a Redis whose user may not do what a queue needs is named in the log', async () => {
+  const redis = await startOne();
+  await ask(redis).acl('SETUSER', 'queue', 'on', '>pw', '~*', '&*', '+@all', '-@dangerous');
+  const queue = openQueue(redis.url.replace('redis://', 'redis://queue:pw@'));
+  await until(() => queue.warned.some((line) => line.startsWith('Redis and we') && line.includes('NOPERM')));
+  await expect(queue.announcer.inspect()).resolves.toMatchObject({ trouble: 'credentials_refused' });
+
+  await ask(redis).acl('SETUSER', 'queue', '+info');
+  await until(async () => (await queue.announcer.inspect()).isUp);
+});
+
+test('a database that a Redis does not have is told of, and no other is taken in its place', async () => {
+  const redis = await startOne();
+  const queue = openQueue(`${redis.url}/99`);
+  await until(async () => (await queue.announcer.inspect()).trouble === 'refused');
+  await expect(queue.announcer.announce([newId()])).resolves.toBe(false);
+  expect(queue.warned.join('\n')).toContain('DB index is out of range');
+  await expect(ask(redis).dbsize()).resolves.toBe(0);
+});
