@@ -18,6 +18,10 @@ const oursInAddresses = [
   'idle_in_transaction_session_timeout',
 ];
 
+// On every connection: under a role's or a database's own isolation batches would fail of each other, and under its time for locks at
+// each session that two of them have.
+const onEveryConnection = '-c default_transaction_isolation=read\\ committed -c lock_timeout=0';
+
 /** What to connect with at `url`, for a session whose settings are `settings` whatever the address says of them. */
 export function postgresAddress(url: string, settings = ''): PostgresAddress {
   // `pg` would write every percent sign of an address with a space in it anew, also those of a password.
@@ -27,7 +31,7 @@ export function postgresAddress(url: string, settings = ''): PostgresAddress {
   for (const name of oursInAddresses) parameters.delete(name);
   return {
     connectionString: parameters.size === 0 ? place : `${place}?${parameters}`,
-    options: [theirs, settings].filter((each) => each !== '').join(' '),
+    options: [theirs, onEveryConnection, settings].filter((each) => each !== '').join(' '),
   };
 }
 

@@ -34,8 +34,9 @@ type Client = PgPoolClient & EventEmitter;
 /** Connects on first use. */
 export function createQueuePool({ databaseUrl, silenceMs, log }: QueuePoolOptions): QueuePool {
   const { pool: connection } = new PostgresConnection({
-    // A ring that a crash loses is rung again by the sweep; waiting for the disk would buy nothing. BullMQ puts its own behind.
-    ...postgresAddress(databaseUrl, '-c synchronous_commit=off -c jit=off'),
+    // A ring that a crash loses is rung again by the sweep; waiting for the disk would buy nothing. BullMQ puts its own behind. How long a
+    // statement may take is `query_timeout`, and not what the role may.
+    ...postgresAddress(databaseUrl, '-c synchronous_commit=off -c jit=off -c statement_timeout=0'),
     schema,
     application_name: 'ilive-webhooks queue',
     max: queuePoolMax,

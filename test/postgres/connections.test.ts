@@ -31,6 +31,25 @@ test.each([false, true])(
   },
 );
 
+test('what the role or the database says of locks and of how transactions see each other does not count', async () => {
+  const name = new URL(testDatabase.url).pathname.slice(1);
+  await testDatabase.db.query({
+    text: `alter database ${name} set default_transaction_isolation = 'serializable'`,
+  });
+  await testDatabase.db.query({ text: `alter database ${name} set lock_timeout = '1ms'` });
+  const db = connectOne({});
+  try {
+    const [settings] = await db.query({
+      text: `select current_setting('transaction_isolation') as isolation, current_setting('lock_timeout') as "lock"`,
+    });
+    expect(settings).toEqual({ isolation: 'read committed', lock: '0' });
+  } finally {
+    await db.close();
+    for (const setting of ['default_transaction_isolation', 'lock_timeout'])
+      await testDatabase.db.query({ text: `alter database ${name} reset ${setting}` });
+  }
+});
+
 test('what an address asks of its sessions counts only where we ask nothing', async () => {
   const url = new URL(testDatabase.url);
   url.searchParams.set(

@@ -15,6 +15,25 @@ function open() {
   return pool.connection;
 }
 
+test('what the role says of times and of how transactions see each other does not count', async () => {
+  const name = new URL(testDatabase.url).pathname.slice(1);
+  const settings = {
+    default_transaction_isolation: 'serializable',
+    lock_timeout: '1ms',
+    statement_timeout: '1ms',
+  };
+  const alter = async (to: (name: string, value: string) => string) => {
+    for (const [setting, value] of Object.entries(settings))
+      await testDatabase.db.query({ text: `alter database ${name} ${to(setting, value)}` });
+  };
+  await alter((setting, value) => `set ${setting} = '${value}'`);
+  undo.push(() => alter((setting) => `reset ${setting}`));
+  const { rows } = await open().query(`
+    select current_setting('transaction_isolation') as isolation, current_setting('lock_timeout') as "lock",
+           current_setting('statement_timeout') as statement from pg_sleep(0.05)`);
+  expect(rows).toEqual([{ isolation: 'read committed', lock: '0', statement: '0' }]);
+});
+
 test('a command is prepared once for a connection, and those without values may be several', async () => {
   const connection = open();
   for (const value of [1, 2, 3]) {
