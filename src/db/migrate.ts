@@ -27,7 +27,8 @@ const lockDeadlineMs = 5 * 60_000;
 const waitedForALock = ['55P03', '40P01'];
 // An index on a large table takes what it takes, also where the role's statements may take no longer than a request.
 const ownSettings = '-c statement_timeout=0';
-const insufficientPrivilege = '42501';
+/** A right is missing; or a schema is, since one that a role may not use counts as none. */
+const missingRight = ['42501', '3F000'];
 // Where the process that migrates is gone, its session must end and with it the lock: within this, as the machine can tell.
 const goneSettings = [
   'set tcp_keepalives_idle = 10',
@@ -36,7 +37,7 @@ const goneSettings = [
   `set client_connection_check_interval = '1s'`, // not on every system
 ];
 
-/** Migrates the database at `url`; returns once this version can run on it. Throws `schema_mismatch` when it cannot, `config_invalid` when the role may not. */
+/** Migrates the database at `url`; returns once this version can run on it. Throws `schema_mismatch` when it cannot, `config_invalid` when the role may not or the database is not made for it. */
 export async function migrate(url: string, options: MigrateOptions = {}): Promise<void> {
   const migrations = await readMigrations(options.folder);
   const client = createClient(url);
@@ -75,10 +76,10 @@ function createClient(url: string): Client {
 
 function asMissingRight(error: unknown): ServiceError | undefined {
   const { code, message } = error as { code?: unknown; message?: unknown };
-  if (code !== insufficientPrivilege) return undefined;
+  if (!missingRight.includes(String(code))) return undefined;
   return new ServiceError(
     'config_invalid',
-    `The role of DATABASE_URL may not make or change the service's tables: ${message}. It has to own the database, or to have CREATE on it.`,
+    `The role of DATABASE_URL may not make or change the service's tables: ${message}. It has to own the database, or to have CREATE on it and on the first schema of its search_path.`,
     { cause: error },
   );
 }
@@ -103,12 +104,16 @@ async function findPending(
   migrations: readonly Migration[],
   { log }: MigrateOptions,
 ): Promise<readonly Migration[]> {
-  const { rows: kept } = await client.query<{ hasTable: boolean; hasColumn: boolean }>(
-    `select to_regclass('drizzle.__drizzle_migrations') is not null as "hasTable",
+  const { rows: kept } = await client.query<{ encoding: string; hasTable: boolean; hasColumn: boolean }>(
+    `select current_setting('server_encoding') as encoding,
+            to_regclass('drizzle.__drizzle_migrations') is not null as "hasTable",
             exists (select from pg_attribute where attname = 'needs_made_at'
                     and attrelid = to_regclass('drizzle.__drizzle_migrations')) as "hasColumn"`,
   );
-  if (!kept[0]?.hasTable) return migrations;
+  if (!kept[0]?.hasTable) {
+    holdsEveryText(kept[0]?.encoding);
+    return migrations;
+  }
   // What a version applied that did not say whom it leaves what they use is taken to leave nobody anything.
   const needs = kept[0].hasColumn ? 'coalesce(needs_made_at, created_at)' : 'created_at';
   const own = Math.max(...migrations.map(({ madeAtMs }) => madeAtMs));
@@ -126,6 +131,13 @@ async function findPending(
   }
   log?.warn({}, 'this database was migrated by a newer version, which left what this one uses; going on');
   return [];
+}
+
+// In another encoding what somebody is called can be a verdict that Postgres refuses. One that is in use already goes on; the doctor complains.
+function holdsEveryText(encoding = ''): void {
+  if (encoding === 'UTF8') return;
+  const message = `The database of DATABASE_URL has the encoding ${encoding}, and has to have UTF8: \`create database … encoding 'UTF8'\`.`;
+  throw new ServiceError('config_invalid', message);
 }
 
 // Drizzle's own table, so that databases which its migrator made go on as they are; the last column is ours.

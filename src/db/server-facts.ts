@@ -28,7 +28,7 @@ export async function readPostgresFacts(db: Queries, now: Date): Promise<Postgre
   const [settings, [row], daysAhead, collation] = await Promise.all([
     db.query<{ name: string; setting: string }>({
       text: `select name, setting from pg_settings where name in
-             ('server_version_num', 'fsync', 'full_page_writes', 'wal_compression',
+             ('server_version_num', 'server_encoding', 'fsync', 'full_page_writes', 'wal_compression',
               'max_connections', 'superuser_reserved_connections', 'reserved_connections')`,
     }),
     db.query<{ migration: string; stray: string }>({

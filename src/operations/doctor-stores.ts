@@ -43,6 +43,14 @@ export function checkPostgres(facts: PostgresFacts): Finding[] {
           'set it to lz4 where Postgres was built with it, or to off',
         )
       : finding('postgres log', 'ok', `wal_compression is ${settings.wal_compression}`, null),
+    settings.server_encoding === 'UTF8'
+      ? finding('postgres encoding', 'ok', 'the database holds every text', null)
+      : finding(
+          'postgres encoding',
+          'error',
+          `the database has the encoding ${settings.server_encoding}: deliveries with letters that it does not have are parked`,
+          'restore a dump into a database that was created with the encoding UTF8 (docs/operations.md)',
+        ),
     checkCollation(facts.collation),
   ];
 }

@@ -1,4 +1,4 @@
-// In which order a database keeps its texts, as the doctor is told: by the bytes, or by rules that a library brings and changes.
+// How a database has to be made: in which order it keeps its texts, as the doctor is told, in which encoding, and with a schema for its tables.
 import { afterEach, beforeEach, expect, inject, test } from 'vitest';
 import { connect, type Database } from '../../src/db/connect.ts';
 import { migrate } from '../../src/db/migrate.ts';
@@ -15,6 +15,7 @@ beforeEach(async () => {
 
 afterEach(async () => {
   await db?.close();
+  db = undefined;
   await database.drop();
 });
 
@@ -47,4 +48,26 @@ test('one that goes by a language is migrated like any other, and tells by which
   const collation = await readCollation();
   expect(collation).toMatchObject({ name: 'en-US', isByBytes: false, madeWith: '1' });
   expect(collation.version).toMatch(/^\d+(\.\d+)+$/);
+});
+
+test('one that holds no text but Latin is refused before anything is made in it', async () => {
+  const name = new URL(database.url).pathname.slice(1);
+  await database.drop();
+  await runAsAdmin(
+    inject('postgresUrl'),
+    `create database ${name} template template0 encoding 'LATIN1' locale_provider libc locale 'C'`,
+  );
+  await expect(migrate(database.url)).rejects.toThrow(
+    "The database of DATABASE_URL has the encoding LATIN1, and has to have UTF8: `create database … encoding 'UTF8'`.",
+  );
+});
+
+test('a role that has no schema to make tables in is told so, and what it has to have', async () => {
+  const name = new URL(database.url).pathname.slice(1);
+  await database.drop();
+  await runAsAdmin(inject('postgresUrl'), `create database ${name} template template0`);
+  await runAsAdmin(inject('postgresUrl'), `alter database ${name} set search_path = nowhere`);
+  await expect(migrate(database.url)).rejects.toThrow(
+    /^The role of DATABASE_URL may not make .* CREATE on it and on the first schema of its search_path\.$/,
+  );
 });

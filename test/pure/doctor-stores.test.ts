@@ -6,6 +6,7 @@ const settings = {
   fsync: 'on',
   full_page_writes: 'on',
   wal_compression: 'off',
+  server_encoding: 'UTF8',
 };
 const collation = { name: 'C', isByBytes: true, madeWith: null, version: null };
 const facts = {
@@ -27,6 +28,7 @@ const good = {
   'postgres version': 'ok',
   'postgres durability': 'ok',
   'postgres log': 'ok',
+  'postgres encoding': 'ok',
   'postgres collation': 'ok',
 };
 
@@ -36,6 +38,12 @@ test.each([
   ['one without fsync', { fsync: 'off' }, 180_004, { 'postgres durability': 'error' }],
   ['one that may tear pages', { full_page_writes: 'off' }, 180_004, { 'postgres durability': 'error' }],
   ['slow compression', { wal_compression: 'pglz' }, 180_004, { 'postgres log': 'warning' }],
+  [
+    'one that cannot hold every text',
+    { server_encoding: 'LATIN1' },
+    180_004,
+    { 'postgres encoding': 'error' },
+  ],
   ['nothing in a fast one', { wal_compression: 'lz4' }, 180_004, {}],
 ])('complains of %s', (_, changes, versionNumber, complaints) => {
   expect(levels(changes, versionNumber)).toEqual({ ...good, ...complaints });

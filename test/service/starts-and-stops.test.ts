@@ -181,7 +181,7 @@ test('a role that may not make tables is told so in a sentence, and ends it with
   const refused = runProcess({ DATABASE_URL: own.href });
   expect(await refused.ended).toBe(78);
   expect(refused.wrote.err).toMatch(
-    /^The role of DATABASE_URL may not make .*: permission denied .* CREATE on it\.\n$/,
+    /^The role of DATABASE_URL may not make .*: permission denied .* CREATE on it and on the first schema of its search_path\.\n$/,
   );
 });
 
