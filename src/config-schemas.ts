@@ -45,10 +45,13 @@ export const url = (...schemes: string[]) =>
     .refine((text) => schemes.some((scheme) => text.startsWith(`${scheme}://`)), {
       message: `must start with ${schemes.map((scheme) => `${scheme}://`).join(' or ')}`,
     })
-    .refine(isAddress, { error: ({ input }) => (/^redis/.test(String(input)) ? noRedisAddress : noAddress) })
+    .refine(isAddress, {
+      error: ({ input }) => (/^redis/.test(String(input)) ? noRedisAddress : noPostgresAddress),
+    })
     .transform((text) => new Secret(text));
 
 const noAddress = 'is no address; in a password %, #, /, ? and @ are written as %25, %23, %2F, %3F and %40';
+const noPostgresAddress = `${noAddress}; it names one host`;
 const noRedisAddress = `${noAddress}; a database is named by its number (redis://host:port/1), and a cluster has one only`;
 
 // Whoever connects would quote one that cannot be read, with its password. Clusters have an address of their own form.

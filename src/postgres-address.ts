@@ -35,13 +35,13 @@ export function postgresAddress(url: string, settings = ''): PostgresAddress {
   };
 }
 
-/** Whether an address says what it seems to. One whose password holds a / or a # as it is names another host or database. */
+/** Whether an address says what it seems to. One whose password holds a / or a # as it is names another host or database; of several hosts `pg` takes the whole list for one name. */
 export function isPostgresAddress(text: string): boolean {
   // `pg` takes one without a host, whose place is among its parameters or in the environment.
   const url = URL.parse(text.replace('@/', '@host/'));
   if (url === null) return false;
-  const { hash, username, pathname, search } = url;
+  const { hash, hostname, username, pathname, search } = url;
   // Behind a / or a ? that ends the place too early stands what was meant to be the rest of it.
   const rest = pathname === '' ? search : pathname;
-  return hash === '' && (username !== '' || !rest.includes('@'));
+  return hash === '' && !hostname.includes(',') && (username !== '' || !rest.includes('@'));
 }

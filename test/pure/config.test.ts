@@ -246,3 +246,13 @@ test('every key gets into the configuration', () => {
 test('every key has a sentence of its own', () => {
   for (const { env, doc } of configKeys) expect(doc, env).toMatch(/^[A-Z].{20,}\.$/);
 });
+
+test.each([
+  'postgres://me:canary@a:5432,b:5432/ilive?target_session_attrs=read-write',
+  'postgresql://me:canary@a,b/ilive',
+])('an address of Postgres that names several hosts is refused: %s', (address) => {
+  const told = problemsOf({ ...least, DATABASE_URL: address });
+  expect(told).toContain('- DATABASE_URL: is no address');
+  expect(told).toContain('names one host');
+  expect(told).not.toContain('canary');
+});
