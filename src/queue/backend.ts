@@ -76,6 +76,8 @@ export function createQueueBackend(given: QueueBackendOptions): QueueBackend {
 function createOnRedis(url: string, { prefix, silenceMs, log }: Required<QueueBackendOptions>): QueueBackend {
   const clients = new Set<RedisClient>();
   const clientOf = new WeakMap<object, RedisClient>();
+  /** Clients of what has been opened. Of others one that is connected may still be refused by what BullMQ asks first. */
+  const wellOnce = new WeakSet<Set<RedisClient>>();
   const tell = tellTrouble(log);
   let lastError: Error | undefined;
   let isStopped = false;
@@ -90,7 +92,7 @@ function createOnRedis(url: string, { prefix, silenceMs, log }: Required<QueueBa
       if (refusesDatabase(error)) client.disconnect(true);
     });
     client.on('ready', () => {
-      lastError = undefined;
+      if (wellOnce.has(own)) lastError = undefined;
     });
     clients.add(client);
     own.add(client);
@@ -109,14 +111,14 @@ function createOnRedis(url: string, { prefix, silenceMs, log }: Required<QueueBa
     const createWithClient = async () => {
       const own = new Set<RedisClient>();
       const client = adopt(openRedis(url, silenceMs, hear), own);
-      const release = () => {
-        for (const each of own) {
-          each.disconnect();
-          clients.delete(each);
-        }
-      };
+      const release = () => letGo(own, clients);
       const opened = create(client);
       clientOf.set(opened, client);
+      const noteWell = () => {
+        wellOnce.add(own);
+        lastError = undefined;
+      };
+      opened.waitUntilReady().then(noteWell, () => {});
       // BullMQ ends no client that it was given.
       (opened as Worker).once('closed', release);
       return { opened, release };
@@ -140,6 +142,13 @@ function createOnRedis(url: string, { prefix, silenceMs, log }: Required<QueueBa
       for (const client of clients) client.disconnect();
     },
   };
+}
+
+function letGo(own: ReadonlySet<RedisClient>, clients: Set<RedisClient>): void {
+  for (const client of own) {
+    client.disconnect();
+    clients.delete(client);
+  }
 }
 
 type Openable = Queue | Worker;
