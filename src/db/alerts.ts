@@ -1,5 +1,5 @@
 // What people here do about a compliance alert: they acknowledge that they have seen it, and resolve it. The first one to do
-// either stands; only a newer statement about the alert takes it away again (`recordComplianceAlerts`).
+// either stands; only a newer statement about the alert takes it away again (`recordFacts`).
 
 import type { SessionId } from '../events/event.ts';
 import { instantOf } from '../events/instant.ts';

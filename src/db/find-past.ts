@@ -7,8 +7,7 @@ import type { Ending, History, KnownObservation, Moment, RowVersion } from '../e
 import { parseInstant } from '../events/instant.ts';
 import type { Queries } from './connect.ts';
 import { and, desc, eq, getTableColumns, getTableName, sql } from './drizzle.ts';
-import { type FactTable, factTables } from './facts.ts';
-import type { ComplianceAlertRow, FaceMatchRow } from './find-facts.ts';
+import type { FactTable } from './facts.ts';
 import type { SessionRow } from './find-sessions.ts';
 import { hasValues } from './has-values.ts';
 import { type EndedReason, sessions as sessionTable } from './schema.ts';
@@ -57,7 +56,9 @@ export async function findHistories(
       values,
     }),
   ]);
-  const [observationsOf, endingsOf, versionsOf] = [byKey(observations), byKey(endings), byKey(versions)];
+  const observationsOf = Map.groupBy(observations, sessionKeyText);
+  const endingsOf = Map.groupBy(endings, sessionKeyText);
+  const versionsOf = Map.groupBy(versions, sessionKeyText);
   return new Map(
     sessions.map((row) => {
       const key = sessionKeyText(row);
@@ -129,38 +130,17 @@ function newestSessions(
   );
 }
 
-/** All statements about face matches that name this person, or a session of theirs; of at most `limit` matches. */
-export function findFaceMatchStatements(
-  db: Queries,
-  subject: WhoseSubject,
-  sessions: readonly SessionKey[],
-  limit: number,
-): Promise<FaceMatchRow[]> {
-  return findStatements(db, factTables.face_matched, { subject, sessions, limit });
-}
-
-/** All statements about compliance alerts that name this person, or a session of theirs; of at most `limit` alerts. */
-export function findAlertStatements(
-  db: Queries,
-  subject: WhoseSubject,
-  sessions: readonly SessionKey[],
-  limit: number,
-): Promise<ComplianceAlertRow[]> {
-  return findStatements(db, factTables.compliance_alert, { subject, sessions, limit });
-}
-
-interface Wanted {
-  readonly subject: WhoseSubject;
-  readonly sessions: readonly SessionKey[];
-  readonly limit: number;
-}
-
-// The newest first. A statement that names them may have been superseded by one that does not, so that all statements about
-// the same thing are read.
-async function findStatements<Table extends PgTable>(
+/**
+ * All statements about face matches, or about compliance alerts, that name this person or a session of theirs; of at most `limit`
+ * matches or alerts, the newest. One that names them may have been superseded by one that does not, so that all statements about
+ * the same thing are read.
+ */
+export async function findStatements<Table extends PgTable>(
   db: Queries,
   { table, id: idColumn, versionKind }: FactTable<Table>,
-  { subject: { referenceId, account }, sessions, limit }: Wanted,
+  { referenceId, account }: WhoseSubject,
+  sessions: readonly SessionKey[],
+  limit: number,
 ): Promise<InferSelectModel<Table>[]> {
   const [name, id] = [getTableName(table), idColumn.name];
   const rows = await db.query<{ row: Record<string, unknown> }>({
@@ -198,8 +178,4 @@ function readRow<Table extends PgTable>(table: Table, row: Record<string, unknow
     return [key, isTime ? parseInstant(value) : value];
   });
   return Object.fromEntries(values) as InferSelectModel<Table>;
-}
-
-function byKey<Row extends SessionKey>(rows: readonly Row[]): Map<string, Row[]> {
-  return Map.groupBy(rows, sessionKeyText);
 }

@@ -12,12 +12,12 @@ import {
 import type { ComplianceAlerted } from '../events/event.ts';
 import type { Instant } from '../events/instant.ts';
 import type { Queries } from './connect.ts';
+import { factTables } from './facts.ts';
 import type { ComplianceAlertRow, FaceMatchRow } from './find-facts.ts';
 import {
-  findAlertStatements,
-  findFaceMatchStatements,
   findFormerSessions,
   findHistories,
+  findStatements,
   findSubjectSessions,
   type WhoseSubject,
 } from './find-past.ts';
@@ -70,8 +70,8 @@ export async function findSubject(
   const isTheirs = (fact: FaceMatchRow | ComplianceAlertRow) =>
     fact.referenceId === referenceId ||
     (fact.sessionId !== null && own.has(sessionKeyText({ ...fact, sessionId: fact.sessionId })));
-  const matchesSaid = await findFaceMatchStatements(db, subject, sessions, limit + 1);
-  const alertsSaid = await findAlertStatements(db, subject, sessions, limit + 1);
+  const matchesSaid = await findStatements(db, factTables.face_matched, subject, sessions, limit + 1);
+  const alertsSaid = await findStatements(db, factTables.compliance_alert, subject, sessions, limit + 1);
   // Also of sessions that were somebody else's by then: a dispute that had named this person may have come to name the other.
   const disputes = moment.asOf === null ? [] : disputesOf(rows, histories, moment);
   const faceMatches = latestOfEach(matchesSaid, ({ matchId }) => matchId, moment).filter(isTheirs);
@@ -80,8 +80,8 @@ export async function findSubject(
     .map((alert) => alertAsOf(alert, moment));
   const isComplete =
     rows.length <= limit &&
-    countFacts(matchesSaid, ({ matchId }) => matchId) <= limit &&
-    countFacts(alertsSaid, ({ alertId }) => alertId) <= limit;
+    byFact(matchesSaid, ({ matchId }) => matchId).size <= limit &&
+    byFact(alertsSaid, ({ alertId }) => alertId).size <= limit;
   return { sessions, faceMatches, alerts, isComplete };
 }
 
@@ -89,13 +89,6 @@ type IdOf<Fact> = (fact: Fact) => string;
 
 function byFact<Fact extends { readonly account: string }>(statements: readonly Fact[], idOf: IdOf<Fact>) {
   return Map.groupBy(statements, (fact) => JSON.stringify([fact.account, idOf(fact)]));
-}
-
-function countFacts<Fact extends { readonly account: string }>(
-  statements: readonly Fact[],
-  idOf: IdOf<Fact>,
-): number {
-  return byFact(statements, idOf).size;
 }
 
 function latestOfEach<Fact extends FaceMatchRow | ComplianceAlertRow>(
