@@ -4,7 +4,7 @@ import { type Instant, instantOf } from '../events/instant.ts';
 import type { Queries, Transaction } from './connect.ts';
 import { and, eq, gt, isNull, or } from './drizzle.ts';
 import { lockNames } from './locks.ts';
-import { isBehind, orderBy, type Page } from './order.ts';
+import { listPage, type Page } from './order.ts';
 import { apiKeys, type RoleName } from './schema-operations.ts';
 
 export type ApiKeyRow = typeof apiKeys.$inferSelect;
@@ -41,15 +41,7 @@ export function loadUsableKeys(db: Queries, now: Date): Promise<ApiKeyRow[]> {
 
 /** A page of the keys, by the time at which they were made; revoked ones too. */
 export function listApiKeys(db: Queries, page: Page): Promise<ApiKeyRow[]> {
-  const order = [apiKeys.createdAt, apiKeys.id];
-  return db.orm((orm) =>
-    orm
-      .select()
-      .from(apiKeys)
-      .where(isBehind(order, page))
-      .orderBy(...orderBy(order, page))
-      .limit(page.limit),
-  );
+  return listPage(db, apiKeys, undefined, [apiKeys.createdAt, apiKeys.id], page);
 }
 
 /** Revokes a key; undefined where there is none, and the row as it is where it was revoked before. */

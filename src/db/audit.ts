@@ -3,7 +3,7 @@
 import type { Queries, Transaction } from './connect.ts';
 import { and, eq, gte, lt } from './drizzle.ts';
 import { hasValues } from './has-values.ts';
-import { isBehind, isWithin, orderBy, type Page, type Range } from './order.ts';
+import { isWithin, listPage, type Page, type Range } from './order.ts';
 import { auditEntries, auditHead } from './schema-operations.ts';
 
 export type AuditEntry = typeof auditEntries.$inferSelect;
@@ -87,18 +87,6 @@ export function listAuditEntries(
   { actor, action, from, to }: AuditFilter,
   page: Page,
 ): Promise<AuditEntry[]> {
-  const order = [auditEntries.seq];
-  const isAsked = and(
-    hasValues(auditEntries, { actor, action }),
-    isWithin(auditEntries.at, { from, to }),
-    isBehind(order, page),
-  );
-  return db.orm((orm) =>
-    orm
-      .select()
-      .from(auditEntries)
-      .where(isAsked)
-      .orderBy(...orderBy(order, page))
-      .limit(page.limit),
-  );
+  const isAsked = and(hasValues(auditEntries, { actor, action }), isWithin(auditEntries.at, { from, to }));
+  return listPage(db, auditEntries, isAsked, [auditEntries.seq], page);
 }

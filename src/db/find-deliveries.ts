@@ -7,7 +7,7 @@ import type { Queries } from './connect.ts';
 import { and, asc, eq, gt, gte, inArray, lt, lte, sql } from './drizzle.ts';
 import { factKinds, factTables } from './facts.ts';
 import { hasValues } from './has-values.ts';
-import { isBehind, isWithin, orderBy, type Page, type Range } from './order.ts';
+import { isWithin, listPage, type Page, type Range } from './order.ts';
 import { type DeliveryState, deliveries, deliveryBodies, observations, sessions } from './schema.ts';
 import { factVersions } from './schema-changes.ts';
 import type { Admission } from './schema-operations.ts';
@@ -32,18 +32,9 @@ export interface DeliveryFilter extends Range {
   readonly traceId?: string | undefined;
 }
 
-const order = [deliveries.id];
-
 /** A page of the deliveries that match, in the order of receipt. */
 export function listDeliveries(db: Queries, filter: DeliveryFilter, page: Page): Promise<DeliveryRow[]> {
-  return db.orm((orm) =>
-    orm
-      .select()
-      .from(deliveries)
-      .where(and(conditionOf(filter), isBehind(order, page)))
-      .orderBy(...orderBy(order, page))
-      .limit(page.limit),
-  );
+  return listPage(db, deliveries, conditionOf(filter), [deliveries.id], page);
 }
 
 /** How many match, and the newest of them. */

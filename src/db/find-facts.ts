@@ -6,7 +6,7 @@ import type { SessionId } from '../events/event.ts';
 import type { Queries } from './connect.ts';
 import { and, sql } from './drizzle.ts';
 import { hasValues } from './has-values.ts';
-import { isBehind, isWithin, orderBy, type PageBy, type Range } from './order.ts';
+import { isWithin, listPage, type PageBy, type Range } from './order.ts';
 import { type AlertStatus, complianceAlerts, faceMatches, sessions } from './schema.ts';
 
 export type FaceMatchRow = typeof faceMatches.$inferSelect;
@@ -43,20 +43,11 @@ export function listFaceMatches(
   page: PageBy<FactTime>,
 ): Promise<FaceMatchRow[]> {
   const { faceId, externalFaceId, collectionId, isMatch } = filter;
-  const order = orderOf(faceMatches, page.by);
-  const conditions = [
+  const condition = and(
     conditionOf(faceMatches, filter),
     hasValues(faceMatches, { faceId, externalFaceId, collectionId, isMatch }),
-    isBehind(order, page),
-  ];
-  return db.orm((orm) =>
-    orm
-      .select()
-      .from(faceMatches)
-      .where(and(...conditions))
-      .orderBy(...orderBy(order, page))
-      .limit(page.limit),
   );
+  return listPage(db, faceMatches, condition, orderOf(faceMatches, page.by), page);
 }
 
 /** A page of the compliance alerts that match. */
@@ -66,20 +57,11 @@ export function listComplianceAlerts(
   page: PageBy<FactTime>,
 ): Promise<ComplianceAlertRow[]> {
   const { severity, category, status } = filter;
-  const order = orderOf(complianceAlerts, page.by);
-  const conditions = [
+  const condition = and(
     conditionOf(complianceAlerts, filter),
     hasValues(complianceAlerts, { severity, category, status }),
-    isBehind(order, page),
-  ];
-  return db.orm((orm) =>
-    orm
-      .select()
-      .from(complianceAlerts)
-      .where(and(...conditions))
-      .orderBy(...orderBy(order, page))
-      .limit(page.limit),
   );
+  return listPage(db, complianceAlerts, condition, orderOf(complianceAlerts, page.by), page);
 }
 
 /** The alerts with this id, one for each account that has it; nearly always one or none. */

@@ -7,7 +7,7 @@ import type { Confirmation, SessionState } from '../events/session.ts';
 import type { Queries } from './connect.ts';
 import { and, asc, eq, isNotNull, sql } from './drizzle.ts';
 import { hasValues } from './has-values.ts';
-import { isBehind, isWithin, orderBy, type PageBy, type Range } from './order.ts';
+import { isWithin, listPage, type PageBy, type Range } from './order.ts';
 import { type EndedReason, observations, sessions } from './schema.ts';
 
 export type SessionRow = typeof sessions.$inferSelect;
@@ -80,14 +80,7 @@ export function listSessions(
   page: PageBy<SessionTime>,
 ): Promise<SessionRow[]> {
   const order = [timeColumns[page.by], sessions.sessionId, sessions.account];
-  return db.orm((orm) =>
-    orm
-      .select()
-      .from(sessions)
-      .where(and(conditionOf(filter), isListedBy(page.by), isBehind(order, page)))
-      .orderBy(...orderBy(order, page))
-      .limit(page.limit),
-  );
+  return listPage(db, sessions, and(conditionOf(filter), isListedBy(page.by)), order, page);
 }
 
 /** Where a row stands in the order by this time. */

@@ -3,8 +3,9 @@
 // (keyset), which costs the same wherever it stands; it must never be found by counting rows.
 
 import type { SQL } from 'drizzle-orm';
-import type { PgColumn } from 'drizzle-orm/pg-core';
+import type { PgColumn, PgTable } from 'drizzle-orm/pg-core';
 import type { Instant } from '../events/instant.ts';
+import type { Queries } from './connect.ts';
 import { and, asc, desc, gte, lt, sql } from './drizzle.ts';
 
 /** From then on, and before then. */
@@ -23,6 +24,24 @@ export interface Page {
 /** A page of the order that goes by the time `By`. */
 export interface PageBy<By extends string> extends Page {
   readonly by: By;
+}
+
+/** A page of the rows of a table that meet the condition, in the order of these columns. */
+export function listPage<Table extends PgTable>(
+  db: Queries,
+  table: Table,
+  condition: SQL | undefined,
+  order: readonly PgColumn[],
+  page: Page,
+): Promise<Table['$inferSelect'][]> {
+  return db.orm((orm) =>
+    orm
+      .select()
+      .from(table as PgTable)
+      .where(and(condition, isBehind(order, page)))
+      .orderBy(...orderBy(order, page))
+      .limit(page.limit),
+  );
 }
 
 export function orderBy(columns: readonly PgColumn[], { isDescending }: Page): SQL[] {

@@ -5,9 +5,9 @@
 import type { DeliveryId } from '../events/event.ts';
 import { type Instant, instantOf } from '../events/instant.ts';
 import type { Queries, Transaction } from './connect.ts';
-import { and, eq } from './drizzle.ts';
+import { eq } from './drizzle.ts';
 import { hasValues } from './has-values.ts';
-import { isBehind, orderBy, type Page } from './order.ts';
+import { listPage, type Page } from './order.ts';
 import { type ReplayState, replays } from './schema-operations.ts';
 
 export type ReplayRow = typeof replays.$inferSelect;
@@ -37,18 +37,9 @@ export async function findReplay(db: Queries, id: string): Promise<ReplayRow | u
   return row;
 }
 
-const order = [replays.id];
-
 /** A page of the replays in this state, or of all, by the time at which they were begun. */
 export function listReplays(db: Queries, state: ReplayState | undefined, page: Page): Promise<ReplayRow[]> {
-  return db.orm((orm) =>
-    orm
-      .select()
-      .from(replays)
-      .where(and(hasValues(replays, { state }), isBehind(order, page)))
-      .orderBy(...orderBy(order, page))
-      .limit(page.limit),
-  );
+  return listPage(db, replays, hasValues(replays, { state }), [replays.id], page);
 }
 
 /** The replay, held until the transaction ends; undefined for none. */
