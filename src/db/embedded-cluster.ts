@@ -2,7 +2,7 @@
 // the identity that Postgres runs under has changed. It never touches a cluster of another major version and never
 // leaves half a cluster behind.
 import { randomBytes } from 'node:crypto';
-import { chown, lchown, mkdir, open, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { chown, lchown, mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import {
   embeddedFailure,
@@ -52,10 +52,7 @@ export async function prepareCluster(
 
 async function createPassword(file: string): Promise<string> {
   const password = randomBytes(24).toString('base64url');
-  const handle = await open(`${file}.new`, 'w', 0o600);
-  await handle.writeFile(password);
-  await handle.sync();
-  await handle.close();
+  await writeFile(`${file}.new`, password, { mode: 0o600, flush: true });
   await rename(`${file}.new`, file);
   return password;
 }

@@ -3,7 +3,7 @@
 // a failed fsync nobody knows what is on the disk.
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { type FileHandle, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { type FileHandle, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { segmentIdBytes } from './record.ts';
 
@@ -103,13 +103,7 @@ export async function setAside(
 ): Promise<{ isNew: boolean }> {
   const kept = file.replace(/\.segment$/, `-${offset}.damaged`);
   const isNew = !existsSync(kept);
-  const handle = await open(kept, 'w', fileMode);
-  try {
-    await writeAt(handle, bytes, 0);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
+  await writeFile(kept, bytes, { mode: fileMode, flush: true });
   await syncFolder(path.dirname(file));
   return { isNew };
 }
@@ -132,13 +126,7 @@ export async function measure(
 export async function tryToWrite(folder: string): Promise<void> {
   const file = path.join(folder, probeName);
   try {
-    const handle = await open(file, 'w', fileMode);
-    try {
-      await writeAt(handle, randomBytes(probeBytes), 0);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
+    await writeFile(file, randomBytes(probeBytes), { mode: fileMode, flush: true });
   } finally {
     await rm(file, { force: true });
   }
