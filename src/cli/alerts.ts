@@ -66,9 +66,7 @@ export const listAlerts: Command = {
         account: given.text('account'),
       },
       row: alert,
-      columns: ['alert', 'reference', 'severity', 'category', 'occurred', 'status'].map((title) => ({
-        title,
-      })),
+      columns: ['alert', 'reference', 'severity', 'category', 'occurred', 'status'],
       cells: (row) => [
         row.alert_id,
         row.reference_id,

@@ -65,12 +65,7 @@ function print(read: z.infer<typeof counts>, context: Context): void {
   context.print(`Sessions expected from ${renderTime(read.from)} until before ${renderTime(read.to)}\n`);
   context.print(
     renderTable(
-      [
-        { title: 'how it ended' },
-        { title: 'sessions', isNumber: true },
-        { title: 'share', isNumber: true },
-        { title: '' },
-      ],
+      ['how it ended', { title: 'sessions', isNumber: true }, { title: 'share', isNumber: true }, ''],
       [
         ...rows.map(([name, count, note]) => [name, String(count), share(count), count === 0 ? '' : note]),
         ['expected', String(read.expected), '', ''],

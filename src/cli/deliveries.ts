@@ -107,9 +107,7 @@ export const listDeliveries: Command = {
       path: '/v1/deliveries',
       query,
       row: shownDelivery,
-      columns: ['delivery', 'received', 'source', 'state', 'kind', 'decision', 'session'].map((title) => ({
-        title,
-      })),
+      columns: ['delivery', 'received', 'source', 'state', 'kind', 'decision', 'session'],
       cells: (row) => [
         row.delivery_id,
         renderTime(row.received_at),

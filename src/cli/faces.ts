@@ -179,12 +179,7 @@ function renderBox(box: Box | null): string | null {
 function printFaces(faces: readonly DetectedFace[], { print, paint }: Context): void {
   print(
     renderTable(
-      [
-        { title: 'face', isNumber: true },
-        { title: 'confidence', isNumber: true },
-        { title: 'where' },
-        { title: 'attributes' },
-      ],
+      [{ title: 'face', isNumber: true }, { title: 'confidence', isNumber: true }, 'where', 'attributes'],
       faces.map((face, index) => [
         String(index + 1),
         face.confidence?.toString() ?? null,

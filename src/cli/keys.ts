@@ -98,9 +98,7 @@ export const listKeys: Command = {
       path: '/v1/ops/keys',
       query: {},
       row: listedKey,
-      columns: ['key id', 'name', 'role', 'state', 'created', 'by', 'expires', 'last used'].map((title) => ({
-        title,
-      })),
+      columns: ['key id', 'name', 'role', 'state', 'created', 'by', 'expires', 'last used'],
       cells: (row) => [
         row.key_id,
         row.name,

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { printable } from '../printable.ts';
 import { Secret } from '../secret.ts';
-import { wrongUsage } from './command.ts';
+import { type Context, type Given, wrongUsage } from './command.ts';
 
 /** The file's text without the line's end that editors leave; `option` is what the errors name. */
 export async function readSecretFile(option: string, path: string, command: string): Promise<Secret> {
@@ -11,6 +11,22 @@ export async function readSecretFile(option: string, path: string, command: stri
     throw wrongUsage(`--${option}: ${printable(path)} cannot be read (${reason}).`, command);
   });
   return asSecret(`the file of --${option}`, text, command);
+}
+
+/** The secret that `--NAME-file` or `--NAME-stdin` leads to; undefined where neither is given. */
+export async function readSecret(
+  name: string,
+  given: Given,
+  { readInput }: Context,
+  command: string,
+): Promise<Secret | undefined> {
+  const file = given.text(`${name}-file`);
+  const isStdin = given.has(`${name}-stdin`);
+  if (file !== undefined && isStdin) {
+    throw wrongUsage(`--${name}-stdin and --${name}-file exclude each other.`, command);
+  }
+  if (file !== undefined) return readSecretFile(`${name}-file`, file, command);
+  return isStdin ? asSecret('the standard input', await readInput(), command) : undefined;
 }
 
 /** A secret that a program handed over. */

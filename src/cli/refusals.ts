@@ -69,12 +69,12 @@ request, sent again, is one line: it tells when it came last, and is found by th
       },
       row: refusal,
       columns: [
-        { title: 'refusal' },
-        { title: 'last received' },
-        { title: 'reason' },
-        { title: 'address' },
+        'refusal',
+        'last received',
+        'reason',
+        'address',
         { title: 'times', isNumber: true },
-        { title: 'diagnosis' },
+        'diagnosis',
       ],
       cells: (row) => [
         row.refusal_id,

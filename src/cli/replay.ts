@@ -154,7 +154,7 @@ function printRehearsal(read: z.infer<typeof rehearsal>, context: Context): void
     Object.values(key).join(' '),
     change === 'created' ? '' : describeColumns(columns),
   ]);
-  const titles = ['change', 'table', 'key', 'how'].map((title) => ({ title }));
+  const titles = ['change', 'table', 'key', 'how'];
   print(renderTable(titles, rows, paint));
   if (read.changes_count > read.changes.length)
     print(`… and ${read.changes_count - read.changes.length} more.`);

@@ -25,8 +25,6 @@ export const shownReplay = z.object({
 });
 type Replay = z.infer<typeof shownReplay>;
 
-const id = 'ID';
-
 export const listReplays: Command = {
   name: 'replays list',
   operands: [],
@@ -50,14 +48,14 @@ export const listReplays: Command = {
       query: { state: given.text('state') },
       row: shownReplay,
       columns: [
-        { title: 'replay' },
-        { title: 'begun' },
-        { title: 'by' },
-        { title: 'state' },
+        'replay',
+        'begun',
+        'by',
+        'state',
         { title: 'replayed', isNumber: true },
         { title: 'failed', isNumber: true },
         { title: 'of', isNumber: true },
-        { title: 'why' },
+        'why',
       ],
       cells: (row) => [
         row.replay_id,
@@ -77,7 +75,7 @@ export const listReplays: Command = {
 
 export const showReplay: Command = {
   name: 'replays show',
-  operands: [id],
+  operands: ['ID'],
   summary: 'Shows how far a replay is, and what came of it',
   details: '',
   options: serviceOptions,
@@ -98,7 +96,7 @@ export const cancelReplay = steering('cancel', 'Ends a replay for good; what it 
 function steering(verb: 'pause' | 'resume' | 'cancel', summary: string): Command {
   return {
     name: `replays ${verb}`,
-    operands: [id],
+    operands: ['ID'],
     summary,
     details: '',
     options: { ...whyOption, ...serviceOptions },

@@ -2,9 +2,8 @@
 // from a file or the standard input, sent on, and never shown.
 import { z } from 'zod';
 import { printable } from '../printable.ts';
-import type { Secret } from '../secret.ts';
-import { type Command, type Context, type Given, type Options, wrongUsage } from './command.ts';
-import { asSecret, readSecretFile } from './read-secret.ts';
+import { type Command, type Context, type Options, wrongUsage } from './command.ts';
+import { readSecret } from './read-secret.ts';
 import { createAsk, serviceOptions } from './service-api.ts';
 import { showAnswer } from './show-answer.ts';
 import { renderDistance, renderFields, renderTable, renderTime } from './table.ts';
@@ -43,9 +42,7 @@ export const listSecrets: Command = {
     const ask = await createAsk(given, context, this.name);
     const asked = await ask('GET', '/v1/ops/secrets');
     showAnswer(asked, z.object({ data: z.array(listedSecret) }), given, context, ({ data }) => {
-      const titles = ['account', 'name', 'state', 'from', 'added', 'last matched'].map((title) => ({
-        title,
-      }));
+      const titles = ['account', 'name', 'state', 'from', 'added', 'last matched'];
       const rows = data.map((row) => [
         row.account,
         row.name,
@@ -91,7 +88,9 @@ refused.`,
     if (name === undefined) throw wrongUsage('--name is needed.', this.name);
     const why = readWhy(given, this.name);
     const ask = await createAsk(given, context, this.name);
-    const secret = await readSecret(given, context, this.name);
+    const secret = await readSecret('secret', given, context, this.name);
+    if (secret === undefined)
+      throw wrongUsage('Say where the secret is: --secret-stdin or --secret-file.', this.name);
     const reinstate = given.has('reinstate') || undefined;
     const body = { account: given.text('account'), name, secret: secret.reveal(), reinstate, why };
     const asked = await ask('POST', '/v1/ops/secrets/begin-rotation', { body });
@@ -199,15 +198,4 @@ function printProbe(sent: z.infer<typeof probe>, { print, paint }: Context): voi
   );
   const sentence = sent.problem === null ? 'It arrived and was processed.' : printable(sent.problem);
   print(`\n${paint(sent.ok ? 'green' : 'red', sentence)}`);
-}
-
-async function readSecret(given: Given, context: Context, command: string): Promise<Secret> {
-  const file = given.text('secret-file');
-  const isStdin = given.has('secret-stdin');
-  if ((file === undefined) === !isStdin) {
-    throw wrongUsage('Say where the secret is: --secret-stdin or --secret-file.', command);
-  }
-  return file === undefined
-    ? asSecret('the standard input', await context.readInput(), command)
-    : readSecretFile('secret-file', file, command);
 }

@@ -78,9 +78,7 @@ export const listSessions: Command = {
         account: given.text('account'),
       },
       row: listedSession,
-      columns: ['session', 'reference', 'state', 'verdict', 'expected', 'settled', 'by'].map((title) => ({
-        title,
-      })),
+      columns: ['session', 'reference', 'state', 'verdict', 'expected', 'settled', 'by'],
       cells: (row) => [
         row.session_id,
         row.reference_id,

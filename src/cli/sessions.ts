@@ -5,7 +5,7 @@ import { counted } from '../operations/counted.ts';
 import { type Command, type Context, type Given, wrongUsage } from './command.ts';
 import { pathPart } from './id-operand.ts';
 import { momentOptions, readMomentQuery } from './moment-option.ts';
-import { asSecret, readSecretFile } from './read-secret.ts';
+import { readSecret } from './read-secret.ts';
 import { createAsk, nullableText, serviceOptions } from './service-api.ts';
 import { showAnswer } from './show-answer.ts';
 import { renderDistance, renderFields, renderTable, renderTime } from './table.ts';
@@ -135,7 +135,7 @@ It is read from a file or the standard input, never from the command line.`,
   async run(given, context) {
     const path = pathOf(given, this.name);
     const expiresAt = readTime(given, 'expires-at', this.name);
-    const token = await readToken(given, context, this.name);
+    const token = await readSecret('token', given, context, this.name);
     const ask = await createAsk(given, context, this.name);
     const asked = await ask('PUT', path, {
       body: {
@@ -152,15 +152,6 @@ It is read from a file or the standard input, never from the command line.`,
     return 0;
   },
 };
-
-async function readToken(given: Given, { readInput }: Context, command: string) {
-  const file = given.text('token-file');
-  if (file !== undefined && given.has('token-stdin')) {
-    throw wrongUsage('--token-stdin and --token-file exclude each other.', command);
-  }
-  if (file !== undefined) return readSecretFile('token-file', file, command);
-  return given.has('token-stdin') ? asSecret('the standard input', await readInput(), command) : undefined;
-}
 
 function pathOf(given: Given, command: string): string {
   return `/v1/sessions/${pathPart(given.operands[0] ?? '', 'ID cannot be a session’s', command)}`;

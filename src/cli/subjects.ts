@@ -116,7 +116,6 @@ function printRows<Row>(
   cells: (row: Row) => readonly (string | null)[],
 ): void {
   if (rows.data.length === 0) return;
-  const columns = titles.map((title) => ({ title }));
-  print(`\n${renderTable(columns, rows.data.map(cells), paint)}`);
+  print(`\n${renderTable(titles, rows.data.map(cells), paint)}`);
   if (!rows.is_complete) tell(`There are more than these ${rows.data.length}.`);
 }

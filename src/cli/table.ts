@@ -3,10 +3,8 @@
 import { printable } from '../printable.ts';
 import type { Context } from './command.ts';
 
-export interface Column {
-  readonly title: string;
-  readonly isNumber?: boolean;
-}
+/** A title, and with it whether numbers stand below. */
+export type Column = string | { readonly title: string; readonly isNumber: boolean };
 
 const absent = '–';
 
@@ -27,9 +25,10 @@ export function renderTable(
 
 /** Renders a table that comes in pages: the titles with the first, and every page as wide as the first one needs. */
 export function createTablePrinter(
-  columns: readonly Column[],
+  wanted: readonly Column[],
   paint: Context['paint'],
 ): (rows: readonly (readonly (string | null)[])[]) => string {
+  const columns = wanted.map((each) => (typeof each === 'string' ? { title: each, isNumber: false } : each));
   let widths: readonly number[] | undefined;
   return (rows) => {
     const texts = rows.map((row) => row.map(cell));
@@ -44,7 +43,11 @@ export function createTablePrinter(
   };
 }
 
-function lineOf(columns: readonly Column[], widths: readonly number[], row: readonly string[]): string {
+function lineOf(
+  columns: readonly { readonly isNumber: boolean }[],
+  widths: readonly number[],
+  row: readonly string[],
+): string {
   return columns
     .map(({ isNumber }, index) => {
       const text = row[index] ?? '';

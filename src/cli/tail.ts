@@ -102,7 +102,7 @@ function takeFresh(rows: readonly Delivery[], seen: Set<string>): Delivery[] {
 }
 
 function createLines({ print, paint }: Context): (rows: Delivery[]) => void {
-  const columns = ['received', 'delivery', 'source', 'state', 'kind', 'session'].map((title) => ({ title }));
+  const columns = ['received', 'delivery', 'source', 'state', 'kind', 'session'];
   const printer = createTablePrinter(columns, paint);
   return (rows) =>
     print(

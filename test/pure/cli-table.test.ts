@@ -4,7 +4,7 @@ import { renderDistance, renderFields, renderSpan, renderTable, renderTime } fro
 import { printable, printableJson } from '../../src/printable.ts';
 
 test('columns are aligned, numbers to the right, and nothing trails', () => {
-  const columns = [{ title: 'name' }, { title: 'count', isNumber: true }, { title: '' }];
+  const columns = ['name', { title: 'count', isNumber: true }, ''];
   const rows = [
     ['short', '7', ''],
     ['much longer', '1200', 'a note'],
