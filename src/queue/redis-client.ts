@@ -3,6 +3,7 @@
 // itself would leave BullMQ's one-time handshake failed for ever.
 import { type ConnectionOptions, checkServerIdentity } from 'node:tls';
 import { Cluster, type ClusterOptions, Redis } from 'ioredis';
+import { backoffMs } from '../backoff.ts';
 import type { Log } from '../log.ts';
 import { createSeldom } from '../seldom.ts';
 import { needsSomebody, troubleOf } from './trouble.ts';
@@ -54,12 +55,10 @@ export function openRedis(url: string, silenceMs: number, onRefused: (reason: Er
   });
 }
 
-// By itself ioredis looks a node's name up first, and then compares the certificate with the address (5.10.1).
+// By itself ioredis looks a node's name up first, and then compares the certificate with the address (6.0.0).
 const byName: ClusterOptions = { dnsLookup: (name, callback) => callback(null, name) };
 
-function reconnectDelayMs(times: number): number {
-  return Math.min(50 * 2 ** Math.min(times, 10), reconnectDelayMaxMs);
-}
+const reconnectDelayMs = (times: number) => backoffMs(times, { baseMs: 50, maxMs: reconnectDelayMaxMs });
 
 /** Whether it says that there is no such database as the address names: ioredis goes on in the first one, which may be another installation's (5.10.1). */
 export function refusesDatabase(error: Error & { command?: { name: string } }): boolean {
