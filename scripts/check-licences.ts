@@ -1,6 +1,5 @@
 // Part of `npm run check`: every package of production has a licence that lets anybody run and change the service without
 // opening their own code. What says no licence is named here with the reason why it may stay.
-import { pathToFileURL } from 'node:url';
 import { type LockedPackage, readProductionPackages } from './locked-packages.ts';
 
 const allowed = new Set([
@@ -38,7 +37,7 @@ export function judgeLicences(packages: readonly LockedPackage[]): string[] {
   });
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+if (import.meta.main) {
   const problems = judgeLicences(readProductionPackages());
   for (const problem of problems) console.log(problem);
   process.exitCode = problems.length === 0 ? 0 : 1;

@@ -1,8 +1,7 @@
 // Node's own HTTP server that answers at once: no route, no signature, nothing read. What the load reaches against it is
 // the load's own limit on this machine; a contender that comes near it was not measured but the load was.
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { runProgram } from './program.ts';
+import { listenHere, runProgram } from './program.ts';
 
 const answer = '{"delivery_id":"00000000-0000-0000-0000-000000000000","repeat":false}';
 
@@ -12,9 +11,5 @@ runProgram(async () => {
     res.writeHead(202, { 'content-type': 'application/json', 'content-length': answer.length });
     res.end(answer);
   });
-  return new Promise((resolve) => {
-    server.listen(0, '127.0.0.1', () => {
-      resolve(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
-    });
-  });
+  return listenHere(server);
 });

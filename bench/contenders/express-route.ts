@@ -1,7 +1,7 @@
 // The webhook route as Express' own documentation and every tutorial write it: the raw bytes, the signature over them, the
 // JSON, then whatever the contender does to accept it, then 202. All contenders but the ceilings and the service stand
 // behind this same route, so that they differ in nothing else.
-import type { AddressInfo } from 'node:net';
+import { createServer } from 'node:http';
 import express from 'express';
 import {
   defaultTemplate,
@@ -12,7 +12,7 @@ import {
   verify,
   webhookIdHeader,
 } from '../../src/ilive/signature.ts';
-import type { Counts } from './program.ts';
+import { type Counts, listenHere } from './program.ts';
 
 export interface Received {
   readonly webhookId: string;
@@ -66,9 +66,5 @@ export function listenRaw(
       answer(503);
     });
   });
-  return new Promise((resolve) => {
-    const server = app.listen(0, '127.0.0.1', () => {
-      resolve(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
-    });
-  });
+  return listenHere(createServer(app));
 }

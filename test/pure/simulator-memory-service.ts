@@ -20,7 +20,8 @@ const signing = {
   template: defaultTemplate,
 } as const;
 
-function check(message: Message): { reason: string | undefined; signedAtSeconds: number } {
+/** How the message's signature is judged. */
+export function check(message: Message): { reason: string | undefined; signedAtSeconds: number } {
   const signedAtSeconds = Math.floor(now.getTime() / 1000) + message.clockOffsetSeconds;
   const headers = headersOf(message, signedAtSeconds, signing);
   const verification = verify(

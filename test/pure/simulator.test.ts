@@ -1,17 +1,9 @@
 // The pretend vendor: the same seed plays the same run under any label, every fault occurs and can be switched off, and
 // what is meant to verify does, while what is meant to be refused is refused for the reason that was meant.
 import { expect, test } from 'vitest';
-import { defaultTemplate, verify } from '../../src/ilive/signature.ts';
-import { headersOf } from '../../src/simulator/deliver.ts';
 import { defaultShares, type FaultName, parseFaults } from '../../src/simulator/faults.ts';
-import type { Message } from '../../src/simulator/message.ts';
 import { planScenario, type Scenario } from '../../src/simulator/scenario.ts';
-
-const now = new Date('2026-04-11T09:30:12.456Z');
-const signing = {
-  keys: [Buffer.from('first'), Buffer.from('second')],
-  template: defaultTemplate,
-} as const;
+import { check, now } from './simulator-memory-service.ts';
 
 function plan(seed: number, sessionCount = 80, label = 'test'): Scenario {
   return planScenario({ seed, label, sessionCount, now, faults: defaultShares });
@@ -65,21 +57,6 @@ test('faults are read strictly', () => {
 test('messages verify exactly when they are meant to', () => {
   for (const message of plan(3).messages) {
     const { meaning } = message;
-    expect(check(message)).toBe(meaning.fate === 'refused' ? meaning.code : undefined);
+    expect(check(message).reason).toBe(meaning.fate === 'refused' ? meaning.code : undefined);
   }
 });
-
-function check(message: Message): string | undefined {
-  const signedAtSeconds = Math.floor(now.getTime() / 1000) + message.clockOffsetSeconds;
-  const headers = headersOf(message, signedAtSeconds, signing);
-  const verification = verify(
-    {
-      signature: headers['x-ilive-signature'],
-      timestamp: headers['x-ilive-timestamp'],
-      webhookId: headers['x-ilive-webhook-id'],
-    },
-    message.sentBody,
-    { ...signing, toleranceSeconds: 300, now },
-  );
-  return verification.ok ? undefined : verification.reason;
-}
