@@ -1,10 +1,11 @@
 // `completeness`: every verdict that should exist, does exist, and here is the count. For people, for reports and, by its
 // exit code, for alarms.
 import { z } from 'zod';
+import { renderSpan } from '../operations/counted.ts';
 import type { Command, Context } from './command.ts';
 import { createAsk, serviceOptions } from './service-api.ts';
 import { showAnswer } from './show-answer.ts';
-import { renderDistance, renderSpan, renderTable, renderTime } from './table.ts';
+import { renderDistance, renderTable, renderTime } from './table.ts';
 import { readTimes } from './time-option.ts';
 
 const counts = z.object({

@@ -1,8 +1,9 @@
 // The screen of `status`, as text: what is wrong first, then a line for each thing. Pure, so that it can be read in a test.
 import { z } from 'zod';
+import { renderSpan } from '../operations/counted.ts';
 import { printable } from '../printable.ts';
 import type { Context } from './command.ts';
-import { renderDistance, renderFields, renderSpan, renderTime } from './table.ts';
+import { renderDistance, renderFields, renderTime } from './table.ts';
 
 const counts = z.record(z.string(), z.number());
 const time = z.string().nullable();

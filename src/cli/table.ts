@@ -1,5 +1,6 @@
 // Aligned text for people: fields one below the other, and tables. What comes from elsewhere is made printable first,
 // since an id that somebody chose may hold the codes by which terminals are steered.
+import { renderSpan } from '../operations/counted.ts';
 import { printable } from '../printable.ts';
 import type { Context } from './command.ts';
 
@@ -78,15 +79,4 @@ export function renderDistance(text: string, now: Date): string {
   const ms = new Date(text).getTime() - now.getTime();
   const span = renderSpan(Math.abs(ms));
   return ms > 0 ? `in ${span}` : `${span} ago`;
-}
-
-/** A length of time as people say it: `0.34 s`, `12 s`, `5 min`, `3 h`, `2 d`. */
-export function renderSpan(ms: number): string {
-  const seconds = Math.abs(ms) / 1000;
-  const sign = ms < 0 ? '-' : '';
-  if (seconds < 10) return `${sign}${Number(seconds.toPrecision(2))} s`;
-  if (seconds < 120) return `${sign}${Math.round(seconds)} s`;
-  if (seconds < 2 * 3600) return `${sign}${Math.round(seconds / 60)} min`;
-  if (seconds < 48 * 3600) return `${sign}${Math.round(seconds / 3600)} h`;
-  return `${sign}${Math.round(seconds / 86_400)} d`;
 }

@@ -1,7 +1,7 @@
 // What is wrong with sessions that should have a verdict, as the status tells it.
 import type { Queries } from '../db/connect.ts';
 import { countEndedByAsking, type SessionFigures } from '../db/status.ts';
-import { countedUpTo } from './counted.ts';
+import { countedUpTo } from './counted-up-to.ts';
 import { type Problem, problem, runbook } from './problem.ts';
 
 // Both, as `ManyVerdictsUnrecoverable` has them for an hour: so many, and such a share of those whose end was found by asking.

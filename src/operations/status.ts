@@ -17,7 +17,8 @@ import {
 } from '../db/status.ts';
 import type { OutageSight } from '../outage/outage.ts';
 import type { QueueFacts } from '../queue-facts.ts';
-import { counted, countedUpTo } from './counted.ts';
+import { counted } from './counted.ts';
+import { countedUpTo } from './counted-up-to.ts';
 import { explainTrouble, type VendorSight } from './look-at-vendor.ts';
 import { damageProblem, keepingProblem, sealProblem, waitingProblem } from './outage-problems.ts';
 import { type Level, type Problem, problem, runbook } from './problem.ts';

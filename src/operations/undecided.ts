@@ -2,6 +2,7 @@
 // until it is admitted, purged or gone by age, and for as long somebody has to hear of it: it may be a lost verdict.
 import type { RefusalFigures, RefusalRemedy } from '../db/status.ts';
 import { clockCommand } from '../ilive/clock-off.ts';
+import { renderSpan } from './counted.ts';
 import { runbook } from './problem.ts';
 import { adviceOnMissing, type JudgingSight } from './sealed.ts';
 
@@ -43,11 +44,8 @@ export function weighUndecided(
 
 /** How old the newest is, as people say it. */
 export function ageOf(newestAt: string | null, now: Date): string {
-  const seconds = Math.max(0, (now.getTime() - new Date(newestAt ?? now).getTime()) / 1_000);
-  if (seconds < 120) return `${Math.round(seconds)} s`;
-  if (seconds < 2 * 3_600) return `${Math.round(seconds / 60)} min`;
-  if (seconds < 48 * 3_600) return `${Math.round(seconds / 3_600)} h`;
-  return `${Math.round(seconds / 86_400)} d`;
+  const seconds = Math.round((now.getTime() - new Date(newestAt ?? now).getTime()) / 1_000);
+  return renderSpan(Math.max(0, seconds) * 1_000);
 }
 
 // A finding that holds a command is shown without it: the next step stands on a line of its own.

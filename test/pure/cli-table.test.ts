@@ -1,6 +1,7 @@
 // What people read in a terminal is aligned, and cannot steer it.
 import { expect, test } from 'vitest';
-import { renderDistance, renderFields, renderSpan, renderTable, renderTime } from '../../src/cli/table.ts';
+import { renderDistance, renderFields, renderTable, renderTime } from '../../src/cli/table.ts';
+import { renderSpan } from '../../src/operations/counted.ts';
 import { printable, printableJson } from '../../src/printable.ts';
 
 test('columns are aligned, numbers to the right, and nothing trails', () => {
