@@ -123,7 +123,7 @@ async function recordOrdered(
     name: looksBeside ? 'record-deliveries-near-midnight' : 'record-deliveries',
     text: `
       with given as (${given}), fresh as (${insertGiven}
-        ${looksBeside ? `where not exists (${sameDelivery('g', [-1, 1])})` : ''}
+        ${looksBeside ? `where not exists (${sameDelivery([-1, 1])})` : ''}
         on conflict do nothing
         returning id
       ), bodies as (${insertBodies} join fresh using (id))
@@ -161,13 +161,13 @@ function isNearMidnight({ receivedAt }: NewDelivery): boolean {
 }
 
 // Selects what is the same as `g`, of days that are so far from its own: by the index, which "is not distinct from" would not use.
-function sameDelivery(g: string, daysApart: readonly number[]): string {
-  const days = daysApart.map((days) => `${g}.received_on + ${days}`).join(', ');
+function sameDelivery(daysApart: readonly number[]): string {
+  const days = daysApart.map((days) => `g.received_on + ${days}`).join(', ');
   const select = (webhookId: string) => `
         select d.* from deliveries d where d.received_on = any(array[${days}]) and ${webhookId}
-          and d.body_sha256 = ${g}.body_sha256 and d.account = ${g}.account`;
-  return `${select(`d.webhook_id = ${g}.webhook_id`)}
-        union all ${select(`${g}.webhook_id is null and d.webhook_id is null`)}`;
+          and d.body_sha256 = g.body_sha256 and d.account = g.account`;
+  return `${select('d.webhook_id = g.webhook_id')}
+        union all ${select('g.webhook_id is null and d.webhook_id is null')}`;
 }
 
 // A second statement and not a part of the first: only a new snapshot sees what a concurrent group has just committed. Also by
@@ -183,7 +183,7 @@ async function findFirsts(db: Queries, repeats: readonly NewDelivery[]): Promise
       )
       select d.id, d.account, d.webhook_id as "webhookId", d.body_sha256 as "bodySha256"
       from given g cross join lateral (
-        ${sameDelivery('g', [-1, 0, 1])}
+        ${sameDelivery([-1, 0, 1])}
         union all
         select d.* from deliveries d where d.id = g.id
       ) d

@@ -30,7 +30,7 @@ export function readJson(body: Buffer): Read<Fields> {
   } catch {
     // said below
   }
-  return { ok: false, answer: refuseField('body', 'body', 'Input should be a valid JSON object') };
+  return { ok: false, answer: refuseField('body', 'Input should be a valid JSON object') };
 }
 
 /** A text of the form's or body's fields; null where it is absent. */
@@ -39,7 +39,7 @@ export function readText(fields: Fields, name: string, isRequired: boolean): Rea
   if (typeof value === 'string' && value !== '') return { ok: true, value };
   if (value === null && !isRequired) return { ok: true, value: null };
   const message = value === null ? 'Field required' : 'Input should be a valid string';
-  return { ok: false, answer: refuseField('body', name, message) };
+  return { ok: false, answer: refuseField(name, message) };
 }
 
 /** The parts of a form; files as bytes. */
@@ -53,6 +53,6 @@ export async function readForm(body: Buffer, contentType: string | undefined): P
     }
     return { ok: true, value: fields };
   } catch {
-    return { ok: false, answer: refuseField('body', 'body', 'Input should be a multipart form') };
+    return { ok: false, answer: refuseField('body', 'Input should be a multipart form') };
   }
 }

@@ -50,11 +50,11 @@ export function refuse(
 }
 
 /** FastAPI's own refusal of a field, with a list where others have an envelope. */
-export function refuseField(where: 'body' | 'query', field: string, message: string): VendorAnswer {
+export function refuseField(field: string, message: string): VendorAnswer {
   return {
     status: 422,
     code: 'validation_error',
-    body: { detail: [{ type: 'value_error', loc: [where, field], msg: message, input: null }] },
+    body: { detail: [{ type: 'value_error', loc: ['body', field], msg: message, input: null }] },
   };
 }
 

@@ -29,7 +29,7 @@ export async function compareFaces(request: FaceRequest): Promise<VendorAnswer> 
   const given = form.value.threshold;
   const threshold = given === undefined ? defaultThreshold : Number(given);
   if (!(threshold >= 0 && threshold <= 1)) {
-    return refuseField('body', 'threshold', 'Input should be a number from 0 to 1');
+    return refuseField('threshold', 'Input should be a number from 0 to 1');
   }
   if (source.value.faceCount === 0) return refuse('no_face_in_source', request);
   if (target.value.faceCount === 0) return refuse('no_face_in_target', request);
@@ -101,7 +101,7 @@ function boxOf({ width, height }: SeenImage, index: number): Record<string, numb
 function readImage(fields: Fields, name: string, request: FaceRequest): Read<SeenImage> {
   const bytes = fields[name];
   const no = (code: VendorErrorCode): Read<SeenImage> => ({ ok: false, answer: refuse(code, request) });
-  if (!Buffer.isBuffer(bytes)) return { ok: false, answer: refuseField('body', name, 'Field required') };
+  if (!Buffer.isBuffer(bytes)) return { ok: false, answer: refuseField(name, 'Field required') };
   if (bytes.length === 0) return no('empty_image');
   if (bytes.length > imageLimitBytes) return no('image_too_large');
   const seen = seeImage(bytes);

@@ -45,7 +45,7 @@ export function createSession(
   const mode = readText(json.value, 'mode', false);
   if (!mode.ok) return mode;
   if (mode.value !== null && !modes.includes(mode.value)) {
-    return { answer: refuseField('body', 'mode', "Input should be 'active' or 'passive'") };
+    return { answer: refuseField('mode', "Input should be 'active' or 'passive'") };
   }
   for (const field of ['redirect_url', 'webhook_url']) {
     const answer = refuseUrl(json.value, field, rules.isHttpsOnly);
@@ -80,9 +80,9 @@ function refuseUrl(fields: Fields, field: string, isHttpsOnly: boolean): VendorA
   const url = readText(fields, field, false);
   if (!url.ok) return url.answer;
   if (url.value === null) return undefined;
-  if (!URL.canParse(url.value)) return refuseField('body', field, 'Input should be a valid URL');
+  if (!URL.canParse(url.value)) return refuseField(field, 'Input should be a valid URL');
   const isHttps = new URL(url.value).protocol === 'https:';
-  return isHttpsOnly && !isHttps ? refuseField('body', field, 'URL scheme should be https') : undefined;
+  return isHttpsOnly && !isHttps ? refuseField(field, 'URL scheme should be https') : undefined;
 }
 
 function showCreated(session: VendorSession, hostedUrl: string): Record<string, unknown> {

@@ -16,9 +16,9 @@ async function completeness(together: Together) {
   return body;
 }
 
-async function allClosed(together: Together, deadlineMs = 120_000): Promise<void> {
+async function allClosed(together: Together): Promise<void> {
   await until(async () => (await completeness(together)).open === 0, {
-    deadlineMs,
+    deadlineMs: 120_000,
     describe: 'no session is open',
   });
 }

@@ -30,10 +30,10 @@ afterAll(() => tls.setDefaultCACertificates(before));
 
 const undo = useUndo();
 
-async function listen(server: Server, port = 0): Promise<number> {
+async function listen(server: Server): Promise<number> {
   const sockets = new Set<Socket>();
   server.on('connection', (socket) => sockets.add(socket.on('error', () => {})));
-  server.listen(port, 'localhost');
+  server.listen(0, 'localhost');
   await once(server, 'listening');
   undo.push(async () => {
     server.close();
