@@ -101,6 +101,16 @@ describe('docker-compose.yml', () => {
     }
   });
 
+  test('our containers can write to their volumes alone, and gain no rights', () => {
+    for (const [, container] of ourOwn) {
+      expect(container).toMatchObject({
+        read_only: true,
+        cap_drop: ['ALL'],
+        security_opt: ['no-new-privileges:true'],
+      });
+    }
+  });
+
   test('only this machine reaches the port that is published, since it has no TLS and more than the webhook route', () => {
     const published = Object.values(compose.services).flatMap(({ ports }) => ports ?? []);
     expect(published.map((port) => port.replace(/\$\{RECEIVER_PORT:-8080\}/, 'port'))).toEqual([
