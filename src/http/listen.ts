@@ -62,7 +62,8 @@ export async function listen(app: RequestListener, options: ListenOptions): Prom
     if (options.isStopping()) res.setHeader('connection', 'close');
   });
   server.prependListener('request', closeAfterUpgrade);
-  server.prependListener('request', ({ socket }, res) => closeUnread(socket, res, options.requestTimeoutMs));
+  const closeUnread = createCloseUnread(options.requestTimeoutMs);
+  server.prependListener('request', (_req, res) => void res.on('prefinish', closeUnread));
   server.on('clientError', (error, socket) => refuseUnreadable(error, socket as Socket));
   await new Promise<void>((resolve, reject) => {
     const fail = (error: NodeJS.ErrnoException) => reject(cannotListen(error, options));
@@ -116,13 +117,15 @@ function closeAfterUpgrade(req: IncomingMessage, res: ServerResponse): void {
 
 // An answer that is given and does not all leave at once is held for as long as some of it is read now and then. Before it is given,
 // and where more of it is to come, such as of a stream, others see to it.
-function closeUnread(socket: Socket, res: ServerResponse, timeoutMs: number): void {
-  res.once('prefinish', () => {
-    if (socket.writableLength === 0) return;
+// One function for all of them, since every request has it hear.
+function createCloseUnread(timeoutMs: number): (this: ServerResponse) => void {
+  return function closeUnread() {
+    const { socket } = this;
+    if (socket === null || socket.writableLength === 0) return;
     socket.setTimeout(timeoutMs);
     // Before Node sets the time for the next request.
-    res.prependOnceListener('finish', () => socket.setTimeout(0));
-  });
+    this.prependOnceListener('finish', () => socket.setTimeout(0));
+  };
 }
 
 // There is no request to answer yet, so the answer is written by hand; the connection cannot be used any more.

@@ -58,25 +58,29 @@ export function readBody(
   });
 }
 
+const none = Buffer.alloc(0);
+
 // Pieces are laid side by side as they come: each is an object that takes some hundred bytes, however small it is, so a body that is
 // sent byte by byte would take over a hundred times its size. One that comes whole is not copied.
 function createPile() {
-  let room: Buffer = Buffer.alloc(0);
+  let room: Buffer | undefined;
   let size = 0;
   return {
     add: (piece: Buffer) => {
-      if (size === 0) room = piece;
-      else if (size + piece.length > room.length) {
-        const larger = Buffer.allocUnsafeSlow(Math.max(2 * room.length, size + piece.length));
-        room.copy(larger, 0, 0, size);
-        room = larger;
+      if (room === undefined) room = piece;
+      else {
+        if (size + piece.length > room.length) {
+          const larger = Buffer.allocUnsafeSlow(Math.max(2 * room.length, size + piece.length));
+          room.copy(larger, 0, 0, size);
+          room = larger;
+        }
+        piece.copy(room, size);
       }
-      if (size > 0) piece.copy(room, size);
       size += piece.length;
     },
-    bytes: () => room.subarray(0, size),
+    bytes: () => (room?.length === size ? room : (room ?? none).subarray(0, size)),
     clear: () => {
-      room = Buffer.alloc(0);
+      room = undefined;
       size = 0;
     },
   };
