@@ -5,7 +5,7 @@ import { keys } from './config-keys.ts';
 import { unknownKeys } from './config-names.ts';
 import { nest, type SigningSecrets, type Values } from './config-nest.ts';
 import { holdsExample, type Key } from './config-schemas.ts';
-import { ServiceError } from './errors.ts';
+import { unusableConfig } from './errors.ts';
 import { documentedKinds } from './ilive/payload.ts';
 import { secretFlaw } from './ilive/signature.ts';
 import { fileKeyOf } from './secret-files.ts';
@@ -59,12 +59,7 @@ export function parseConfig(
     ...contradictions(config).filter((problem) => !named.includes(problem.split(':')[0])),
     ...unknownKeys(env, ownNames, [...Object.keys(keys), ...secretKeys.map(fileKeyOf)]),
   );
-  if (problems.length > 0) {
-    throw new ServiceError(
-      'config_invalid',
-      `The configuration cannot be used:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`,
-    );
-  }
+  if (problems.length > 0) throw unusableConfig(problems);
   return config;
 }
 

@@ -41,6 +41,12 @@ export class ServiceError extends Error {
   }
 }
 
+/** The environment with all that is wrong with it, one a line. */
+export function unusableConfig(problems: readonly string[]): ServiceError {
+  const lines = problems.map((problem) => `  - ${problem}`);
+  return new ServiceError('config_invalid', `The configuration cannot be used:\n${lines.join('\n')}`);
+}
+
 /** Narrows whatever was caught to a ServiceError; what nobody foresaw becomes `internal` with the cause kept. */
 export function asServiceError(error: unknown): ServiceError {
   if (error instanceof ServiceError) return error;

@@ -2,7 +2,7 @@
 // read: a 0 that nobody has counted says that all is well.
 import { setTimeout as wait } from 'node:timers/promises';
 import { Gauge, type Registry } from 'prom-client';
-import { lookSeldom } from './seldom.ts';
+import { lookOnce, lookSeldom } from './seldom.ts';
 
 /** What stands at a moment, by the name of its metric. */
 export type Figures = Readonly<Partial<Record<keyof typeof figureHelp, number>>>;
@@ -49,15 +49,7 @@ export function addFigures(registry: Registry, reads: readonly (() => Promise<Fi
 
 // One reading at a time: else what hangs would take a connection more with each look.
 function keepFigures(read: () => Promise<Figures>): () => Promise<Figures> {
-  let reading: Promise<Figures> | undefined;
-  const readOnce = () => {
-    reading ??= read()
-      .catch((): Figures => ({}))
-      .finally(() => {
-        reading = undefined;
-      });
-    return reading;
-  };
+  const readOnce = lookOnce(() => read().catch((): Figures => ({})));
   return lookSeldom(figuresEveryMs, () =>
     Promise.race([readOnce(), wait(figuresReadMs, {}, { ref: false })]),
   );

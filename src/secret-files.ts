@@ -1,7 +1,7 @@
 // A secret may stand in a file of its own, whose name `<KEY>_FILE` tells, as orchestrators mount theirs: then it is in no
 // environment, which `docker inspect` shows and every child inherits. No problem tells what a file holds.
 import { readFileSync } from 'node:fs';
-import { ServiceError } from './errors.ts';
+import { unusableConfig } from './errors.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -23,10 +23,10 @@ export function withSecretFiles(env: Environment, keys: readonly string[]): Envi
       ? { flaw: `${key} is set as well; set one of them` }
       : readSecret(file);
     if (flaw === undefined) read[key] = text;
-    else problems.push(`  - ${name}: ${flaw}`);
+    else problems.push(`${name}: ${flaw}`);
   }
   if (problems.length === 0) return read;
-  throw new ServiceError('config_invalid', `The configuration cannot be used:\n${problems.join('\n')}`);
+  throw unusableConfig(problems);
 }
 
 function readSecret(file: string): { readonly text?: string; readonly flaw?: string } {

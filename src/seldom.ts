@@ -1,5 +1,5 @@
 // What is done once in a while, however often it is asked for: a line of the log that would come again and again for as long
-// as something is away, and bury the one that says what it is; and a look that costs somebody something.
+// as something is away, and bury the one that says what it is; and a look that costs somebody something, or that may hang.
 
 /** Counts the times it is asked, and answers with how many there were since its last answer: at most once in `everyMs`. */
 export function createSeldom(everyMs: number): () => number | undefined {
@@ -13,6 +13,17 @@ export function createSeldom(everyMs: number): () => number | undefined {
     answeredAt = now;
     count = 0;
     return answer;
+  };
+}
+
+/** Looks once at a time: whoever asks meanwhile is answered with the look that is under way. */
+export function lookOnce<Seen>(look: () => Promise<Seen>): () => Promise<Seen> {
+  let looking: Promise<Seen> | undefined;
+  return () => {
+    looking ??= look().finally(() => {
+      looking = undefined;
+    });
+    return looking;
   };
 }
 

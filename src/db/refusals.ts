@@ -32,6 +32,8 @@ export interface RefusalLimits {
 
 // Room is made for more than is needed, so that a flood has it made every few seconds and not with every group.
 const keptShare = 0.95;
+// What the column of times holds. Were one more an error, the rest of its group would wait for ever.
+const timesMax = 2 ** 31 - 1;
 // A statement has room for 65,535 parameters, and a row takes 13.
 const insertedAtOnce = 1_000;
 
@@ -66,8 +68,7 @@ async function insertRefusals(tx: Transaction, group: readonly NewRefusal[]): Pr
       .onConflictDoUpdate({
         target: [refusals.account, refusals.requestSha256],
         set: {
-          // Up to what the column holds: were it an error, the rest of the group would wait for ever.
-          times: sql`least(${refusals.times}::bigint + excluded.times, 2147483647)`,
+          times: sql`least(${refusals.times}::bigint + excluded.times, ${timesMax})`,
           lastReceivedAt: sql`greatest(${refusals.lastReceivedAt}, excluded.last_received_at)`,
         },
       }),

@@ -5,6 +5,7 @@ import express, { type Express, type Request, type Response } from 'express';
 import type { Registry } from 'prom-client';
 import { ServiceError } from '../errors.ts';
 import type { Log } from '../log.ts';
+import { lookOnce } from '../seldom.ts';
 import type { ApiDependencies } from './api.ts';
 import { mountDocs } from './docs.ts';
 import { problemOf, requestIdOf, sendProblem } from './error-response.ts';
@@ -69,13 +70,9 @@ export function createApp(deps: AppDependencies): RequestListener {
 function createFigures(
   registry: AppDependencies['registry'],
 ): (req: Request, res: Response) => Promise<void> {
-  let gathering: Promise<Buffer> | undefined;
-  const gather = async () => Buffer.from(await registry.metrics());
+  const gather = lookOnce(async () => Buffer.from(await registry.metrics()));
   return async (_req, res) => {
-    gathering ??= gather().finally(() => {
-      gathering = undefined;
-    });
-    const figures = await gathering;
+    const figures = await gather();
     res.type(registry.contentType).send(figures);
   };
 }

@@ -81,10 +81,9 @@ export function mountDocs(app: Express, version: string): void {
   const folder = path.dirname(createRequire(import.meta.url).resolve('swagger-ui-dist/package.json'));
   for (const [file, type] of Object.entries(viewerFiles)) {
     // Held whole: sent from the disk, what asks for a part or for another version of it would have to be judged.
-    let bytes: Promise<Buffer> | undefined;
+    let held: Buffer | undefined;
     mountGet(app, `/docs/${file}`, async (_req, res) => {
-      bytes ??= readFile(path.join(folder, file));
-      const held = await bytes;
+      held ??= await readFile(path.join(folder, file));
       res.setHeader('cache-control', `public, max-age=${viewerMaxAgeSeconds}`);
       res.type(type).send(held);
     });

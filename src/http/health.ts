@@ -8,6 +8,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { Request, Response } from 'express';
 import type { Database } from '../db/connect.ts';
 import { answers } from '../db/connection-facts.ts';
+import { lookOnce } from '../seldom.ts';
 import type { CommitWatch } from './commit-watch.ts';
 
 export interface HealthDependencies {
@@ -55,22 +56,19 @@ export function createReadiness(deps: HealthDependencies): (req: Request, res: R
   };
 }
 
-// One look at a time, however many ask.
 function createDatabaseLook({
   db,
   commits,
 }: Pick<HealthDependencies, 'db' | 'commits'>): () => Promise<boolean> {
   let wasUp = false;
-  let looking: Promise<boolean> | undefined;
   const canCommit = () => commits === undefined || commits.canCommit();
-  const look = async () => {
+  const look = lookOnce(async () => {
     const answer = commits === undefined || canCommit() ? answers(db) : commits.tryAgain();
     wasUp = await Promise.race([answer, wait(databaseLookMs, false, { ref: false })]);
-    looking = undefined;
     return wasUp;
-  };
+  });
   return async () => {
-    looking ??= look();
+    const looking = look();
     const isKnownUp = wasUp && canCommit();
     const isUp = isKnownUp ? Promise.race([looking, wait(knownWaitMs, true, { ref: false })]) : looking;
     return (await isUp) && canCommit();

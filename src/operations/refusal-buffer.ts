@@ -104,7 +104,8 @@ function takeInTurn(from: Lanes, taken: RefusedRequest[], maxCount: number, maxB
   for (let idle = 0; idle < laneCount && taken.length < maxCount; from.turn = (from.turn + 1) % laneCount) {
     const lane = from.lanes[from.turn] as Lane;
     const next = lane.requests[0];
-    const fits = next !== undefined && (taken.length === 0 || takenBytes + bytesOf(next) <= maxBytes);
+    const nextBytes = next === undefined ? 0 : bytesOf(next);
+    const fits = next !== undefined && (taken.length === 0 || takenBytes + nextBytes <= maxBytes);
     if (!fits) {
       idle += 1;
       continue;
@@ -112,7 +113,7 @@ function takeInTurn(from: Lanes, taken: RefusedRequest[], maxCount: number, maxB
     idle = 0;
     release(from, lane, lane.requests.shift());
     taken.push(next);
-    takenBytes += bytesOf(next);
+    takenBytes += nextBytes;
   }
 }
 

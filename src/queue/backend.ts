@@ -107,23 +107,23 @@ function createOnRedis(url: string, { prefix, silenceMs, log }: Required<QueueBa
     if (client === undefined) throw new Error('the queue is not one of this store');
     return client;
   };
-  const open = <T extends Openable>(create: (connection: RedisClient) => T) => {
+  const open = async <T extends Openable>(create: (connection: RedisClient) => T) => {
+    let newest = new Set<RedisClient>();
     const createWithClient = async () => {
       const own = new Set<RedisClient>();
+      newest = own;
       const client = adopt(openRedis(url, silenceMs, hear), own);
       const release = () => letGo(own, clients);
       const opened = create(client);
       clientOf.set(opened, client);
-      const noteWell = () => {
-        wellOnce.add(own);
-        lastError = undefined;
-      };
-      opened.waitUntilReady().then(noteWell, () => {});
       // BullMQ ends no client that it was given.
       (opened as Worker).once('closed', release);
       return { opened, release };
     };
-    return openReady(createWithClient, { isStopped: () => isStopped, log, onFailure: hear });
+    const opened = await openReady(createWithClient, { isStopped: () => isStopped, log, onFailure: hear });
+    wellOnce.add(newest);
+    lastError = undefined;
+    return opened;
   };
   return {
     kind: 'redis',

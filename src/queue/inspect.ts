@@ -2,6 +2,7 @@
 // store that is away is an answer, not an error, and it is not waited for.
 import type { Queue } from 'bullmq';
 import type { QueueFacts } from '../queue-facts.ts';
+import { lookOnce } from '../seldom.ts';
 import { within } from '../within.ts';
 import type { QueueBackend } from './backend.ts';
 import { waitingMaxJobs } from './crowd.ts';
@@ -17,17 +18,13 @@ export function createInspection(
   backend: QueueBackend,
   listQueues: () => readonly (Queue | undefined)[],
 ): () => Promise<QueueFacts> {
-  let looking: Promise<QueueFacts> | undefined;
+  const lookAtAll = lookOnce(() => {
+    const hung = listQueues().filter((queue) => queue !== undefined);
+    return look(backend, hung).catch((error: unknown) => failed(backend, error));
+  });
   return async () => {
-    const queues = listQueues();
-    const hung = queues.filter((queue) => queue !== undefined);
-    if (hung.length < queues.length) return failed(backend, backend.lastError());
-    looking ??= look(backend, hung)
-      .catch((error: unknown) => failed(backend, error))
-      .finally(() => {
-        looking = undefined;
-      });
-    return within(answerMs, looking).catch(() => failed(backend, backend.lastError()));
+    if (listQueues().includes(undefined)) return failed(backend, backend.lastError());
+    return within(answerMs, lookAtAll()).catch(() => failed(backend, backend.lastError()));
   };
 }
 

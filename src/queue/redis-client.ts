@@ -60,7 +60,7 @@ const byName: ClusterOptions = { dnsLookup: (name, callback) => callback(null, n
 
 const reconnectDelayMs = (times: number) => backoffMs(times, { baseMs: 50, maxMs: reconnectDelayMaxMs });
 
-/** Whether it says that there is no such database as the address names: ioredis goes on in the first one, which may be another installation's (5.10.1). */
+/** Whether it says that there is no such database as the address names: ioredis goes on in the first one, which may be another installation's (6.0.0). */
 export function refusesDatabase(error: Error & { command?: { name: string } }): boolean {
   return error.command?.name === 'select';
 }
