@@ -19,7 +19,7 @@ interface Aged {
 
 /** New ones came in no longer ago than this: then late ones make room. */
 const liveForMs = 250;
-const pieceMaxDeliveries = 100;
+const pieceMaxDeliveries = 200;
 /** What takes longer is in trouble, and others wait behind it. */
 const pauseMaxMs = 1_000;
 

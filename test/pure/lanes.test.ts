@@ -34,10 +34,10 @@ test('while new ones come in, late ones go on in pieces, one at a time, and neve
     running -= 1;
   });
   await lanes.mixed({ live: ['new'], late: [] }, async () => true);
-  await Promise.all([lanes.late(idsOf(240)), lanes.late(idsOf(120))]);
+  await Promise.all([lanes.late(idsOf(480)), lanes.late(idsOf(240))]);
   expect(most).toBe(1);
-  expect(pieces.map(({ length }) => length).sort((a, b) => a - b)).toEqual([20, 40, 100, 100, 100]);
-  expect(new Set(pieces.flat()).size).toBe(240);
+  expect(pieces.map(({ length }) => length).sort((a, b) => a - b)).toEqual([40, 80, 200, 200, 200]);
+  expect(new Set(pieces.flat()).size).toBe(480);
 });
 
 test('a piece that fails is told to who brought it, and the next one goes on', async () => {
