@@ -26,6 +26,14 @@ export interface Transaction extends Queries {
 export interface Database extends Queries {
   /** Runs `work` in one transaction (READ COMMITTED); whatever it throws rolls everything back. */
   transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T>;
+  /**
+   * The same, and what `read` sends goes along with the `begin`: a round trip less. It may read and lock and must not write, since
+   * behind a `begin` that failed each statement is a transaction of its own. `work` is given what it answered.
+   */
+  transactionFrom<R, T>(
+    read: (tx: Transaction) => Promise<R>,
+    work: (tx: Transaction, found: R) => Promise<T>,
+  ): Promise<T>;
   /** Waits for running statements, then closes every connection. */
   close(): Promise<void>;
 }
@@ -78,7 +86,8 @@ export function connect(options: ConnectOptions): Database {
 
   return {
     ...queriesOf(pool),
-    transaction: (work) => runTransaction(pool, work),
+    transaction: (work) => runTransaction(pool, nothing, work),
+    transactionFrom: (read, work) => runTransaction(pool, read, work),
     close: () => pool.end(),
   };
 }
@@ -186,14 +195,21 @@ function queriesOf(client: Pool | ClientBase): Queries {
   };
 }
 
-async function runTransaction<T>(pool: Pool, work: (tx: Transaction) => Promise<T>): Promise<T> {
+const nothing = async () => {};
+
+async function runTransaction<R, T>(
+  pool: Pool,
+  read: (tx: Transaction) => Promise<R>,
+  work: (tx: Transaction, found: R) => Promise<T>,
+): Promise<T> {
   const client = await pool.connect().catch((error: unknown) => {
     throw asDatabaseTrouble(error);
   });
   let isBroken = false;
   try {
-    await send(client, 'begin');
-    const result = await work({ ...queriesOf(client), isTransaction: true });
+    const tx: Transaction = { ...queriesOf(client), isTransaction: true };
+    const [, found] = await pipelined([send(client, 'begin'), read(tx)]);
+    const result = await work(tx, found);
     await send(client, 'commit');
     return result;
   } catch (error) {

@@ -33,14 +33,16 @@ export interface BatchOptions {
   readonly ledger: LedgerRules;
 }
 
-/** Applies the batch and gives the finished deliveries. Those that another worker holds are left out. */
-export async function applyBatch(
-  tx: Transaction,
-  batch: readonly TranslatedDelivery[],
-  { now: clock, ledger }: BatchOptions,
-): Promise<FinishedDelivery[]> {
+/** What a batch stands on, held until the transaction ends: to be asked for with its `begin`. Writes nothing. */
+export interface BatchGround {
+  /** Those that nobody else holds. */
+  readonly taken: ReadonlySet<string>;
+  readonly known: Knowledge;
+}
+
+export async function holdBatch(tx: Transaction, batch: readonly TranslatedDelivery[]): Promise<BatchGround> {
   const [, taken, known] = await pipelined([
-    // Before anything is written or held by its row; see `db/locks`.
+    // Before anything is held by its row; see `db/locks`.
     holdMentioned(tx, batch),
     takeDeliveries(
       tx,
@@ -48,7 +50,17 @@ export async function applyBatch(
     ),
     loadKnowledge(tx, batch),
   ]);
-  // Not before: what waits for its sessions is known to nobody meanwhile, and would say afterwards that it had been.
+  return { taken, known };
+}
+
+/** Applies the batch and gives the finished deliveries. Those that another worker holds are left out. */
+export async function applyBatch(
+  tx: Transaction,
+  batch: readonly TranslatedDelivery[],
+  { taken, known }: BatchGround,
+  { now: clock, ledger }: BatchOptions,
+): Promise<FinishedDelivery[]> {
+  // Not before all is held: what waits for its sessions is known to nobody meanwhile, and would say afterwards that it had been.
   const now = clock();
   const items = batch.filter(({ delivery }) => taken.has(delivery.id));
   if (items.length === 0) return [];

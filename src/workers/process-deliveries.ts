@@ -20,7 +20,7 @@ import type { DeliveryId } from '../events/event.ts';
 import type { KindCatalogue } from '../ilive/translate.ts';
 import type { Log } from '../log.ts';
 import type { LedgerRules } from '../reconcile/ledger-rules.ts';
-import { applyBatch } from './apply-batch.ts';
+import { applyBatch, holdBatch } from './apply-batch.ts';
 import { cutByBytes } from './cut-by-bytes.ts';
 import { park } from './finish-delivery.ts';
 import { translateDelivery } from './translate-delivery.ts';
@@ -119,8 +119,9 @@ async function applyOrHalve(call: Call, piece: readonly LoadedDelivery[]): Promi
   try {
     const whole = await withLargeBodies(call.db, piece);
     const batch = whole.map((each) => translateDelivery(each, call.catalogue));
-    const finished = await call.db.transaction((tx) =>
-      applyBatch(tx, batch, { now: call.now, ledger: call.ledger }),
+    const finished = await call.db.transactionFrom(
+      (tx) => holdBatch(tx, batch),
+      (tx, ground) => applyBatch(tx, batch, ground, { now: call.now, ledger: call.ledger }),
     );
     appliedAt.set(call.db, performance.now());
     call.onFinished(finished, secondsSince(beganAt));

@@ -1,7 +1,8 @@
 // What each connection of ours asks of its session, whatever the server's own settings say, and when it is given up.
 import { expect, test } from 'vitest';
-import { type ConnectOptions, pipelined, type Queries } from '../../src/db/connect.ts';
+import { type ConnectOptions, pipelined, type Queries, type Transaction } from '../../src/db/connect.ts';
 import { listenTo } from '../../src/db/listen.ts';
+import { lockNames, tryLockNames } from '../../src/db/locks.ts';
 import { connectTo } from '../support/connect-to.ts';
 import { silent } from '../support/service.ts';
 import { startTcpProxy } from '../support/tcp-proxy.ts';
@@ -184,5 +185,31 @@ test('a server that has vanished is away: the connection that waits for it is gi
   } finally {
     await db.close();
     await wire.close();
+  }
+});
+
+test('what is read with the begin is held until the transaction ends, and where reading fails nothing is begun', async () => {
+  const db = connectOne({});
+  const isHeld = async () =>
+    (await tryLockNames(testDatabase.db as unknown as Transaction, ['session'])).size === 0;
+  const begun: string[] = [];
+  try {
+    const held = await db.transactionFrom(
+      (tx) => lockNames(tx, ['session']),
+      async () => isHeld(),
+    );
+    expect(held).toBe(true);
+    expect(await isHeld()).toBe(false);
+    const failing = db.transactionFrom(
+      (tx) => pipelined([tx.query({ text: 'select 1 / 0' }), lockNames(tx, ['session'])]),
+      async () => void begun.push('work'),
+    );
+    await expect(failing).rejects.toThrow('division by zero');
+    expect(begun).toEqual([]);
+    expect(await isHeld()).toBe(false);
+    const [alone] = await db.query({ text: 'select now() = statement_timestamp() as "isAlone"' });
+    expect(alone).toEqual({ isAlone: true });
+  } finally {
+    await db.close();
   }
 });

@@ -14,7 +14,7 @@ import { defaultTemplate, type SigningKey, sign, signingKey } from '../../src/il
 import { reverifyRefusals } from '../../src/operations/admit-refusals.ts';
 import { describeDelivery } from '../../src/operations/webhook-delivery.ts';
 import { describePulled } from '../../src/reconcile/pulled-delivery.ts';
-import { applyBatch } from '../../src/workers/apply-batch.ts';
+import { applyBatch, holdBatch } from '../../src/workers/apply-batch.ts';
 import { translateDelivery } from '../../src/workers/translate-delivery.ts';
 import { bodyOf, isVerdict, keyOf, type Message, receivedAtOf } from './messages.ts';
 import { process as processNow, replayAll, rulesOf } from './replaying.ts';
@@ -197,7 +197,10 @@ async function crash(db: Database, batch: readonly DeliveryId[]): Promise<void> 
   const rules = rulesOf({ ignored });
   const owed = await loadOwedDeliveries(db, batch, new Date());
   const translated = owed.map((delivery) => translateDelivery(delivery, rules.catalogue));
-  await rolledBack(db, (tx) => applyBatch(tx, translated, { now: () => new Date(), ledger: rules.ledger }));
+  await rolledBack(db, async (tx) => {
+    const ground = await holdBatch(tx, translated);
+    return applyBatch(tx, translated, ground, { now: () => new Date(), ledger: rules.ledger });
+  });
 }
 
 class Killed extends Error {}
