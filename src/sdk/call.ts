@@ -1,5 +1,5 @@
 // One call to the service: its address, its time limit, its answer or its error, and trying again where that is harmless.
-import { errorOf, notSent, RateLimitError, SdkError, UnavailableError } from './errors.ts';
+import { errorOf, notSent, RateLimitError, RequestError, SdkError, UnavailableError } from './errors.ts';
 import { type Operations, operations } from './schema.ts';
 import { baseOf, type CallOptions, type SdkOptions, send, timerMs } from './send.ts';
 
@@ -48,7 +48,8 @@ export async function call<Name extends OperationName>(
   const beganAt = Date.now();
   for (let attempt = 0; ; ) {
     try {
-      return (await send(sdk, method, url, { ...options, body: parts.body })) as Answer<Name>;
+      const answer = await send(sdk, method, url, { ...options, body: parts.body });
+      return checked(answer as Answer<Name>, isAbout(answer, parts.path));
     } catch (error) {
       if (!isPassing(error) || maxRetries === 0 || options.signal?.aborted) throw error;
       const isWaited = isUnderWay(error) && Date.now() - beganAt < underWayMaxMs;
@@ -59,6 +60,22 @@ export async function call<Name extends OperationName>(
       await pause(waitMs, options.signal);
     }
   }
+}
+
+/** What stands in front of the service may answer JSON of its own, or of another request. */
+export function checked<T>(answer: T, isOfService: boolean): T {
+  if (isOfService) return answer;
+  const facts = { status: 200, code: 'not_of_service', requestId: null, retryAfterMs: null };
+  throw new SdkError('What answered is not the service: its answer is not one to what was asked.', facts);
+}
+
+// On a connection on which one answer came twice, the next is to the question before: about another person.
+function isAbout(answer: unknown, path: object = {}): boolean {
+  const told = Object(answer) as Record<string, string | undefined>;
+  return Object.entries(path).every(
+    ([name, asked]) =>
+      !['session_id', 'reference_id'].includes(name) || [String(asked), undefined].includes(told[name]),
+  );
 }
 
 /** Whether the same call may succeed a little later. */
@@ -79,7 +96,8 @@ function isUnderWay(error: unknown): boolean {
 export function isWaitedOut(error: unknown): error is SdkError {
   if (isPassing(error)) return true;
   if (!(error instanceof SdkError) || error.status === null) return false;
-  return error.status < 400 || error.status === 408 || error.status >= 500;
+  if (error instanceof RequestError) return error.status === 408;
+  return error.status < 400 || error.status >= 500;
 }
 
 /** How long to wait before the next try: what the service says, or longer each time. */

@@ -45,7 +45,7 @@ export class NotFoundError extends SdkError {}
  */
 export class GoneError extends SdkError {}
 
-/** Any other 4xx: the request has to change; the message says how. */
+/** Any other 4xx, or a redirect for good (301, 308): the request or the `url` has to change; the message says how. */
 export class RequestError extends SdkError {}
 
 /** Of a call that could not be made as it was asked for; the service knows nothing of it. */
@@ -61,5 +61,5 @@ export function errorOf(message: string, facts: SdkErrorFacts): SdkError {
   if (status === 401 || status === 403) return new KeyError(message, facts);
   if (status === 404) return new NotFoundError(message, facts);
   if (status === 410) return new GoneError(message, facts);
-  return status < 500 ? new RequestError(message, facts) : new SdkError(message, facts);
+  return status >= 400 && status < 500 ? new RequestError(message, facts) : new SdkError(message, facts);
 }

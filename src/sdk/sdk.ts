@@ -5,6 +5,7 @@ import {
   type Asked,
   type CallOptions,
   call,
+  checked,
   isWaitedOut,
   type OperationName,
   pause,
@@ -12,7 +13,6 @@ import {
   type SdkOptions,
   type UndemandingName,
 } from './call.ts';
-import { SdkError } from './errors.ts';
 import type { Change, Operations, Verdict } from './schema.ts';
 import { baseOf, timerMs } from './send.ts';
 
@@ -170,7 +170,9 @@ function readChanges(
 ): Promise<Answer<'listChanges'>> {
   return outlast(sdk, options.signal, Number.POSITIVE_INFINITY, async () => {
     const page = await call(sdk, 'listChanges', { query }, options);
-    return checked(page, Array.isArray(page?.data) && typeof page.next_cursor === 'string');
+    const isPage = Array.isArray(page?.data) && typeof page.next_cursor === 'string';
+    // Behind what there is the place is another one: a page that comes a second time is none of this question.
+    return checked(page, isPage && (page.data.length === 0 || page.next_cursor !== query.after));
   });
 }
 
@@ -188,6 +190,8 @@ async function* readRows<Name extends ListName>(
       data: Row<Name>[];
       next_cursor: string | null;
     };
+    const isEnd = page?.next_cursor === null;
+    checked(page, Array.isArray(page?.data) && (isEnd || typeof page.next_cursor === 'string'));
     yield* page.data;
     next = page.next_cursor;
   } while (next !== null);
@@ -196,13 +200,6 @@ async function* readRows<Name extends ListName>(
 // A call that waits takes longer than others, and its tries are counted by `outlast`.
 function waitingCall(waitMs: number, signal: AbortSignal | undefined): CallOptions {
   return { signal, timeoutMs: waitMs + answerSlackMs, maxRetries: 0 };
-}
-
-// What stands in front of the service may answer JSON of its own: read as an answer, it would be asked for over and over at once.
-function checked<T>(answer: T, isOfService: boolean): T {
-  if (isOfService) return answer;
-  const facts = { status: 200, code: 'not_of_service', requestId: null, retryAfterMs: null };
-  throw new SdkError('What answered is not the service: its answer is of another shape.', facts);
 }
 
 /** Tries until the service answers or the deadline is past. */

@@ -1,5 +1,5 @@
 // One request to the service: what it is sent with, its time limit, and its answer or its error.
-import { errorOf, notSent, SdkError } from './errors.ts';
+import { errorOf, notSent, RequestError, SdkError } from './errors.ts';
 
 export interface SdkOptions {
   /** Where the service is, such as `https://verdicts.internal`. */
@@ -36,8 +36,14 @@ export function timerMs(ms: number, name: string): number {
 
 /** The address of the service as a folder: one with a path, such as that of a gateway, keeps it. Throws a RequestError. */
 export function baseOf(url: string): string {
-  if (!URL.canParse(url) || !['http:', 'https:'].includes(new URL(url).protocol)) {
-    const message = `"url" must be the service's address, such as https://verdicts.internal, and not ${JSON.stringify(url)}.`;
+  const read = URL.canParse(url) ? new URL(url) : undefined;
+  // `fetch` refuses it each time, and its error shows the password.
+  if (read?.username || read?.password) {
+    throw errorOf('"url" must hold no name and no password: the key goes by "apiKey".', notSent);
+  }
+  if (read === undefined || !['http:', 'https:'].includes(read.protocol)) {
+    const shown = String(JSON.stringify(url)).replace(/[^"/]*@/, '[secret]@');
+    const message = `"url" must be the service's address, such as https://verdicts.internal, and not ${shown}.`;
     throw errorOf(message, notSent);
   }
   return url.endsWith('/') ? url : `${url}/`;
@@ -63,11 +69,15 @@ export async function send(
       method,
       headers,
       ...(text === undefined ? {} : { body: text }),
+      // Followed, it would leave the key behind or carry it elsewhere, and make a question of a create.
+      redirect: 'manual',
       signal: signal === undefined ? timeOut : AbortSignal.any([signal, timeOut]),
     });
     const answer = await response.text();
-    if (response.ok) return readAnswer(response, answer);
-    throw readError(response, answer);
+    if (response.ok) return readAnswer(response, answer, url);
+    const location = response.headers.get('location');
+    const isRedirect = response.status < 400 && location !== null && URL.canParse(location, url.href);
+    throw isRedirect ? readRedirect(response, url, new URL(location, url.href)) : readError(response, answer);
   } catch (error) {
     if (error instanceof SdkError || signal?.aborted) throw error;
     const reason = timeOut.aborted ? ` within ${timeoutMs} ms` : reasonOf(error);
@@ -120,20 +130,23 @@ function reasonOf(error: unknown): string {
 }
 
 // A page of something that stands in front of the service, such as a login, is no answer of it.
-function readAnswer(response: Response, text: string): unknown {
+function readAnswer({ status, headers }: Response, text: string, { origin }: URL): unknown {
   try {
     return JSON.parse(text);
-  } catch (cause) {
-    const message = `What answered at ${response.url} is not the service: its answer is not JSON.`;
-    const requestId = response.headers.get('x-request-id');
-    throw new SdkError(message, {
-      status: response.status,
-      code: 'not_json',
-      requestId,
-      retryAfterMs: null,
-      cause,
-    });
+  } catch {
+    // Neither the rest of the address nor what the parser quotes: both may name a person.
+    const message = `What answered at ${origin} is not the service: its answer is not JSON.`;
+    const requestId = headers.get('x-request-id');
+    throw new SdkError(message, { status, code: 'not_json', requestId, retryAfterMs: null });
   }
+}
+
+// One for good is what is wrong with "url"; any other may be a page of what is being mended.
+function readRedirect({ status, headers }: Response, { origin }: URL, target: URL): SdkError {
+  const where = target.origin === origin ? 'another path of its own' : target.origin;
+  const message = `What answered at ${origin} redirects to ${where}, and no redirect is followed: "url" must be where the service is.`;
+  const facts = { status, code: 'redirected', requestId: headers.get('x-request-id'), retryAfterMs: null };
+  return new (status === 301 || status === 308 ? RequestError : SdkError)(message, facts);
 }
 
 function readError(response: Response, text: string): SdkError {
@@ -151,8 +164,8 @@ function readError(response: Response, text: string): SdkError {
 // What stands in front of the service may answer with anything.
 function readProblem(text: string): { detail?: string; code?: string; request_id?: string } {
   try {
-    const problem: unknown = JSON.parse(text);
-    return typeof problem === 'object' && problem !== null ? problem : {};
+    const problem: object = JSON.parse(text) ?? {};
+    return Object.fromEntries(Object.entries(problem).filter(([, value]) => typeof value === 'string'));
   } catch {
     return {};
   }

@@ -1,0 +1,137 @@
+// What the SDK makes of a network that is no friend: redirects, answers to somebody else's question, pages and numbers of
+// proxies. Small servers play what stands in front of the service.
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { expect, test } from 'vitest';
+import { RequestError, SdkError } from '../../src/sdk/errors.ts';
+import { createSdk, type SdkOptions } from '../../src/sdk/sdk.ts';
+
+type Answer = (req: IncomingMessage, res: ServerResponse) => void;
+
+const json =
+  (body: unknown, status = 200, headers: Record<string, string> = {}): Answer =>
+  (_req, res) =>
+    res.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(body));
+
+/** A server that gives these answers in turn, and the last one ever after; it notes what it is asked for. */
+async function serverOf(...answers: Answer[]) {
+  const asked: string[] = [];
+  const server = createServer((req, res) => {
+    asked.push(`${req.method} ${req.url}`);
+    (answers.length > 1 ? answers.shift() : answers[0])?.(req, res);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const sdk = (options: Partial<SdkOptions> = {}) => createSdk({ url, apiKey: 'a-key', ...options });
+  return {
+    url,
+    sdk,
+    asked,
+    [Symbol.asyncDispose]: async () => {
+      server.closeAllConnections();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}
+
+const redirect =
+  (status: number, location: string): Answer =>
+  (_req, res) =>
+    res.writeHead(status, { location }).end();
+
+test.each([301, 302, 303, 307, 308])(
+  'a %i is not followed: no create becomes a question, and nothing is asked of another host',
+  async (status) => {
+    await using other = await serverOf(json({ data: [{ session_id: 'of somebody' }], next_cursor: null }));
+    await using server = await serverOf(redirect(status, `${other.url}/v1/sessions`));
+    const creating = server.sdk().call('createSession', { body: { reference_id: 'anna' } });
+    await expect(creating).rejects.toMatchObject({ status, code: 'redirected' });
+    await expect(creating).rejects.toThrow(`redirects to ${other.url}, and`);
+    expect([server.asked, other.asked]).toEqual([['POST /v1/sessions'], []]);
+  },
+);
+
+test('a redirect for good ends who follows and who waits, and says where the service is; one for now is waited out', async () => {
+  await using moved = await serverOf(redirect(308, 'https://verdicts.internal/v1/changes?after=c-1'));
+  await expect(moved.sdk().changes({ after: 'c-1' }).next()).rejects.toThrow(RequestError);
+  await expect(moved.sdk().waitForVerdict('s-1')).rejects.toThrow(
+    'redirects to https://verdicts.internal, and',
+  );
+  expect(moved.asked).toHaveLength(2);
+  const final = { session_id: 's-1', status: 'final', verdict: 'pass' };
+  await using closed = await serverOf(redirect(302, '/maintenance?for=anna'), json(final));
+  const retried: string[] = [];
+  const sdk = closed.sdk({ onRetry: ({ message }) => retried.push(message) });
+  expect(await sdk.waitForVerdict('s-1')).toEqual(final);
+  expect(retried).toEqual([
+    expect.stringContaining(`at ${closed.url} redirects to another path of its own, and`),
+  ]);
+});
+
+test('no error names the person or the session that was asked about', async () => {
+  await using server = await serverOf((_req, res) => res.end('<html>Please log in</html>'));
+  const asking = server.sdk().call('getSubject', { path: { reference_id: 'anna@example.com' } });
+  await expect(asking).rejects.toThrow(
+    `What answered at ${server.url} is not the service: its answer is not JSON.`,
+  );
+});
+
+test('an address with a password is refused at once, and the password is in no error', async () => {
+  for (const url of [
+    'https://name:hunter2@verdicts.internal',
+    'name:hunter2@verdicts.internal',
+    'hunter2@host',
+  ]) {
+    expect(() => createSdk({ url, apiKey: 'a-key' })).toThrow(RequestError);
+    expect(() => createSdk({ url, apiKey: 'a-key' })).not.toThrow('hunter2');
+  }
+});
+
+test('what a proxy calls a code or a detail is told only where it is a text', async () => {
+  await using server = await serverOf(
+    json({ code: 503, detail: { reason: 'no upstream' }, request_id: 7 }, 503),
+  );
+  const calling = server.sdk({ maxRetries: 0 }).call('listSessions');
+  await expect(calling).rejects.toMatchObject({ code: 'http_503', requestId: null });
+  await expect(calling).rejects.toThrow('The service answered 503.');
+});
+
+test.each([
+  { name: 'of somebody else', body: { message: 'maintenance' } },
+  { name: 'that is null', body: null },
+  { name: 'without an end', body: { data: [{ session_id: 's-1' }] } },
+])('rows that are no list $name are told as not of the service', async ({ body }) => {
+  await using server = await serverOf(json(body), json(null));
+  const reading = (async () => {
+    for await (const _ of server.sdk().rows('listSessions')) {
+      // nothing of it is a row of the service's
+    }
+  })();
+  await expect(reading).rejects.toThrow(SdkError);
+  await expect(reading).rejects.toMatchObject({ code: 'not_of_service' });
+  expect(server.asked).toHaveLength(1);
+});
+
+test('the answer about another session or person is not taken for the one that was asked for', async () => {
+  const pass = (session_id: string) => json({ session_id, status: 'final', verdict: 'pass' });
+  await using server = await serverOf(pass('of-anna'), pass('of-bert'));
+  expect(await server.sdk().waitForVerdict('of-bert')).toMatchObject({ session_id: 'of-bert' });
+  await using subjects = await serverOf(json({ reference_id: 'anna', standing: { is_verified: true } }));
+  const asking = subjects.sdk().call('getSubject', { path: { reference_id: 'bert' } });
+  await expect(asking).rejects.toMatchObject({ code: 'not_of_service' });
+});
+
+test('a page that comes a second time is not given a second time', async () => {
+  const page = (cursor: string) => json({ data: [{ cursor }], next_cursor: cursor });
+  const gone = json({ code: 'gone', detail: 'It is gone.' }, 410);
+  await using server = await serverOf(page('c-1'), page('c-1'), page('c-2'), gone);
+  const seen: string[] = [];
+  const following = (async () => {
+    for await (const { cursor } of server.sdk().changes({ after: 'c-0' })) seen.push(cursor);
+  })();
+  await expect(following).rejects.toMatchObject({ code: 'gone' });
+  expect(seen).toEqual(['c-1', 'c-2']);
+});
