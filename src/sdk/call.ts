@@ -18,6 +18,8 @@ export type UndemandingName = {
 const defaultMaxRetries = 3;
 const retryBaseMs = 250;
 const retryMaxMs = 10_000;
+/** What asks for more, such as a page of a proxy, is handed to whoever did not say that a call may be tried without an end. */
+const longestRetryAfterMs = 60_000;
 /** After so long the service takes a create for dead, and its key for free: none is under way for longer. */
 const underWayMaxMs = 11 * 60 * 1_000;
 
@@ -45,16 +47,17 @@ export async function call<Name extends OperationName>(
   const isOnce = name === 'createSession' && options.idempotencyKey !== undefined;
   const isRepeatable = method !== 'POST' || path.endsWith('/lookup') || isOnce;
   const maxRetries = isRepeatable ? (options.maxRetries ?? sdk.maxRetries ?? defaultMaxRetries) : 0;
-  const beganAt = Date.now();
+  const beganAt = performance.now();
   for (let attempt = 0; ; ) {
     try {
       const answer = await send(sdk, method, url, { ...options, body: parts.body });
       return checked(answer as Answer<Name>, isAbout(answer, parts.path));
     } catch (error) {
       if (!isPassing(error) || maxRetries === 0 || options.signal?.aborted) throw error;
-      const isWaited = isUnderWay(error) && Date.now() - beganAt < underWayMaxMs;
-      if (!isWaited && attempt >= maxRetries) throw error;
+      const isWaited = isUnderWay(error) && performance.now() - beganAt < underWayMaxMs;
       const waitMs = retryWaitMs(error, attempt);
+      const isTooLong = waitMs > longestRetryAfterMs && maxRetries !== Number.POSITIVE_INFINITY;
+      if (!isWaited && (attempt >= maxRetries || isTooLong)) throw error;
       if (!isWaited) attempt += 1;
       sdk.onRetry?.(error, waitMs);
       await pause(waitMs, options.signal);

@@ -116,13 +116,13 @@ async function waitForVerdict(
   sessionId: string,
   { assurance = 'any', account, timeoutMs = defaultTimeoutMs, signal }: WaitOptions,
 ): Promise<Verdict> {
-  const deadline = Date.now() + timerMs(timeoutMs, 'timeoutMs');
+  const deadline = performance.now() + timerMs(timeoutMs, 'timeoutMs');
   let last: Verdict | undefined;
   for (;;) {
     try {
       // Each try asks for what is left by then: the pause before it counts too.
       last = await outlast(sdk, signal, deadline, async () => {
-        const leftMs = Math.max(0, Math.ceil(deadline - Date.now()));
+        const leftMs = Math.max(0, Math.ceil(deadline - performance.now()));
         const waitMs = Math.min(leftMs, waitSeconds * 1_000);
         const asked = {
           path: { session_id: sessionId },
@@ -135,7 +135,7 @@ async function waitForVerdict(
       // The time is over while the service is away: what it said last still holds.
       if (last === undefined || !isWaitedOut(error)) throw error;
     }
-    if (last.status === 'final' || Date.now() >= deadline) return last;
+    if (last.status === 'final' || performance.now() >= deadline) return last;
   }
 }
 
@@ -213,8 +213,8 @@ async function outlast<T>(
     try {
       return await work();
     } catch (error) {
-      if (!isWaitedOut(error) || Date.now() >= deadline) throw error;
-      const waitMs = Math.min(retryWaitMs(error, attempt), Math.max(0, deadline - Date.now()));
+      if (!isWaitedOut(error) || performance.now() >= deadline) throw error;
+      const waitMs = Math.min(retryWaitMs(error, attempt), Math.max(0, deadline - performance.now()));
       sdk.onRetry?.(error, waitMs);
       await pause(waitMs, signal);
     }

@@ -61,9 +61,13 @@ export async function send(
     timeoutMs = sdk.timeoutMs ?? defaultTimeoutMs,
   }: CallOptions & { body: unknown },
 ): Promise<unknown> {
-  const headers = await headersOf(sdk, { hasBody: body !== undefined, idempotencyKey });
-  const text = body === undefined ? undefined : asJson(body);
   const timeOut = AbortSignal.timeout(timerMs(timeoutMs, 'timeoutMs'));
+  const ending = signal === undefined ? timeOut : AbortSignal.any([signal, timeOut]);
+  const apiKey = await orEnded(readKey(sdk), ending).catch((error: unknown) => {
+    throw error === timeOut.reason ? noAnswer(`"apiKey" gave no key within ${timeoutMs} ms.`, error) : error;
+  });
+  const headers = headersOf(apiKey, { hasBody: body !== undefined, idempotencyKey });
+  const text = body === undefined ? undefined : asJson(body);
   try {
     const response = await (sdk.fetch ?? fetch)(url, {
       method,
@@ -71,7 +75,7 @@ export async function send(
       ...(text === undefined ? {} : { body: text }),
       // Followed, it would leave the key behind or carry it elsewhere, and make a question of a create.
       redirect: 'manual',
-      signal: signal === undefined ? timeOut : AbortSignal.any([signal, timeOut]),
+      signal: ending,
     });
     const answer = await response.text();
     if (response.ok) return readAnswer(response, answer, url);
@@ -79,22 +83,28 @@ export async function send(
     const isRedirect = response.status < 400 && location !== null && URL.canParse(location, url.href);
     throw isRedirect ? readRedirect(response, url, new URL(location, url.href)) : readError(response, answer);
   } catch (error) {
-    if (error instanceof SdkError || signal?.aborted) throw error;
+    if (error instanceof SdkError) throw error;
+    signal?.throwIfAborted();
     const reason = timeOut.aborted ? ` within ${timeoutMs} ms` : reasonOf(error);
-    throw errorOf(`The service at ${url.origin} did not answer${reason}.`, {
-      status: null,
-      code: 'no_answer',
-      requestId: null,
-      retryAfterMs: null,
-      cause: error,
-    });
+    throw noAnswer(`The service at ${url.origin} did not answer${reason}.`, error);
   }
 }
 
-async function headersOf(
-  sdk: SdkOptions,
-  { hasBody, idempotencyKey }: { hasBody: boolean; idempotencyKey: string | undefined },
-): Promise<Record<string, string>> {
+function noAnswer(message: string, cause: unknown): SdkError {
+  return errorOf(message, { status: null, code: 'no_answer', requestId: null, retryAfterMs: null, cause });
+}
+
+// What gives the key is the caller's, and knows of no signal.
+function orEnded<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const leave = () => reject(signal.reason);
+    signal.addEventListener('abort', leave, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', leave));
+    if (signal.aborted) leave();
+  });
+}
+
+async function readKey(sdk: SdkOptions): Promise<string> {
   // What has no types hands over a variable that is not set.
   const key: unknown = typeof sdk.apiKey === 'function' ? await sdk.apiKey() : sdk.apiKey;
   if (typeof key !== 'string' || !/^[\x21-\x7e]+$/.test(key)) {
@@ -103,6 +113,13 @@ async function headersOf(
       : 'There is no API key: "apiKey" gave none.';
     throw errorOf(message, { ...notSent, status: 401, code: 'unauthorized' });
   }
+  return key;
+}
+
+function headersOf(
+  key: string,
+  { hasBody, idempotencyKey }: { hasBody: boolean; idempotencyKey: string | undefined },
+): Record<string, string> {
   if (idempotencyKey !== undefined && !/^[\x21-\x7e]{1,255}$/.test(idempotencyKey)) {
     throw errorOf('"idempotencyKey" must be 1 to 255 visible ASCII characters.', notSent);
   }
@@ -152,13 +169,23 @@ function readRedirect({ status, headers }: Response, { origin }: URL, target: UR
 function readError(response: Response, text: string): SdkError {
   const { status, headers } = response;
   const problem = readProblem(text);
-  const retryAfter = headers.get('retry-after');
   return errorOf(problem.detail ?? `The service answered ${status}.`, {
     status,
     code: problem.code ?? `http_${status}`,
     requestId: problem.request_id ?? headers.get('x-request-id'),
-    retryAfterMs: retryAfter !== null && /^\d+$/.test(retryAfter) ? Number(retryAfter) * 1_000 : null,
+    retryAfterMs: readRetryAfter(headers),
   });
+}
+
+/** What `Retry-After` asks for, in seconds or until a time by the clock of who answers; null where that is nothing. */
+function readRetryAfter(headers: Headers): number | null {
+  const text = headers.get('retry-after') ?? '';
+  if (/^\d+$/.test(text)) return Number(text) * 1_000 || null;
+  // Only the form of a date: Date.parse makes a time of "-5" and of much else.
+  if (!/^[A-Z][a-z]+, /.test(text)) return null;
+  const theirs = Date.parse(headers.get('date') ?? '');
+  const ms = Date.parse(text) - (Number.isNaN(theirs) ? Date.now() : theirs);
+  return ms > 0 ? ms : null;
 }
 
 // What stands in front of the service may answer with anything.

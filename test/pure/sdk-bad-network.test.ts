@@ -1,11 +1,15 @@
 // What the SDK makes of a network that is no friend: redirects, answers to somebody else's question, pages and numbers of
-// proxies. Small servers play what stands in front of the service.
+// proxies, times that are said in the other form, clocks that are set. Small servers play what stands in front of the service.
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { expect, test } from 'vitest';
-import { RequestError, SdkError } from '../../src/sdk/errors.ts';
+import { afterEach, expect, test, vi } from 'vitest';
+import { KeyError, RequestError, SdkError, UnavailableError } from '../../src/sdk/errors.ts';
 import { createSdk, type SdkOptions } from '../../src/sdk/sdk.ts';
+
+afterEach(() => {
+  vi.useRealTimers();
+});
 
 type Answer = (req: IncomingMessage, res: ServerResponse) => void;
 
@@ -90,6 +94,37 @@ test('an address with a password is refused at once, and the password is in no e
   }
 });
 
+test('a Retry-After of nothing has nobody ask without a pause', async () => {
+  await using server = await serverOf(json({}, 503, { 'retry-after': '0' }));
+  const waiting = server.sdk().waitForVerdict('s-1', { timeoutMs: 400 });
+  await expect(waiting).rejects.toThrow(UnavailableError);
+  expect(server.asked.length).toBeLessThanOrEqual(4);
+});
+
+test.each([
+  { name: 'seconds', retryAfter: '90', date: undefined, ms: 90_000 },
+  {
+    name: 'a date, and our clock is off',
+    retryAfter: 'Sat, 07 Nov 2026 10:01:30 GMT',
+    date: '10:00:00',
+    ms: 90_000,
+  },
+  { name: 'a date that is past', retryAfter: 'Sat, 07 Nov 2026 09:00:00 GMT', date: '10:00:00', ms: null },
+  { name: 'what is neither', retryAfter: '-5', date: undefined, ms: null },
+])('a Retry-After in $name is read', async ({ retryAfter, date, ms }) => {
+  const dated = date === undefined ? {} : { date: `Sat, 07 Nov 2026 ${date} GMT` };
+  await using server = await serverOf(json({}, 503, { 'retry-after': retryAfter, ...dated }));
+  const calling = server.sdk({ maxRetries: 0 }).call('listSessions');
+  await expect(calling).rejects.toMatchObject({ status: 503, retryAfterMs: ms });
+});
+
+test('a call is not held for longer than a minute by what a proxy says, unless it may be tried without an end', async () => {
+  await using server = await serverOf(json({}, 503, { 'retry-after': '3600' }));
+  const calling = server.sdk().call('listSessions');
+  await expect(calling).rejects.toMatchObject({ status: 503, retryAfterMs: 3_600_000 });
+  expect(server.asked).toHaveLength(1);
+});
+
 test('what a proxy calls a code or a detail is told only where it is a text', async () => {
   await using server = await serverOf(
     json({ code: 503, detail: { reason: 'no upstream' }, request_id: 7 }, 503),
@@ -135,3 +170,61 @@ test('a page that comes a second time is not given a second time', async () => {
   await expect(following).rejects.toMatchObject({ code: 'gone' });
   expect(seen).toEqual(['c-1', 'c-2']);
 });
+
+test('a key that is long in coming is waited for as long as an answer, and an abort ends that', async () => {
+  await using server = await serverOf(json({ data: [], next_cursor: null }));
+  const retried: string[] = [];
+  let asked = 0;
+  const apiKey = () => {
+    asked += 1;
+    return asked === 1 ? new Promise<string>(() => {}) : 'a-key';
+  };
+  const sdk = server.sdk({ apiKey, onRetry: ({ message }) => retried.push(message) });
+  expect(await sdk.call('listSessions', {}, { timeoutMs: 1_000 })).toEqual({ data: [], next_cursor: null });
+  expect(retried).toEqual(['"apiKey" gave no key within 1000 ms.']);
+  const leaving = new AbortController();
+  const never = server.sdk({ apiKey: () => new Promise(() => {}) });
+  const waiting = never.waitForVerdict('s-1', { signal: leaving.signal });
+  leaving.abort(new Error('the user has left'));
+  await expect(waiting).rejects.toThrow('the user has left');
+  await expect(server.sdk({ apiKey: async () => '' }).call('listSessions')).rejects.toThrow(KeyError);
+});
+
+test('an abort is told by its own reason, whatever a fetch of one’s own makes of it', async () => {
+  const leaving = new AbortController();
+  const sdk = createSdk({
+    url: 'http://service.test',
+    apiKey: 'a-key',
+    fetch: (_, init) =>
+      new Promise((_resolve, reject) => {
+        init?.signal?.addEventListener('abort', () => reject(new Error('request aborted')));
+      }),
+  });
+  const calling = sdk.call('listSessions', {}, { signal: leaving.signal });
+  setImmediate(() => leaving.abort(new Error('the user has left')));
+  await expect(calling).rejects.toThrow('the user has left');
+});
+
+test.each([-3_600_000, 3_600_000])(
+  'a clock that is set by %i ms changes nothing about how long a verdict is waited for',
+  async (jumpMs) => {
+    vi.useFakeTimers({ toFake: ['Date', 'performance', 'setTimeout', 'clearTimeout'] });
+    const beganAt = performance.now();
+    const sdk = createSdk({
+      url: 'http://service.test',
+      apiKey: 'a-key',
+      fetch: async (url) => {
+        vi.setSystemTime(Date.now() + jumpMs);
+        const waitMs = Number.parseInt(new URL(String(url)).searchParams.get('wait') ?? '', 10);
+        await new Promise((resolve) => setTimeout(resolve, waitMs));
+        return Response.json({ session_id: 's-1', status: 'pending' });
+      },
+    });
+    let waitedMs: number | undefined;
+    void sdk.waitForVerdict('s-1', { timeoutMs: 60_000 }).then(() => {
+      waitedMs = performance.now() - beganAt;
+    });
+    await vi.advanceTimersByTimeAsync(70_000);
+    expect(waitedMs).toBe(60_000);
+  },
+);

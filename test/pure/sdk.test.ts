@@ -47,13 +47,13 @@ test.each([
 ])(
   'a verdict is waited for as long as was said, though a $status asks to come back after $retryAfter s',
   async ({ status, retryAfter, waits }) => {
-    vi.useFakeTimers({ toFake: ['Date', 'setTimeout', 'clearTimeout'] });
-    const began = Date.now();
+    vi.useFakeTimers({ toFake: ['performance', 'setTimeout', 'clearTimeout'] });
+    const began = performance.now();
     const service = refusingOnce(status, retryAfter);
     const waiting = service.sdk.waitForVerdict('s-1', { timeoutMs: 10_000 });
     await vi.runAllTimersAsync();
     expect(await waiting).toEqual({ status: 'pending' });
-    expect(Date.now() - began).toBe(10_000);
+    expect(performance.now() - began).toBe(10_000);
     expect(service.waits).toEqual(waits);
   },
 );
@@ -183,25 +183,25 @@ test('why the service did not answer is told', async () => {
 });
 
 test('a call whose first try never ends is given up once the service would have taken its key for free', async () => {
-  vi.useFakeTimers({ toFake: ['Date', 'setTimeout', 'clearTimeout'] });
+  vi.useFakeTimers({ toFake: ['performance', 'setTimeout', 'clearTimeout'] });
   const sdk = sdkOf(() => ({
     status: 409,
     headers: { 'retry-after': '60' },
     body: { code: 'in_progress', detail: 'still under way' },
   }));
-  const beganAt = Date.now();
+  const beganAt = performance.now();
   const body = { reference_id: 'anna' };
   const creating = sdk.call('createSession', { body }, { idempotencyKey: 'k-1' });
   const given = expect(creating).rejects.toMatchObject({ code: 'in_progress' });
   await vi.runAllTimersAsync();
   await given;
-  const minutes = (Date.now() - beganAt) / 60_000;
+  const minutes = (performance.now() - beganAt) / 60_000;
   expect(minutes).toBeGreaterThanOrEqual(10);
   expect(minutes).toBeLessThan(20);
 });
 
 test('a Retry-After that is longer than a timer can wait is not taken for none', async () => {
-  vi.useFakeTimers({ toFake: ['Date', 'setTimeout', 'clearTimeout'] });
+  vi.useFakeTimers({ toFake: ['performance', 'setTimeout', 'clearTimeout'] });
   const monthMs = 30 * 24 * 60 * 60 * 1_000;
   let asked = 0;
   const sdk = sdkOf(() => {
@@ -210,7 +210,7 @@ test('a Retry-After that is longer than a timer can wait is not taken for none',
       ? { status: 503, headers: { 'retry-after': String(monthMs / 1_000) }, body: {} }
       : { body: {} };
   });
-  const calling = sdk.call('getStatus');
+  const calling = sdk.call('getStatus', {}, { maxRetries: Number.POSITIVE_INFINITY });
   await vi.advanceTimersByTimeAsync(60_000);
   expect(asked).toBe(1);
   await vi.runAllTimersAsync();
