@@ -13,6 +13,7 @@ import {
   type SdkOptions,
   type UndemandingName,
 } from './call.ts';
+import { KeyError } from './errors.ts';
 import type { Change, Operations, Verdict } from './schema.ts';
 import { baseOf, timerMs } from './send.ts';
 
@@ -121,14 +122,14 @@ async function waitForVerdict(
   for (;;) {
     try {
       // Each try asks for what is left by then: the pause before it counts too.
-      last = await outlast(sdk, signal, deadline, async () => {
+      last = await outlast(sdk, signal, deadline, async (asking) => {
         const leftMs = Math.max(0, Math.ceil(deadline - performance.now()));
         const waitMs = Math.min(leftMs, waitSeconds * 1_000);
         const asked = {
           path: { session_id: sessionId },
           query: { wait: `${waitMs}ms`, assurance, ...(account === undefined ? {} : { account }) },
         };
-        const verdict = await call(sdk, 'getSessionVerdict', asked, waitingCall(waitMs, signal));
+        const verdict = await call(asking, 'getSessionVerdict', asked, waitingCall(waitMs, signal));
         return checked(verdict, ['pending', 'final'].includes(verdict?.status));
       });
     } catch (error) {
@@ -168,8 +169,8 @@ function readChanges(
   query: NonNullable<Asked<'listChanges'>['query']>,
   options: CallOptions,
 ): Promise<Answer<'listChanges'>> {
-  return outlast(sdk, options.signal, Number.POSITIVE_INFINITY, async () => {
-    const page = await call(sdk, 'listChanges', { query }, options);
+  return outlast(sdk, options.signal, Number.POSITIVE_INFINITY, async (asking) => {
+    const page = await call(asking, 'listChanges', { query }, options);
     const isPage = Array.isArray(page?.data) && typeof page.next_cursor === 'string';
     // Behind what there is the place is another one: a page that comes a second time is none of this question.
     return checked(page, isPage && (page.data.length === 0 || page.next_cursor !== query.after));
@@ -202,17 +203,29 @@ function waitingCall(waitMs: number, signal: AbortSignal | undefined): CallOptio
   return { signal, timeoutMs: waitMs + answerSlackMs, maxRetries: 0 };
 }
 
-/** Tries until the service answers or the deadline is past. */
+/** Tries until the service answers or the deadline is past; each try by the options that it is handed. */
 async function outlast<T>(
   sdk: SdkOptions,
   signal: AbortSignal | undefined,
   deadline: number,
-  work: () => Promise<T>,
+  work: (sdk: SdkOptions) => Promise<T>,
 ): Promise<T> {
+  let sent: string | undefined;
+  let refused: { readonly key: string | undefined; readonly error: KeyError } | undefined;
+  const apiKey = async () => {
+    sent = typeof sdk.apiKey === 'function' ? await sdk.apiKey() : sdk.apiKey;
+    if (refused !== undefined && refused.key === sent) throw refused.error;
+    return sent;
+  };
   for (let attempt = 0; ; attempt += 1) {
     try {
-      return await work();
+      return await work({ ...sdk, apiKey });
     } catch (error) {
+      // Whoever waits is told at once that their key has ended, also where the one after it is given already.
+      if (error instanceof KeyError && error.status === 401 && refused === undefined) {
+        refused = { key: sent, error };
+        continue;
+      }
       if (!isWaitedOut(error) || performance.now() >= deadline) throw error;
       const waitMs = Math.min(retryWaitMs(error, attempt), Math.max(0, deadline - performance.now()));
       sdk.onRetry?.(error, waitMs);

@@ -228,3 +228,33 @@ test.each([-3_600_000, 3_600_000])(
     expect(waitedMs).toBe(60_000);
   },
 );
+
+/** The service, to which one key is known, and another from the moment on at which whoever holds the first is waiting. */
+async function rotatingServer(answer: Answer, next: string) {
+  const keys = { given: 'the-old-key', sent: [] as (string | undefined)[] };
+  const server = await serverOf((req, res) => {
+    keys.sent.push(req.headers.authorization?.replace('Bearer ', ''));
+    if (keys.sent.at(-1) === 'the-new-key') return answer(req, res);
+    keys.given = next;
+    json({ code: 'unauthorized', detail: 'This key is not known here, was revoked or has expired.' }, 401)(
+      req,
+      res,
+    );
+  });
+  return { ...server, keys, sdk: server.sdk({ apiKey: () => keys.given }) };
+}
+
+test('a key that ends while it waits is changed for the one that is given by then, once', async () => {
+  const page = json({ data: [{ cursor: 'c-1' }], next_cursor: 'c-1' });
+  await using server = await rotatingServer(page, 'the-new-key');
+  expect((await server.sdk.changes({ after: 'c-0' }).next()).value).toMatchObject({ cursor: 'c-1' });
+  expect(server.keys.sent).toEqual(['the-old-key', 'the-new-key']);
+  await using waited = await rotatingServer(json({ session_id: 's-1', status: 'final' }), 'the-new-key');
+  expect(await waited.sdk.waitForVerdict('s-1')).toMatchObject({ status: 'final' });
+  await using refusing = await rotatingServer(page, 'a-third-key');
+  await expect(refusing.sdk.changes({ after: 'c-0' }).next()).rejects.toThrow(KeyError);
+  expect(refusing.keys.sent).toEqual(['the-old-key', 'a-third-key']);
+  await using same = await rotatingServer(page, 'the-old-key');
+  await expect(same.sdk.waitForVerdict('s-1')).rejects.toThrow(KeyError);
+  expect(same.keys.sent).toEqual(['the-old-key']);
+});
