@@ -60,6 +60,11 @@ async function pour(
 ): Promise<void> {
   const signal = hasLeft(res);
   let place = after;
+  let saidAt = performance.now();
+  const say = async (text: string) => {
+    await write(res, text, follow.stallMs, signal);
+    saidAt = performance.now();
+  };
   try {
     while (!signal.aborted && !follow.feed.isReleased && isWelcome()) {
       const found = await collect(follow, place, { limit: pageChanges, types });
@@ -68,13 +73,16 @@ async function pour(
         const told = showChange(row);
         return `id: ${told.cursor}\nevent: ${told.type}\ndata: ${JSON.stringify(told)}\n\n`;
       });
-      if (events.length > 0) await write(res, events.join(''), follow.stallMs, signal);
+      if (events.length > 0) await say(events.join(''));
+      // Also where changes come all the time: none of them may be of its types. The id moves on over those, so that a reconnect
+      // does not look through them again.
+      const quietMs = performance.now() - saidAt;
+      if (quietMs >= follow.heartbeatMs) await say(`:\nid: ${writePosition(place)}\n\n`);
       if (found.hasMore) continue;
-      const quiet = AbortSignal.timeout(follow.heartbeatMs);
-      await follow.feed.news(place, AbortSignal.any([signal, quiet]));
-      if (!isWelcome()) return;
-      // The id moves on over what was not of its types, so that a reconnect does not look through it again.
-      if (quiet.aborted) await write(res, `:\nid: ${writePosition(place)}\n\n`, follow.stallMs, signal);
+      const heartbeat = AbortSignal.timeout(
+        Math.max(0, Math.ceil(saidAt + follow.heartbeatMs - performance.now())),
+      );
+      await follow.feed.news(place, AbortSignal.any([signal, heartbeat]));
     }
   } catch (error) {
     // Nothing can be answered any more: the caller reconnects, and is told then.

@@ -46,13 +46,18 @@ async function startBadProxy(target: string) {
   let turn = 0;
   const server = createServer((req, res) => {
     const { host: _host, connection: _connection, 'accept-encoding': _encoding, ...headers } = req.headers;
-    const passed = request(new URL(req.url ?? '/', target), { method: req.method, headers }, async (answer) => {
-      const body = await buffer(answer);
-      turn += 1;
-      const trouble = turn % 2 === 0 ? troubles[0] : troubles[1 + (((turn - 1) / 2) % (troubles.length - 1))];
-      if (answer.statusCode === 200) trouble?.(res, body);
-      else res.writeHead(answer.statusCode ?? 502).end(body);
-    });
+    const passed = request(
+      new URL(req.url ?? '/', target),
+      { method: req.method, headers },
+      async (answer) => {
+        const body = await buffer(answer);
+        turn += 1;
+        const trouble =
+          turn % 2 === 0 ? troubles[0] : troubles[1 + (((turn - 1) / 2) % (troubles.length - 1))];
+        if (answer.statusCode === 200) trouble?.(res, body);
+        else res.writeHead(answer.statusCode ?? 502).end(body);
+      },
+    );
     passed.on('error', () => res.destroy());
     res.on('close', () => passed.destroy());
     req.pipe(passed);

@@ -58,6 +58,22 @@ test('where nothing comes it says that it is there, with the place up to which i
   stream.leave();
 });
 
+test('it says so also while changes come all the time of which none is of the types that were asked for', async () => {
+  const stream = await open(`?after=${await latest(service)}&types=session_expired`);
+  let isBusy = true;
+  const busy = (async () => {
+    while (isBusy) await service.deliver(verdictPayload());
+  })();
+  try {
+    await until(() => /^:\nid: /m.test(stream.text()), { deadlineMs: 20_000 });
+  } finally {
+    isBusy = false;
+    await busy;
+  }
+  expect(stream.text()).not.toContain('event:');
+  stream.leave();
+});
+
 test('a reader that reads nothing is cut off, and the others are not held up', async () => {
   const after = await latest(service);
   const well = await open(`?after=${after}`);
