@@ -158,7 +158,15 @@ async function* followChanges(
       ...(types === undefined ? {} : { types: [...types] }),
     };
     const page = await readChanges(sdk, query, waitingCall(waitSeconds * 1_000, signal));
-    yield* page.data;
+    let dealtWith = cursor;
+    for (const change of page.data) {
+      if (signal?.aborted) {
+        if (dealtWith !== undefined && dealtWith !== cursor) await onCursor?.(dealtWith);
+        throw signal.reason;
+      }
+      yield change;
+      dealtWith = change.cursor;
+    }
     if (page.next_cursor !== cursor) await onCursor?.(page.next_cursor);
     cursor = page.next_cursor;
   }

@@ -258,3 +258,20 @@ test('a key that ends while it waits is changed for the one that is given by the
   await expect(same.sdk.waitForVerdict('s-1')).rejects.toThrow(KeyError);
   expect(same.keys.sent).toEqual(['the-old-key']);
 });
+
+test('an abort ends who follows before the next change, and what was dealt with does not come again', async () => {
+  const data = ['c-1', 'c-2', 'c-3'].map((cursor) => ({ cursor }));
+  await using server = await serverOf(json({ data, next_cursor: 'c-3' }));
+  const leaving = new AbortController();
+  const seen: string[] = [];
+  const cursors: string[] = [];
+  const onCursor = (cursor: string) => void cursors.push(cursor);
+  const following = (async () => {
+    for await (const { cursor } of server.sdk().changes({ after: 'c-0', onCursor, signal: leaving.signal })) {
+      seen.push(cursor);
+      if (cursor === 'c-2') leaving.abort(new Error('the process is stopped'));
+    }
+  })();
+  await expect(following).rejects.toThrow('the process is stopped');
+  expect([seen, cursors]).toEqual([['c-1', 'c-2'], ['c-2']]);
+});
