@@ -1,4 +1,4 @@
-// What the headers of an answer say about its rate limits: numbers and waits, with no clock but the one passed in.
+// What the headers of an answer say about its rate limits: numbers and waits, with no clock but the one passed in and the answer's.
 // A header that cannot be read says nothing, and never fails a call.
 //
 // ASSUMPTION 12: `X-RateLimit-Reset` is Unix seconds where it is greater than 10^9 (milliseconds from 10^12 on), and
@@ -26,7 +26,10 @@ export function readRetryAfter(headers: Headers, now: Date): number | null {
   if (seconds !== null) return seconds > 0 ? Math.ceil(seconds * 1000) : null;
   // Only the form of a date: Date.parse makes a time of "-5" and of much else.
   const time = /^[A-Za-z]{3,9},? /.test(text) ? Date.parse(text) : Number.NaN;
-  return time > now.getTime() ? time - now.getTime() : null;
+  // By the clock of who answers: ours may be off.
+  const theirs = Date.parse(headers.get('date') ?? '');
+  const waitMs = time - (Number.isNaN(theirs) ? now.getTime() : theirs);
+  return waitMs > 0 ? waitMs : null;
 }
 
 function readReset(reset: number, now: Date): number {

@@ -188,6 +188,14 @@ describe('the headers', () => {
     expect(readRetryAfter(new Headers({ 'Retry-After': text }), now)).toBe(ms);
   });
 
+  test('a date in Retry-After goes by the clock of who answers, since ours may be off', () => {
+    const headers = new Headers({
+      Date: 'Sat, 11 Apr 2026 09:40:00 GMT',
+      'Retry-After': 'Sat, 11 Apr 2026 09:40:20 GMT',
+    });
+    expect(readRetryAfter(headers, now)).toBe(20_000);
+  });
+
   test('say nothing where they are absent', () => {
     expect(readRateLimits(new Headers(), now)).toEqual({ limit: null, remaining: null, resetMs: null });
     expect(readRetryAfter(new Headers(), now)).toBeNull();
