@@ -61,10 +61,13 @@ const maxCauses = 8;
 export function describeError(thrown: unknown, depth = 0): DescribedError | string {
   if (!isErrorLike(thrown)) return typeof thrown === 'object' ? 'something that is no error' : String(thrown);
   const { stack, code, cause } = thrown;
+  const message = messageOf(thrown);
   return {
     type: thrown.constructor?.name ?? thrown.name ?? 'Error',
-    message: messageOf(thrown),
-    ...(typeof stack === 'string' ? { stack } : {}),
+    message,
+    ...(typeof stack === 'string'
+      ? { stack: thrown.message === '' ? stack : stack.replaceAll(thrown.message, () => message) }
+      : {}),
     ...(typeof code === 'string' || typeof code === 'number' ? { code } : {}),
     ...(cause === undefined || cause === null || depth >= maxCauses
       ? {}
@@ -72,11 +75,22 @@ export function describeError(thrown: unknown, depth = 0): DescribedError | stri
   };
 }
 
-/** Its message; of several in one, such as of each address of a name that nobody answers at, theirs. */
-export function messageOf(error: Error): string {
-  if (!(error instanceof AggregateError) || error.message !== '') return error.message;
-  const texts = error.errors.map((each: unknown) => (each instanceof Error ? each.message : String(each)));
-  return texts.slice(0, maxCauses).join('; ');
+/**
+ * Its message, without what a store quotes: Redis repeats a command that it does not know with what it was given, a password among
+ * it; Postgres repeats a value that it cannot read (class 22), and what a function raises says whatever somebody has written there.
+ * Of several in one, such as of each address of a name that nobody answers at, theirs.
+ */
+export function messageOf(error: Error & { code?: unknown; routine?: unknown }): string {
+  const { code, routine, message } = error;
+  if (error instanceof AggregateError && message === '') {
+    const texts = error.errors.map((each: unknown) =>
+      each instanceof Error ? messageOf(each) : String(each),
+    );
+    return texts.slice(0, maxCauses).join('; ');
+  }
+  const isOfPostgres = typeof code === 'string' && typeof routine === 'string';
+  if (isOfPostgres && (/^(22|P0)/.test(code) || routine === 'exec_stmt_raise')) return `SQLSTATE ${code}`;
+  return message.replace(/(, with args beginning with:).*/s, '$1 [secret]');
 }
 
 /** The same for the standard error: the stack, and those of its causes. */

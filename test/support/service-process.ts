@@ -13,6 +13,8 @@ export interface ServiceProcess {
   readonly pid: number;
   /** What it has logged with this message so far, and so have those that it has started. */
   said(message: string): Record<string, unknown>[];
+  /** All that it has written so far, to its log and to its standard error. */
+  written(): string;
   /** Sends a signal and resolves with the exit code, or the signal that ended it. */
   end(signal: 'SIGTERM' | 'SIGINT' | 'SIGKILL'): Promise<number | string | null>;
 }
@@ -60,6 +62,7 @@ export async function startServiceProcess(env: Record<string, string>): Promise<
   return {
     url: await addressOf(heard, ended),
     said: (message) => heard.said.filter(({ msg }) => msg === message),
+    written: () => heard.lines.join('\n'),
     pid: child.pid ?? 0,
     end: (signal) => {
       child.kill(signal);
