@@ -49,7 +49,9 @@ export function consume(
   const isClosed = () => stage.is === 'closed';
   const atWork = new Set<Promise<void>>();
   const work = ({ data }: { readonly data: unknown }): Promise<void> => {
-    const working = handler(idsOf(data)).finally(() => atWork.delete(working));
+    const working = handler(idsOf(data))
+      .catch(keepReason)
+      .finally(() => atWork.delete(working));
     atWork.add(working);
     return working;
   };
@@ -68,7 +70,7 @@ export function consume(
       if (isClosed()) return void (await worker.close().catch(() => {}));
       stage = { is: 'running', worker };
       worker.on('failed', (job, error) =>
-        log.warn({ err: error, job: job?.id }, 'a batch failed; the sweep will bring it back'),
+        log.warn({ err: error.cause ?? error, job: job?.id }, 'a batch failed; the sweep will bring it back'),
       );
       const stopped = worker
         .run()
@@ -96,6 +98,11 @@ export function consume(
       while (!(await endsWithin(lastWordsMs, ended)) && atWork.size > 0);
     },
   };
+}
+
+// What a job fails with BullMQ writes into the store, which is to hold ids alone. What caused it stays here.
+function keepReason(reason: unknown): never {
+  throw new Error('the log says why', { cause: reason });
 }
 
 // Resolves once a worker has been closed because of its errors.
