@@ -115,12 +115,15 @@ export const headerSecret = (minChars: number) =>
     .min(minChars, `must be at least ${minChars} characters`)
     .transform((text) => new Secret(text));
 
-/** An address that is no secret; without a slash at its end. */
+/** An address that is no secret, and holds none; without a slash at its end. */
 export const plainUrl = (...schemes: string[]) =>
   z
     .string()
     .refine((text) => schemes.some((scheme) => text.startsWith(`${scheme}://`)) && URL.canParse(text), {
       message: `must be an address such as ${schemes[0]}://hooks.example.com (${schemes.map((scheme) => `${scheme}://`).join(' or ')})`,
+    })
+    .refine((text) => !URL.parse(text)?.username && !URL.parse(text)?.password, {
+      message: 'must name no user and no password: the address is shown',
     })
     .transform((text) => text.replace(/\/+$/, ''));
 

@@ -32,11 +32,12 @@ export function withSecretFiles(env: Environment, keys: readonly string[]): Envi
 function readSecret(file: string): { readonly text?: string; readonly flaw?: string } {
   let text: string;
   try {
-    text = readFileSync(file, 'utf8')
-      .replace(/^\uFEFF/, '')
-      .trim();
+    // Another encoding would be read as a secret that nothing matches. A byte order mark is left out.
+    text = new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(file)).trim();
   } catch (error) {
-    return { flaw: `${file} cannot be read (${(error as NodeJS.ErrnoException).code})` };
+    const { code } = error as NodeJS.ErrnoException;
+    const isOfBytes = code === 'ERR_ENCODING_INVALID_ENCODED_DATA';
+    return { flaw: isOfBytes ? `${file} is not text in UTF-8` : `${file} cannot be read (${code})` };
   }
   if (text === '') return { flaw: `${file} is empty` };
   // One secret a line would be one secret with a line break in it, which nothing matches.

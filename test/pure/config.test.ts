@@ -178,9 +178,21 @@ test.each([
     },
     'PUBLIC_WEBHOOK_URL',
   ],
+  [
+    'a password in the address that iLive and the doctor are told',
+    { ...least, PUBLIC_WEBHOOK_URL: `https://user:${'canary'}@hooks.example.com/webhooks/ilive` },
+    'PUBLIC_WEBHOOK_URL',
+  ],
+  [
+    'a user in the address of iLive, where it is shown to whoever asks the doctor',
+    { ...least, ILIVE_API_URL: 'https://canary@api.example.com' },
+    'ILIVE_API_URL',
+  ],
   ['a short API key', { ...least, BOOTSTRAP_API_KEY: 'short' }, 'BOOTSTRAP_API_KEY'],
 ])('%s is refused', (_, env, key) => {
-  expect(problemsOf(env as Record<string, string>)).toContain(`- ${key}: `);
+  const problems = problemsOf(env as Record<string, string>);
+  expect(problems).toContain(`- ${key}: `);
+  expect(problems).not.toContain('canary');
 });
 
 test.each(configKeys.filter(({ isSecret }) => isSecret))('the example of $env is nobody’s secret', (key) => {

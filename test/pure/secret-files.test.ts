@@ -12,7 +12,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
-function write(name: string, text: string): string {
+function write(name: string, text: string | Buffer): string {
   const file = path.join(folder, name);
   writeFileSync(file, text);
   return file;
@@ -43,6 +43,7 @@ test('each secret is read from the file that its key names, without what ends th
 
 test('all that is wrong is told at once, and nothing of what a file holds', () => {
   const missing = path.join(folder, 'missing');
+  const wide = write('wide', Buffer.from('\uFEFFcanary', 'utf16le')); // as some shells of Windows write
   const [empty, lines, fine] = [
     write('empty', '\n'),
     write('lines', 'canary\nnary'),
@@ -55,6 +56,7 @@ test('all that is wrong is told at once, and nothing of what a file holds', () =
     ILIVE_API_KEY: 'canary',
     ILIVE_API_KEY_FILE: fine,
     ENCRYPTION_KEYS_FILE: empty,
+    BOOTSTRAP_API_KEY_FILE: wide,
   };
   const read = () => withSecretFiles(env, secretKeys);
   expect(read).toThrow(
@@ -67,6 +69,7 @@ test('all that is wrong is told at once, and nothing of what a file holds', () =
         `  - ILIVE_WEBHOOK_SECRETS_FILE: ${lines} holds several lines; several secrets are separated by commas`,
         '  - ILIVE_API_KEY_FILE: ILIVE_API_KEY is set as well; set one of them',
         `  - ENCRYPTION_KEYS_FILE: ${empty} is empty`,
+        `  - BOOTSTRAP_API_KEY_FILE: ${wide} is not text in UTF-8`,
       ].join('\n'),
     }),
   );
