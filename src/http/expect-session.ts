@@ -3,7 +3,7 @@
 // sealed on the way in and never shown again (guarantee 9).
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import type { Database, Transaction } from '../db/connect.ts';
+import type { Transaction } from '../db/connect.ts';
 import { findSessions } from '../db/find-sessions.ts';
 import {
   dropIdempotencyKey,
@@ -23,6 +23,7 @@ import type { ExpectDependencies } from './api.ts';
 import { operation, reply } from './operation.ts';
 import { searchText, timeText } from './query.ts';
 import { traceOf } from './request-trace.ts';
+import { openSessionUrl, sealSessionUrl } from './session-url.ts';
 import { instant } from './shapes.ts';
 
 const inProgressRetryAfterMs = 1_000;
@@ -101,7 +102,7 @@ export const createSession = operation({
     const requestSha256 = createHash('sha256').update(JSON.stringify(wanted)).digest();
     if (idempotencyKey !== undefined) {
       const known = await recordIdempotencyKey(db, idempotencyKey, requestSha256, deps.now());
-      if (known !== undefined) return reply(200, await showKnown(db, known, requestSha256));
+      if (known !== undefined) return reply(200, await showKnown(deps, known, requestSha256));
     }
     try {
       return reply(201, await createAndExpect(deps, client, { wanted, idempotencyKey, traceparent }));
@@ -172,7 +173,8 @@ async function createAndExpect(
     const token = deps.cipher === undefined ? undefined : (created.token ?? undefined);
     const expected = await expectSession(deps, tx, key, { ...wanted, token, startedAt, expiresAt });
     if (idempotencyKey !== undefined) {
-      await finishIdempotencyKey(tx, idempotencyKey, { ...key, sessionUrl });
+      const kept = sessionUrl === null ? null : sealSessionUrl(sessionUrl, key, deps.cipher);
+      await finishIdempotencyKey(tx, idempotencyKey, { ...key, sessionUrl: kept });
     }
     return expected;
   });
@@ -215,7 +217,7 @@ function expectSession(
   return registerSession(tx, session, deps.now);
 }
 
-async function showKnown(db: Database, known: KnownRequest, requestSha256: Buffer) {
+async function showKnown({ db, cipher }: ExpectDependencies, known: KnownRequest, requestSha256: Buffer) {
   if (!known.requestSha256.equals(requestSha256)) {
     throw new ServiceError('conflict', 'This Idempotency-Key was used for another request.');
   }
@@ -224,11 +226,12 @@ async function showKnown(db: Database, known: KnownRequest, requestSha256: Buffe
     throw new ServiceError('in_progress', message, { retryAfterMs: inProgressRetryAfterMs });
   }
   const [session] = await findSessions(db, known.sessionId, known.account ?? undefined);
+  const key = { sessionId: known.sessionId, account: known.account ?? session?.account ?? '' };
   return {
-    session_id: known.sessionId,
-    account: known.account ?? session?.account ?? '',
+    session_id: key.sessionId,
+    account: key.account,
     reference_id: session?.referenceId ?? null,
-    session_url: known.sessionUrl,
+    session_url: known.sessionUrl === null ? null : openSessionUrl(known.sessionUrl, key, cipher),
     expires_at: session?.expiresAt ?? null,
   };
 }

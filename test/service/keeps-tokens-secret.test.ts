@@ -2,7 +2,8 @@
 import { Writable } from 'node:stream';
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
-import { apiKey } from '../support/service.ts';
+import { startFakeVendor } from '../support/fake-ilive-http.ts';
+import { apiKey, startTestService } from '../support/service.ts';
 import { until } from '../support/until.ts';
 import { startTogether } from '../support/vendor.ts';
 
@@ -69,6 +70,44 @@ test('guarantee 9: a token is not in the database, the log, an error or an answe
     expect(vendor.log.some((call) => call.operation === 'result' && call.status === 200)).toBe(true);
   } finally {
     await together.stop();
+  }
+});
+
+test('guarantee 9: the address that a person is sent to, which may hold the token, is ciphertext too, and a repeat is told it', async () => {
+  const sessionUrl = 'https://verify.example.com/s/1?token=canary-token';
+  await using vendor = await startFakeVendor({
+    status: 201,
+    json: { session_id: 's-1', token: 'canary-token', session_url: sessionUrl },
+  });
+  const env = {
+    ILIVE_API_URL: vendor.url,
+    ILIVE_API_KEY: 'k',
+    ILIVE_DIALECT: 'managed',
+    PULL_FIRST_AFTER_SECONDS: '3600',
+    ENCRYPTION_KEYS: `one:${Buffer.alloc(32, 1).toString('base64')}`,
+  };
+  const service = await startTestService({ env });
+  const create = () =>
+    fetch(`${service.url}/v1/sessions`, {
+      method: 'POST',
+      headers: {
+        authorization: `Bearer ${apiKey}`,
+        'content-type': 'application/json',
+        'idempotency-key': 'i-1',
+      },
+      body: '{"reference_id":"r-1"}',
+    });
+  try {
+    const first = await create();
+    const again = await create();
+    expect([first.status, again.status]).toEqual([201, 200]);
+    expect(await first.json()).toMatchObject({ session_url: sessionUrl });
+    expect(await again.json()).toMatchObject({ session_url: sessionUrl });
+    const rows = await service.db.query({ text: 'select session_url from idempotency_keys' });
+    expect(rows).toHaveLength(1);
+    expect(JSON.stringify(rows)).not.toMatch(/canary|verify/);
+  } finally {
+    await service.stop();
   }
 });
 
