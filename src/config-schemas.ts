@@ -59,7 +59,8 @@ function isAddress(text: string): boolean {
   if (!isDecodable(text)) return false;
   if (/^postgres(ql)?:/.test(text)) return isPostgresAddress(text);
   const hosts = /^rediss?-cluster:\/\/(?:[^:@]*:[^@]*@)?(.*)$/.exec(text)?.[1];
-  if (hosts !== undefined) return hosts.split(',').every((host) => hostAndPort.test(host));
+  if (hosts !== undefined)
+    return hosts.split(',').every((host) => hostAndPort.test(host) && URL.canParse(`redis://${host}`));
   return !/^rediss?:/.test(text) || namesDatabaseByNumber(text);
 }
 

@@ -59,6 +59,7 @@ test.each([
   'redis://redis:6379?db=queue',
   'redis-cluster://a:6379,b:6379/1',
   'redis-cluster://a:6379:1,b:6379',
+  'redis-cluster://a:6379,b:65536',
   'redis-cluster://me:can@ary@a:6379',
   'rediss-cluster://',
 ])('an address of Redis that names what is no database, or no node, is refused: %s', (address) => {
