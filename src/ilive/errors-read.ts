@@ -80,7 +80,8 @@ export function clean(text: string, secrets: readonly string[]): string {
       secret,
       encodeURIComponent(secret),
       new URLSearchParams([['', secret]]).toString().slice(1),
-    ]);
+    ])
+    .flatMap((spelling) => [spelling, spelling.replace(/%[\dA-F]{2}/g, (byte) => byte.toLowerCase())]);
   return spellings
     .reduce((cleaned, spelling) => cleaned.replaceAll(spelling, '[secret]'), text)
     .replaceAll(/\p{Cc}+/gu, ' ');

@@ -52,6 +52,14 @@ export function checkRedisWire(address: string | undefined): Finding[] {
   return [finding(check, 'warning', message, tlsAdvice)];
 }
 
+/** Of iLive's API as ILIVE_API_URL names it. */
+export function checkVendorWire(address: string): Finding[] {
+  if (address.startsWith('https:') || isNear(address)) return [];
+  const message =
+    'calls go to another machine without TLS: whoever is on the way reads the API key, and changes answers';
+  return [finding('ilive encryption', 'warning', message, 'set ILIVE_API_URL to an address with https://')];
+}
+
 const nearHost = /^(localhost|127(\.\d{1,3}){3}|\[?::1\]?|\/.*|%2f.*)(:\d+)?$/i;
 
 /** Whether an address of a store, of one host or of several, names this machine: by its loopback or by a Unix socket. One that names none may mean any. */

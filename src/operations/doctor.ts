@@ -19,6 +19,7 @@ import {
   checkCommit,
   checkConnections,
   checkRedisWire,
+  checkVendorWire,
   checkWire,
   type OwnStart,
   type StoreWire,
@@ -147,13 +148,15 @@ async function examineVendor({ vendor, lookAtVendor, now }: DoctorDependencies):
     const advice = 'set ILIVE_API_KEY: without it a verdict whose webhook is lost cannot be pulled';
     return [finding('ilive', 'warning', 'ILIVE_API_KEY is not set', advice)];
   }
+  const wire = checkVendorWire(apiUrl);
   const sight = await lookAtVendor();
   if (!sight.isReachable) {
     const { what, advice } = explainTrouble(sight.trouble ?? 'connection_failed');
-    return [finding('ilive', 'error', `nothing answers at ${apiUrl}: ${what}`, advice)];
+    return [...wire, finding('ilive', 'error', `nothing answers at ${apiUrl}: ${what}`, advice)];
   }
   const answers = await detectDialects({ baseUrl: apiUrl, apiKey, timeoutMs: answerMs });
   return [
+    ...wire,
     finding('ilive', 'ok', `answers at ${apiUrl} within ${sight.ms} ms`, null),
     checkVendorClock(sight.aheadMs),
     checkDialect(answers, dialect),

@@ -6,6 +6,7 @@ import {
   checkCommit,
   checkConnections,
   checkRedisWire,
+  checkVendorWire,
   checkWire,
   isNear,
   mostConnections,
@@ -48,6 +49,15 @@ test.each([
   const found = checkRedisWire(address);
   expect(found).toMatchObject([{ level }]);
   expect(JSON.stringify(found)).not.toContain('canary');
+});
+
+test.each([
+  ['http://api.example.com', ['warning']],
+  ['https://api.example.com', []],
+  ['http://127.0.0.1:8081', []],
+  ['http://localhost:8081/ilive', []],
+])('of iLive at %s', (address, levels) => {
+  expect(checkVendorWire(address).map(({ level }) => level)).toEqual(levels);
 });
 
 test('a queue in Postgres has no Redis to be read along', () => {

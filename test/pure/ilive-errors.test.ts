@@ -107,7 +107,7 @@ describe('secrets', () => {
   const token = 'canary+/= token';
 
   test('of the call are in no text of an error, however the vendor spells them', () => {
-    const spellings = `${token} ${encodeURIComponent(token)} canary%2B%2F%3D+token`;
+    const spellings = `${token} ${encodeURIComponent(token)} canary%2B%2F%3D+token canary%2b%2f%3d%20token`;
     const error = errorOf(
       404,
       { detail: { code: `c ${token}`, message: `nothing at ?token=${spellings}`, request_id: token } },
@@ -115,7 +115,7 @@ describe('secrets', () => {
       ['key', token],
     );
     expect(`${error.message} ${error.code} ${error.requestId}`).not.toContain('canary');
-    expect(error.message).toContain('[secret] [secret] [secret]');
+    expect(error.message).toContain('[secret] [secret] [secret] [secret]');
   });
 
   test('an empty secret cleans nothing, and control characters are never kept', () => {

@@ -42,6 +42,12 @@ test('finds nothing to mend in a service that is well, and its probe goes all th
   );
   const dialect = body.findings.find(({ check }: { check: string }) => check === 'dialect');
   expect(dialect).toMatchObject({ level: 'ok', message: expect.stringContaining('the reference dialect') });
+  expect(checks).not.toContain('ilive encryption');
+  const inClear = { ILIVE_API_KEY: 'a-key', ILIVE_API_URL: 'http://ilive.invalid' };
+  const inTheClear = await (await start({ env: inClear })).ops('POST', '/doctor', { why, probe: false });
+  expect(findingsOf(inTheClear.body)).toContainEqual(
+    expect.stringMatching(/^warning ilive encryption: calls go to another machine without TLS/),
+  );
   const own = await start({ env: { ENCRYPTION_KEYS: `k1:${randomBytes(32).toString('base64')}` } });
   const probed = await own.ops('POST', '/doctor', { why });
   const probe = probed.body.findings.find(({ check }: { check: string }) => check === 'probe');
