@@ -1,9 +1,9 @@
 // Where iLive sends a person, as it is kept for a repeat of the create: sealed where there is a key, since it may hold the
 // session's token.
 import type { Cipher } from '../cipher.ts';
+import { sealedPrefix } from '../db/sealed.ts';
 import { type SessionKey, sessionKeyText } from '../db/sessions.ts';
 
-const sealedPrefix = 'sealed:';
 const contextOf = (key: SessionKey) => `session_url ${sessionKeyText(key)}`;
 
 export function sealSessionUrl(url: string, key: SessionKey, cipher: Cipher | undefined): string {

@@ -130,10 +130,15 @@ function hangingOn(sight: SealSight, key: string, as: 'missing' | 'there') {
           0,
         );
   const [refusals, tokens] = [countOf('refusals'), countOf('tokens')];
+  // Nothing waits for these: a repeat of the create is told no address without them.
+  const addresses = as === 'there' ? countOf('addresses') : 0;
   const things = [
     ...(names.length === 0 ? [] : [`${counted(names.length, 'signing secret')} (${names.join(', ')})`]),
     ...(refusals === 0 ? [] : [counted(refusals, 'refused request')]),
     ...(tokens === 0 ? [] : [`${counted(tokens, 'token')} of open sessions`]),
+    ...(addresses === 0
+      ? []
+      : [`the addresses of ${counted(addresses, 'created session')}, for a day at most`]),
   ];
   return { names, things };
 }

@@ -2,6 +2,7 @@
 import { Writable } from 'node:stream';
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
+import { countSealed } from '../../src/db/sealed.ts';
 import { startFakeVendor } from '../support/fake-ilive-http.ts';
 import { apiKey, startTestService } from '../support/service.ts';
 import { until } from '../support/until.ts';
@@ -106,6 +107,13 @@ test('guarantee 9: the address that a person is sent to, which may hold the toke
     const rows = await service.db.query({ text: 'select session_url from idempotency_keys' });
     expect(rows).toHaveLength(1);
     expect(JSON.stringify(rows)).not.toMatch(/canary|verify/);
+    // So that nobody takes the key out while a repeat may come.
+    expect(await countSealed(service.db, '')).toContainEqual({
+      what: 'addresses',
+      key: 'one',
+      isUnopened: false,
+      count: 1,
+    });
   } finally {
     await service.stop();
   }
