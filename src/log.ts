@@ -78,18 +78,19 @@ export function describeError(thrown: unknown, depth = 0): DescribedError | stri
 /**
  * Its message, without what a store quotes: Redis repeats a command that it does not know with what it was given, a password among
  * it; Postgres repeats a value that it cannot read (class 22), and what a function raises says whatever somebody has written there.
+ * What it ends a connection with is about that connection, such as an option of its address.
  * Of several in one, such as of each address of a name that nobody answers at, theirs.
  */
-export function messageOf(error: Error & { code?: unknown; routine?: unknown }): string {
-  const { code, routine, message } = error;
+export function messageOf(error: Error & { code?: unknown; routine?: unknown; severity?: unknown }): string {
+  const { code, routine, severity, message } = error;
   if (error instanceof AggregateError && message === '') {
     const texts = error.errors.map((each: unknown) =>
       each instanceof Error ? messageOf(each) : String(each),
     );
     return texts.slice(0, maxCauses).join('; ');
   }
-  const isOfPostgres = typeof code === 'string' && typeof routine === 'string';
-  if (isOfPostgres && (/^(22|P0)/.test(code) || routine === 'exec_stmt_raise')) return `SQLSTATE ${code}`;
+  const isOfStatement = typeof code === 'string' && typeof routine === 'string' && severity !== 'FATAL';
+  if (isOfStatement && (/^(22|P0)/.test(code) || routine === 'exec_stmt_raise')) return `SQLSTATE ${code}`;
   return message.replace(/(, with args beginning with:).*/s, '$1 [secret]');
 }
 

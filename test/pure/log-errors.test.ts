@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 import { expect, test } from 'vitest';
-import { renderError } from '../../src/log.ts';
+import { describeError, renderError } from '../../src/log.ts';
 import { root } from '../support/source-tree.ts';
 
 const hung = { detail: 'canary', where: 'canary', parameters: ['canary'], input: { a: 'canary' } };
@@ -51,4 +51,12 @@ test('on the standard error it is the stacks, one caused by the other, however t
   inner.cause = outer;
   expect(renderError(outer).split('caused by: ').length).toBeLessThan(12);
   expect(renderError('a text')).toBe('a text');
+});
+
+test('what Postgres says of a value that it cannot read is not quoted, and what ends the connection is told', () => {
+  const said = { message: 'invalid value for parameter "work_mem": "abc"', code: '22023', routine: 'any' };
+  const told = (severity: string) =>
+    describeError(Object.assign(new Error(said.message), said, { severity }));
+  expect(told('ERROR')).toMatchObject({ message: 'SQLSTATE 22023' });
+  expect(told('FATAL')).toMatchObject({ message: said.message });
 });
