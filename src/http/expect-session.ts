@@ -173,7 +173,7 @@ async function createAndExpect(
     const token = deps.cipher === undefined ? undefined : (created.token ?? undefined);
     const expected = await expectSession(deps, tx, key, { ...wanted, token, startedAt, expiresAt });
     if (idempotencyKey !== undefined) {
-      const kept = sessionUrl === null ? null : sealSessionUrl(sessionUrl, key, deps.cipher);
+      const kept = sealSessionUrl(sessionUrl, key, deps.cipher);
       await finishIdempotencyKey(tx, idempotencyKey, { ...key, sessionUrl: kept });
     }
     return expected;
@@ -231,7 +231,7 @@ async function showKnown({ db, cipher }: ExpectDependencies, known: KnownRequest
     session_id: key.sessionId,
     account: key.account,
     reference_id: session?.referenceId ?? null,
-    session_url: known.sessionUrl === null ? null : openSessionUrl(known.sessionUrl, key, cipher),
+    session_url: openSessionUrl(known.sessionUrl, key, cipher),
     expires_at: session?.expiresAt ?? null,
   };
 }

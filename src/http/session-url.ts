@@ -6,14 +6,22 @@ import { type SessionKey, sessionKeyText } from '../db/sessions.ts';
 
 const contextOf = (key: SessionKey) => `session_url ${sessionKeyText(key)}`;
 
-export function sealSessionUrl(url: string, key: SessionKey, cipher: Cipher | undefined): string {
-  if (cipher === undefined) return url;
+export function sealSessionUrl(
+  url: string | null,
+  key: SessionKey,
+  cipher: Cipher | undefined,
+): string | null {
+  if (url === null || cipher === undefined) return url;
   return `${sealedPrefix}${cipher.seal(url, contextOf(key)).toString('base64')}`;
 }
 
-/** Null for one that does not open with the keys that are configured. */
-export function openSessionUrl(kept: string, key: SessionKey, cipher: Cipher | undefined): string | null {
-  if (!kept.startsWith(sealedPrefix)) return kept;
+/** Null also for one that does not open with the keys that are configured. */
+export function openSessionUrl(
+  kept: string | null,
+  key: SessionKey,
+  cipher: Cipher | undefined,
+): string | null {
+  if (!kept?.startsWith(sealedPrefix)) return kept;
   const sealed = Buffer.from(kept.slice(sealedPrefix.length), 'base64');
   return cipher?.open(sealed, contextOf(key))?.toString() ?? null;
 }

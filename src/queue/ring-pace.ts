@@ -5,7 +5,7 @@ const ringIntervalPerThousandASecondMs = 20;
 const ringIntervalMaxMs = 100;
 // Where less comes in, a ring may take a fifth of the time: at 200 a second each job held one or two ids, and all that a job costs,
 // here and at the worker, kept two slow cores from what was waited for. See 041.
-const restPerRing = 5;
+const intervalPerRing = 5;
 // A store that is slow gains by fewer jobs: a ring that took twice as long as a quiet one has the next wait four times as long, which
 // is little all the same where little comes in. Four processes on two cores each rang for a few ids at a time (measured 2026-11-26).
 const quietRingMs = 6;
@@ -32,7 +32,7 @@ export function createRingPace(): RingPace {
         const tookMs = performance.now() - nowMs;
         const slowness = Math.min(Math.max(tookMs / quietRingMs, 1), slownessMax);
         const wantedMs = Math.min(ringIntervalMaxMs, thousandsASecond * ringIntervalPerThousandASecondMs);
-        const seldomMs = Math.min(ringIntervalMaxMs, tookMs * restPerRing);
+        const seldomMs = Math.min(ringIntervalMaxMs, tookMs * intervalPerRing);
         intervalMs = Math.max(seldomMs, Math.min(slowRingIntervalMaxMs, wantedMs * slowness ** 2));
       };
     },

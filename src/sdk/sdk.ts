@@ -15,7 +15,7 @@ import {
 } from './call.ts';
 import { KeyError } from './errors.ts';
 import type { Change, Operations, Verdict } from './schema.ts';
-import { baseOf, timerMs } from './send.ts';
+import { baseOf, giveKey, timerMs } from './send.ts';
 
 export type { Answer, Asked, CallOptions, OperationName, SdkOptions, UndemandingName } from './call.ts';
 export type * from './schema.ts';
@@ -221,7 +221,7 @@ async function outlast<T>(
   let sent: string | undefined;
   let refused: { readonly key: string | undefined; readonly error: KeyError } | undefined;
   const apiKey = async () => {
-    sent = typeof sdk.apiKey === 'function' ? await sdk.apiKey() : sdk.apiKey;
+    sent = await giveKey(sdk);
     if (refused !== undefined && refused.key === sent) throw refused.error;
     return sent;
   };

@@ -104,9 +104,14 @@ function orEnded<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   });
 }
 
+/** The key as it is given by now. */
+export async function giveKey({ apiKey }: SdkOptions): Promise<string> {
+  return typeof apiKey === 'function' ? apiKey() : apiKey;
+}
+
 async function readKey(sdk: SdkOptions): Promise<string> {
   // What has no types hands over a variable that is not set.
-  const key: unknown = typeof sdk.apiKey === 'function' ? await sdk.apiKey() : sdk.apiKey;
+  const key: unknown = await giveKey(sdk);
   if (typeof key !== 'string' || !/^[\x21-\x7e]+$/.test(key)) {
     const message = key
       ? 'The API key must be visible ASCII characters, without a space or a line end.'

@@ -1,17 +1,16 @@
 // What the SDK makes of a network that is no friend: redirects, answers to somebody else's question, pages and numbers of
 // proxies, times that are said in the other form, clocks that are set. Small servers play what stands in front of the service.
-import { once } from 'node:events';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { RequestListener } from 'node:http';
 import { afterEach, expect, test, vi } from 'vitest';
 import { KeyError, RequestError, SdkError, UnavailableError } from '../../src/sdk/errors.ts';
 import { createSdk, type SdkOptions } from '../../src/sdk/sdk.ts';
+import { serve } from '../support/serve.ts';
 
 afterEach(() => {
   vi.useRealTimers();
 });
 
-type Answer = (req: IncomingMessage, res: ServerResponse) => void;
+type Answer = RequestListener;
 
 const json =
   (body: unknown, status = 200, headers: Record<string, string> = {}): Answer =>
@@ -21,24 +20,13 @@ const json =
 /** A server that gives these answers in turn, and the last one ever after; it notes what it is asked for. */
 async function serverOf(...answers: Answer[]) {
   const asked: string[] = [];
-  const server = createServer((req, res) => {
+  const served = await serve((req, res) => {
     asked.push(`${req.method} ${req.url}`);
     (answers.length > 1 ? answers.shift() : answers[0])?.(req, res);
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const sdk = (options: Partial<SdkOptions> = {}) => createSdk({ url, apiKey: 'a-key', ...options });
-  return {
-    url,
-    sdk,
-    asked,
-    [Symbol.asyncDispose]: async () => {
-      server.closeAllConnections();
-      server.close();
-      await once(server, 'close');
-    },
-  };
+  const sdk = (options: Partial<SdkOptions> = {}) =>
+    createSdk({ url: served.url, apiKey: 'a-key', ...options });
+  return { ...served, sdk, asked };
 }
 
 const redirect =

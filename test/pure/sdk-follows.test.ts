@@ -1,11 +1,10 @@
 // What ends those who follow and wait with the SDK, and what does not: a small server plays the service and the proxy in front of
 // it, over real HTTP, and does what each does on a bad day.
-import { once } from 'node:events';
-import { createServer, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { ServerResponse } from 'node:http';
 import { expect, test } from 'vitest';
 import { GoneError, KeyError, NotFoundError, RequestError, SdkError } from '../../src/sdk/errors.ts';
 import { createSdk } from '../../src/sdk/sdk.ts';
+import { serve } from '../support/serve.ts';
 
 type Answer = (res: ServerResponse) => void;
 
@@ -22,29 +21,18 @@ const problem = (status: number, code: string) => json({ status, code, detail: `
 /** A server that gives these answers in turn, and the last one ever after; it notes what it is asked for. */
 async function serverOf(answers: Answer[]) {
   const asked: string[] = [];
-  const server = createServer((req, res) => {
+  const served = await serve((req, res) => {
     asked.push(req.url ?? '');
     const answer = answers.length > 1 ? answers.shift() : answers[0];
     answer?.(res);
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
   const retried: string[] = [];
   const sdk = createSdk({
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: served.url,
     apiKey: 'a-key',
     onRetry: ({ code }) => retried.push(code),
   });
-  return {
-    sdk,
-    asked,
-    retried,
-    [Symbol.asyncDispose]: async () => {
-      server.closeAllConnections();
-      server.close();
-      await once(server, 'close');
-    },
-  };
+  return { ...served, sdk, asked, retried };
 }
 
 const cut = (res: ServerResponse, sent: string) => {

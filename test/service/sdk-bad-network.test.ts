@@ -1,13 +1,12 @@
 // The SDK against the real service behind a proxy that breaks most of what passes, each time in another way: nothing of the feed
 // may be missing or come twice, and whoever waits is told the verdict of their own session.
-import { once } from 'node:events';
-import { createServer, request, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { request, type ServerResponse } from 'node:http';
 import { buffer } from 'node:stream/consumers';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createSdk } from '../../src/sdk/sdk.ts';
 import { settled } from '../support/changes.ts';
+import { serve } from '../support/serve.ts';
 import { apiKey, startTestService, type TestService, verdictPayload } from '../support/service.ts';
 import { until } from '../support/until.ts';
 
@@ -44,7 +43,7 @@ const troubles: ((res: ServerResponse, body: Buffer) => void)[] = [
 /** Every second answer passes; the others meet each trouble in turn. */
 async function startBadProxy(target: string) {
   let turn = 0;
-  const server = createServer((req, res) => {
+  const served = await serve((req, res) => {
     const { host: _host, connection: _connection, 'accept-encoding': _encoding, ...headers } = req.headers;
     const passed = request(
       new URL(req.url ?? '/', target),
@@ -62,17 +61,7 @@ async function startBadProxy(target: string) {
     res.on('close', () => passed.destroy());
     req.pipe(passed);
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    met: () => turn,
-    [Symbol.asyncDispose]: async () => {
-      server.closeAllConnections();
-      server.close();
-      await once(server, 'close');
-    },
-  };
+  return { ...served, met: () => turn };
 }
 
 test('through a network that breaks every second answer each change comes once and in order, and each verdict to whoever waits for it', async () => {

@@ -1,10 +1,10 @@
 // A vendor in a few lines for tests of the client: a real HTTP server on a free port that records what it was asked and
 // answers what the test says. It knows nothing of iLive, so that a test shows in full what went over the wire. Beside it
 // stands a client whose waits between tries run on a clock of the test's own: half a minute of patience costs nothing.
-import { createServer, type IncomingHttpHeaders, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
 import { type ClientOptions, createClient } from '../../src/ilive/client.ts';
 import { createRateBudget } from '../../src/ilive/rate-limit.ts';
+import { serve } from './serve.ts';
 
 export interface Asked {
   readonly method: string;
@@ -33,7 +33,7 @@ export interface FakeVendor extends AsyncDisposable {
 export async function startFakeVendor(...first: readonly Reply[]): Promise<FakeVendor> {
   const asked: Asked[] = [];
   let replies = [...first];
-  const server = createServer(async (request, response) => {
+  const served = await serve(async (request, response) => {
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk as Buffer);
     const { method = '', url = '', headers } = request;
@@ -44,14 +44,12 @@ export async function startFakeVendor(...first: readonly Reply[]): Promise<FakeV
     response.writeHead(reply.status ?? 200, { 'content-type': type, ...reply.headers });
     response.end(reply.json === undefined ? (reply.text ?? '') : JSON.stringify(reply.json));
   });
-  const url = await listen(server);
   return {
-    url,
+    ...served,
     asked,
     reply: (...next) => {
       replies = [...next];
     },
-    [Symbol.asyncDispose]: () => close(server),
   };
 }
 
@@ -80,18 +78,4 @@ export async function startClient(replies: readonly Reply[], options: Partial<Cl
     ...options,
   });
   return { vendor, client, waits, calls, [Symbol.asyncDispose]: vendor[Symbol.asyncDispose] };
-}
-
-function listen(server: Server): Promise<string> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      resolve(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
-    });
-  });
-}
-
-function close(server: Server): Promise<void> {
-  server.closeAllConnections();
-  return new Promise((resolve) => server.close(() => resolve()));
 }
